@@ -1,0 +1,339 @@
+//! Descriptors: what a manifest says of one blob (OCI image specification, descriptor.md).
+//!
+//! A descriptor is data. It never reads the blob, and its fields are those of the specification, in an order that
+//! does not change from run to run.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::json::{self, Object};
+use crate::{Compression, Converted, Dialect, Digest, MediaType};
+
+/// The diff ID of a layer: the digest of its uncompressed tar.
+pub const ANNOTATION_DIFF_ID: &str = "containerd.io/uncompressed";
+/// When BuildKit made the layer.
+pub const ANNOTATION_CREATED_AT: &str = "buildkit/createdat";
+/// The step that made the layer.
+pub const ANNOTATION_DESCRIPTION: &str = "buildkit/description";
+/// The digest of an eStargz layer's table of contents.
+pub const ANNOTATION_ESTARGZ_TOC: &str = "containerd.io/snapshot/stargz/toc.digest";
+/// The size, in bytes, of an eStargz layer's tar.
+pub const ANNOTATION_ESTARGZ_SIZE: &str = "io.containers.estargz.uncompressed-size";
+/// The tag of an entry of an OCI layout's index.
+pub const ANNOTATION_REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The full image name of an entry of an OCI layout's index, as containerd and BuildKit write it.
+pub const ANNOTATION_IMAGE_NAME: &str = "io.containerd.image.name";
+
+const KNOWN_KEYS: [&str; 7] = [
+    ANNOTATION_CREATED_AT,
+    ANNOTATION_DIFF_ID,
+    ANNOTATION_DESCRIPTION,
+    ANNOTATION_ESTARGZ_TOC,
+    ANNOTATION_ESTARGZ_SIZE,
+    ANNOTATION_REF_NAME,
+    ANNOTATION_IMAGE_NAME,
+];
+
+/// A content descriptor: media type, digest and size of a blob, and what else is known of it.
+///
+/// Cheap to clone: what varies in length is shared.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Descriptor {
+    /// The type of the blob; may be empty.
+    pub media_type: MediaType,
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// The size of the blob in bytes.
+    pub size: u64,
+    /// Annotations, sorted by key.
+    pub annotations: Annotations,
+    /// The rarer fields; `None` where all are absent.
+    pub extra: Option<Arc<DescriptorExtra>>,
+}
+
+/// The fields of a descriptor that layers of a cache do not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DescriptorExtra {
+    /// Where else the blob can be fetched.
+    pub urls: Vec<String>,
+    /// The blob itself, in base64 as it was written.
+    pub data: String,
+    /// The platform of the image it describes.
+    pub platform: Option<Platform>,
+    /// The type of the artifact it describes.
+    pub artifact_type: String,
+}
+
+/// The platform of an image (OCI image index specification, "platform").
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Platform {
+    /// The processor, as Go names it.
+    pub architecture: String,
+    /// The operating system, as Go names it.
+    pub os: String,
+    /// `os.version`.
+    pub os_version: String,
+    /// `os.features`.
+    pub os_features: Vec<String>,
+    /// The variant of the processor.
+    pub variant: String,
+}
+
+impl Descriptor {
+    /// A descriptor without annotations.
+    pub fn new(media_type: MediaType, digest: Digest, size: u64) -> Self {
+        Self { media_type, digest, size, annotations: Annotations::default(), extra: None }
+    }
+
+    /// The same descriptor with one annotation set.
+    #[must_use]
+    pub fn with_annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.set(key, value);
+        self
+    }
+
+    /// The layer's diff ID, where the annotation has a well-formed one.
+    pub fn diff_id(&self) -> Option<Digest> {
+        self.annotations.get(ANNOTATION_DIFF_ID)?.parse().ok()
+    }
+
+    /// The layer's compression: as the media type says, and eStargz by its annotation.
+    pub fn compression(&self) -> Option<Compression> {
+        match self.media_type.compression()? {
+            Compression::Gzip if self.annotations.get(ANNOTATION_ESTARGZ_TOC).is_some() => {
+                Some(Compression::EStargz)
+            }
+            other => Some(other),
+        }
+    }
+
+    /// The same descriptor with its media type in `dialect`; unchanged where the type is unknown.
+    #[must_use]
+    pub fn in_dialect(&self, dialect: Dialect) -> Self {
+        let mut converted = self.clone();
+        if let Converted::Known(media_type) = self.media_type.in_dialect(dialect) {
+            converted.media_type = media_type;
+        }
+        converted
+    }
+
+    /// The platform, where there is one.
+    pub fn platform(&self) -> Option<&Platform> {
+        self.extra.as_deref()?.platform.as_ref()
+    }
+
+    /// Orders descriptors by their JSON texts, BuildKit's order between several of one digest.
+    pub fn cmp_text(&self, other: &Self) -> Ordering {
+        if self == other { Ordering::Equal } else { self.json().cmp(&other.json()) }
+    }
+
+    /// The compact JSON text, fields in the order mediaType, digest, size, urls, annotations, data, platform,
+    /// artifactType, those that are empty left out (mediaType, digest and size never are).
+    pub fn json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        self.write_json(&mut out);
+        out
+    }
+
+    /// Appends [`Descriptor::json`] to `out`.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        let mut object = Object::open(out);
+        object.string("mediaType", self.media_type.as_str());
+        let place = object.key("digest");
+        place.push(b'"');
+        self.digest.write_to(place);
+        place.push(b'"');
+        json::push_number(self.size, object.key("size"));
+        if let Some(extra) = &self.extra {
+            object.strings_unless_empty("urls", &extra.urls);
+        }
+        self.annotations.write_member(&mut object);
+        if let Some(extra) = &self.extra {
+            object.string_unless_empty("data", &extra.data);
+            if let Some(platform) = &extra.platform {
+                platform.write_json(object.key("platform"));
+            }
+            object.string_unless_empty("artifactType", &extra.artifact_type);
+        }
+        object.close();
+    }
+}
+
+impl Platform {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let mut object = Object::open(out);
+        object.string("architecture", &self.architecture);
+        object.string("os", &self.os);
+        object.string_unless_empty("os.version", &self.os_version);
+        object.strings_unless_empty("os.features", &self.os_features);
+        object.string_unless_empty("variant", &self.variant);
+        object.close();
+    }
+}
+
+impl fmt::Display for Platform {
+    /// `os/architecture` and, where there is one, `/variant`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
+    }
+}
+
+impl fmt::Debug for Descriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.json()))
+    }
+}
+
+/// Annotations: texts by key, sorted by key, shared when cloned.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Annotations(Option<Arc<Vec<Annotation>>>);
+
+type Annotation = (Cow<'static, str>, Box<str>);
+
+impl Annotations {
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// Sets `key` to `value`, in the place of a former value.
+    pub fn set(&mut self, key: &str, value: &str) {
+        let list = Arc::make_mut(self.0.get_or_insert_default());
+        match list.binary_search_by(|(k, _)| k.as_ref().cmp(key)) {
+            Ok(at) => {
+                if let Some(entry) = list.get_mut(at) {
+                    entry.1 = value.into();
+                }
+            }
+            Err(at) => list.insert(at, (owned_key(key), value.into())),
+        }
+    }
+
+    /// Removes `key`.
+    pub fn remove(&mut self, key: &str) {
+        if self.get(key).is_some() {
+            let rest: Self = self.iter().filter(|(k, _)| *k != key).collect();
+            *self = rest;
+        }
+    }
+
+    /// All of them, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|list| list.iter()).map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Appends the member `"annotations"` to a JSON object, unless there are none.
+    pub fn write_member(&self, object: &mut Object<'_>) {
+        if self.is_empty() {
+            return;
+        }
+        let mut members = Object::open(object.key("annotations"));
+        for (key, value) in self.iter() {
+            members.string(key, value);
+        }
+        members.close();
+    }
+}
+
+fn owned_key(key: &str) -> Cow<'static, str> {
+    match KNOWN_KEYS.iter().find(|known| **known == key) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(key.to_owned()),
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for Annotations {
+    /// Collects annotations; of several values for one key the last stays.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
+        let mut list: Vec<Annotation> =
+            items.into_iter().map(|(k, v)| (owned_key(k.as_ref()), v.as_ref().into())).collect();
+        if list.is_empty() {
+            return Self(None);
+        }
+        list.sort_by(|(a, _), (b, _)| a.cmp(b));
+        list.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(&mut later.1, &mut earlier.1);
+            }
+            same
+        });
+        Self(Some(Arc::new(list)))
+    }
+}
+
+impl fmt::Debug for Annotations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(byte: u8) -> Digest {
+        Digest::sha256([byte; 32])
+    }
+
+    #[test]
+    fn the_json_has_gos_field_order_and_leaves_out_what_is_empty() {
+        let plain = Descriptor::new(MediaType::new("a/b"), digest(1), 5);
+        let hex = "01".repeat(32);
+        assert_eq!(
+            String::from_utf8(plain.json()).unwrap(),
+            format!(r#"{{"mediaType":"a/b","digest":"sha256:{hex}","size":5}}"#)
+        );
+        let mut full = plain.with_annotation("z", "<1>").with_annotation("a", "2");
+        full.extra = Some(Arc::new(DescriptorExtra {
+            urls: vec!["https://example.com/x".into()],
+            data: "e30=".into(),
+            platform: Some(Platform {
+                architecture: "arm".into(),
+                os: "linux".into(),
+                os_version: "1".into(),
+                os_features: vec!["f".into()],
+                variant: "v7".into(),
+            }),
+            artifact_type: "t/u".into(),
+        }));
+        let rest = concat!(
+            r#""size":5,"urls":["https://example.com/x"],"annotations":{"a":"2","z":"\u003c1\u003e"},"#,
+            r#""data":"e30=","platform":{"architecture":"arm","os":"linux","os.version":"1","#,
+            r#""os.features":["f"],"variant":"v7"},"artifactType":"t/u"}"#
+        );
+        assert!(String::from_utf8(full.json()).unwrap().ends_with(rest));
+    }
+
+    #[test]
+    fn annotations_are_sorted_and_the_last_value_stays() {
+        let collected: Annotations = [("b", "1"), ("a", "2"), ("b", "3")].into_iter().collect();
+        assert_eq!(collected.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "3")]);
+        let mut set = Annotations::default();
+        for (key, value) in [("b", "1"), ("a", "2"), ("b", "3")] {
+            set.set(key, value);
+        }
+        assert_eq!(set, collected);
+        set.remove("a");
+        set.remove("b");
+        assert_eq!(set, Annotations::default());
+    }
+
+    #[test]
+    fn estargz_is_gzip_with_an_annotation() {
+        let gzip = Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), digest(1), 5);
+        assert_eq!(gzip.compression(), Some(Compression::Gzip));
+        assert_eq!(
+            gzip.with_annotation(ANNOTATION_ESTARGZ_TOC, "sha256:x").compression(),
+            Some(Compression::EStargz)
+        );
+    }
+}

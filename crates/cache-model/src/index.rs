@@ -1,0 +1,205 @@
+//! Typed indices and the arenas they index: the only place of this crate that indexes.
+//!
+//! An index is made by the arena that it indexes, so it is in range. Nothing here reads data from outside.
+
+#![allow(clippy::indexing_slicing, reason = "an index is made by pushing into the arena that it is used on")]
+
+use std::marker::PhantomData;
+use std::ops::{Index, IndexMut, Range};
+
+/// A position in an arena.
+pub(crate) trait Idx: Copy + Ord + 'static {
+    fn new(position: usize) -> Self;
+    fn position(self) -> usize;
+}
+
+/// Defines a typed 32-bit index.
+macro_rules! index_types {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) struct $name(u32);
+
+        impl Idx for $name {
+            #[inline]
+            #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
+            fn new(position: usize) -> Self {
+                debug_assert!(u32::try_from(position).is_ok());
+                Self(position as u32)
+            }
+            #[inline]
+            fn position(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+index_types! {
+    /// A distinct record digest.
+    DigestIx;
+    /// A distinct selector; the first is the empty one.
+    SelectorIx;
+    /// One call of `add`.
+    OpIx;
+    /// An input of an op: a list of links.
+    InputIx;
+    /// A distinct blob.
+    BlobIx;
+    /// A distinct descriptor.
+    DescriptorIx;
+    /// A descriptor on top of a parent layer.
+    LayerIx;
+    /// A blob on top of a parent chain: the layers that have the same list of blob digests.
+    ChainIx;
+    /// A record of a graph, sources before what depends on them.
+    RecordIx;
+    /// A record's position in the canonical order.
+    Rank;
+    /// A class of ops, or a record in the making.
+    NodeIx;
+    /// A link in the making.
+    EdgeIx;
+}
+
+/// A vector that only its own kind of index indexes.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexVec<I, T> {
+    items: Vec<T>,
+    kind: PhantomData<fn(I) -> I>,
+}
+
+impl<I: Idx, T> IndexVec<I, T> {
+    pub(crate) fn new() -> Self {
+        Self::from_vec(Vec::new())
+    }
+
+    pub(crate) fn from_vec(items: Vec<T>) -> Self {
+        Self { items, kind: PhantomData }
+    }
+
+    pub(crate) fn filled(value: T, len: usize) -> Self
+    where
+        T: Clone,
+    {
+        Self::from_vec(vec![value; len])
+    }
+
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self::from_vec(Vec::with_capacity(capacity))
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, item: T) -> I {
+        let index = I::new(self.items.len());
+        self.items.push(item);
+        index
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn get(&self, index: I) -> Option<&T> {
+        self.items.get(index.position())
+    }
+
+    pub(crate) fn indices(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T> {
+        (0..self.items.len()).map(I::new)
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
+    }
+
+    pub(crate) fn iter_indexed(&self) -> impl Iterator<Item = (I, &T)> {
+        self.items.iter().enumerate().map(|(n, item)| (I::new(n), item))
+    }
+}
+
+impl<I: Idx, T> Index<I> for IndexVec<I, T> {
+    type Output = T;
+    #[inline]
+    fn index(&self, index: I) -> &T {
+        &self.items[index.position()]
+    }
+}
+
+impl<I: Idx, T> IndexMut<I> for IndexVec<I, T> {
+    #[inline]
+    fn index_mut(&mut self, index: I) -> &mut T {
+        &mut self.items[index.position()]
+    }
+}
+
+/// Rows of items, one a key, end to end in one vector (compressed sparse rows).
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<K, T> {
+    ends: Vec<u32>,
+    items: Vec<T>,
+    kind: PhantomData<fn(K) -> K>,
+}
+
+impl<K: Idx, T> Rows<K, T> {
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(0, 0)
+    }
+
+    pub(crate) fn with_capacity(rows: usize, items: usize) -> Self {
+        Self { ends: Vec::with_capacity(rows), items: Vec::with_capacity(items), kind: PhantomData }
+    }
+
+    /// Appends an item to the row that [`Rows::end_row`] will close.
+    #[inline]
+    pub(crate) fn push(&mut self, item: T) {
+        self.items.push(item);
+    }
+
+    /// Closes the row of all items pushed since the last one was closed.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
+    pub(crate) fn end_row(&mut self) -> K {
+        let row = K::new(self.ends.len());
+        debug_assert!(u32::try_from(self.items.len()).is_ok());
+        self.ends.push(self.items.len() as u32);
+        row
+    }
+
+    /// The items of the row that is still open.
+    pub(crate) fn open_row(&mut self) -> &mut [T] {
+        let start = self.ends.last().map_or(0, |end| *end as usize);
+        &mut self.items[start..]
+    }
+
+    /// Drops the items of the open row from the `keep`th on.
+    pub(crate) fn truncate_open_row(&mut self, keep: usize) {
+        let start = self.ends.last().map_or(0, |end| *end as usize);
+        self.items.truncate(start + keep);
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many items there are in all rows together.
+    pub(crate) fn items_len(&self) -> usize {
+        self.items.len()
+    }
+
+    #[inline]
+    pub(crate) fn row(&self, row: K) -> &[T] {
+        &self.items[self.range(row.position())]
+    }
+
+    /// The items of the rows from `first` up to, not including, `end`.
+    pub(crate) fn rows(&self, first: K, end: K) -> impl Iterator<Item = &[T]> {
+        (first.position()..end.position()).map(|row| &self.items[self.range(row)])
+    }
+
+    #[inline]
+    fn range(&self, row: usize) -> Range<usize> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        start..self.ends[row] as usize
+    }
+}

@@ -1,0 +1,64 @@
+//! Interning: one index for each distinct value, looked up in a randomly seeded table over the arena.
+
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::index::{Idx, IndexVec};
+
+/// A set of distinct values, numbered in the order in which they came.
+#[derive(Clone)]
+pub(crate) struct Interner<I, T> {
+    values: IndexVec<I, T>,
+    table: HashTable<I>,
+    state: RandomState,
+}
+
+impl<I: Idx, T: Hash + Eq> Interner<I, T> {
+    pub(crate) fn new() -> Self {
+        Self { values: IndexVec::new(), table: HashTable::new(), state: RandomState::default() }
+    }
+
+    /// The index of the value equal to `key`, which `make` makes where there is none; and whether it is new.
+    pub(crate) fn intern<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, make: impl FnOnce(&Q) -> T) -> (I, bool)
+    where
+        T: Borrow<Q>,
+    {
+        let Self { values, table, state } = self;
+        let hash = state.hash_one(key);
+        if let Some(found) = table.find(hash, |at| values[*at].borrow() == key) {
+            return (*found, false);
+        }
+        let index = values.push(make(key));
+        table.insert_unique(hash, index, |at| state.hash_one(values[*at].borrow()));
+        (index, true)
+    }
+
+    pub(crate) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<I>
+    where
+        T: Borrow<Q>,
+    {
+        let hash = self.state.hash_one(key);
+        self.table.find(hash, |at| self.values[*at].borrow() == key).copied()
+    }
+
+    #[inline]
+    pub(crate) fn value(&self, index: I) -> &T {
+        &self.values[index]
+    }
+
+    pub(crate) fn values(&self) -> &IndexVec<I, T> {
+        &self.values
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        let Self { values, table, state } = self;
+        table.reserve(additional, |at| state.hash_one(values[*at].borrow()));
+    }
+}

@@ -1,0 +1,32 @@
+//! The graph of a BuildKit remote cache.
+//!
+//! A *record* is a cache key with the records that it depends on and the results that it gives; a *link* leads from
+//! an input of a record to a source record, under a selector; a *result* is a list of layers and the time at which
+//! they were made. This crate holds such graphs, merges records as BuildKit does, and marshals them into a
+//! [`CacheConfig`] in one canonical order.
+//!
+//! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
+
+mod config;
+mod descriptor;
+mod digest;
+mod index;
+mod intern;
+pub mod json;
+mod media_type;
+mod record_digest;
+mod timestamp;
+
+pub use config::{
+    CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
+    LayerAnnotations,
+};
+pub use descriptor::{
+    ANNOTATION_CREATED_AT, ANNOTATION_DESCRIPTION, ANNOTATION_DIFF_ID, ANNOTATION_ESTARGZ_SIZE,
+    ANNOTATION_ESTARGZ_TOC, ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Annotations, Descriptor, DescriptorExtra,
+    Platform,
+};
+pub use digest::{Algorithm, Digest, DigestError};
+pub use media_type::{Compression, Converted, Dialect, MediaType};
+pub use record_digest::RecordDigest;
+pub use timestamp::{Timestamp, TimestampError};

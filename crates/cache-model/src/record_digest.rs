@@ -1,0 +1,136 @@
+//! The digest of a record: a cache key as BuildKit wrote it, which nothing has validated.
+//!
+//! Never used as a path and never looked up in a store; it is compared, and printed.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::digest::{cmp_sha256_text, push_hex, strict_hex};
+
+/// A record's cache key digest. Nearly always `sha256:…`, which takes 32 bytes; any other text is kept as it is.
+///
+/// Record digests order as their texts do.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RecordDigest(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Sha256([u8; 32]),
+    Text(Box<str>),
+}
+
+impl RecordDigest {
+    /// The record digest with this text.
+    pub fn new(text: &str) -> Self {
+        match text.strip_prefix("sha256:").and_then(|hex| strict_hex(hex.as_bytes())) {
+            Some(bytes) => Self(Repr::Sha256(bytes)),
+            None => Self(Repr::Text(text.into())),
+        }
+    }
+
+    /// The record digest `sha256:…` of these hash bytes.
+    pub const fn sha256(bytes: [u8; 32]) -> Self {
+        Self(Repr::Sha256(bytes))
+    }
+
+    /// The hash bytes, when the text is a well-formed `sha256:…`.
+    pub fn as_sha256(&self) -> Option<&[u8; 32]> {
+        match &self.0 {
+            Repr::Sha256(bytes) => Some(bytes),
+            Repr::Text(_) => None,
+        }
+    }
+
+    /// Whether the text starts with `random:`: BuildKit's mark of a key that must not be cached.
+    pub fn is_random(&self) -> bool {
+        matches!(&self.0, Repr::Text(text) if text.starts_with("random:"))
+    }
+
+    /// Whether the text is empty, as where a config's record has no digest.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, Repr::Text(text) if text.is_empty())
+    }
+
+    /// The text, where it is not a well-formed `sha256:…`.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Sha256(_) => None,
+            Repr::Text(text) => Some(text),
+        }
+    }
+
+    /// Appends a `sha256:…` text to `out`; of another the raw text, unescaped.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Repr::Sha256(bytes) => {
+                out.extend_from_slice(b"sha256:");
+                push_hex(bytes, out);
+            }
+            Repr::Text(text) => out.extend_from_slice(text.as_bytes()),
+        }
+    }
+}
+
+impl From<&str> for RecordDigest {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<crate::Digest> for RecordDigest {
+    fn from(digest: crate::Digest) -> Self {
+        Self::new(&digest.to_string())
+    }
+}
+
+impl Ord for RecordDigest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Sha256(a), Repr::Sha256(b)) => a.cmp(b),
+            (Repr::Text(a), Repr::Text(b)) => a.cmp(b),
+            (Repr::Sha256(a), Repr::Text(b)) => cmp_sha256_text(a, b),
+            (Repr::Text(a), Repr::Sha256(b)) => cmp_sha256_text(b, a).reverse(),
+        }
+    }
+}
+
+impl PartialOrd for RecordDigest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for RecordDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Sha256(bytes) => write!(f, "sha256:{}", const_hex::encode(bytes)),
+            Repr::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for RecordDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Law: record digests order as their texts do, well-formed or not, and every text comes back as it was.
+        #[test]
+        fn record_digests_order_as_their_texts(texts in prop::collection::vec(
+            prop_oneof!["sha256:[0-9a-f]{64}", "sha256:[0-9a-fA-F]{62,66}", "[a-z:]{0,9}", ".*"], 1..6)) {
+            for a in &texts {
+                prop_assert_eq!(&RecordDigest::new(a).to_string(), a);
+                for b in &texts {
+                    prop_assert_eq!(RecordDigest::new(a).cmp(&RecordDigest::new(b)), a.cmp(b));
+                }
+            }
+        }
+    }
+}
