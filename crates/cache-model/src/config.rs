@@ -125,6 +125,11 @@ impl CacheConfig {
         self.inputs.items_len()
     }
 
+    /// How many results all records have together, listed ones too.
+    pub fn results_len(&self) -> usize {
+        self.results.len() + self.chains.len()
+    }
+
     pub(crate) fn selectors(&self) -> &Interner<SelectorIx, Box<str>> {
         &self.selectors
     }

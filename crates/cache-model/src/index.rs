@@ -5,6 +5,7 @@
 #![allow(clippy::indexing_slicing, reason = "an index is made by pushing into the arena that it is used on")]
 
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut, Range};
 
 /// A position in an arena.
@@ -13,23 +14,23 @@ pub(crate) trait Idx: Copy + Ord + 'static {
     fn position(self) -> usize;
 }
 
-/// Defines a typed 32-bit index.
+/// Defines a typed 32-bit index, of which an `Option` is no larger.
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub(crate) struct $name(u32);
+        pub(crate) struct $name(NonZeroU32);
 
         impl Idx for $name {
             #[inline]
             #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
             fn new(position: usize) -> Self {
                 debug_assert!(u32::try_from(position).is_ok());
-                Self(position as u32)
+                Self(NonZeroU32::MIN.saturating_add(position as u32))
             }
             #[inline]
             fn position(self) -> usize {
-                self.0 as usize
+                (self.0.get() - 1) as usize
             }
         }
     )*};
@@ -104,6 +105,20 @@ impl<I: Idx, T> IndexVec<I, T> {
         self.items.get(index.position())
     }
 
+    pub(crate) fn truncate(&mut self, keep: usize) {
+        self.items.truncate(keep);
+    }
+
+    /// Appends `value` until there are `len` items.
+    pub(crate) fn grow(&mut self, value: T, len: usize)
+    where
+        T: Clone,
+    {
+        if self.items.len() < len {
+            self.items.resize(len, value);
+        }
+    }
+
     pub(crate) fn indices(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T> {
         (0..self.items.len()).map(I::new)
     }
@@ -171,6 +186,12 @@ impl<K: Idx, T> Rows<K, T> {
         &mut self.items[start..]
     }
 
+    /// Drops all rows from the `keep`th on, and the open row.
+    pub(crate) fn truncate(&mut self, keep: usize) {
+        self.ends.truncate(keep);
+        self.items.truncate(self.ends.last().map_or(0, |end| *end as usize));
+    }
+
     /// Drops the items of the open row from the `keep`th on.
     pub(crate) fn truncate_open_row(&mut self, keep: usize) {
         let start = self.ends.last().map_or(0, |end| *end as usize);
@@ -195,6 +216,18 @@ impl<K: Idx, T> Rows<K, T> {
     /// The items of the rows from `first` up to, not including, `end`.
     pub(crate) fn rows(&self, first: K, end: K) -> impl Iterator<Item = &[T]> {
         (first.position()..end.position()).map(|row| &self.items[self.range(row)])
+    }
+
+    /// The positions of the items of a row among those of all rows.
+    #[inline]
+    pub(crate) fn span(&self, row: K) -> Range<usize> {
+        self.range(row.position())
+    }
+
+    /// The item at a position among those of all rows.
+    #[inline]
+    pub(crate) fn item(&self, position: usize) -> Option<&T> {
+        self.items.get(position)
     }
 
     #[inline]

@@ -57,19 +57,27 @@ fn push_escape(special: char, out: &mut Vec<u8>) {
 /// Appends a number in decimal digits.
 pub fn push_number(value: impl Into<i128>, out: &mut Vec<u8>) {
     let value: i128 = value.into();
-    let mut digits = [0u8; 40];
-    let mut rest = value.unsigned_abs();
+    if value < 0 {
+        out.push(b'-');
+    }
+    match u64::try_from(value.unsigned_abs()) {
+        Ok(small) => push_digits(small, out),
+        Err(_) => out.extend_from_slice(value.unsigned_abs().to_string().as_bytes()),
+    }
+}
+
+/// Divides 64-bit numbers only: a 128-bit division costs more than all the rest.
+fn push_digits(mut rest: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
     let mut used = 0;
     for slot in digits.iter_mut().rev() {
-        *slot = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        // The remainder is below 10, so its lowest byte is all of it.
+        *slot = b'0' + (rest % 10).to_le_bytes()[0];
         rest /= 10;
         used += 1;
         if rest == 0 {
             break;
         }
-    }
-    if value < 0 {
-        out.push(b'-');
     }
     out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
@@ -160,6 +168,11 @@ mod tests {
     #[test]
     fn numbers_are_decimal() {
         for n in [0i64, 7, -1, 10, 1_099_511_627_776, i64::MIN, i64::MAX] {
+            let mut out = Vec::new();
+            push_number(n, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), n.to_string());
+        }
+        for n in [i128::MIN, i128::from(u64::MAX), i128::from(u64::MAX) + 1, i128::MAX] {
             let mut out = Vec::new();
             push_number(n, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), n.to_string());

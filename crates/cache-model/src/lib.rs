@@ -7,16 +7,28 @@
 //!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 
+mod chains;
+mod close;
 mod config;
+mod cycles;
 mod descriptor;
 mod digest;
+mod draft;
+mod graph;
 mod index;
 mod intern;
 pub mod json;
+mod layers;
+mod load;
+mod marshal;
 mod media_type;
+mod order;
+mod overlap;
+mod rank;
 mod record_digest;
 mod timestamp;
 
+pub use chains::{AddError, CacheChains, LayerId, Link, NewResult, RecordId};
 pub use config::{
     CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
     LayerAnnotations,
@@ -27,6 +39,9 @@ pub use descriptor::{
     Platform,
 };
 pub use digest::{Algorithm, Digest, DigestError};
+pub use graph::{Graph, LinkRef, RecordRef, ResultRef};
+pub use load::{DroppedResult, LoadError, Loaded};
+pub use marshal::{MarshalWarning, Marshalled};
 pub use media_type::{Compression, Converted, Dialect, MediaType};
 pub use record_digest::RecordDigest;
 pub use timestamp::{Timestamp, TimestampError};

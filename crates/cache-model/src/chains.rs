@@ -1,0 +1,397 @@
+//! Cache chains: what was added, in order, with everything that repeats interned.
+//!
+//! The chains are a log. What the log means (which adds are one record, which links fall away) is decided when a
+//! [`Graph`] is read from it: by BuildKit's rule, or closed. So neither reading costs the other anything, and nothing
+//! that one of them drops is lost to the other.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::graph::Graph;
+use crate::index::{DigestIx, Idx, IndexVec, InputIx, LayerIx, OpIx, Rows, SelectorIx};
+use crate::intern::Interner;
+use crate::layers::{Layers, SizeConflict};
+use crate::marshal::Marshalled;
+use crate::{Descriptor, Digest, RecordDigest, Timestamp};
+
+/// The records of a cache, as they were added.
+///
+/// ```
+/// use cache_model::{CacheChains, Descriptor, Digest, Link, MediaType, NewResult, RecordDigest, Timestamp};
+///
+/// let mut chains = CacheChains::new();
+/// let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+/// let layer = chains.layer(None, &Descriptor::new(gzip, Digest::sha256([7; 32]), 1024))?;
+/// let result = NewResult { created_at: Timestamp::ZERO, layer: Some(layer) };
+///
+/// let base = chains.add(&RecordDigest::new("sha256:base"), &[], &[])?.expect("not a random: digest");
+/// let link = Link { source: base, selector: "/src" };
+/// chains.add(&RecordDigest::new("sha256:copy"), &[&[link]], &[result])?;
+///
+/// let marshalled = chains.marshal(&|_| true);
+/// assert_eq!(marshalled.config.layers().len(), 1);
+/// assert_eq!(marshalled.config.records_len(), 2);
+/// # Ok::<(), cache_model::AddError>(())
+/// ```
+#[derive(Clone)]
+pub struct CacheChains {
+    tag: u32,
+    pub(crate) digests: Interner<DigestIx, RecordDigest>,
+    pub(crate) selectors: Interner<SelectorIx, Box<str>>,
+    pub(crate) layers: Layers,
+    pub(crate) log: Log,
+}
+
+/// The adds, end to end.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) digests: IndexVec<OpIx, DigestIx>,
+    pub(crate) inputs: Rows<InputIx, LogLink>,
+    inputs_end: IndexVec<OpIx, u32>,
+    pub(crate) results: Rows<OpIx, LogResult>,
+}
+
+/// A link of the log: to an earlier add.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogLink {
+    pub(crate) source: OpIx,
+    pub(crate) selector: SelectorIx,
+}
+
+/// A result of the log; no layer where it has none.
+#[derive(Clone, Copy)]
+pub(crate) struct LogResult {
+    pub(crate) created_at: Timestamp,
+    pub(crate) layer: Option<LayerIx>,
+}
+
+/// A record of some chains. Stays valid when records are merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RecordId {
+    tag: u32,
+    op: OpIx,
+}
+
+/// A layer of some chains, with all layers below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LayerId {
+    tag: u32,
+    layer: LayerIx,
+}
+
+/// A link from an input of a new record to a record that it depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// The record that the input depends on.
+    pub source: RecordId,
+    /// Which part of it counts; empty for the whole.
+    pub selector: &'a str,
+}
+
+/// A result that a record gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewResult {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its topmost layer; `None` for a result without layers.
+    pub layer: Option<LayerId>,
+}
+
+/// Why something cannot be added. The chains are then as they were.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// An input has no links: nothing could ever match it.
+    #[error("empty dependency for {digest}: input {input} has no links")]
+    EmptyInput {
+        /// The digest of the record.
+        digest: RecordDigest,
+        /// The position of the input, from 0.
+        input: usize,
+    },
+    /// A record or layer of other chains.
+    #[error("record {digest} refers to a record or layer of other chains")]
+    Foreign {
+        /// The digest of the record.
+        digest: RecordDigest,
+    },
+    /// A parent layer of other chains.
+    #[error("layer {digest} is put on a layer of other chains")]
+    ForeignParent {
+        /// The digest of the layer's blob.
+        digest: Digest,
+    },
+    /// Two descriptors give one blob different sizes, so one of them is false.
+    #[error("blob {digest} is said to have {known} bytes and {given} bytes")]
+    SizeConflict {
+        /// The digest of the blob.
+        digest: Digest,
+        /// The size given first, in bytes.
+        known: u64,
+        /// The size given now, in bytes.
+        given: u64,
+    },
+    /// More than 4 billion records, links or layers.
+    #[error("the cache has too many records")]
+    Full,
+}
+
+/// How many of anything the chains hold at the most, a little below what an index can name.
+const CAPACITY: usize = (u32::MAX - 64) as usize;
+
+impl Default for CacheChains {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CacheChains {
+    /// Empty chains.
+    pub fn new() -> Self {
+        static NEXT_TAG: AtomicU32 = AtomicU32::new(0);
+        let mut selectors = Interner::new();
+        selectors.intern("", |_| Box::default());
+        Self {
+            tag: NEXT_TAG.fetch_add(1, Ordering::Relaxed),
+            digests: Interner::new(),
+            selectors,
+            layers: Layers::new(),
+            log: Log::new(),
+        }
+    }
+
+    /// The layer of `descriptor` on top of `parent`; the same one each time it is asked for.
+    ///
+    /// # Errors
+    /// [`AddError::SizeConflict`] when the blob is known with another size, [`AddError::ForeignParent`] when the
+    /// parent is of other chains.
+    pub fn layer(&mut self, parent: Option<LayerId>, descriptor: &Descriptor) -> Result<LayerId, AddError> {
+        let digest = descriptor.digest;
+        if parent.is_some_and(|parent| parent.tag != self.tag) {
+            return Err(AddError::ForeignParent { digest });
+        }
+        if self.layers.chains_len() >= CAPACITY {
+            return Err(AddError::Full);
+        }
+        let layer = self.intern_layer(parent.map(|parent| parent.layer), descriptor)?;
+        Ok(LayerId { tag: self.tag, layer })
+    }
+
+    pub(crate) fn intern_layer(
+        &mut self,
+        parent: Option<LayerIx>,
+        descriptor: &Descriptor,
+    ) -> Result<LayerIx, AddError> {
+        self.layers.layer(parent, descriptor).map_err(|SizeConflict { known, given }| {
+            AddError::SizeConflict { digest: descriptor.digest, known, given }
+        })
+    }
+
+    /// The topmost layer of a list of descriptors, lowest first; `None` for the empty list.
+    ///
+    /// # Errors
+    /// [`AddError::SizeConflict`], as [`layer`](Self::layer) has it.
+    pub fn layers<'d>(
+        &mut self,
+        descriptors: impl IntoIterator<Item = &'d Descriptor>,
+    ) -> Result<Option<LayerId>, AddError> {
+        let mut top = None;
+        for descriptor in descriptors {
+            top = Some(self.layer(top, descriptor)?);
+        }
+        Ok(top)
+    }
+
+    /// Adds a record: its digest, for each input the links to the alternative records that it depends on, and its
+    /// results. Gives `None` for a `random:` digest, which BuildKit does not cache.
+    ///
+    /// Which adds are one record is decided when the chains are read: see [`graph`](Self::graph) and
+    /// [`close`](Self::close).
+    ///
+    /// # Errors
+    /// [`AddError::EmptyInput`], and [`AddError::Foreign`] where a source or a result's layer is of other chains.
+    pub fn add(
+        &mut self,
+        digest: &RecordDigest,
+        inputs: &[&[Link<'_>]],
+        results: &[NewResult],
+    ) -> Result<Option<RecordId>, AddError> {
+        if digest.is_random() {
+            return Ok(None);
+        }
+        if let Some(input) = inputs.iter().position(|links| links.is_empty()) {
+            return Err(AddError::EmptyInput { digest: digest.clone(), input });
+        }
+        let sources = inputs.iter().flat_map(|links| links.iter()).map(|link| link.source.tag);
+        let layers = results.iter().filter_map(|result| result.layer).map(|layer| layer.tag);
+        if sources.chain(layers).any(|tag| tag != self.tag) {
+            return Err(AddError::Foreign { digest: digest.clone() });
+        }
+        let links = inputs.iter().map(|links| links.len()).sum::<usize>();
+        self.log.check_room(1, inputs.len(), links, results.len())?;
+
+        for links in inputs {
+            for link in *links {
+                let selector = self.selector(link.selector);
+                self.log.inputs.push(LogLink { source: link.source.op, selector });
+            }
+            self.log.inputs.end_row();
+        }
+        for result in results {
+            let layer = result.layer.map(|layer| layer.layer);
+            self.log.results.push(LogResult { created_at: result.created_at, layer });
+        }
+        let digest = self.digests.intern(digest, RecordDigest::clone).0;
+        Ok(Some(RecordId { tag: self.tag, op: self.log.end_op(digest) }))
+    }
+
+    fn selector(&mut self, text: &str) -> SelectorIx {
+        if text.is_empty() { SelectorIx::new(0) } else { self.selectors.intern(text, |text| text.into()).0 }
+    }
+
+    /// Adds everything that was added to `other`, after what is here. To merge caches, unite and then
+    /// [`close`](Self::close): then the order in which they are united does not matter.
+    ///
+    /// # Errors
+    /// [`AddError::SizeConflict`] when the two give one blob different sizes; the chains are then as they were.
+    pub fn unite(&mut self, other: &Self) -> Result<(), AddError> {
+        let log = &other.log;
+        self.log.check_room(log.len(), log.inputs.len(), log.inputs.items_len(), log.results.items_len())?;
+        let mark = self.log.len();
+        let digests: IndexVec<DigestIx, DigestIx> = IndexVec::from_vec(
+            other.digests.values().iter().map(|d| self.digests.intern(d, RecordDigest::clone).0).collect(),
+        );
+        let selectors: IndexVec<SelectorIx, SelectorIx> =
+            IndexVec::from_vec(other.selectors.values().iter().map(|s| self.selector(s)).collect());
+        let layers = self.unite_layers(other)?;
+        for op in log.digests.indices() {
+            for links in log.inputs_of(op) {
+                for link in links {
+                    let source = OpIx::new(mark + link.source.position());
+                    self.log.inputs.push(LogLink { source, selector: selectors[link.selector] });
+                }
+                self.log.inputs.end_row();
+            }
+            for result in log.results.row(op) {
+                let layer = result.layer.map(|layer| layers[layer]);
+                self.log.results.push(LogResult { layer, ..*result });
+            }
+            self.log.end_op(digests[log.digests[op]]);
+        }
+        Ok(())
+    }
+
+    fn unite_layers(&mut self, other: &Self) -> Result<IndexVec<LayerIx, LayerIx>, AddError> {
+        let mut ours: IndexVec<LayerIx, LayerIx> = IndexVec::new();
+        // A layer is interned after its parent, so the parent's place is known.
+        for layer in other.layers.layer_indices() {
+            let parent = other.layers.layer_parent(layer).map(|parent| ours[parent]);
+            let known = self.intern_layer(parent, other.layers.layer_descriptor(layer))?;
+            ours.push(known);
+        }
+        Ok(ours)
+    }
+
+    /// The graph by BuildKit's rule: each add joins the records that it overlaps, in the order of the adds.
+    ///
+    /// An add without inputs is the one root of its digest. Any other joins the records of its digest that share,
+    /// in every input that the add has, a link with it; if there are several they become one; if there is none it is
+    /// a new record. A link that would close a cycle is dropped. Where records overlap, the graph can depend on the
+    /// order of the adds; [`close`](Self::close) gives one that does not.
+    pub fn graph(&self) -> Graph<'_> {
+        Graph::by_order(self)
+    }
+
+    /// The closed graph: the one that all orders of the adds lead to.
+    ///
+    /// Records of one digest and one number of inputs that share a link in every input are one record, to a fixed
+    /// point; then the links within a cycle go, and a record that is left with an input without links goes.
+    ///
+    /// For merging caches. On a cache that one build exported it changes nothing, save in rare cases.
+    pub fn close(&self) -> Graph<'_> {
+        Graph::closed(self)
+    }
+
+    /// Marshals the graph by BuildKit's rule: `self.graph().marshal(present)`.
+    pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
+        self.graph().marshal(present)
+    }
+
+    /// A descriptor of each distinct blob that a layer has: what to ask the store for before marshalling.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.layers.first_descriptors()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.log.len() == 0
+    }
+
+    pub(crate) fn op_of(&self, record: RecordId) -> Option<OpIx> {
+        (record.tag == self.tag).then_some(record.op)
+    }
+
+    pub(crate) fn record_id(&self, op: OpIx) -> RecordId {
+        RecordId { tag: self.tag, op }
+    }
+}
+
+impl Log {
+    fn new() -> Self {
+        Self {
+            digests: IndexVec::new(),
+            inputs: Rows::new(),
+            inputs_end: IndexVec::new(),
+            results: Rows::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    pub(crate) fn check_room(
+        &self,
+        ops: usize,
+        inputs: usize,
+        links: usize,
+        results: usize,
+    ) -> Result<(), AddError> {
+        let fits = |have: usize, more: usize| have.saturating_add(more) < CAPACITY;
+        let all_fit = fits(self.len(), ops)
+            && fits(self.inputs.len(), inputs)
+            && fits(self.inputs.items_len(), links)
+            && fits(self.results.items_len(), results);
+        if all_fit { Ok(()) } else { Err(AddError::Full) }
+    }
+
+    /// Closes the add whose inputs and results were pushed since the last one.
+    pub(crate) fn end_op(&mut self, digest: DigestIx) -> OpIx {
+        self.results.end_row();
+        self.inputs_end.push(u32::try_from(self.inputs.len()).unwrap_or(u32::MAX));
+        self.digests.push(digest)
+    }
+
+    pub(crate) fn inputs_of(&self, op: OpIx) -> impl Iterator<Item = &[LogLink]> {
+        let (first, end) = self.input_range(op);
+        self.inputs.rows(InputIx::new(first), InputIx::new(end))
+    }
+
+    pub(crate) fn inputs_len(&self, op: OpIx) -> usize {
+        let (first, end) = self.input_range(op);
+        end - first
+    }
+
+    fn input_range(&self, op: OpIx) -> (usize, usize) {
+        let before = op.position().checked_sub(1).map(OpIx::new);
+        (before.map_or(0, |before| self.inputs_end[before] as usize), self.inputs_end[op] as usize)
+    }
+
+    /// Forgets all adds from the `keep`th on.
+    pub(crate) fn truncate(&mut self, keep: usize) {
+        self.digests.truncate(keep);
+        self.inputs_end.truncate(keep);
+        let inputs = self.inputs_end.iter().next_back().map_or(0, |end| *end as usize);
+        self.inputs.truncate(inputs);
+        self.results.truncate(keep);
+    }
+}

@@ -1,0 +1,327 @@
+//! The closed reading of a log: records that overlap are one, whatever the order in which they came.
+//!
+//! Classes of adds grow until none shares a link in every input with another of its digest and number of inputs;
+//! then the links within a cycle of classes are left out. Nothing is dropped before all is known.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::chains::{CacheChains, Log};
+use crate::cycles::components;
+use crate::draft::{Draft, DraftLink, DraftNode};
+use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
+
+/// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
+pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
+    let ops = chains.log.len();
+    let mut closing = Closing {
+        log: &chains.log,
+        classes: Classes::new(ops),
+        edges: IndexVec::new(),
+        next_same: IndexVec::new(),
+        in_edges: Lists::new(ops),
+        out_edges: Lists::new(ops),
+        alternatives: HashTable::new(),
+        state: RandomState::default(),
+        queue: Vec::new(),
+        queued: IndexVec::filled(false, ops),
+    };
+    let mut roots: IndexVec<DigestIx, Option<OpIx>> = IndexVec::filled(None, chains.digests.len());
+    for (op, digest) in chains.log.digests.iter_indexed() {
+        if !shared[*digest] {
+            continue;
+        }
+        if chains.log.inputs_len(op) == 0 {
+            let root = *roots[*digest].get_or_insert(op);
+            closing.unite(root, op);
+        } else {
+            closing.register_links(op);
+            closing.enqueue(op);
+        }
+    }
+    closing.run();
+    closing.finish()
+}
+
+struct Closing<'a> {
+    log: &'a Log,
+    classes: Classes,
+    /// The links of the adds that may overlap others.
+    edges: IndexVec<EdgeIx, Edge>,
+    next_same: IndexVec<Entry, (EdgeIx, Option<Entry>)>,
+    in_edges: Lists,
+    out_edges: Lists,
+    /// The latest entry for each [`Key`]; the others follow by `next_same`.
+    alternatives: HashTable<(Key, Entry)>,
+    state: RandomState,
+    queue: Vec<OpIx>,
+    queued: IndexVec<OpIx, bool>,
+}
+
+/// An entry of a list of edges that have one key.
+type Entry = InputIx;
+
+#[derive(Clone, Copy)]
+struct Edge {
+    source: OpIx,
+    selector: SelectorIx,
+    target: OpIx,
+    input: u32,
+}
+
+/// What classes are looked up by: they are linked as this. `source` is a class.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    source: OpIx,
+    selector: SelectorIx,
+    input: u32,
+    inputs: u32,
+    digest: DigestIx,
+}
+
+/// Disjoint sets of adds.
+struct Classes {
+    parent: IndexVec<OpIx, OpIx>,
+    weight: IndexVec<OpIx, u32>,
+}
+
+impl Classes {
+    fn new(ops: usize) -> Self {
+        let parent = IndexVec::from_vec((0..ops).map(OpIx::new).collect());
+        Self { parent, weight: IndexVec::filled(1, ops) }
+    }
+
+    fn find(&mut self, op: OpIx) -> OpIx {
+        let mut root = op;
+        while self.parent[root] != root {
+            root = self.parent[root];
+        }
+        let mut at = op;
+        while at != root {
+            at = std::mem::replace(&mut self.parent[at], root);
+        }
+        root
+    }
+}
+
+/// A list of edges for each class; two are joined in constant time.
+struct Lists {
+    ends: IndexVec<OpIx, Option<(EdgeIx, EdgeIx)>>,
+    next: IndexVec<EdgeIx, Option<EdgeIx>>,
+}
+
+impl Lists {
+    fn new(ops: usize) -> Self {
+        Self { ends: IndexVec::filled(None, ops), next: IndexVec::new() }
+    }
+
+    fn push(&mut self, class: OpIx, edge: EdgeIx) {
+        self.next.grow(None, edge.position() + 1);
+        self.ends[class] = match self.ends[class] {
+            None => Some((edge, edge)),
+            Some((first, last)) => {
+                self.next[last] = Some(edge);
+                Some((first, edge))
+            }
+        };
+    }
+
+    fn join(&mut self, class: OpIx, other: OpIx) {
+        let Some((first, last)) = self.ends[other].take() else { return };
+        self.ends[class] = match self.ends[class] {
+            None => Some((first, last)),
+            Some((start, end)) => {
+                self.next[end] = Some(first);
+                Some((start, last))
+            }
+        };
+    }
+
+    fn of(&self, class: OpIx) -> impl Iterator<Item = EdgeIx> {
+        let first = self.ends[class].map(|(first, _)| first);
+        std::iter::successors(first, |edge| self.next[*edge])
+    }
+}
+
+impl Closing<'_> {
+    fn register_links(&mut self, op: OpIx) {
+        let log = self.log;
+        for (input, links) in (0u32..).zip(log.inputs_of(op)) {
+            for link in links {
+                let edge = self.edges.push(Edge {
+                    source: link.source,
+                    selector: link.selector,
+                    target: op,
+                    input,
+                });
+                let source = self.classes.find(link.source);
+                self.in_edges.push(op, edge);
+                self.out_edges.push(source, edge);
+                self.index(edge);
+            }
+        }
+    }
+
+    fn key(&mut self, edge: EdgeIx) -> Key {
+        let Edge { source, selector, target, input } = self.edges[edge];
+        let inputs = u32::try_from(self.log.inputs_len(target)).unwrap_or(u32::MAX);
+        let digest = self.log.digests[target];
+        Key { source: self.classes.find(source), selector, input, inputs, digest }
+    }
+
+    /// Enters an edge under the key that it has now.
+    fn index(&mut self, edge: EdgeIx) {
+        let key = self.key(edge);
+        let hash = self.state.hash_one(key);
+        let state = &self.state;
+        let entry = self.alternatives.entry(hash, |(at, _)| *at == key, |(at, _)| state.hash_one(at));
+        match entry {
+            hashbrown::hash_table::Entry::Occupied(mut known) => {
+                let before = known.get().1;
+                known.get_mut().1 = self.next_same.push((edge, Some(before)));
+            }
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                let first = self.next_same.push((edge, None));
+                free.insert((key, first));
+            }
+        }
+    }
+
+    fn enqueue(&mut self, class: OpIx) {
+        if !std::mem::replace(&mut self.queued[class], true) {
+            self.queue.push(class);
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(class) = self.queue.pop() {
+            self.queued[class] = false;
+            let class = self.classes.find(class);
+            for other in self.overlapping(class) {
+                self.unite(class, other);
+            }
+        }
+    }
+
+    /// The classes that share, in every input, a link with `class`.
+    fn overlapping(&mut self, class: OpIx) -> Vec<OpIx> {
+        let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
+        let mut keys: Vec<(u32, OpIx, SelectorIx, Key)> = edges
+            .into_iter()
+            .map(|edge| self.key(edge))
+            .map(|key| (key.input, key.source, key.selector, key))
+            .collect();
+        keys.sort_unstable_by_key(|(input, source, selector, _)| (*input, *source, *selector));
+        keys.dedup_by_key(|(input, source, selector, _)| (*input, *source, *selector));
+
+        // For each input the classes that share a link of it; only those that share one in all inputs so far stay.
+        let mut common: Option<Vec<OpIx>> = None;
+        for of_input in keys.chunk_by(|a, b| a.0 == b.0) {
+            let mut sharing = Vec::new();
+            for (.., key) in of_input {
+                let hash = self.state.hash_one(key);
+                let mut next = self.alternatives.find(hash, |(at, _)| at == key).map(|(_, entry)| *entry);
+                while let Some(entry) = next {
+                    let (edge, after) = self.next_same[entry];
+                    sharing.push(self.classes.find(self.edges[edge].target));
+                    next = after;
+                }
+            }
+            sharing.sort_unstable();
+            sharing.dedup();
+            let both = match common {
+                None => sharing,
+                Some(before) => {
+                    before.into_iter().filter(|class| sharing.binary_search(class).is_ok()).collect()
+                }
+            };
+            common = Some(both);
+        }
+        let mut others = common.unwrap_or_default();
+        others.retain(|other| *other != class);
+        others
+    }
+
+    /// Makes two classes one: the links from the lighter are entered anew under the heavier, and whoever has them is
+    /// looked at again.
+    fn unite(&mut self, a: OpIx, b: OpIx) {
+        let (a, b) = (self.classes.find(a), self.classes.find(b));
+        if a == b {
+            return;
+        }
+        let (heavy, light) = if self.classes.weight[a] >= self.classes.weight[b] { (a, b) } else { (b, a) };
+        self.classes.parent[light] = heavy;
+        let moved: Vec<EdgeIx> = self.out_edges.of(light).collect();
+        let weight = u32::try_from(moved.len()).unwrap_or(u32::MAX).saturating_add(self.classes.weight[light]);
+        self.classes.weight[heavy] = self.classes.weight[heavy].saturating_add(weight);
+        self.in_edges.join(heavy, light);
+        self.out_edges.join(heavy, light);
+        for edge in moved {
+            self.index(edge);
+            let target = self.edges[edge].target;
+            let target = self.classes.find(target);
+            self.enqueue(target);
+        }
+        if self.in_edges.of(heavy).next().is_some() {
+            self.enqueue(heavy);
+        }
+    }
+
+    fn finish(mut self) -> Draft {
+        let log = self.log;
+        let mut nodes = 0;
+        let mut node_of_class: IndexVec<OpIx, Option<NodeIx>> = IndexVec::filled(None, log.len());
+        let mut node_of_op = IndexVec::with_capacity(log.len());
+        let mut ops_of_node: IndexVec<NodeIx, Vec<OpIx>> = IndexVec::new();
+        for op in log.digests.indices() {
+            let class = self.classes.find(op);
+            let node = *node_of_class[class].get_or_insert_with(|| {
+                nodes += 1;
+                ops_of_node.push(Vec::new())
+            });
+            ops_of_node[node].push(op);
+            node_of_op.push(node);
+        }
+        let sources = |node: NodeIx| {
+            let ops = ops_of_node[node].iter();
+            let links = ops.flat_map(|op| log.inputs_of(*op).flatten());
+            links.map(|link| node_of_op[link.source])
+        };
+        let (component, sources_first) = components(nodes, sources);
+
+        let mut inputs = Rows::with_capacity(log.inputs.len(), log.inputs.items_len());
+        let mut order = Vec::with_capacity(nodes);
+        let mut links: Vec<(u32, DraftLink)> = Vec::new();
+        for node in sources_first {
+            links.clear();
+            let mut made = None;
+            for op in &ops_of_node[node] {
+                made = Some(DraftNode {
+                    node,
+                    digest: log.digests[*op],
+                    inputs: u32::try_from(log.inputs_len(*op)).unwrap_or(u32::MAX),
+                });
+                for (input, row) in (0u32..).zip(log.inputs_of(*op)) {
+                    let resolved = row
+                        .iter()
+                        .map(|link| DraftLink { source: node_of_op[link.source], selector: link.selector });
+                    let outside = resolved.filter(|link| component[link.source] != component[node]);
+                    links.extend(outside.map(|link| (input, link)));
+                }
+            }
+            links.sort_unstable();
+            let Some(made) = made else { continue };
+            let mut rest = links.as_slice();
+            for input in 0..made.inputs {
+                let (row, after) = rest.split_at(rest.partition_point(|(at, _)| *at == input));
+                row.iter().for_each(|(_, link)| inputs.push(*link));
+                inputs.end_row();
+                rest = after;
+            }
+            order.push(made);
+        }
+        Draft { node_of_op, nodes, order, inputs }
+    }
+}

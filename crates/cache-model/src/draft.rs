@@ -1,0 +1,71 @@
+//! A graph in the making: nodes, their links, and an order with sources first.
+//!
+//! The two readings of a log (`overlap`, `close`) each end in a draft; [`Graph`](crate::Graph) is made of it.
+
+use crate::chains::Log;
+use crate::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
+
+/// Nodes that will be records, unless an input of theirs is left without links.
+pub(crate) struct Draft {
+    /// Which node each add belongs to.
+    pub(crate) node_of_op: IndexVec<OpIx, NodeIx>,
+    /// How many nodes there are.
+    pub(crate) nodes: usize,
+    /// The nodes to make records of, each after its sources.
+    pub(crate) order: Vec<DraftNode>,
+    /// The links of all inputs, in the order of `order`.
+    pub(crate) inputs: Rows<InputIx, DraftLink>,
+}
+
+/// A node: its inputs are the next `inputs` rows.
+#[derive(Clone, Copy)]
+pub(crate) struct DraftNode {
+    pub(crate) node: NodeIx,
+    pub(crate) digest: DigestIx,
+    pub(crate) inputs: u32,
+}
+
+/// A link to a node that comes earlier.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DraftLink {
+    pub(crate) source: NodeIx,
+    pub(crate) selector: SelectorIx,
+}
+
+impl Draft {
+    /// The draft of a log in which no two adds have one digest: every add is a record, under either rule.
+    pub(crate) fn without_overlap(log: &Log) -> Self {
+        let node = |op: OpIx| NodeIx::new(op.position());
+        let mut inputs = Rows::with_capacity(log.inputs.len(), log.inputs.items_len());
+        let mut order = Vec::with_capacity(log.len());
+        for (op, digest) in log.digests.iter_indexed() {
+            for links in log.inputs_of(op) {
+                for link in links {
+                    inputs.push(DraftLink { source: node(link.source), selector: link.selector });
+                }
+                inputs.end_row();
+            }
+            let count = u32::try_from(log.inputs_len(op)).unwrap_or(u32::MAX);
+            order.push(DraftNode { node: node(op), digest: *digest, inputs: count });
+        }
+        let node_of_op = IndexVec::from_vec(log.digests.indices().map(node).collect());
+        Self { node_of_op, nodes: log.len(), order, inputs }
+    }
+}
+
+/// Which digests several adds have, so that records may overlap; `None` when there is no such digest.
+pub(crate) fn shared_digests(log: &Log, digests: usize) -> Option<IndexVec<DigestIx, bool>> {
+    if log.len() == digests {
+        return None;
+    }
+    let mut seen = IndexVec::<DigestIx, bool>::filled(false, digests);
+    let mut shared = IndexVec::<DigestIx, bool>::filled(false, digests);
+    let mut any = false;
+    for digest in log.digests.iter() {
+        if std::mem::replace(&mut seen[*digest], true) {
+            shared[*digest] = true;
+            any = true;
+        }
+    }
+    any.then_some(shared)
+}

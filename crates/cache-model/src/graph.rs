@@ -1,0 +1,301 @@
+//! The graph that a log stands for: records, each after the records that it depends on.
+//!
+//! Read-only. Every record has at least one link in each of its inputs, and no cycle is left.
+
+use std::cmp::Ordering;
+
+use crate::chains::{CacheChains, LogResult, RecordId};
+use crate::draft::{Draft, DraftLink, shared_digests};
+use crate::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, RecordIx, Rows, SelectorIx};
+use crate::layers::Layers;
+use crate::{Descriptor, RecordDigest, Timestamp, close, overlap};
+
+/// A graph of records, read from [`CacheChains`].
+#[derive(Clone)]
+pub struct Graph<'a> {
+    pub(crate) chains: &'a CacheChains,
+    pub(crate) digests: IndexVec<RecordIx, DigestIx>,
+    inputs_end: IndexVec<RecordIx, u32>,
+    pub(crate) inputs: Rows<InputIx, GraphLink>,
+    pub(crate) results: Rows<RecordIx, LogResult>,
+    record_of_op: IndexVec<OpIx, Option<RecordIx>>,
+    pub(crate) left_out: Vec<DigestIx>,
+}
+
+/// A link to a record that comes earlier.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GraphLink {
+    pub(crate) source: RecordIx,
+    pub(crate) selector: SelectorIx,
+}
+
+/// A record of a [`Graph`].
+#[derive(Clone, Copy)]
+pub struct RecordRef<'g> {
+    graph: &'g Graph<'g>,
+    record: RecordIx,
+}
+
+/// A link of a record of a [`Graph`].
+#[derive(Clone, Copy)]
+pub struct LinkRef<'g> {
+    /// Which part of the source counts; empty for the whole.
+    pub selector: &'g str,
+    /// The record that the input depends on.
+    pub source: RecordRef<'g>,
+}
+
+/// A result of a record of a [`Graph`].
+#[derive(Clone, Copy)]
+pub struct ResultRef<'g> {
+    layers: &'g Layers,
+    result: &'g LogResult,
+}
+
+impl<'a> Graph<'a> {
+    pub(crate) fn by_order(chains: &'a CacheChains) -> Self {
+        Self::read(chains, overlap::draft)
+    }
+
+    pub(crate) fn closed(chains: &'a CacheChains) -> Self {
+        Self::read(chains, close::draft)
+    }
+
+    fn read(
+        chains: &'a CacheChains,
+        overlapping: impl Fn(&CacheChains, &IndexVec<DigestIx, bool>) -> Draft,
+    ) -> Self {
+        match shared_digests(&chains.log, chains.digests.len()) {
+            None => Self::from_draft(chains, Draft::without_overlap(&chains.log)),
+            Some(shared) => Self::from_draft(chains, overlapping(chains, &shared)),
+        }
+    }
+
+    /// Makes records of nodes, less those that are left with an input without links. Sources come first, so one pass
+    /// settles it.
+    fn from_draft(chains: &'a CacheChains, draft: Draft) -> Self {
+        let mut record_of_node: IndexVec<NodeIx, Option<RecordIx>> = IndexVec::filled(None, draft.nodes);
+        let mut digests = IndexVec::with_capacity(draft.order.len());
+        let mut inputs_end = IndexVec::with_capacity(draft.order.len());
+        let mut inputs = Rows::with_capacity(draft.inputs.len(), draft.inputs.items_len());
+        let mut left_out = Vec::new();
+        let mut next_input = 0;
+        for node in &draft.order {
+            let first = next_input;
+            next_input += node.inputs as usize;
+            let rows = || draft.inputs.rows(InputIx::new(first), InputIx::new(next_input));
+            let survives = |link: &&DraftLink| record_of_node[link.source].is_some();
+            if rows().any(|row| !row.iter().any(|link| survives(&link))) {
+                left_out.push(node.digest);
+                continue;
+            }
+            for row in rows() {
+                for link in row {
+                    if let Some(source) = record_of_node[link.source] {
+                        inputs.push(GraphLink { source, selector: link.selector });
+                    }
+                }
+                sort_and_dedup_open_row(&mut inputs);
+                inputs.end_row();
+            }
+            inputs_end.push(u32::try_from(inputs.len()).unwrap_or(u32::MAX));
+            record_of_node[node.node] = Some(digests.push(node.digest));
+        }
+        let record_of_op: IndexVec<OpIx, _> =
+            IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
+        let results = collect_results(chains, &record_of_op, digests.len());
+        Self { chains, digests, inputs_end, inputs, results, record_of_op, left_out }
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    /// Whether there are no records.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many links there are.
+    pub fn links_len(&self) -> usize {
+        self.inputs.items_len()
+    }
+
+    /// The records, each after those that it depends on.
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = RecordRef<'_>> + ExactSizeIterator {
+        self.digests.indices().map(|record| RecordRef { graph: self, record })
+    }
+
+    /// The record at a position of [`records`](Self::records).
+    pub fn at(&self, position: usize) -> Option<RecordRef<'_>> {
+        (position < self.len()).then(|| RecordRef { graph: self, record: RecordIx::new(position) })
+    }
+
+    /// The record that an added one has become part of; `None` for a foreign id or a record that was left out.
+    pub fn record(&self, id: RecordId) -> Option<RecordRef<'_>> {
+        let record = (*self.record_of_op.get(self.chains.op_of(id)?)?)?;
+        Some(RecordRef { graph: self, record })
+    }
+
+    /// The digests of the records that were left out, because a link that would have closed a cycle was the last of
+    /// one of their inputs, or because all records that an input of theirs depends on were left out.
+    pub fn left_out(&self) -> impl ExactSizeIterator<Item = &RecordDigest> {
+        self.left_out.iter().map(|digest| self.chains.digests.value(*digest))
+    }
+
+    pub(crate) fn inputs_of(&self, record: RecordIx) -> impl Iterator<Item = &[GraphLink]> {
+        let (first, end) = self.input_range(record);
+        self.inputs.rows(InputIx::new(first), InputIx::new(end))
+    }
+
+    pub(crate) fn inputs_len_of(&self, record: RecordIx) -> usize {
+        let (first, end) = self.input_range(record);
+        end - first
+    }
+
+    fn input_range(&self, record: RecordIx) -> (usize, usize) {
+        let before = record.position().checked_sub(1).map(RecordIx::new);
+        (before.map_or(0, |before| self.inputs_end[before] as usize), self.inputs_end[record] as usize)
+    }
+}
+
+fn sort_and_dedup_open_row(rows: &mut Rows<InputIx, GraphLink>) {
+    let row = rows.open_row();
+    if row.len() < 2 {
+        return;
+    }
+    row.sort_unstable();
+    let mut keep = 0;
+    let mut last = None;
+    for at in 0..row.len() {
+        let Some(link) = row.get(at).copied() else { break };
+        if last != Some(link) {
+            if let Some(slot) = row.get_mut(keep) {
+                *slot = link;
+            }
+            keep += 1;
+            last = Some(link);
+        }
+    }
+    rows.truncate_open_row(keep);
+}
+
+/// The results of each record, newest first.
+fn collect_results(
+    chains: &CacheChains,
+    record_of_op: &IndexVec<OpIx, Option<RecordIx>>,
+    records: usize,
+) -> Rows<RecordIx, LogResult> {
+    let mut found: Vec<(RecordIx, OpIx)> = Vec::with_capacity(record_of_op.len());
+    for (op, record) in record_of_op.iter_indexed() {
+        if let Some(record) = record {
+            found.push((*record, op));
+        }
+    }
+    // Already sorted where nothing was merged and nothing was left out.
+    found.sort_unstable();
+    let mut results = Rows::with_capacity(records, chains.log.results.items_len());
+    let mut found = found.into_iter().peekable();
+    for record in (0..records).map(RecordIx::new) {
+        while let Some((_, op)) = found.next_if(|(at, _)| *at == record) {
+            chains.log.results.row(op).iter().for_each(|result| results.push(*result));
+        }
+        results.open_row().sort_by(|a, b| cmp_results(&chains.layers, b, a));
+        results.end_row();
+    }
+    results
+}
+
+/// Older before newer; of equal instants by the lists of blob digests, then the greater text before the smaller: a
+/// descending sort has the result to take first, with the smaller of two texts for one instant.
+fn cmp_results(layers: &Layers, a: &LogResult, b: &LogResult) -> Ordering {
+    a.created_at.cmp(&b.created_at).then_with(|| {
+        let chains = (a.layer.map(|l| layers.layer_chain(l)), b.layer.map(|l| layers.layer_chain(l)));
+        let by_blobs = match chains {
+            (Some(a), Some(b)) => layers.cmp_chains(a, b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        };
+        by_blobs.then_with(|| b.created_at.cmp_with_text(&a.created_at))
+    })
+}
+
+impl<'g> RecordRef<'g> {
+    /// The position of the record in [`Graph::records`].
+    pub fn position(self) -> usize {
+        self.record.position()
+    }
+
+    /// The digest of its cache key.
+    pub fn digest(self) -> &'g RecordDigest {
+        self.graph.chains.digests.value(self.graph.digests[self.record])
+    }
+
+    /// How many inputs it has; a root has none.
+    pub fn inputs_len(self) -> usize {
+        self.graph.inputs_len_of(self.record)
+    }
+
+    /// Its inputs, each the links to the alternative records that it depends on.
+    pub fn inputs(self) -> impl Iterator<Item = impl ExactSizeIterator<Item = LinkRef<'g>> + use<'g>> + use<'g> {
+        let graph = self.graph;
+        graph.inputs_of(self.record).map(move |row| {
+            row.iter().map(move |link| LinkRef {
+                selector: graph.chains.selectors.value(link.selector),
+                source: RecordRef { graph, record: link.source },
+            })
+        })
+    }
+
+    /// Its results, newest first.
+    pub fn results(self) -> impl ExactSizeIterator<Item = ResultRef<'g>> {
+        let layers = &self.graph.chains.layers;
+        self.graph.results.row(self.record).iter().map(move |result| ResultRef { layers, result })
+    }
+}
+
+impl<'g> ResultRef<'g> {
+    /// When it was made.
+    pub fn created_at(self) -> Timestamp {
+        self.result.created_at
+    }
+
+    /// How many layers it has.
+    pub fn layers_len(self) -> usize {
+        let chain = self.result.layer.map(|layer| self.layers.layer_chain(layer));
+        chain.map_or(0, |chain| self.layers.depth(chain) as usize)
+    }
+
+    /// Its layers, topmost first.
+    pub fn layers_downwards(self) -> impl Iterator<Item = &'g Descriptor> {
+        let layers = self.layers;
+        let top = self.result.layer.into_iter();
+        top.flat_map(move |top| layers.downwards(top)).map(move |layer| layers.layer_descriptor(layer))
+    }
+
+    /// Its layers, lowest first.
+    pub fn layers(self) -> Vec<&'g Descriptor> {
+        let mut list: Vec<_> = self.layers_downwards().collect();
+        list.reverse();
+        list
+    }
+}
+
+impl PartialEq for RecordRef<'_> {
+    /// Whether it is the same record of the same graph.
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record && std::ptr::eq(self.graph, other.graph)
+    }
+}
+
+impl std::fmt::Debug for RecordRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.position(), self.digest())
+    }
+}
+
+impl std::fmt::Debug for Graph<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.records()).finish()
+    }
+}

@@ -1,0 +1,412 @@
+//! Loading: from a cache config to chains.
+//!
+//! Trusts nothing: an index out of range, a loop or an input without links is an error that says where, and the
+//! chains are then as they were. Needs neither stack nor more than linear time, however deep the config.
+
+use crate::chains::{AddError, CacheChains, LogLink, LogResult};
+use crate::index::{BlobIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
+use crate::{CacheConfig, ConfigRecord, Descriptor, Digest, RecordDigest};
+
+/// What loading left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The results that were dropped.
+    pub dropped: Vec<DroppedResult>,
+}
+
+/// A result that was dropped: a layer of it is not among the manifest's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DroppedResult {
+    /// The position of the record in the config.
+    pub record: usize,
+    /// The digest of the record.
+    pub digest: RecordDigest,
+    /// The position, in the config, of the layer that has no descriptor.
+    pub layer: usize,
+    /// The blob of that layer, where it names one.
+    pub blob: Option<Digest>,
+}
+
+impl std::fmt::Display for DroppedResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "record {} ({}): a result is dropped, since its layer {} ", self.record, self.digest, self.layer)?;
+        match &self.blob {
+            Some(blob) => write!(f, "has blob {blob}, which the manifest does not list"),
+            None => f.write_str("names no blob"),
+        }
+    }
+}
+
+/// Why a config cannot be loaded. Positions count from 0.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A link to a record that is not there.
+    #[error("record {record}: input {input} links to record {link}, but the config has {records} records")]
+    RecordOutOfRange {
+        /// The record with the link.
+        record: usize,
+        /// The input with the link.
+        input: usize,
+        /// What it links to.
+        link: i32,
+        /// How many records there are.
+        records: usize,
+    },
+    /// A record that depends on itself.
+    #[error("record {record} depends on itself, through record {through}")]
+    RecordLoop {
+        /// The record that is led back to.
+        record: usize,
+        /// The record that leads back.
+        through: usize,
+    },
+    /// A result or a parent that is no layer of the config.
+    #[error("record {record}: a result leads to layer {layer}, but the config has {layers} layers")]
+    LayerOutOfRange {
+        /// The record with the result.
+        record: usize,
+        /// The layer that it leads to.
+        layer: i32,
+        /// How many layers there are.
+        layers: usize,
+    },
+    /// A layer that is its own ancestor.
+    #[error("record {record}: a result leads to layer {layer}, which is its own ancestor")]
+    LayerLoop {
+        /// The record with the result.
+        record: usize,
+        /// The layer that is led back to.
+        layer: usize,
+    },
+    /// An input without links.
+    #[error("record {record}: input {input} has no links")]
+    EmptyInput {
+        /// The record.
+        record: usize,
+        /// The input.
+        input: usize,
+    },
+    /// A link to a record whose digest is `random:…`, which is none.
+    #[error("record {record}: input {input} links to record {link}, whose digest is random: and so is not cached")]
+    SkippedSource {
+        /// The record with the link.
+        record: usize,
+        /// The input with the link.
+        input: usize,
+        /// What it links to.
+        link: usize,
+    },
+    /// The manifest's descriptors contradict those known already, or there is no room.
+    #[error("record {record}: {source}")]
+    Add {
+        /// The record.
+        record: usize,
+        /// Why.
+        source: AddError,
+    },
+}
+
+impl CacheChains {
+    /// Adds the records of a config, each after the records that it depends on. `descriptors` are the layers of the
+    /// manifest that came with it; of several for one digest the last counts.
+    ///
+    /// # Errors
+    /// [`LoadError`] for a config that makes no sense; the chains are then as they were.
+    pub fn load<'d>(
+        &mut self,
+        config: &CacheConfig,
+        descriptors: impl IntoIterator<Item = &'d Descriptor>,
+    ) -> Result<Loaded, LoadError> {
+        let mark = self.log.len();
+        let result = Loader::new(self, config, descriptors).run();
+        if result.is_err() {
+            self.log.truncate(mark);
+        }
+        result
+    }
+}
+
+struct Loader<'a, 'd> {
+    chains: &'a mut CacheChains,
+    config: &'a CacheConfig,
+    provided: IndexVec<BlobIx, Option<&'d Descriptor>>,
+    selectors: IndexVec<SelectorIx, SelectorIx>,
+    records: Vec<RecordState>,
+    layers: Vec<LayerState>,
+    path: Vec<usize>,
+    loaded: Loaded,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum RecordState {
+    New,
+    Open,
+    Skipped,
+    Added(OpIx),
+}
+
+/// What is known of a config's layer with all of its parents.
+#[derive(Clone, Copy)]
+enum LayerState {
+    New,
+    Open,
+    /// It leads to this layer, which has no descriptor.
+    Absent(u32),
+    Known(LayerIx),
+}
+
+/// A layer of a result, or the layer that has no descriptor.
+type Found = Result<LayerIx, u32>;
+
+impl<'a, 'd> Loader<'a, 'd> {
+    fn new(
+        chains: &'a mut CacheChains,
+        config: &'a CacheConfig,
+        descriptors: impl IntoIterator<Item = &'d Descriptor>,
+    ) -> Self {
+        chains.layers.reserve(config.layers().len());
+        chains.digests.reserve(config.records_len());
+        let mut provided = IndexVec::new();
+        for descriptor in descriptors {
+            let blob = chains.layers.blob(&descriptor.digest);
+            provided.grow(None, blob.position() + 1);
+            provided[blob] = Some(descriptor);
+        }
+        let selectors = config.selectors().values().iter();
+        let selectors = selectors.map(|s| chains.selectors.intern(s, |text| text.clone()).0).collect();
+        Self {
+            provided,
+            selectors: IndexVec::from_vec(selectors),
+            records: vec![RecordState::New; config.records_len()],
+            layers: vec![LayerState::New; config.layers().len()],
+            path: Vec::new(),
+            loaded: Loaded::default(),
+            chains,
+            config,
+        }
+    }
+
+    fn run(mut self) -> Result<Loaded, LoadError> {
+        let room = self.chains.log.check_room(
+            self.config.records_len(),
+            self.config.links_len(),
+            self.config.links_len(),
+            self.config.results_len(),
+        );
+        room.map_err(|source| LoadError::Add { record: 0, source })?;
+        let mut path = Vec::new();
+        for start in self.config.records() {
+            if self.state(start.position()) != Some(RecordState::New) {
+                continue;
+            }
+            self.set_state(start.position(), RecordState::Open);
+            path.push((start, self.sources(start)));
+            while let Some((record, sources)) = path.last_mut() {
+                let record = *record;
+                match sources.next() {
+                    None => {
+                        self.add(record)?;
+                        path.pop();
+                    }
+                    Some((input, link)) => {
+                        if let Some(source) = self.enter(record, input, link)? {
+                            path.push((source, self.sources(source)));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(self.loaded)
+    }
+
+    /// The links of a record, each with its input.
+    fn sources(&self, record: ConfigRecord<'a>) -> impl Iterator<Item = (usize, i32)> + use<'a> {
+        record.raw_inputs().enumerate().flat_map(|(input, links)| links.map(move |(_, link)| (input, link)))
+    }
+
+    /// The record that a link leads to, if it has yet to be added.
+    fn enter(
+        &mut self,
+        record: ConfigRecord<'a>,
+        input: usize,
+        link: i32,
+    ) -> Result<Option<ConfigRecord<'a>>, LoadError> {
+        let source = usize::try_from(link).ok().and_then(|position| self.config.record(position));
+        let Some(source) = source else {
+            let records = self.config.records_len();
+            return Err(LoadError::RecordOutOfRange { record: record.position(), input, link, records });
+        };
+        match self.state(source.position()) {
+            Some(RecordState::New) => {
+                self.set_state(source.position(), RecordState::Open);
+                Ok(Some(source))
+            }
+            Some(RecordState::Open) => {
+                Err(LoadError::RecordLoop { record: source.position(), through: record.position() })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn state(&self, record: usize) -> Option<RecordState> {
+        self.records.get(record).copied()
+    }
+
+    fn set_state(&mut self, record: usize, state: RecordState) {
+        if let Some(slot) = self.records.get_mut(record) {
+            *slot = state;
+        }
+    }
+
+    /// Adds a record whose sources are all there.
+    fn add(&mut self, record: ConfigRecord<'a>) -> Result<(), LoadError> {
+        let position = record.position();
+        let is_random = record.digest().is_random();
+        for (input, links) in record.raw_inputs().enumerate() {
+            let mut is_empty = true;
+            for (selector, link) in links {
+                is_empty = false;
+                let source = usize::try_from(link).unwrap_or(usize::MAX);
+                let Some(RecordState::Added(op)) = self.state(source) else {
+                    return Err(LoadError::SkippedSource { record: position, input, link: source });
+                };
+                if !is_random {
+                    let selector = self.selectors[selector];
+                    self.chains.log.inputs.push(LogLink { source: op, selector });
+                }
+            }
+            if is_empty {
+                return Err(LoadError::EmptyInput { record: position, input });
+            }
+            if !is_random {
+                self.chains.log.inputs.end_row();
+            }
+        }
+        for result in record.results() {
+            let found = self.layer_with_parents(position, result.layer)?;
+            self.result(record, found, result.created_at);
+        }
+        for chain in record.chains() {
+            let found = self.listed_layers(position, chain.layers)?;
+            match found {
+                None => self.result_of(record, None, chain.created_at),
+                Some(found) => self.result(record, found, chain.created_at),
+            }
+        }
+        let state = if is_random {
+            RecordState::Skipped
+        } else {
+            let digest = self.chains.digests.intern(record.digest(), RecordDigest::clone).0;
+            RecordState::Added(self.chains.log.end_op(digest))
+        };
+        self.set_state(position, state);
+        Ok(())
+    }
+
+    fn result(&mut self, record: ConfigRecord<'a>, found: Found, created_at: crate::Timestamp) {
+        match found {
+            Ok(layer) => self.result_of(record, Some(layer), created_at),
+            Err(layer) => {
+                let layer = layer as usize;
+                self.loaded.dropped.push(DroppedResult {
+                    record: record.position(),
+                    digest: record.digest().clone(),
+                    layer,
+                    blob: self.config.layers().get(layer).and_then(|layer| layer.blob),
+                });
+            }
+        }
+    }
+
+    fn result_of(&mut self, record: ConfigRecord<'a>, layer: Option<LayerIx>, created_at: crate::Timestamp) {
+        if !record.digest().is_random() {
+            self.chains.log.results.push(LogResult { created_at, layer });
+        }
+    }
+
+    /// The descriptor of a config's layer.
+    fn provided(&self, layer: usize) -> Option<&'d Descriptor> {
+        let blob = self.config.layers().get(layer)?.blob?;
+        *self.provided.get(self.chains.layers.find_blob(&blob)?)?
+    }
+
+    fn intern(&mut self, record: usize, parent: Option<LayerIx>, of: &Descriptor) -> Result<LayerIx, LoadError> {
+        self.chains.intern_layer(parent, of).map_err(|source| LoadError::Add { record, source })
+    }
+
+    /// The layer at a position of the config with all of its parents: upwards until a layer that is known or absent,
+    /// then back down.
+    fn layer_with_parents(&mut self, record: usize, top: i32) -> Result<Found, LoadError> {
+        self.path.clear();
+        let mut at = top;
+        let mut found: Option<Found> = None;
+        while at != -1 || self.path.is_empty() {
+            let Some((position, state)) = self.layer_state(at) else {
+                let layers = self.layers.len();
+                return Err(LoadError::LayerOutOfRange { record, layer: at, layers });
+            };
+            match state {
+                LayerState::Open => return Err(LoadError::LayerLoop { record, layer: position }),
+                LayerState::Absent(layer) => found = Some(Err(layer)),
+                LayerState::Known(layer) => found = Some(Ok(layer)),
+                LayerState::New if self.provided(position).is_none() => {
+                    let absent = u32::try_from(position).unwrap_or(u32::MAX);
+                    self.set_layer_state(position, LayerState::Absent(absent));
+                    found = Some(Err(absent));
+                }
+                LayerState::New => {
+                    self.set_layer_state(position, LayerState::Open);
+                    self.path.push(position);
+                    at = self.config.layers().get(position).map_or(-1, |layer| layer.parent);
+                    continue;
+                }
+            }
+            break;
+        }
+        while let Some(position) = self.path.pop() {
+            let next = match (found, self.provided(position)) {
+                (Some(Err(absent)), _) => Err(absent),
+                (below, Some(descriptor)) => {
+                    Ok(self.intern(record, below.and_then(Result::ok), descriptor)?)
+                }
+                (_, None) => Err(u32::try_from(position).unwrap_or(u32::MAX)),
+            };
+            self.set_layer_state(position, match next {
+                Ok(layer) => LayerState::Known(layer),
+                Err(absent) => LayerState::Absent(absent),
+            });
+            found = Some(next);
+        }
+        Ok(found.unwrap_or(Err(u32::MAX)))
+    }
+
+    fn layer_state(&self, at: i32) -> Option<(usize, LayerState)> {
+        let position = usize::try_from(at).ok()?;
+        Some((position, *self.layers.get(position)?))
+    }
+
+    fn set_layer_state(&mut self, position: usize, state: LayerState) {
+        if let Some(slot) = self.layers.get_mut(position) {
+            *slot = state;
+        }
+    }
+
+    /// The layer of a list that names every layer itself; `None` for the empty list.
+    fn listed_layers(&mut self, record: usize, list: &[i32]) -> Result<Option<Found>, LoadError> {
+        let mut top = None;
+        for at in list {
+            let Some((position, _)) = self.layer_state(*at) else {
+                let layers = self.layers.len();
+                return Err(LoadError::LayerOutOfRange { record, layer: *at, layers });
+            };
+            let Some(descriptor) = self.provided(position) else {
+                return Ok(Some(Err(u32::try_from(position).unwrap_or(u32::MAX))));
+            };
+            top = Some(self.intern(record, top, descriptor)?);
+        }
+        Ok(top.map(Ok))
+    }
+}

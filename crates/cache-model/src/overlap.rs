@@ -1,0 +1,340 @@
+//! BuildKit's reading of a log: each add joins the records that it overlaps, in the order of the adds.
+//!
+//! Only adds whose digest another add has too can overlap anything, so only their links are indexed.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::chains::{CacheChains, Log, LogLink};
+use crate::draft::{Draft, DraftLink, DraftNode};
+use crate::index::{DigestIx, EdgeIx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
+use crate::order::{Neighbours, Order};
+
+/// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
+pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
+    let mut overlap = Overlap {
+        log: &chains.log,
+        shared,
+        records: Records { nodes: IndexVec::new(), edges: IndexVec::new() },
+        order: Order::new(),
+        node_of_op: IndexVec::with_capacity(chains.log.len()),
+        roots: IndexVec::filled(None, chains.digests.len()),
+        alternatives: HashTable::new(),
+        exact: HashTable::new(),
+        state: RandomState::default(),
+    };
+    for op in chains.log.digests.indices() {
+        let node = overlap.add(op);
+        overlap.node_of_op.push(node);
+    }
+    overlap.finish()
+}
+
+struct Overlap<'a> {
+    log: &'a Log,
+    shared: &'a IndexVec<DigestIx, bool>,
+    records: Records,
+    order: Order,
+    node_of_op: IndexVec<OpIx, NodeIx>,
+    roots: IndexVec<DigestIx, Option<NodeIx>>,
+    /// The first edge of each [`Key`]; the others follow by `next_same`.
+    alternatives: HashTable<EdgeIx>,
+    /// The edges by key and target.
+    exact: HashTable<EdgeIx>,
+    state: RandomState,
+}
+
+/// The records so far and the edges between them, as lists through the edges.
+struct Records {
+    nodes: IndexVec<NodeIx, Node>,
+    edges: IndexVec<EdgeIx, Edge>,
+}
+
+struct Node {
+    digest: DigestIx,
+    inputs: u32,
+    first_in: Option<EdgeIx>,
+    first_out: Option<EdgeIx>,
+    merged_into: Option<NodeIx>,
+}
+
+/// A link. A dead one stays in its lists and is passed over.
+#[derive(Clone, Copy)]
+struct Edge {
+    source: NodeIx,
+    selector: SelectorIx,
+    target: NodeIx,
+    input: u32,
+    alive: bool,
+    next_in: Option<EdgeIx>,
+    next_out: Option<EdgeIx>,
+    next_same: Option<EdgeIx>,
+    /// Of the first edge of a key: how many edges have that key.
+    same: u32,
+}
+
+/// What BuildKit looks records up by: they are linked as this.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    source: NodeIx,
+    selector: SelectorIx,
+    input: u32,
+    digest: DigestIx,
+}
+
+impl Records {
+    fn key(&self, edge: &Edge) -> Key {
+        let digest = self.nodes[edge.target].digest;
+        Key { source: edge.source, selector: edge.selector, input: edge.input, digest }
+    }
+
+    fn edges_in(&self, node: NodeIx) -> impl Iterator<Item = EdgeIx> {
+        self.list(self.nodes[node].first_in, |edge| edge.next_in)
+    }
+
+    fn edges_out(&self, node: NodeIx) -> impl Iterator<Item = EdgeIx> {
+        self.list(self.nodes[node].first_out, |edge| edge.next_out)
+    }
+
+    /// The living edges of a list.
+    fn list(
+        &self,
+        first: Option<EdgeIx>,
+        next: impl Fn(&Edge) -> Option<EdgeIx>,
+    ) -> impl Iterator<Item = EdgeIx> {
+        std::iter::successors(first, move |edge| next(&self.edges[*edge])).filter(|edge| self.edges[*edge].alive)
+    }
+
+    /// The record that a node has become part of.
+    fn find(&mut self, node: NodeIx) -> NodeIx {
+        let mut root = node;
+        while let Some(next) = self.nodes[root].merged_into {
+            root = next;
+        }
+        let mut at = node;
+        while let Some(next) = self.nodes[at].merged_into {
+            self.nodes[at].merged_into = Some(root);
+            at = next;
+        }
+        root
+    }
+}
+
+impl Neighbours for Records {
+    fn sources(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx)) {
+        self.edges_in(node).for_each(|edge| visit(self.edges[edge].source));
+    }
+
+    fn dependents(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx)) {
+        self.edges_out(node).for_each(|edge| visit(self.edges[edge].target));
+    }
+}
+
+impl<'a> Overlap<'a> {
+    fn add(&mut self, op: OpIx) -> NodeIx {
+        let digest = self.log.digests[op];
+        if self.log.inputs_len(op) == 0 {
+            if let Some(root) = self.roots[digest] {
+                return self.records.find(root);
+            }
+            let root = self.new_node(digest, 0);
+            self.roots[digest] = Some(root);
+            return root;
+        }
+        // Sources as they are now: an earlier merge may have moved them.
+        let log = self.log;
+        let inputs: Vec<Vec<DraftLink>> =
+            log.inputs_of(op).map(|links| links.iter().map(|link| self.resolve(*link)).collect()).collect();
+        let mut candidates = if self.shared[digest] { self.candidates(digest, &inputs) } else { Vec::new() };
+        candidates.sort_unstable();
+        match candidates.split_first() {
+            None => {
+                let node = self.new_node(digest, inputs.len());
+                self.link_all(&inputs, node, false);
+                node
+            }
+            Some((oldest, others)) => {
+                for other in others {
+                    self.merge(*oldest, *other);
+                }
+                self.link_all(&inputs, *oldest, true);
+                *oldest
+            }
+        }
+    }
+
+    fn resolve(&mut self, link: LogLink) -> DraftLink {
+        let source = self.records.find(self.node_of_op[link.source]);
+        DraftLink { source, selector: link.selector }
+    }
+
+    fn new_node(&mut self, digest: DigestIx, inputs: usize) -> NodeIx {
+        let inputs = u32::try_from(inputs).unwrap_or(u32::MAX);
+        self.order.push();
+        self.records.nodes.push(Node { digest, inputs, first_in: None, first_out: None, merged_into: None })
+    }
+
+    /// The records of `digest` that are linked, in every given input, with one of the links given for it.
+    ///
+    /// Starts from the input that the fewest records share, so that many records which share one input but not
+    /// another do not make each other slow.
+    fn candidates(&self, digest: DigestIx, inputs: &[Vec<DraftLink>]) -> Vec<NodeIx> {
+        let mut fewest: Option<(u64, u32, &[DraftLink])> = None;
+        for (input, links) in (0u32..).zip(inputs) {
+            let sharing = links
+                .iter()
+                .filter_map(|link| self.first_alternative(&key(link, input, digest)))
+                .map(|edge| u64::from(self.records.edges[edge].same))
+                .sum();
+            if fewest.is_none_or(|(least, ..)| sharing < least) {
+                fewest = Some((sharing, input, links));
+            }
+        }
+        let Some((_, first, links)) = fewest else { return Vec::new() };
+        let mut found: Vec<NodeIx> = links
+            .iter()
+            .filter_map(|link| self.first_alternative(&key(link, first, digest)))
+            .flat_map(|edge| self.records.list(Some(edge), |edge| edge.next_same))
+            .map(|edge| self.records.edges[edge].target)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found.retain(|candidate| {
+            (0u32..).zip(inputs).all(|(input, links)| {
+                input == first
+                    || links.iter().any(|link| self.is_linked(&key(link, input, digest), *candidate))
+            })
+        });
+        found
+    }
+
+    fn first_alternative(&self, key: &Key) -> Option<EdgeIx> {
+        let same_key = |edge: &EdgeIx| self.records.key(&self.records.edges[*edge]) == *key;
+        self.alternatives.find(self.state.hash_one(key), same_key).copied()
+    }
+
+    fn is_linked(&self, key: &Key, target: NodeIx) -> bool {
+        let same = |at: &EdgeIx| {
+            let edge = &self.records.edges[*at];
+            edge.target == target && edge.alive && self.records.key(edge) == *key
+        };
+        self.exact.find(self.state.hash_one((key, target)), same).is_some()
+    }
+
+    fn link_all(&mut self, inputs: &[Vec<DraftLink>], target: NodeIx, existed: bool) {
+        for (input, links) in (0u32..).zip(inputs) {
+            for link in links {
+                self.link(*link, input, target, existed);
+            }
+        }
+        let count = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
+        let node = &mut self.records.nodes[target];
+        node.inputs = node.inputs.max(count);
+    }
+
+    /// Adds a link, unless it is there already or would close a cycle. A new record's cannot.
+    fn link(&mut self, link: DraftLink, input: u32, target: NodeIx, may_close_cycle: bool) {
+        let digest = self.records.nodes[target].digest;
+        let key = key(&link, input, digest);
+        let is_indexed = self.shared[digest];
+        if is_indexed && self.is_linked(&key, target) {
+            return;
+        }
+        if may_close_cycle && !self.order.allow(&self.records, link.source, target) {
+            return;
+        }
+        let edge = self.records.edges.push(Edge {
+            source: link.source,
+            selector: link.selector,
+            target,
+            input,
+            alive: true,
+            next_in: self.records.nodes[target].first_in,
+            next_out: self.records.nodes[link.source].first_out,
+            next_same: None,
+            same: 1,
+        });
+        self.records.nodes[target].first_in = Some(edge);
+        self.records.nodes[link.source].first_out = Some(edge);
+        if is_indexed {
+            self.index(edge, &key, target);
+        }
+    }
+
+    fn index(&mut self, edge: EdgeIx, key: &Key, target: NodeIx) {
+        if let Some(first) = self.first_alternative(key) {
+            self.records.edges[edge].next_same = self.records.edges[first].next_same;
+            self.records.edges[first].next_same = Some(edge);
+            self.records.edges[first].same += 1;
+        } else {
+            let Self { alternatives, records, state, .. } = self;
+            let rehash = |at: &EdgeIx| state.hash_one(records.key(&records.edges[*at]));
+            alternatives.insert_unique(state.hash_one(key), edge, rehash);
+        }
+        let Self { exact, records, state, .. } = self;
+        let rehash = |at: &EdgeIx| {
+            let edge = &records.edges[*at];
+            state.hash_one((&records.key(edge), edge.target))
+        };
+        exact.insert_unique(state.hash_one((key, target)), edge, rehash);
+    }
+
+    /// Makes `other` part of `record`: its links, from and to, less those that would close a cycle.
+    fn merge(&mut self, record: NodeIx, other: NodeIx) {
+        let from: Vec<EdgeIx> = self.records.edges_in(other).collect();
+        let to: Vec<EdgeIx> = self.records.edges_out(other).collect();
+        for edge in from.iter().chain(&to) {
+            self.records.edges[*edge].alive = false;
+        }
+        self.records.nodes[other].merged_into = Some(record);
+        let inputs = self.records.nodes[other].inputs;
+        let node = &mut self.records.nodes[record];
+        node.inputs = node.inputs.max(inputs);
+        for edge in from {
+            let Edge { source, selector, input, .. } = self.records.edges[edge];
+            self.link(DraftLink { source, selector }, input, record, true);
+        }
+        for edge in to {
+            let Edge { selector, input, target, .. } = self.records.edges[edge];
+            self.link(DraftLink { source: record, selector }, input, target, true);
+        }
+    }
+
+    fn finish(mut self) -> Draft {
+        for op in self.node_of_op.indices() {
+            self.node_of_op[op] = self.records.find(self.node_of_op[op]);
+        }
+        let records = &self.records;
+        let mut live: Vec<NodeIx> =
+            records.nodes.indices().filter(|node| records.nodes[*node].merged_into.is_none()).collect();
+        live.sort_unstable_by_key(|node| self.order.position(*node));
+
+        let mut inputs = Rows::with_capacity(live.len(), records.edges.len());
+        let mut order = Vec::with_capacity(live.len());
+        let mut links: Vec<(u32, DraftLink)> = Vec::new();
+        for node in live {
+            links.clear();
+            links.extend(records.edges_in(node).map(|edge| {
+                let Edge { source, selector, input, .. } = records.edges[edge];
+                (input, DraftLink { source, selector })
+            }));
+            links.sort_unstable();
+            let Node { digest, inputs: count, .. } = records.nodes[node];
+            let mut rest = links.as_slice();
+            for input in 0..count {
+                let (row, after) = rest.split_at(rest.partition_point(|(at, _)| *at == input));
+                row.iter().for_each(|(_, link)| inputs.push(*link));
+                inputs.end_row();
+                rest = after;
+            }
+            order.push(DraftNode { node, digest, inputs: count });
+        }
+        Draft { node_of_op: self.node_of_op, nodes: records.nodes.len(), order, inputs }
+    }
+}
+
+fn key(link: &DraftLink, input: u32, digest: DigestIx) -> Key {
+    Key { source: link.source, selector: link.selector, input, digest }
+}

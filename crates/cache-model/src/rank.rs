@@ -1,0 +1,223 @@
+//! The rank of records: one order for each graph, whatever the order in which it was put together.
+//!
+//! Records go by height, then digest, then number of inputs, then their sorted links, then the result that marshal
+//! takes. No hash and no address has a part in it.
+
+use std::cmp::Ordering;
+
+use crate::chains::LogResult;
+use crate::graph::Graph;
+use crate::index::{DigestIx, Idx, IndexVec, InputIx, Rank, RecordIx, Rows, SelectorIx};
+use crate::marshal::Chosen;
+use crate::{Digest, RecordDigest};
+
+/// A graph with its records in the order of their ranks.
+pub(crate) struct Ranked {
+    /// The record of each rank.
+    pub(crate) records: IndexVec<Rank, RecordIx>,
+    inputs_end: IndexVec<Rank, u32>,
+    /// The links of each input, sorted by selector and the rank of the source.
+    pub(crate) inputs: Rows<InputIx, RankedLink>,
+    /// Whether another record depends on this one.
+    pub(crate) has_dependents: IndexVec<Rank, bool>,
+    pub(crate) digest_ranks: IndexVec<DigestIx, u32>,
+    /// The selectors in the order of their texts.
+    pub(crate) selectors: Vec<SelectorIx>,
+}
+
+/// A link: `selector` is the position of its text among all selectors' texts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RankedLink {
+    pub(crate) selector: u32,
+    pub(crate) source: Rank,
+}
+
+impl Ranked {
+    pub(crate) fn new(graph: &Graph<'_>, chosen: &IndexVec<RecordIx, Chosen>) -> Self {
+        let chains = graph.chains;
+        let digest_ranks = ranks(chains.digests.values(), digest_prefix(chains.digests.values()));
+        let selector_ranks = ranks(chains.selectors.values(), |text| text_prefix(text));
+        let mut ranking = Ranking {
+            graph,
+            chosen,
+            selector_ranks: &selector_ranks,
+            rank_of: IndexVec::filled(None, graph.len()),
+            ranked: Self {
+                records: IndexVec::with_capacity(graph.len()),
+                inputs_end: IndexVec::with_capacity(graph.len()),
+                inputs: Rows::with_capacity(graph.inputs.len(), graph.inputs.items_len()),
+                has_dependents: IndexVec::filled(false, graph.len()),
+                digest_ranks,
+                selectors: inverse(&selector_ranks),
+            },
+        };
+        ranking.rank_all();
+        ranking.ranked
+    }
+
+    pub(crate) fn inputs_of(&self, rank: Rank) -> impl Iterator<Item = &[RankedLink]> {
+        let (first, end) = self.input_range(rank);
+        self.inputs.rows(InputIx::new(first), InputIx::new(end))
+    }
+
+    pub(crate) fn inputs_len(&self, rank: Rank) -> usize {
+        let (first, end) = self.input_range(rank);
+        end - first
+    }
+
+    fn input_range(&self, rank: Rank) -> (usize, usize) {
+        let before = rank.position().checked_sub(1).map(Rank::new);
+        (before.map_or(0, |before| self.inputs_end[before] as usize), self.inputs_end[rank] as usize)
+    }
+
+    /// The positions, among all links, of those of one record.
+    pub(crate) fn link_range(&self, rank: Rank) -> (usize, usize) {
+        let (first, end) = self.input_range(rank);
+        if first == end {
+            return (0, 0);
+        }
+        let start = self.inputs.span(InputIx::new(first)).start;
+        (start, self.inputs.span(InputIx::new(end - 1)).end)
+    }
+}
+
+struct Ranking<'r, 'g> {
+    graph: &'r Graph<'g>,
+    chosen: &'r IndexVec<RecordIx, Chosen>,
+    selector_ranks: &'r IndexVec<SelectorIx, u32>,
+    rank_of: IndexVec<RecordIx, Option<Rank>>,
+    ranked: Ranked,
+}
+
+impl Ranking<'_, '_> {
+    fn rank_all(&mut self) {
+        let heights = self.heights();
+        let mut by_height_and_digest: Vec<(u64, RecordIx)> = heights
+            .iter_indexed()
+            .map(|(record, height)| {
+                let digest = self.ranked.digest_ranks[self.graph.digests[record]];
+                (u64::from(*height) << 32 | u64::from(digest), record)
+            })
+            .collect();
+        by_height_and_digest.sort_unstable();
+        for tied in by_height_and_digest.chunk_by(|a, b| a.0 == b.0) {
+            match tied {
+                [(_, record)] => self.take(*record),
+                _ => self.take_tied(tied.iter().map(|(_, record)| *record).collect()),
+            }
+        }
+    }
+
+    /// 0 for a record without inputs, else one more than the greatest of its sources.
+    fn heights(&self) -> IndexVec<RecordIx, u32> {
+        let mut heights = IndexVec::with_capacity(self.graph.len());
+        for record in self.graph.digests.indices() {
+            let sources = self.graph.inputs_of(record).flatten();
+            heights.push(sources.map(|link| heights[link.source] + 1).max().unwrap_or(0));
+        }
+        heights
+    }
+
+    /// Gives a record the next rank.
+    fn take(&mut self, record: RecordIx) {
+        for row in self.graph.inputs_of(record) {
+            for link in row {
+                if let Some(source) = self.rank_of[link.source] {
+                    let selector = self.selector_ranks[link.selector];
+                    self.ranked.inputs.push(RankedLink { selector, source });
+                    self.ranked.has_dependents[source] = true;
+                }
+            }
+            self.ranked.inputs.open_row().sort_unstable();
+            self.ranked.inputs.end_row();
+        }
+        self.ranked.inputs_end.push(u32::try_from(self.ranked.inputs.len()).unwrap_or(u32::MAX));
+        self.rank_of[record] = Some(self.ranked.records.push(record));
+    }
+
+    /// Gives records of one height and digest the next ranks.
+    fn take_tied(&mut self, records: Vec<RecordIx>) {
+        let mut keyed: Vec<(Vec<Vec<RankedLink>>, RecordIx)> =
+            records.into_iter().map(|record| (self.sorted_links(record), record)).collect();
+        keyed.sort_by(|(a, x), (b, y)| {
+            a.len().cmp(&b.len()).then_with(|| a.cmp(b)).then_with(|| self.cmp_chosen(*x, *y))
+        });
+        for (_, record) in keyed {
+            self.take(record);
+        }
+    }
+
+    fn sorted_links(&self, record: RecordIx) -> Vec<Vec<RankedLink>> {
+        let sorted = |row: &[crate::graph::GraphLink]| {
+            let mut links: Vec<RankedLink> = row
+                .iter()
+                .filter_map(|link| {
+                    let source = self.rank_of[link.source]?;
+                    Some(RankedLink { selector: self.selector_ranks[link.selector], source })
+                })
+                .collect();
+            links.sort_unstable();
+            links
+        };
+        self.graph.inputs_of(record).map(sorted).collect()
+    }
+
+    fn cmp_chosen(&self, a: RecordIx, b: RecordIx) -> Ordering {
+        let layers = &self.graph.chains.layers;
+        let result = |record: RecordIx| -> Option<&LogResult> {
+            let at = self.chosen[record]?.first;
+            self.graph.results.row(record).get(at as usize)
+        };
+        match (result(a), result(b)) {
+            (Some(a), Some(b)) => {
+                let chain = |result: &LogResult| result.layer.map(|layer| layers.layer_chain(layer));
+                let by_blobs = match (chain(a), chain(b)) {
+                    (Some(a), Some(b)) => layers.cmp_chains(a, b),
+                    (a, b) => a.is_some().cmp(&b.is_some()),
+                };
+                a.created_at.cmp(&b.created_at).then(by_blobs).then(a.created_at.cmp_with_text(&b.created_at))
+            }
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        }
+    }
+}
+
+/// The position of each value in the order of all values. `prefix` must never fall where values rise; it spares most
+/// comparisons.
+pub(crate) fn ranks<I: Idx, T: Ord>(values: &IndexVec<I, T>, prefix: impl Fn(&T) -> u64) -> IndexVec<I, u32> {
+    let mut sorted: Vec<(u64, I)> = values.iter_indexed().map(|(index, value)| (prefix(value), index)).collect();
+    sorted.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| values[*a].cmp(&values[*b])));
+    let mut ranks = IndexVec::filled(0, values.len());
+    for (rank, (_, index)) in (0u32..).zip(sorted) {
+        ranks[index] = rank;
+    }
+    ranks
+}
+
+fn inverse<I: Idx>(ranks: &IndexVec<I, u32>) -> Vec<I> {
+    let mut sorted: Vec<I> = ranks.indices().collect();
+    sorted.sort_unstable_by_key(|index| ranks[*index]);
+    sorted
+}
+
+fn head(bytes: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    head.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(head)
+}
+
+fn text_prefix(text: &str) -> u64 {
+    head(text.as_bytes())
+}
+
+/// The first bytes of record digests' hashes, where all are well-formed; else nothing.
+fn digest_prefix(digests: &IndexVec<DigestIx, RecordDigest>) -> impl Fn(&RecordDigest) -> u64 {
+    let all_sha256 = digests.iter().all(|digest| digest.as_sha256().is_some());
+    move |digest| if all_sha256 { digest.as_sha256().map_or(0, |bytes| head(bytes)) } else { 0 }
+}
+
+/// The first bits of blob digests: sha256 before sha512, then by their hashes.
+pub(crate) fn blob_prefix(digest: &Digest) -> u64 {
+    let algorithm = u64::from(digest.algorithm() == crate::Algorithm::Sha512);
+    algorithm << 63 | head(digest.as_bytes()) >> 1
+}
