@@ -329,10 +329,6 @@ impl CacheChains {
     pub(crate) fn op_of(&self, record: RecordId) -> Option<OpIx> {
         (record.tag == self.tag).then_some(record.op)
     }
-
-    pub(crate) fn record_id(&self, op: OpIx) -> RecordId {
-        RecordId { tag: self.tag, op }
-    }
 }
 
 impl Log {

@@ -150,12 +150,8 @@ impl Closing<'_> {
         let log = self.log;
         for (input, links) in (0u32..).zip(log.inputs_of(op)) {
             for link in links {
-                let edge = self.edges.push(Edge {
-                    source: link.source,
-                    selector: link.selector,
-                    target: op,
-                    input,
-                });
+                let edge =
+                    self.edges.push(Edge { source: link.source, selector: link.selector, target: op, input });
                 let source = self.classes.find(link.source);
                 self.in_edges.push(op, edge);
                 self.out_edges.push(source, edge);
@@ -254,7 +250,8 @@ impl Closing<'_> {
         let (heavy, light) = if self.classes.weight[a] >= self.classes.weight[b] { (a, b) } else { (b, a) };
         self.classes.parent[light] = heavy;
         let moved: Vec<EdgeIx> = self.out_edges.of(light).collect();
-        let weight = u32::try_from(moved.len()).unwrap_or(u32::MAX).saturating_add(self.classes.weight[light]);
+        let weight =
+            u32::try_from(moved.len()).unwrap_or(u32::MAX).saturating_add(self.classes.weight[light]);
         self.classes.weight[heavy] = self.classes.weight[heavy].saturating_add(weight);
         self.in_edges.join(heavy, light);
         self.out_edges.join(heavy, light);

@@ -178,7 +178,8 @@ impl<'a> ConfigRecord<'a> {
     /// The inputs, each the links to its alternative sources.
     pub fn inputs(
         self,
-    ) -> impl ExactSizeIterator<Item = impl ExactSizeIterator<Item = ConfigLink<'a>> + use<'a>> + use<'a> {
+    ) -> impl ExactSizeIterator<Item = impl ExactSizeIterator<Item = ConfigLink<'a>> + use<'a>> + use<'a>
+    {
         let config = self.config;
         let (start, end) = self.range(|row| row.inputs_end);
         (start..end).map(move |input| {
@@ -190,7 +191,9 @@ impl<'a> ConfigRecord<'a> {
     }
 
     /// The inputs with the selectors' indices in [`CacheConfig::selectors`].
-    pub(crate) fn raw_inputs(self) -> impl Iterator<Item = impl Iterator<Item = (SelectorIx, i32)> + use<'a>> + use<'a> {
+    pub(crate) fn raw_inputs(
+        self,
+    ) -> impl Iterator<Item = impl Iterator<Item = (SelectorIx, i32)> + use<'a>> + use<'a> {
         let (start, end) = self.range(|row| row.inputs_end);
         self.config
             .inputs
@@ -301,8 +304,11 @@ impl CacheConfigBuilder {
 
     /// Appends a link to the open input of the open record.
     pub fn link(&mut self, selector: &str, record: i32) {
-        let selector =
-            if selector.is_empty() { SelectorIx::new(0) } else { self.config.selectors.intern(selector, |text| text.into()).0 };
+        let selector = if selector.is_empty() {
+            SelectorIx::new(0)
+        } else {
+            self.config.selectors.intern(selector, |text| text.into()).0
+        };
         self.config.inputs.push(LinkRow { selector, record });
     }
 

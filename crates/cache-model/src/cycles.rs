@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn a_long_path_needs_no_stack() {
         let len = 1_000_000;
-        let (_, order) = components(len, |n: NodeIx| n.position().checked_sub(1).map(NodeIx::new).into_iter());
+        let (_, order) =
+            components(len, |n: NodeIx| n.position().checked_sub(1).map(NodeIx::new).into_iter());
         assert_eq!(order.len(), len);
     }
 }

@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn estargz_is_gzip_with_an_annotation() {
-        let gzip = Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), digest(1), 5);
+        let gzip =
+            Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), digest(1), 5);
         assert_eq!(gzip.compression(), Some(Compression::Gzip));
         assert_eq!(
             gzip.with_annotation(ANNOTATION_ESTARGZ_TOC, "sha256:x").compression(),

@@ -66,14 +66,14 @@ impl<'a> Graph<'a> {
         overlapping: impl Fn(&CacheChains, &IndexVec<DigestIx, bool>) -> Draft,
     ) -> Self {
         match shared_digests(&chains.log, chains.digests.len()) {
-            None => Self::from_draft(chains, Draft::without_overlap(&chains.log)),
-            Some(shared) => Self::from_draft(chains, overlapping(chains, &shared)),
+            None => Self::from_draft(chains, &Draft::without_overlap(&chains.log)),
+            Some(shared) => Self::from_draft(chains, &overlapping(chains, &shared)),
         }
     }
 
     /// Makes records of nodes, less those that are left with an input without links. Sources come first, so one pass
     /// settles it.
-    fn from_draft(chains: &'a CacheChains, draft: Draft) -> Self {
+    fn from_draft(chains: &'a CacheChains, draft: &Draft) -> Self {
         let mut record_of_node: IndexVec<NodeIx, Option<RecordIx>> = IndexVec::filled(None, draft.nodes);
         let mut digests = IndexVec::with_capacity(draft.order.len());
         let mut inputs_end = IndexVec::with_capacity(draft.order.len());
@@ -134,7 +134,7 @@ impl<'a> Graph<'a> {
 
     /// The record that an added one has become part of; `None` for a foreign id or a record that was left out.
     pub fn record(&self, id: RecordId) -> Option<RecordRef<'_>> {
-        let record = (*self.record_of_op.get(self.chains.op_of(id)?)?)?;
+        let record = (*self.record_of_op.lookup(self.chains.op_of(id)?)?)?;
         Some(RecordRef { graph: self, record })
     }
 
@@ -237,7 +237,9 @@ impl<'g> RecordRef<'g> {
     }
 
     /// Its inputs, each the links to the alternative records that it depends on.
-    pub fn inputs(self) -> impl Iterator<Item = impl ExactSizeIterator<Item = LinkRef<'g>> + use<'g>> + use<'g> {
+    pub fn inputs(
+        self,
+    ) -> impl Iterator<Item = impl ExactSizeIterator<Item = LinkRef<'g>> + use<'g>> + use<'g> {
         let graph = self.graph;
         graph.inputs_of(self.record).map(move |row| {
             row.iter().map(move |link| LinkRef {

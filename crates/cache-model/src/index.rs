@@ -101,7 +101,7 @@ impl<I: Idx, T> IndexVec<I, T> {
         self.items.len()
     }
 
-    pub(crate) fn get(&self, index: I) -> Option<&T> {
+    pub(crate) fn lookup(&self, index: I) -> Option<&T> {
         self.items.get(index.position())
     }
 

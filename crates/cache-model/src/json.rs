@@ -26,8 +26,7 @@ pub fn push_string(text: &str, out: &mut Vec<u8>) {
 /// The text before the first character that needs an escape, that character, and the text after it.
 fn split_special(text: &str) -> Option<(&str, char, &str)> {
     // 0xE2 opens U+2028 and U+2029; whether it does is seen below.
-    let may_be_special =
-        |b: u8| b < 0x20 || matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&') || b == 0xE2;
+    let may_be_special = |b: u8| b < 0x20 || matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&') || b == 0xE2;
     let mut from = 0;
     loop {
         let bytes = text.as_bytes().get(from..)?;

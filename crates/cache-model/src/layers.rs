@@ -279,8 +279,8 @@ mod tests {
         };
         let mut tops = [None, None];
         for n in 0..1 << 17 {
-            for (side, top) in tops.iter_mut().enumerate() {
-                let n = if n == 0 { side as u32 } else { n + 1 };
+            for (side, top) in (0..).zip(&mut tops) {
+                let n = if n == 0 { side } else { n + 1 };
                 *top = layers.layer(*top, &descriptor(n)).ok();
             }
         }

@@ -35,8 +35,8 @@ pub use config::{
 };
 pub use descriptor::{
     ANNOTATION_CREATED_AT, ANNOTATION_DESCRIPTION, ANNOTATION_DIFF_ID, ANNOTATION_ESTARGZ_SIZE,
-    ANNOTATION_ESTARGZ_TOC, ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Annotations, Descriptor, DescriptorExtra,
-    Platform,
+    ANNOTATION_ESTARGZ_TOC, ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Annotations, Descriptor,
+    DescriptorExtra, Platform,
 };
 pub use digest::{Algorithm, Digest, DigestError};
 pub use graph::{Graph, LinkRef, RecordRef, ResultRef};

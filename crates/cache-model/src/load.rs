@@ -31,7 +31,11 @@ pub struct DroppedResult {
 
 impl std::fmt::Display for DroppedResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "record {} ({}): a result is dropped, since its layer {} ", self.record, self.digest, self.layer)?;
+        write!(
+            f,
+            "record {} ({}): a result is dropped, since its layer {} ",
+            self.record, self.digest, self.layer
+        )?;
         match &self.blob {
             Some(blob) => write!(f, "has blob {blob}, which the manifest does not list"),
             None => f.write_str("names no blob"),
@@ -90,7 +94,9 @@ pub enum LoadError {
         input: usize,
     },
     /// A link to a record whose digest is `random:…`, which is none.
-    #[error("record {record}: input {input} links to record {link}, whose digest is random: and so is not cached")]
+    #[error(
+        "record {record}: input {input} links to record {link}, whose digest is random: and so is not cached"
+    )]
     SkippedSource {
         /// The record with the link.
         record: usize,
@@ -330,10 +336,15 @@ impl<'a, 'd> Loader<'a, 'd> {
     /// The descriptor of a config's layer.
     fn provided(&self, layer: usize) -> Option<&'d Descriptor> {
         let blob = self.config.layers().get(layer)?.blob?;
-        *self.provided.get(self.chains.layers.find_blob(&blob)?)?
+        *self.provided.lookup(self.chains.layers.find_blob(&blob)?)?
     }
 
-    fn intern(&mut self, record: usize, parent: Option<LayerIx>, of: &Descriptor) -> Result<LayerIx, LoadError> {
+    fn intern(
+        &mut self,
+        record: usize,
+        parent: Option<LayerIx>,
+        of: &Descriptor,
+    ) -> Result<LayerIx, LoadError> {
         self.chains.intern_layer(parent, of).map_err(|source| LoadError::Add { record, source })
     }
 
@@ -374,10 +385,13 @@ impl<'a, 'd> Loader<'a, 'd> {
                 }
                 (_, None) => Err(u32::try_from(position).unwrap_or(u32::MAX)),
             };
-            self.set_layer_state(position, match next {
-                Ok(layer) => LayerState::Known(layer),
-                Err(absent) => LayerState::Absent(absent),
-            });
+            self.set_layer_state(
+                position,
+                match next {
+                    Ok(layer) => LayerState::Known(layer),
+                    Err(absent) => LayerState::Absent(absent),
+                },
+            );
             found = Some(next);
         }
         Ok(found.unwrap_or(Err(u32::MAX)))

@@ -11,7 +11,8 @@ use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx, Rank, Recor
 use crate::layers::Layers;
 use crate::rank::{Ranked, RankedLink, blob_prefix, ranks};
 use crate::{
-    CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Descriptor, Dialect, Digest, RecordDigest, Timestamp,
+    CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Descriptor, Dialect, Digest, RecordDigest,
+    Timestamp,
 };
 
 /// What marshalling gives.
@@ -64,11 +65,14 @@ impl std::fmt::Display for MarshalWarning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::IncompleteResult { record, created_at, missing, replaced } => {
-                write!(f, "record {record}: its result of {created_at} needs blob {missing}, which is not there; ")?;
+                write!(
+                    f,
+                    "record {record}: its result of {created_at} needs blob {missing}, which is not there; "
+                )?;
                 f.write_str(if *replaced { "an older result is used" } else { "it has no other result" })
             }
             Self::LeftOut { record } => {
-                write!(f, "record {record} is left out: an input of it would only depend on the record itself")
+                write!(f, "record {record} is left out: an input of it has no link left that closes no cycle")
             }
         }
     }
@@ -91,13 +95,14 @@ impl Graph<'_> {
     pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
         let mut warnings: Vec<_> =
             self.left_out().map(|record| MarshalWarning::LeftOut { record: record.clone() }).collect();
-        warnings.sort_by(|a, b| a.to_string().cmp(&b.to_string()));
+        warnings.sort_by_key(ToString::to_string);
         let chosen = self.choose(present, &mut warnings);
         let ranked = Ranked::new(self, &chosen);
         let finished = walk(&ranked);
         let layers = &self.chains.layers;
         let mut export = Export::new(layers);
-        let mut number_of: IndexVec<Rank, Option<(u32, Timestamp)>> = IndexVec::filled(None, ranked.records.len());
+        let mut number_of: IndexVec<Rank, Option<(u32, Timestamp)>> =
+            IndexVec::filled(None, ranked.records.len());
         for rank in &finished {
             let record = ranked.records[*rank];
             let Some(newest) = chosen[record] else { continue };
@@ -189,7 +194,10 @@ impl Graph<'_> {
                 same_digest.sort_by(|(_, a), (_, b)| {
                     let rows = ranked.inputs_of(*a).zip(ranked.inputs_of(*b));
                     let differing = || rows.map(cmp_rows).find(|order| order.is_ne());
-                    ranked.inputs_len(*a).cmp(&ranked.inputs_len(*b)).then_with(|| differing().unwrap_or(Ordering::Equal))
+                    ranked
+                        .inputs_len(*a)
+                        .cmp(&ranked.inputs_len(*b))
+                        .then_with(|| differing().unwrap_or(Ordering::Equal))
                 });
             }
         }

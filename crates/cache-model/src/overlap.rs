@@ -104,7 +104,8 @@ impl Records {
         first: Option<EdgeIx>,
         next: impl Fn(&Edge) -> Option<EdgeIx>,
     ) -> impl Iterator<Item = EdgeIx> {
-        std::iter::successors(first, move |edge| next(&self.edges[*edge])).filter(|edge| self.edges[*edge].alive)
+        std::iter::successors(first, move |edge| next(&self.edges[*edge]))
+            .filter(|edge| self.edges[*edge].alive)
     }
 
     /// The record that a node has become part of.

@@ -185,7 +185,8 @@ impl Ranking<'_, '_> {
 /// The position of each value in the order of all values. `prefix` must never fall where values rise; it spares most
 /// comparisons.
 pub(crate) fn ranks<I: Idx, T: Ord>(values: &IndexVec<I, T>, prefix: impl Fn(&T) -> u64) -> IndexVec<I, u32> {
-    let mut sorted: Vec<(u64, I)> = values.iter_indexed().map(|(index, value)| (prefix(value), index)).collect();
+    let mut sorted: Vec<(u64, I)> =
+        values.iter_indexed().map(|(index, value)| (prefix(value), index)).collect();
     sorted.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| values[*a].cmp(&values[*b])));
     let mut ranks = IndexVec::filled(0, values.len());
     for (rank, (_, index)) in (0u32..).zip(sorted) {

@@ -1,0 +1,348 @@
+//! Small graphs, each for one rule that random ones rarely show alone.
+//!
+//! Roots are `r`, `s`, `A`, `B`; a snapshot shows the layers and records that marshalling gives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use cache_model::{
+    AddError, CacheChains, CacheConfigBuilder, ConfigLayer, ConfigResult, Link, LoadError, MarshalWarning,
+    NewResult, RecordDigest, Timestamp,
+};
+use support::{Add, add_in_order, again, all, blob, chains, descriptor, text, time};
+
+/// Marshals a script by BuildKit's rule and closed, both of which are shown.
+fn shown(script: &[Add]) -> String {
+    let order: Vec<usize> = (0..script.len()).collect();
+    shown_in_order(script, &order)
+}
+
+fn shown_in_order(script: &[Add], order: &[usize]) -> String {
+    let mut chains = CacheChains::new();
+    add_in_order(&mut chains, script, order);
+    let warnings =
+        |list: &[MarshalWarning]| list.iter().map(|w| format!("warning: {w}\n")).collect::<String>();
+    let plain = chains.marshal(&all);
+    let closed = chains.close().marshal(&all);
+    assert_eq!(text(&again(&closed, true)), text(&closed.config), "closed again it is the same");
+    format!(
+        "by order\n{}{}closed\n{}{}",
+        text(&plain.config),
+        warnings(&plain.warnings),
+        text(&closed.config),
+        warnings(&closed.warnings)
+    )
+}
+
+#[test]
+fn a_record_with_more_inputs_takes_in_one_with_fewer_but_not_the_other_way() {
+    let r = Add::new("r", &[]);
+    let one = Add::new("x", &[&[(0, "")]]);
+    let two = Add::new("x", &[&[(0, "")], &[(0, "")]]);
+    insta::assert_snapshot!("fewer_inputs_first", shown(&[r.clone(), one.clone(), two.clone()]));
+    insta::assert_snapshot!("more_inputs_first", shown(&[r, two, one]));
+}
+
+#[test]
+fn records_that_partly_meet_are_one_or_two_by_order_and_one_when_closed() {
+    let script = [
+        Add::new("A", &[]),
+        Add::new("B", &[]),
+        Add::new("y", &[&[(0, "")], &[(0, ""), (1, "")]]),
+        Add::new("y", &[&[(1, "")], &[(0, "")]]),
+        Add::new("y", &[&[(0, ""), (1, "")], &[(1, "")]]),
+    ];
+    insta::assert_snapshot!("partly_meeting_2_3_4", shown(&script));
+    insta::assert_snapshot!("partly_meeting_2_4_3", shown_in_order(&script, &[0, 1, 2, 4, 3]));
+}
+
+#[test]
+fn sources_that_become_one_leave_two_records_on_it_until_closed() {
+    let script = [
+        Add::new("r", &[]),
+        Add::new("s", &[]),
+        Add::new("x", &[&[(0, "")]]),
+        Add::new("x", &[&[(1, "")]]),
+        Add::new("x", &[&[(0, ""), (1, "")]]),
+        Add::new("y", &[&[(2, "")]]),
+        Add::new("y", &[&[(3, "")]]),
+    ];
+    insta::assert_snapshot!("sources_merge_before", shown(&script));
+    insta::assert_snapshot!("sources_merge_after", shown_in_order(&script, &[0, 1, 2, 3, 5, 6, 4]));
+}
+
+#[test]
+fn a_merge_that_would_close_a_cycle_drops_the_link_and_the_record_that_it_empties() {
+    let script = [
+        Add::new("r1", &[]),
+        Add::new("r2", &[]),
+        Add::new("x", &[&[(0, "")]]),
+        Add::new("x", &[&[(1, "")]]),
+        Add::new("w", &[&[(3, "")], &[(0, "")]]),
+        Add::new("x", &[&[(0, ""), (4, "")]]),
+        Add::new("x", &[&[(0, ""), (1, "")]]),
+        Add::new("above w", &[&[(4, "")]]),
+    ];
+    insta::assert_snapshot!(shown(&script));
+}
+
+#[test]
+fn a_link_to_the_record_itself_is_dropped() {
+    let script = [Add::new("A", &[]), Add::new("x", &[&[(0, "")]]), Add::new("x", &[&[(0, ""), (1, "")]])];
+    insta::assert_snapshot!(shown(&script));
+}
+
+#[test]
+fn a_link_from_a_descendant_is_dropped() {
+    let script = [
+        Add::new("A", &[]),
+        Add::new("x", &[&[(0, "")]]),
+        Add::new("y", &[&[(1, "")]]),
+        Add::new("z", &[&[(2, "")]]),
+        Add::new("x", &[&[(0, ""), (3, "")]]),
+    ];
+    insta::assert_snapshot!(shown(&script));
+}
+
+#[test]
+fn one_root_takes_all_results_of_its_digest() {
+    let script = [Add::new("r", &[]).with_result(1, &[1]), Add::new("r", &[]).with_result(2, &[2])];
+    insta::assert_snapshot!(shown(&script));
+}
+
+#[test]
+fn of_equal_instants_the_greater_list_of_blobs_is_taken() {
+    let script = [
+        Add::new("r", &[]).with_result(1, &[1, 3]).with_result(1, &[2]).with_result(1, &[1]),
+        Add::new("s", &[]).with_result(1, &[1]).with_result(1, &[1, 0]),
+    ];
+    insta::assert_snapshot!(shown(&script));
+}
+
+#[test]
+fn of_two_texts_for_one_instant_the_smaller_is_kept() {
+    for order in [[0, 1], [1, 0]] {
+        let mut r = Add::new("r", &[]);
+        let results = [(3600, 0, vec![(1, 0)]), (3600, 1, vec![(1, 0)])];
+        r.results = order.iter().map(|n| results[*n].clone()).collect();
+        let marshalled = chains(&[r]).marshal(&all);
+        let written = marshalled.config.record(0).unwrap().results()[0].created_at.to_string();
+        assert_eq!(written, time(3600, 0).to_string().min(time(3600, 1).to_string()));
+        assert_eq!(time(3600, 0), time(3600, 1));
+    }
+}
+
+#[test]
+fn of_several_descriptors_for_one_blob_the_smallest_text_is_exported() {
+    for variants in [[1, 2], [2, 1]] {
+        let mut r = Add::new("r", &[]);
+        let mut s = Add::new("s", &[]);
+        r.results.push((1, 0, vec![(1, variants[0])]));
+        s.results.push((1, 0, vec![(1, variants[1]), (2, 0)]));
+        let marshalled = chains(&[r, s]).marshal(&all);
+        assert_eq!(marshalled.config.layers().len(), 2, "they are one layer");
+        assert_eq!(marshalled.descriptors[0], descriptor(1, 1));
+    }
+}
+
+#[test]
+fn only_the_descriptors_of_exported_results_count() {
+    let mut r = Add::new("r", &[]);
+    r.results = vec![(1, 0, vec![(1, 1), (2, 0)]), (2, 0, vec![(1, 2)])];
+    assert_eq!(chains(&[r]).marshal(&all).descriptors, [descriptor(1, 2)]);
+}
+
+#[test]
+fn media_types_are_exported_in_oci_names() {
+    let marshalled = chains(&[Add::new("r", &[]).with_result(1, &[0, 1, 2])]).marshal(&all);
+    let types: Vec<&str> = marshalled.descriptors.iter().map(|d| d.media_type.as_str()).collect();
+    assert_eq!(
+        types,
+        [
+            "application/vnd.oci.image.layer.v1.tar+gzip",
+            "application/vnd.oci.image.layer.v1.tar+zstd",
+            "application/x-unknown"
+        ]
+    );
+}
+
+#[test]
+fn a_result_with_an_absent_blob_gives_way_to_the_newest_complete_one() {
+    let script = [
+        Add::new("older", &[]).with_result(1, &[1]).with_result(2, &[2]).with_result(3, &[2, 4]),
+        Add::new("none", &[]).with_result(3, &[4]),
+    ];
+    let marshalled = chains(&script).marshal(&|digest| *digest != blob(4));
+    let warnings: String = marshalled.warnings.iter().map(|warning| format!("{warning}\n")).collect();
+    insta::assert_snapshot!(format!("{}{warnings}", text(&marshalled.config)));
+}
+
+#[test]
+fn a_newest_result_without_layers_gives_the_record_none() {
+    let script = [Add::new("r", &[]).with_result(1, &[1]).with_result(2, &[])];
+    let marshalled = chains(&script).marshal(&all);
+    assert!(marshalled.config.layers().is_empty());
+    assert!(marshalled.warnings.is_empty());
+}
+
+#[test]
+fn presence_is_asked_once_for_each_blob() {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let script: Vec<Add> =
+        (0..9).map(|n| Add::new(&n.to_string(), &[]).with_result(1, &[1, 2, n % 3])).collect();
+    chains(&script).marshal(&|digest| {
+        asked.borrow_mut().push(*digest);
+        true
+    });
+    let mut distinct = asked.borrow().clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), asked.borrow().len());
+}
+
+#[test]
+fn what_cannot_be_added_leaves_the_chains_as_they_were() {
+    let mut ours = CacheChains::new();
+    let mut foreign = CacheChains::new();
+    let r = ours.add(&"r".into(), &[], &[]).unwrap().unwrap();
+    let theirs = foreign.add(&"r".into(), &[], &[]).unwrap().unwrap();
+    let their_layer = foreign.layer(None, &descriptor(1, 0)).unwrap();
+    let our_layer = ours.layer(None, &descriptor(1, 0)).unwrap();
+    let before = text(&ours.marshal(&all).config);
+    let link = |source| Link { source, selector: "" };
+    let result = NewResult { created_at: Timestamp::ZERO, layer: Some(their_layer) };
+    let mut errors = vec![
+        ours.add(&"x".into(), &[&[link(r)], &[]], &[]).unwrap_err(),
+        ours.add(&"x".into(), &[&[link(theirs)]], &[]).unwrap_err(),
+        ours.add(&"x".into(), &[], &[result]).unwrap_err(),
+        ours.layer(Some(their_layer), &descriptor(2, 0)).unwrap_err(),
+    ];
+    let mut larger = descriptor(1, 0);
+    larger.size += 1;
+    errors.push(ours.layer(Some(our_layer), &larger).unwrap_err());
+    assert!(matches!(errors[4], AddError::SizeConflict { known: 2, given: 3, .. }));
+    assert_eq!(ours.add(&"random:1".into(), &[&[]], &[]), Ok(None));
+    assert_eq!(text(&ours.marshal(&all).config), before);
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// A config with two good records, changed into one that cannot be loaded.
+fn refused(change: impl Fn(&mut CacheConfigBuilder)) -> LoadError {
+    let mut builder = CacheConfigBuilder::new();
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: -1, annotations: None });
+    builder.layer(ConfigLayer { blob: Some(blob(2)), parent: 2, annotations: None });
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: 1, annotations: None });
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: 9, annotations: None });
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: -2, annotations: None });
+    builder.record("r".into());
+    builder.record("random:1".into());
+    change(&mut builder);
+    let config = builder.finish();
+    let mut chains = CacheChains::new();
+    let error = chains.load(&config, &[descriptor(1, 0), descriptor(2, 0)]).unwrap_err();
+    assert!(chains.is_empty());
+    error
+}
+
+#[test]
+fn a_config_that_makes_no_sense_is_refused_and_the_error_says_where() {
+    let result = |layer| ConfigResult { layer, created_at: Timestamp::ZERO };
+    let with_input = |links: &[i32]| {
+        let links = links.to_vec();
+        move |b: &mut CacheConfigBuilder| {
+            links.iter().for_each(|link| b.link("", *link));
+            b.end_input();
+            b.record("x".into());
+        }
+    };
+    let with_result = |layer| {
+        move |b: &mut CacheConfigBuilder| {
+            b.result(result(layer));
+            b.record("x".into());
+        }
+    };
+    let loop_of_two = |b: &mut CacheConfigBuilder| {
+        b.link("", 3);
+        b.end_input();
+        b.record("x".into());
+        b.link("", 2);
+        b.end_input();
+        b.record("y".into());
+    };
+    let errors = [
+        refused(with_input(&[7])),
+        refused(with_input(&[-1])),
+        refused(with_input(&[2])),
+        refused(with_input(&[])),
+        refused(with_input(&[0, 1])),
+        refused(loop_of_two),
+        refused(with_result(5)),
+        refused(with_result(-1)),
+        refused(with_result(3)),
+        refused(with_result(4)),
+        refused(with_result(2)),
+        refused(|b| {
+            b.chain(&[0, 0, 5], Timestamp::ZERO);
+            b.record("x".into());
+        }),
+        refused(|b| {
+            b.result(result(7));
+            b.record("random:2".into());
+        }),
+    ];
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_result_whose_layer_the_manifest_does_not_list_is_dropped_with_its_reason() {
+    let mut builder = CacheConfigBuilder::new();
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: -1, annotations: None });
+    builder.layer(ConfigLayer { blob: Some(blob(2)), parent: 0, annotations: None });
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: 1, annotations: None });
+    builder.layer(ConfigLayer { blob: None, parent: 77, annotations: None });
+    for layer in 0..4 {
+        builder.result(ConfigResult { layer, created_at: time(i64::from(layer), 0) });
+    }
+    builder.chain(&[0, 0, 1, 99], Timestamp::ZERO);
+    builder.chain(&[0, 0], time(9, 0));
+    builder.record("r".into());
+    let mut chains = CacheChains::new();
+    let loaded = chains.load(&builder.finish(), &[descriptor(1, 0)]).unwrap();
+    let lines: Vec<String> = loaded.dropped.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(format!("{}\n{}", lines.join("\n"), text(&chains.marshal(&all).config)));
+}
+
+#[test]
+fn a_closed_graph_is_the_same_after_more_of_the_same() {
+    let script = [Add::new("r", &[]), Add::new("x", &[&[(0, "")]]).with_result(1, &[1])];
+    let once = chains(&script);
+    let mut twice = once.clone();
+    twice.unite(&once).unwrap();
+    assert_eq!(text(&twice.marshal(&all).config), text(&once.marshal(&all).config));
+    assert_eq!(text(&twice.close().marshal(&all).config), text(&once.marshal(&all).config));
+}
+
+#[test]
+fn uniting_caches_that_disagree_about_a_size_is_refused_whole() {
+    let mut a = chains(&[Add::new("r", &[]).with_result(1, &[1])]);
+    let mut b = CacheChains::new();
+    let mut larger = descriptor(1, 0);
+    larger.size += 1;
+    let layer = b.layer(None, &larger).unwrap();
+    b.add(&RecordDigest::new("s"), &[], &[NewResult { created_at: Timestamp::ZERO, layer: Some(layer) }])
+        .unwrap();
+    let before = text(&a.marshal(&all).config);
+    assert!(matches!(a.unite(&b), Err(AddError::SizeConflict { .. })));
+    assert_eq!(text(&a.marshal(&all).config), before);
+}

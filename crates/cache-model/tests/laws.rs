@@ -1,0 +1,272 @@
+//! The laws of the graph, on random scripts of adds.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cache_model::{CacheChains, Link, NewResult, RecordDigest, Timestamp};
+use proptest::prelude::*;
+use support::{Add, Kind, add_in_order, again, all, chains, descriptor, script, shuffled, text};
+
+const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, len: 24 };
+const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, len: 16 };
+const OVERLAPPING_ALIKE: Kind = Kind { digests: 5, inputs: 2, inputs_by_digest: true, len: 16 };
+
+fn reordered(script: &[Add], priorities: &[u32]) -> CacheChains {
+    let (mixed, order) = shuffled(script, priorities);
+    let mut chains = CacheChains::new();
+    add_in_order(&mut chains, &mixed, &order);
+    chains
+}
+
+fn united(parts: &[&CacheChains]) -> CacheChains {
+    let mut all = CacheChains::new();
+    for part in parts {
+        all.unite(part).unwrap();
+    }
+    all
+}
+
+/// Chains that hold just what marshalling the closed graph of others gives.
+fn reloaded(chains: &CacheChains) -> CacheChains {
+    let marshalled = chains.close().marshal(&all);
+    let mut fresh = CacheChains::new();
+    fresh.load(&marshalled.config, &marshalled.descriptors).unwrap();
+    fresh
+}
+
+fn closed_text(chains: &CacheChains) -> String {
+    text(&chains.close().marshal(&all).config)
+}
+
+/// Closing as its definition says it, with no index and no care for cost: classes of adds, joined until nothing is
+/// left to join; then the links within a cycle go, then the records with an empty input. Gives, for each record that
+/// stays, its digest, and how many links each of its inputs has.
+fn closed_by_definition(script: &[Add]) -> Vec<(String, Vec<usize>)> {
+    let mut class: Vec<usize> = (0..script.len()).collect();
+    let links = |class: &[usize], of: usize, input: usize| -> BTreeSet<(usize, String)> {
+        let members = (0..script.len()).filter(|n| class[*n] == of);
+        members
+            .flat_map(|n| script[n].inputs[input].iter())
+            .map(|(s, sel)| (class[*s], sel.clone()))
+            .collect()
+    };
+    loop {
+        let mut joined = None;
+        for a in 0..script.len() {
+            for b in 0..a {
+                let alike =
+                    script[a].digest == script[b].digest && script[a].inputs.len() == script[b].inputs.len();
+                let meet =
+                    |input| !links(&class, class[a], input).is_disjoint(&links(&class, class[b], input));
+                if class[a] != class[b] && alike && (0..script[a].inputs.len()).all(meet) {
+                    joined = Some((class[a], class[b]));
+                }
+            }
+        }
+        let Some((a, b)) = joined else { break };
+        class.iter_mut().filter(|c| **c == a).for_each(|c| *c = b);
+    }
+    let classes: BTreeSet<usize> = class.iter().copied().collect();
+    let sources = |of: usize| -> BTreeSet<usize> {
+        (0..script.len())
+            .filter(|n| class[*n] == of)
+            .flat_map(|n| script[n].inputs.iter().flatten())
+            .map(|(source, _)| class[*source])
+            .collect()
+    };
+    let mut reach: BTreeMap<usize, BTreeSet<usize>> = classes.iter().map(|c| (*c, sources(*c))).collect();
+    for _ in 0..classes.len() {
+        for of in &classes {
+            let more: BTreeSet<usize> = reach[of].iter().flat_map(|c| reach[c].iter().copied()).collect();
+            reach.get_mut(of).unwrap().extend(more);
+        }
+    }
+    let mut kept: BTreeMap<usize, Vec<BTreeSet<(usize, String)>>> = classes
+        .iter()
+        .map(|of| {
+            let inputs = (0..script[*of].inputs.len()).map(|input| {
+                let outside = |(source, _): &(usize, String)| !reach[source].contains(of) && source != of;
+                links(&class, *of, input).into_iter().filter(outside).collect()
+            });
+            (*of, inputs.collect())
+        })
+        .collect();
+    while let Some(gone) =
+        kept.iter().find(|(_, inputs)| inputs.iter().any(BTreeSet::is_empty)).map(|(of, _)| *of)
+    {
+        kept.remove(&gone);
+        kept.values_mut().flatten().for_each(|links| links.retain(|(source, _)| *source != gone));
+    }
+    let mut records: Vec<_> = kept
+        .iter()
+        .map(|(of, inputs)| (script[*of].digest.clone(), inputs.iter().map(BTreeSet::len).collect()))
+        .collect();
+    records.sort();
+    records
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Law: where no records overlap, marshalling depends neither on the order in which records are added, sources
+    /// first, nor on that of links and results.
+    #[test]
+    fn marshal_does_not_depend_on_the_order(script in script(APART), priorities: [u32; 8]) {
+        let first = chains(&script).marshal(&all);
+        let second = reordered(&script, &priorities).marshal(&all);
+        prop_assert_eq!(text(&first.config), text(&second.config));
+        prop_assert_eq!(first.descriptors, second.descriptors);
+    }
+
+    /// Law: once closed, that is true of any graph.
+    #[test]
+    fn a_closed_graph_does_not_depend_on_the_order(script in script(OVERLAPPING), priorities: [u32; 8]) {
+        let first = chains(&script).close().marshal(&all);
+        let reordered = reordered(&script, &priorities);
+        let second = reordered.close().marshal(&all);
+        prop_assert_eq!(text(&first.config), text(&second.config));
+        prop_assert_eq!(first.descriptors, second.descriptors);
+        prop_assert_eq!(first.warnings, second.warnings);
+    }
+
+    /// Law: closing is what its definition says.
+    #[test]
+    fn closing_is_what_its_definition_says(script in script(OVERLAPPING)) {
+        let chains = chains(&script);
+        let graph = chains.close();
+        let mut records: Vec<(String, Vec<usize>)> = graph
+            .records()
+            .map(|record| (record.digest().to_string(), record.inputs().map(|input| input.len()).collect()))
+            .collect();
+        records.sort();
+        prop_assert_eq!(records, closed_by_definition(&script));
+    }
+
+    /// Law: closing is idempotent: what a closed graph marshals to is closed.
+    #[test]
+    fn closing_is_idempotent(script in script(OVERLAPPING)) {
+        let closed = chains(&script).close().marshal(&all);
+        prop_assert_eq!(text(&again(&closed, true)), text(&closed.config));
+    }
+
+    /// Law: where each digest has one number of inputs, marshalling a closed graph, loading that and marshalling it
+    /// again is a fixed point, without closing it again.
+    #[test]
+    fn a_closed_graph_is_a_fixed_point(script in script(OVERLAPPING_ALIKE)) {
+        let closed = chains(&script).close().marshal(&all);
+        prop_assert_eq!(text(&again(&closed, false)), text(&closed.config));
+    }
+
+    /// Law: where no records overlap, BuildKit's reading and the closed one are the same.
+    #[test]
+    fn closing_changes_nothing_where_nothing_overlaps(script in script(APART)) {
+        let chains = chains(&script);
+        prop_assert_eq!(text(&chains.marshal(&all).config), closed_text(&chains));
+    }
+
+    /// Law: uniting and closing is commutative, associative and idempotent.
+    #[test]
+    fn uniting_and_closing_is_a_semilattice(
+        a in script(OVERLAPPING), b in script(OVERLAPPING), c in script(OVERLAPPING),
+    ) {
+        let (a, b, c) = (chains(&a), chains(&b), chains(&c));
+        prop_assert_eq!(closed_text(&united(&[&a, &b])), closed_text(&united(&[&b, &a])));
+        prop_assert_eq!(closed_text(&united(&[&a, &a])), closed_text(&a));
+        let left = united(&[&united(&[&a, &b]), &c]);
+        let right = united(&[&a, &united(&[&b, &c])]);
+        prop_assert_eq!(closed_text(&left), closed_text(&right));
+    }
+
+    /// Law: the same of caches that were marshalled in between, save for the grouping: a link that a cycle took away
+    /// is not in the marshalled cache.
+    #[test]
+    fn uniting_marshalled_caches_is_commutative_and_idempotent(a in script(OVERLAPPING), b in script(OVERLAPPING)) {
+        let (a, b) = (reloaded(&chains(&a)), reloaded(&chains(&b)));
+        prop_assert_eq!(closed_text(&united(&[&a, &b])), closed_text(&united(&[&b, &a])));
+        prop_assert_eq!(closed_text(&united(&[&a, &a])), closed_text(&a));
+    }
+
+    /// Law: every id stays valid: it leads to a record with its digest, unless that was left out.
+    #[test]
+    fn ids_stay_valid_when_records_merge(script in script(OVERLAPPING)) {
+        let mut chains = CacheChains::new();
+        let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
+        for graph in [chains.graph(), chains.close()] {
+            for (add, id) in script.iter().zip(&ids) {
+                match graph.record(*id) {
+                    Some(record) => {
+                        prop_assert_eq!(record.digest(), &RecordDigest::new(&add.digest));
+                        prop_assert!(record.inputs_len() >= add.inputs.len());
+                    }
+                    None => prop_assert!(graph.left_out().any(|digest| digest == &RecordDigest::new(&add.digest))),
+                }
+            }
+        }
+    }
+
+    /// Law: whatever is absent, every exported layer is present, and each record gives its newest complete result.
+    #[test]
+    fn nothing_absent_is_exported(script in script(APART), absent in 0u8..5) {
+        let chains = chains(&script);
+        let present = |digest: &cache_model::Digest| *digest != support::blob(absent);
+        let marshalled = chains.marshal(&present);
+        prop_assert!(marshalled.config.layers().iter().all(|layer| present(&layer.blob.unwrap())));
+        let graph = chains.graph();
+        for record in marshalled.config.records() {
+            let ours = graph.records().find(|ours| ours.digest() == record.digest()).unwrap();
+            let newest = ours
+                .results()
+                .take_while(|result| result.layers_len() > 0)
+                .find(|result| result.layers_downwards().all(|layer| present(&layer.digest)));
+            prop_assert_eq!(
+                record.results().first().map(|result| result.created_at.to_string()),
+                newest.map(|result| result.created_at().to_string())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_million_records_deep_needs_no_stack() {
+    let run = || {
+        let mut chains = CacheChains::new();
+        let mut last = None;
+        let mut layer = None;
+        for n in 0..1_000_000u64 {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+            let mut results = Vec::new();
+            if n % 16 == 0 {
+                let mut of = descriptor(0, 0);
+                of.digest = cache_model::Digest::sha256(bytes);
+                layer = Some(chains.layer(layer, &of).unwrap());
+                results.push(NewResult { created_at: Timestamp::ZERO, layer });
+            }
+            let links = last.map(|source| [Link { source, selector: "" }]);
+            let inputs: Vec<&[Link<'_>]> = links.iter().map(|links| links.as_slice()).collect();
+            last = chains.add(&RecordDigest::sha256(bytes), &inputs, &results).unwrap();
+        }
+        let first = chains.marshal(&all);
+        let mut loaded = CacheChains::new();
+        loaded.load(&first.config, &first.descriptors).unwrap();
+        // The same records a second time, so that each overlaps one that is there.
+        loaded.load(&first.config, &first.descriptors).unwrap();
+        let second = loaded.marshal(&all);
+        assert!(first.config == second.config);
+        assert!(first.config == loaded.close().marshal(&all).config);
+        assert_eq!(first.config.records_len(), 1_000_000);
+        assert_eq!(first.config.layers().len(), 62_500);
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}
