@@ -1,7 +1,56 @@
-//! Placeholder.
+//! The async seams of a BuildKit remote cache's storage, and what needs nothing but them.
+//!
+//! A place that holds caches implements those of [`Provider`], [`Ingester`], [`Resolver`] and [`Publisher`] that it
+//! can. [`copy`] and [`copy_all`] bring verified blobs from a provider to an ingester, [`presence`] asks which
+//! blobs are there, [`ProviderExt`] reads small ones whole. Three stores are here: [`MemoryStore`], [`LayoutStore`]
+//! (an OCI image layout in a folder) and [`MultiProvider`] (several providers as one).
+//!
+//! This crate knows nothing of cache configs and manifests, and nothing of a network. It never prints.
+//!
+//! ```
+//! use cache_ingest::{CopyOptions, MemoryStore, ProviderExt, Step, copy};
+//! use cache_model::MediaType;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let (from, to) = (MemoryStore::new(), MemoryStore::new());
+//! let layer = from.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! copy(Step::Layer, &layer, &from, &to, &CopyOptions::default(), &()).await?;
+//! assert_eq!(to.read(&layer, 1024).await?, "a layer");
+//! # Ok::<(), cache_ingest::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod copy;
 mod error;
+mod forward;
+mod hash;
+mod layout;
+mod memory;
+mod multi;
+mod name;
+mod presence;
+mod progress;
+mod provider_ext;
+mod random;
+mod reader;
+mod retry;
 mod seams;
+mod source;
+mod verify;
+
+pub use copy::{CopyOptions, Summary, Tally, copy, copy_all, copy_bytes};
 pub use error::{Error, ErrorKind, Side};
-pub use seams::*;
-/// Placeholder.
-pub struct Source<'a>(std::marker::PhantomData<&'a ()>);
+pub use hash::Hasher;
+pub use layout::{LayoutEntry, LayoutStore};
+pub use memory::MemoryStore;
+pub use multi::MultiProvider;
+pub use name::{Expect, Name};
+pub use presence::{Presence, presence};
+pub use progress::{Event, Progress, Step};
+pub use provider_ext::ProviderExt;
+pub use reader::SourceReader;
+pub use retry::{RetryBudget, RetryPolicy};
+pub use seams::{ByteStream, Info, Ingester, Origin, Provider, Publisher, Resolver, Stored};
+pub use source::Source;
+pub use verify::{Mismatch, Verifier};

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 use futures_core::Stream;
 
-use crate::{Error, Source};
+use crate::{Error, Expect, Name, Source};
 
 /// The bytes of a blob, in chunks. Unverified until something has hashed them: see [`Source`].
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -31,6 +31,15 @@ impl Info {
     }
 }
 
+/// Where a blob lies, told to a destination that may mount it rather than receive its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The service, as in `registry.example.com:5000`.
+    pub service: String,
+    /// The place within it, as in `team/app`.
+    pub repository: String,
+}
+
 /// Gives blobs.
 ///
 /// The descriptor's digest says which; its media type may pick the endpoint (a registry has one for manifests and one
@@ -38,7 +47,8 @@ impl Info {
 ///
 /// Laws: `info` of a blob that is not there is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and no other
 /// failure is: who cannot tell, says so by another kind. `open` may serve wrong bytes without noticing; whoever reads
-/// must verify. Opening at an offset gives the bytes from there on; at the blob's size it gives an empty stream.
+/// must verify. Opening at an offset gives the bytes from there on; at the blob's size it gives an empty stream,
+/// beyond it is an error.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// The blob's size, or that it is not there.
@@ -48,7 +58,17 @@ pub trait Provider: Send + Sync {
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error>;
 
     /// The blob as an open file, where it is one, so that a copy can clone it. `None` is always a right answer.
+    ///
+    /// The file is opened anew, is positioned at its start, and holds the blob from its first to its last byte.
     fn file(&self, descriptor: &Descriptor) -> Option<File> {
+        let _ = descriptor;
+        None
+    }
+
+    /// Where the blob lies, where another store may be able to take it from without its bytes being sent.
+    ///
+    /// A hint: the blob may turn out not to be there. `None` is always a right answer.
+    fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         let _ = descriptor;
         None
     }
@@ -100,124 +120,4 @@ pub trait Publisher: Send + Sync {
         bytes: Bytes,
         expect: Expect,
     ) -> Result<(), Error>;
-}
-
-/// What a name has to stand for before it is published anew: a compare-and-swap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Expect {
-    /// Anything or nothing.
-    #[default]
-    Any,
-    /// Nothing: the name must be free.
-    Absent,
-    /// The manifest with this digest.
-    Digest(cache_model::Digest),
-}
-
-/// A name of a manifest within one store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Name {
-    /// No name was given: the store's default. In an OCI layout `latest`, else the only entry.
-    #[default]
-    Unspecified,
-    /// A tag (or, in an OCI layout, a full image name).
-    Tag(String),
-    /// The manifest with this digest, whether or not a tag has it.
-    Digest(cache_model::Digest),
-}
-
-impl std::fmt::Display for Name {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unspecified => f.write_str("the default tag"),
-            Self::Tag(tag) => write!(f, "tag {tag:?}"),
-            Self::Digest(digest) => write!(f, "{digest}"),
-        }
-    }
-}
-
-/// Told what happens while it happens. `()` hears nothing.
-///
-/// Called from any thread, often; it must not block.
-pub trait Progress: Send + Sync {
-    /// Takes one event.
-    fn event(&self, event: &Event<'_>);
-}
-
-impl Progress for () {
-    fn event(&self, _: &Event<'_>) {}
-}
-
-/// Something that happened.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// So much is about to be done. May come again when more becomes known; the numbers add up.
-    Planned {
-        /// How many blobs.
-        blobs: u64,
-        /// How many bytes they have together.
-        bytes: u64,
-    },
-    /// Work on a blob began.
-    Started {
-        /// What it is.
-        step: Step,
-        /// Which blob.
-        descriptor: &'a Descriptor,
-    },
-    /// Bytes of a blob went from source to destination.
-    Transferred {
-        /// Which blob.
-        descriptor: &'a Descriptor,
-        /// How many bytes since the last such event of this blob.
-        bytes: u64,
-    },
-    /// A blob is being tried again, from its first byte as far as `Transferred` counts.
-    Retrying {
-        /// Which blob.
-        descriptor: &'a Descriptor,
-        /// The number of the coming attempt; the first retry is 2.
-        attempt: u32,
-        /// Why.
-        error: &'a Error,
-    },
-    /// A blob is there.
-    Finished {
-        /// What it is.
-        step: Step,
-        /// Which blob.
-        descriptor: &'a Descriptor,
-        /// How it got there.
-        stored: Stored,
-    },
-    /// Something that the user should know, in one line.
-    Warning {
-        /// The line.
-        message: &'a str,
-    },
-}
-
-/// A step of an export, named as BuildKit names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// A layer's blob.
-    Layer,
-    /// The cache config.
-    Config,
-    /// The manifest, in the form of an index.
-    Manifest,
-    /// The manifest, in the form of an image manifest.
-    ImageManifest,
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Layer => "writing layer",
-            Self::Config => "writing config",
-            Self::Manifest => "writing cache manifest",
-            Self::ImageManifest => "writing cache image manifest",
-        })
-    }
 }

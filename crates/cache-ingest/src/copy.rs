@@ -1,0 +1,199 @@
+//! The verified copy of blobs from a provider to an ingester.
+//!
+//! It bounds how many blobs are under way and how often they are tried again. It never names a manifest, and it
+//! holds no blob in memory.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use bytes::Bytes;
+use cache_model::Descriptor;
+use futures_util::{StreamExt, stream};
+use tokio::time::sleep;
+
+use crate::retry::Retries;
+use crate::{
+    Error, ErrorKind, Event, Ingester, Progress, Provider, RetryBudget, RetryPolicy, Side, Source, Step,
+    Stored,
+};
+
+/// How blobs are copied.
+#[derive(Clone, Debug)]
+pub struct CopyOptions {
+    /// How many blobs [`copy_all`] has under way at once; 16 by default, and at least 1.
+    pub concurrency: usize,
+    /// How often one blob is tried again.
+    pub retry: RetryPolicy,
+    /// The retries of the whole job. Give one budget to all the copies of a job.
+    pub budget: RetryBudget,
+}
+
+impl Default for CopyOptions {
+    fn default() -> Self {
+        Self { concurrency: 16, retry: RetryPolicy::default(), budget: RetryBudget::default() }
+    }
+}
+
+/// What became of the blobs of a copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Blobs whose bytes were written.
+    pub stored: Tally,
+    /// Blobs that were there already.
+    pub already_present: Tally,
+    /// Blobs that the destination took from another place of its own.
+    pub mounted: Tally,
+}
+
+/// A number of blobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many.
+    pub blobs: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
+}
+
+impl Tally {
+    fn count(&mut self, bytes: u64) {
+        self.blobs += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+impl Summary {
+    /// Counts a blob of a size in bytes.
+    pub fn count(&mut self, stored: Stored, bytes: u64) {
+        match stored {
+            Stored::Stored => self.stored.count(bytes),
+            Stored::AlreadyPresent => self.already_present.count(bytes),
+            Stored::Mounted => self.mounted.count(bytes),
+        }
+    }
+
+    /// All blobs, however they came to be there.
+    pub fn total(&self) -> Tally {
+        let tallies = [self.stored, self.already_present, self.mounted];
+        Tally {
+            blobs: tallies.iter().map(|tally| tally.blobs).sum(),
+            bytes: tallies.iter().fold(0, |sum, tally| sum.saturating_add(tally.bytes)),
+        }
+    }
+}
+
+/// Copies one blob.
+///
+/// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`] and [`Event::Finished`]. The source is
+/// opened again where its stream breaks; a put that fails is made again where another try may help, both as often as
+/// the options allow. The error says on which [`Side`] it arose.
+pub async fn copy(
+    step: Step,
+    descriptor: &Descriptor,
+    provider: &dyn Provider,
+    ingester: &dyn Ingester,
+    options: &CopyOptions,
+    progress: &dyn Progress,
+) -> Result<Stored, Error> {
+    transfer(step, Source::new(provider, descriptor.clone()), ingester, options, progress).await
+}
+
+/// Copies one blob that is in memory, as [`copy`] does.
+pub async fn copy_bytes(
+    step: Step,
+    descriptor: &Descriptor,
+    bytes: Bytes,
+    ingester: &dyn Ingester,
+    options: &CopyOptions,
+    progress: &dyn Progress,
+) -> Result<Stored, Error> {
+    transfer(step, Source::from_bytes(descriptor.clone(), bytes), ingester, options, progress).await
+}
+
+/// Copies many blobs, each distinct digest once, several at a time.
+///
+/// It sends [`Event::Planned`], and for each blob what [`copy`] sends. The first error ends it, and what is under
+/// way is given up; so it is when the future is dropped. Two descriptors of one digest with different sizes are
+/// [`ErrorKind::Invalid`], before anything is copied.
+pub async fn copy_all(
+    blobs: impl IntoIterator<Item = (Step, Descriptor)>,
+    provider: &dyn Provider,
+    ingester: &dyn Ingester,
+    options: &CopyOptions,
+    progress: &dyn Progress,
+) -> Result<Summary, Error> {
+    let blobs = distinct(blobs)?;
+    if !blobs.is_empty() {
+        let bytes = blobs.iter().fold(0u64, |sum, (_, descriptor)| sum.saturating_add(descriptor.size));
+        progress.event(&Event::Planned { blobs: blobs.len() as u64, bytes });
+    }
+    let mut copies = stream::iter(blobs)
+        .map(|(step, descriptor)| async move {
+            let stored = copy(step, &descriptor, provider, ingester, options, progress).await?;
+            Ok::<_, Error>((stored, descriptor.size))
+        })
+        .buffer_unordered(options.concurrency.max(1));
+    let mut summary = Summary::default();
+    while let Some(copied) = copies.next().await {
+        let (stored, bytes) = copied?;
+        summary.count(stored, bytes);
+    }
+    Ok(summary)
+}
+
+/// The first of the blobs for each digest, in order.
+fn distinct(blobs: impl IntoIterator<Item = (Step, Descriptor)>) -> Result<Vec<(Step, Descriptor)>, Error> {
+    let mut sizes = HashMap::new();
+    let mut distinct = Vec::new();
+    for (step, descriptor) in blobs {
+        match sizes.entry(descriptor.digest) {
+            Entry::Vacant(place) => {
+                place.insert(descriptor.size);
+                distinct.push((step, descriptor));
+            }
+            Entry::Occupied(size) if *size.get() == descriptor.size => {}
+            Entry::Occupied(size) => {
+                let reason = format_args!(
+                    "two descriptors of it give different sizes, {} and {} bytes",
+                    size.get(),
+                    descriptor.size
+                );
+                return Err(Error::new(ErrorKind::Invalid, "copy", descriptor.digest, reason));
+            }
+        }
+    }
+    Ok(distinct)
+}
+
+async fn transfer(
+    step: Step,
+    source: Source<'_>,
+    ingester: &dyn Ingester,
+    options: &CopyOptions,
+    progress: &dyn Progress,
+) -> Result<Stored, Error> {
+    let (policy, budget) = (&options.retry, &options.budget);
+    let source = source.with_progress(progress).with_retry(policy.clone(), budget.clone()).in_copy();
+    let descriptor = source.descriptor();
+    let mut retries = Retries::new(policy.clone(), budget.clone());
+    progress.event(&Event::Started { step, descriptor });
+    loop {
+        let error = match ingester.put(descriptor, &source).await {
+            Ok(stored) => {
+                progress.event(&Event::Finished { step, descriptor, stored });
+                return Ok(stored);
+            }
+            Err(error) => error.on(Side::Destination),
+        };
+        let wait = if is_final(&error, &source) { None } else { retries.next_wait(error.kind()) };
+        let Some(wait) = wait else { return Err(error) };
+        progress.event(&Event::Retrying { descriptor, attempt: retries.attempt(), error: &error });
+        sleep(wait).await;
+    }
+}
+
+/// Whether another try cannot help: the reader has made all the retries that there are to make, or the bytes are in
+/// memory and stay what they are.
+fn is_final(error: &Error, source: &Source<'_>) -> bool {
+    let unavailable = error.kind() == ErrorKind::Unavailable;
+    error.side() == Some(Side::Source) && (unavailable || source.as_bytes().is_some())
+}

@@ -1,0 +1,79 @@
+//! A reference, box or shared pointer to a store is that store.
+//!
+//! Every method is forwarded, also those with a default: the lint refuses one that is forgotten.
+
+#![deny(clippy::missing_trait_methods)]
+
+use std::fs::File;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_model::Descriptor;
+
+use crate::{
+    ByteStream, Error, Event, Expect, Info, Ingester, Name, Origin, Progress, Provider, Publisher, Resolver,
+    Source, Stored,
+};
+
+macro_rules! forward {
+    ($([$($lifetime:lifetime)?] $pointer:ty;)*) => {$(
+        #[async_trait]
+        impl<$($lifetime,)? T: Provider + ?Sized> Provider for $pointer {
+            async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+                (**self).info(descriptor).await
+            }
+
+            async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+                (**self).open(descriptor, offset).await
+            }
+
+            fn file(&self, descriptor: &Descriptor) -> Option<File> {
+                (**self).file(descriptor)
+            }
+
+            fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
+                (**self).origin(descriptor)
+            }
+        }
+
+        #[async_trait]
+        impl<$($lifetime,)? T: Ingester + ?Sized> Ingester for $pointer {
+            async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
+                (**self).put(descriptor, source).await
+            }
+        }
+
+        #[async_trait]
+        impl<$($lifetime,)? T: Resolver + ?Sized> Resolver for $pointer {
+            async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
+                (**self).resolve(name).await
+            }
+        }
+
+        #[async_trait]
+        impl<$($lifetime,)? T: Publisher + ?Sized> Publisher for $pointer {
+            async fn publish(
+                &self,
+                name: &Name,
+                descriptor: &Descriptor,
+                bytes: Bytes,
+                expect: Expect,
+            ) -> Result<(), Error> {
+                (**self).publish(name, descriptor, bytes, expect).await
+            }
+        }
+
+        impl<$($lifetime,)? T: Progress + ?Sized> Progress for $pointer {
+            fn event(&self, event: &Event<'_>) {
+                (**self).event(event);
+            }
+        }
+    )*};
+}
+
+forward! {
+    ['p] &'p T;
+    [] Box<T>;
+    [] Arc<T>;
+}

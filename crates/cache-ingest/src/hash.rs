@@ -1,0 +1,58 @@
+//! The hash functions of digests.
+//!
+//! Knows bytes only; what the digest should have been is the [`Verifier`](crate::Verifier)'s business.
+
+use cache_model::{Algorithm, Digest};
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// Hashes bytes to a [`Digest`].
+///
+/// ```
+/// use cache_ingest::Hasher;
+/// use cache_model::Algorithm;
+/// let mut hasher = Hasher::new(Algorithm::Sha256);
+/// hasher.update(b"two ");
+/// hasher.update(b"parts");
+/// assert_eq!(hasher.finish(), Hasher::digest(Algorithm::Sha256, b"two parts"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hasher(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Sha256(Sha256),
+    Sha512(Box<Sha512>),
+}
+
+impl Hasher {
+    /// A hasher that has seen no bytes.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self(match algorithm {
+            Algorithm::Sha256 => State::Sha256(Sha256::new()),
+            Algorithm::Sha512 => State::Sha512(Box::new(Sha512::new())),
+        })
+    }
+
+    /// The digest of some bytes.
+    pub fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
+        let mut hasher = Self::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            State::Sha256(state) => state.update(bytes),
+            State::Sha512(state) => state.update(bytes),
+        }
+    }
+
+    /// The digest of all the bytes taken.
+    pub fn finish(self) -> Digest {
+        match self.0 {
+            State::Sha256(state) => Digest::sha256(state.finalize().into()),
+            State::Sha512(state) => Digest::sha512(state.finalize().into()),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! An OCI image layout in a folder (OCI image specification, image-layout.md), as BuildKit's local cache has it.
+//!
+//! Other processes, BuildKit among them, may use the folder at the same time, and any of them may be killed at any
+//! moment: nothing unverified is ever in `blobs/`, and `index.json` never names what is not durable.
+
+mod blocking;
+mod entry;
+mod files;
+mod folder_sync;
+mod index;
+mod lock;
+mod publish;
+mod read;
+mod staging;
+mod write;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_model::{Algorithm, Descriptor, Digest, MediaType};
+use serde::Deserialize;
+use tokio::time::sleep;
+
+use crate::{
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Name, Provider, ProviderExt, Publisher, Resolver,
+    Source, Stored,
+};
+use blocking::blocking;
+use files::{ensure_folder, open_blob, read_small, sync_folder};
+use folder_sync::FolderSync;
+use index::Index;
+use staging::{Staged, remove_stale};
+
+pub use entry::LayoutEntry;
+
+const LAYOUT_FILE: &str = "oci-layout";
+const LAYOUT_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+const LAYOUT_LIMIT: u64 = 64 * 1024;
+/// The largest `index.json`, and the largest manifest whose media type is looked into, in bytes.
+const METADATA_LIMIT: u64 = 64 << 20;
+const DEFAULT_LOCK_WAIT: Duration = Duration::from_secs(30);
+/// What may lie in a folder that a layout is made in: what is left of a layout whose making was cut short, and
+/// what a fresh file system has.
+const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
+
+/// An OCI layout on disk. Clones share it.
+///
+/// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`.
+#[derive(Clone, Debug)]
+pub struct LayoutStore {
+    shared: Arc<Shared>,
+    sync: bool,
+    lock_wait: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    root: PathBuf,
+    /// Whether the folders are there and the stale staged files are gone.
+    prepared: Mutex<bool>,
+    sha256: FolderSync,
+    sha512: FolderSync,
+}
+
+impl LayoutStore {
+    /// Opens a layout that is there.
+    ///
+    /// Errors: [`ErrorKind::NotFound`] when the path does not exist, [`ErrorKind::Invalid`] when it is no layout,
+    /// [`ErrorKind::Unsupported`] when its version is not 1.0.0, [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`]
+    /// when `index.json` cannot be read. A layout without `index.json` has no entries.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let store = Self::at(path.into());
+        let opened = store.clone();
+        blocking("open", move || opened.check_layout()).await?;
+        store.entries().await?;
+        Ok(store)
+    }
+
+    /// Opens a layout, or makes one where the folder is absent or empty.
+    ///
+    /// Errors: those of [`open`](Self::open), and [`ErrorKind::Invalid`] when the folder has something else in it.
+    pub async fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let store = Self::at(path.into());
+        let made = store.clone();
+        blocking("create", move || made.make_layout()).await?;
+        store.entries().await?;
+        Ok(store)
+    }
+
+    fn at(root: PathBuf) -> Self {
+        let shared = Shared {
+            root,
+            prepared: Mutex::new(false),
+            sha256: FolderSync::default(),
+            sha512: FolderSync::default(),
+        };
+        Self { shared: Arc::new(shared), sync: true, lock_wait: DEFAULT_LOCK_WAIT }
+    }
+
+    /// The same layout, with or without fsync. Without, a crash of the machine may lose or garble what was written;
+    /// a crash of the process loses nothing. For tests and measurements.
+    #[must_use]
+    pub fn with_sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// The same layout, waiting so long for other processes that publish; 30 seconds by default.
+    #[must_use]
+    pub fn with_lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.shared.root
+    }
+
+    /// The entries of `index.json`, in order.
+    ///
+    /// Errors: [`ErrorKind::Corrupt`] when it cannot be understood, [`ErrorKind::TooLarge`] above 64 MiB.
+    pub async fn entries(&self) -> Result<Vec<LayoutEntry>, Error> {
+        self.read_index().await.map(Index::into_entries)
+    }
+
+    /// The tags in the order of the entries, each once. Errors as in [`entries`](Self::entries).
+    pub async fn tags(&self) -> Result<Vec<String>, Error> {
+        let mut tags: Vec<String> = Vec::new();
+        for entry in self.entries().await? {
+            if let Some(tag) = entry.tag().filter(|tag| !tags.iter().any(|known| known == tag)) {
+                tags.push(tag.to_owned());
+            }
+        }
+        Ok(tags)
+    }
+
+    fn syncs(&self) -> bool {
+        self.sync
+    }
+
+    fn lock_wait(&self) -> Duration {
+        self.lock_wait
+    }
+
+    fn folder_sync(&self, algorithm: Algorithm) -> &FolderSync {
+        match algorithm {
+            Algorithm::Sha256 => &self.shared.sha256,
+            Algorithm::Sha512 => &self.shared.sha512,
+        }
+    }
+
+    fn error(&self, kind: ErrorKind, operation: &'static str, reason: impl std::fmt::Display) -> Error {
+        Error::new(kind, operation, self.path().display(), reason)
+    }
+
+    /// Reads `oci-layout`.
+    fn check_layout(&self) -> Result<(), Error> {
+        #[derive(Deserialize)]
+        struct Layout {
+            #[serde(rename = "imageLayoutVersion")]
+            version: Option<String>,
+        }
+        let there =
+            fs::metadata(self.path()).map_err(|cause| Error::io("open", self.path().display(), cause))?;
+        if !there.is_dir() {
+            return Err(self.error(
+                ErrorKind::Invalid,
+                "open",
+                "it is not an OCI layout: it is not a folder",
+            ));
+        }
+        let path = self.path().join(LAYOUT_FILE);
+        let Some(text) = read_small(&path, LAYOUT_LIMIT)? else {
+            return Err(self.error(
+                ErrorKind::Invalid,
+                "open",
+                "it is not an OCI layout: it has no file oci-layout",
+            ));
+        };
+        let unparsable = |cause: serde_json::Error| {
+            Error::new(ErrorKind::Corrupt, "read", path.display(), &cause).with_cause(cause)
+        };
+        match serde_json::from_slice::<Layout>(&text)
+            .map_err(unparsable)?
+            .version
+            .unwrap_or_default()
+            .as_str()
+        {
+            "1.0.0" => Ok(()),
+            other => {
+                let reason = format_args!("its imageLayoutVersion is {other:?}; only 1.0.0 is known");
+                Err(Error::new(ErrorKind::Unsupported, "read", path.display(), reason))
+            }
+        }
+    }
+
+    fn make_layout(&self) -> Result<(), Error> {
+        if !self.path().is_dir() {
+            fs::create_dir_all(self.path())
+                .map_err(|cause| Error::io("create", self.path().display(), cause))?;
+            if let (true, Some(parent)) = (self.sync, self.path().parent().filter(|parent| parent.is_dir())) {
+                sync_folder(parent)?;
+            }
+        }
+        if self.path().join(LAYOUT_FILE).exists() {
+            return self.check_layout();
+        }
+        let entries =
+            fs::read_dir(self.path()).map_err(|cause| Error::io("read", self.path().display(), cause))?;
+        for entry in entries {
+            let name = entry.map_err(|cause| Error::io("read", self.path().display(), cause))?.file_name();
+            if !REMAINS.iter().any(|remains| name == *remains) && name != LAYOUT_FILE {
+                let reason = format_args!(
+                    "it is not an OCI layout and not empty: it has {:?}; give an empty or new folder",
+                    name.to_string_lossy()
+                );
+                return Err(self.error(ErrorKind::Invalid, "create", reason));
+            }
+        }
+        self.prepare_for_writing()?;
+        let mut staged = self.stage()?;
+        staged.write(LAYOUT_TEXT)?;
+        if self.sync {
+            staged.sync()?;
+        }
+        staged.rename(&self.path().join(LAYOUT_FILE))?;
+        if self.sync { sync_folder(self.path()) } else { Ok(()) }
+    }
+
+    /// Makes the folders and removes stale staged files, once for all clones.
+    fn prepare_for_writing(&self) -> Result<(), Error> {
+        let mut prepared = self.shared.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if *prepared {
+            return Ok(());
+        }
+        let (ingest, blobs) = (self.path().join("ingest"), self.path().join("blobs"));
+        let mut made = ensure_folder(&ingest)?;
+        if !blobs.is_dir() {
+            made |= ensure_folder(&blobs)?;
+        }
+        if ensure_folder(&blobs.join(Algorithm::Sha256.name()))? && self.sync {
+            sync_folder(&blobs)?;
+        }
+        if made && self.sync {
+            sync_folder(self.path())?;
+        }
+        remove_stale(&ingest);
+        *prepared = true;
+        Ok(())
+    }
+
+    /// A new file in progress.
+    fn stage(&self) -> Result<Staged, Error> {
+        let ingest = self.path().join("ingest");
+        ensure_folder(&ingest)?;
+        Staged::create(&ingest)
+    }
+
+    fn read_index_text(&self) -> Result<Option<Vec<u8>>, Error> {
+        read_small(&self.path().join("index.json"), METADATA_LIMIT)
+    }
+
+    fn parse_index(&self, text: &[u8]) -> Result<Index, Error> {
+        Index::parse(text).map_err(|cause| {
+            let path = self.path().join("index.json");
+            Error::new(ErrorKind::Corrupt, "read", path.display(), &cause).with_cause(cause)
+        })
+    }
+
+    /// Reads the index without a lock.
+    async fn read_index(&self) -> Result<Index, Error> {
+        let mut tries = 3;
+        loop {
+            let store = self.clone();
+            let read =
+                blocking("read", move || store.parse_index(&store.read_index_text()?.unwrap_or_default()));
+            match read.await {
+                // BuildKit rewrites the file in place: what was read may have been half of it.
+                Err(error) if error.kind() == ErrorKind::Corrupt && tries > 1 => tries -= 1,
+                read => return read,
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn size_of(&self, digest: Digest) -> Result<u64, Error> {
+        let store = self.clone();
+        blocking("look up", move || open_blob("look up", store.path(), &digest).map(|(_, size)| size)).await
+    }
+
+    /// The descriptor of a blob that no entry has.
+    async fn describe(&self, digest: Digest) -> Result<Descriptor, Error> {
+        #[derive(Deserialize)]
+        struct Typed {
+            #[serde(rename = "mediaType")]
+            media_type: Option<String>,
+        }
+        let mut descriptor = Descriptor::new(MediaType::default(), digest, self.size_of(digest).await?);
+        if descriptor.size <= METADATA_LIMIT {
+            let bytes = self.read(&descriptor, METADATA_LIMIT).await?;
+            let typed: Option<Typed> = serde_json::from_slice(&bytes).ok();
+            descriptor.media_type =
+                MediaType::new(&typed.and_then(|typed| typed.media_type).unwrap_or_default());
+        }
+        Ok(descriptor)
+    }
+}
+
+#[async_trait]
+impl Provider for LayoutStore {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.size_of(descriptor.digest).await.map(Info::new)
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.open_stream(descriptor.digest, offset).await
+    }
+
+    fn file(&self, descriptor: &Descriptor) -> Option<File> {
+        open_blob("open", self.path(), &descriptor.digest).ok().map(|(file, _)| file)
+    }
+}
+
+#[async_trait]
+impl Ingester for LayoutStore {
+    async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
+        self.put_blob(descriptor, source).await
+    }
+}
+
+#[async_trait]
+impl Resolver for LayoutStore {
+    /// A tag is looked for among the full image names first, then among the tags. A digest may be that of a blob
+    /// without an entry; then its media type is what the blob says of itself.
+    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
+        let index = self.read_index().await?;
+        if let Some(entry) = index.find(name) {
+            return entry.descriptor().cloned();
+        }
+        let (subject, reason) = match name {
+            Name::Digest(digest) => return self.describe(*digest).await,
+            Name::Tag(_) => (format!("{name} in {}", self.path().display()), "there is no such tag"),
+            Name::Unspecified if index.entries().next().is_none() => {
+                (self.path().display().to_string(), "the layout has no entries")
+            }
+            Name::Unspecified => (
+                self.path().display().to_string(),
+                "there is no tag latest and more than one entry; say which",
+            ),
+        };
+        let tags = index.tags_in_words();
+        Err(Error::new(ErrorKind::NotFound, "resolve", subject, format_args!("{reason}; {tags}")))
+    }
+}
+
+#[async_trait]
+impl Publisher for LayoutStore {
+    /// A manifest without a name is tagged `latest`. A tag with a slash is a full image name, and its tag is what
+    /// follows the last colon.
+    async fn publish(
+        &self,
+        name: &Name,
+        descriptor: &Descriptor,
+        bytes: Bytes,
+        expect: Expect,
+    ) -> Result<(), Error> {
+        self.publish_manifest(name, descriptor, bytes, expect).await
+    }
+}

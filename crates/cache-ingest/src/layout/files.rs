@@ -1,0 +1,144 @@
+//! Opens what lies in a layout without following a symbolic link, and makes folders durable.
+//!
+//! A path is made of the layout's root, fixed names and a digest's strict hexadecimal digits, and of nothing else.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use cache_model::{Algorithm, Digest};
+
+use crate::{Error, ErrorKind};
+
+/// The folder of an algorithm's blobs.
+pub(crate) fn blob_folder(root: &Path, algorithm: Algorithm) -> PathBuf {
+    root.join("blobs").join(algorithm.name())
+}
+
+/// Where a blob lies.
+pub(crate) fn blob_path(root: &Path, digest: &Digest) -> PathBuf {
+    blob_folder(root, digest.algorithm()).join(digest.hex())
+}
+
+/// Opens a blob, and gives its size in bytes. A symbolic link, and what is no regular file, is refused.
+pub(crate) fn open_blob(operation: &'static str, root: &Path, digest: &Digest) -> Result<(File, u64), Error> {
+    let folder = blob_folder(root, digest.algorithm());
+    let file = match open_inside(&folder, &digest.hex()) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            if !root.is_dir() {
+                // The whole layout has gone, with a mount perhaps: whether it has the blob cannot be told.
+                return Err(Error::new(
+                    ErrorKind::Other,
+                    operation,
+                    root.display(),
+                    "the layout has vanished",
+                ));
+            }
+            let reason = format_args!("there is no such blob in {}", root.display());
+            return Err(Error::new(ErrorKind::NotFound, operation, digest, reason).with_cause(cause));
+        }
+        Err(cause) if is_symlink(&folder) || is_symlink(&blob_path(root, digest)) => {
+            let reason = "it is a symbolic link or lies behind one, which is not followed";
+            let path = blob_path(root, digest);
+            return Err(Error::new(ErrorKind::Denied, operation, path.display(), reason).with_cause(cause));
+        }
+        Err(cause) => return Err(Error::io(operation, blob_path(root, digest).display(), cause)),
+    };
+    let path = || blob_path(root, digest);
+    let metadata = file.metadata().map_err(|cause| Error::io(operation, path().display(), cause))?;
+    if metadata.is_file() {
+        Ok((file, metadata.len()))
+    } else {
+        Err(Error::new(ErrorKind::Corrupt, operation, path().display(), "it is not a regular file"))
+    }
+}
+
+fn is_symlink(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// Opens a file for reading; neither it nor its folder may be a symbolic link.
+#[cfg(unix)]
+fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open, openat};
+    let no_link = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | no_link, Mode::empty())?;
+    // Without NONBLOCK, opening a pipe that was put there would wait for ever.
+    Ok(openat(&folder, name, OFlags::RDONLY | OFlags::NONBLOCK | no_link, Mode::empty())?.into())
+}
+
+/// Opens a file for reading; neither it nor its folder may be a symbolic link.
+#[cfg(not(unix))]
+fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
+    let path = folder.join(name);
+    if is_symlink(folder) || is_symlink(&path) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    File::open(path)
+}
+
+/// Reads a small file whole; `None` where there is none, [`ErrorKind::TooLarge`] above `limit` bytes.
+pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let fail = |cause| Error::io("read", path.display(), cause);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(fail(cause)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > limit {
+        let reason = format_args!("it is larger than the {limit} bytes allowed here");
+        return Err(Error::new(ErrorKind::TooLarge, "read", path.display(), reason));
+    }
+    Ok(Some(bytes))
+}
+
+/// Whether a path leads to just the file that is open.
+#[cfg(unix)]
+pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => open.dev() == there.dev() && open.ino() == there.ino(),
+        _ => false,
+    }
+}
+
+/// Whether a path leads to just the file that is open.
+#[cfg(not(unix))]
+pub(crate) fn is_same_file(_file: &File, path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+}
+
+/// Makes the names in a folder durable.
+#[cfg(unix)]
+pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
+    let synced = File::open(path).and_then(|folder| folder.sync_all());
+    match synced {
+        Err(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            // Some network file systems have no such thing as a folder's sync.
+            Ok(())
+        }
+        synced => synced.map_err(|cause| Error::io("sync", path.display(), cause)),
+    }
+}
+
+/// Makes the names in a folder durable, which elsewhere the rename has done.
+#[cfg(not(unix))]
+pub(crate) fn sync_folder(_path: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Makes a folder where it is absent, and says whether it did. What is there must be a folder and no link to one.
+pub(crate) fn ensure_folder(path: &Path) -> Result<bool, Error> {
+    match fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match fs::symlink_metadata(path) {
+            Ok(there) if there.is_dir() => Ok(false),
+            Ok(_) => Err(Error::new(ErrorKind::Invalid, "open", path.display(), "it is not a folder")),
+            Err(cause) => Err(Error::io("open", path.display(), cause)),
+        },
+        Err(cause) => Err(Error::io("create", path.display(), cause)),
+    }
+}

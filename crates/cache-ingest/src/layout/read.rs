@@ -1,0 +1,77 @@
+//! Streams a blob's file from a thread that may block.
+//!
+//! The thread is at most a few chunks ahead of whoever reads, and stops when no one reads any more.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use bytes::Bytes;
+use cache_model::Digest;
+use futures_util::stream;
+use tokio::sync::mpsc;
+
+use crate::layout::LayoutStore;
+use crate::layout::blocking::blocking;
+use crate::layout::files::{blob_path, open_blob};
+use crate::{ByteStream, Error, ErrorKind};
+
+/// How many bytes are read at once.
+const CHUNK: u64 = 512 * 1024;
+/// How many chunks may wait to be taken.
+const AHEAD: usize = 3;
+
+impl LayoutStore {
+    /// The blob's bytes from an offset on.
+    pub(crate) async fn open_stream(&self, digest: Digest, offset: u64) -> Result<ByteStream, Error> {
+        let store = self.clone();
+        let (file, first) = blocking("open", move || {
+            let (mut file, size) = open_blob("open", store.path(), &digest)?;
+            if offset > size {
+                let reason = format_args!("offset {offset} is beyond its {size} bytes");
+                return Err(Error::new(ErrorKind::Invalid, "open", digest, reason));
+            }
+            let first = file
+                .seek(SeekFrom::Start(offset))
+                .and_then(|_| next(&mut file))
+                .map_err(|cause| Error::io("read", blob_path(store.path(), &digest).display(), cause))?;
+            Ok((file, first))
+        })
+        .await?;
+        if (first.len() as u64) < CHUNK {
+            // The whole rest: most blobs of a cache are small, and need no thread of their own.
+            return Ok(Box::pin(stream::iter((!first.is_empty()).then_some(Ok(first)))));
+        }
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let error = |cause| Error::io("read", blob_path(store.path(), &digest).display(), cause);
+            read_on(file, first, &sender, error);
+        });
+        Ok(Box::pin(stream::unfold(receiver, |mut receiver| async {
+            receiver.recv().await.map(|chunk| (chunk, receiver))
+        })))
+    }
+}
+
+fn read_on(
+    mut file: File,
+    first: Bytes,
+    sender: &mpsc::Sender<Result<Bytes, Error>>,
+    error: impl Fn(io::Error) -> Error,
+) {
+    let mut chunk = Ok(first);
+    while !matches!(&chunk, Ok(bytes) if bytes.is_empty()) {
+        let failed = chunk.is_err();
+        if sender.blocking_send(chunk).is_err() || failed {
+            return;
+        }
+        chunk = next(&mut file).map_err(&error);
+    }
+}
+
+/// The next bytes of a file; none at its end.
+fn next(file: &mut File) -> io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(usize::try_from(CHUNK).unwrap_or(usize::MAX));
+    file.take(CHUNK).read_to_end(&mut bytes)?;
+    Ok(bytes.into())
+}

@@ -1,0 +1,116 @@
+//! Files in progress: made under `ingest/`, locked while they are written, renamed to their place or removed.
+//!
+//! The folder is containerd's too. Only files with our prefix that no process has locked are ever cleaned up.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::layout::files::is_same_file;
+use crate::random::random;
+use crate::{Error, ErrorKind};
+
+/// What the names of our files in progress begin with.
+const PREFIX: &str = "bkcache-";
+/// How many names are tried before giving up; a single one that is taken is already unlikely.
+const NAMES: u32 = 16;
+
+/// A file in progress. Dropping it removes it.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    file: File,
+    path: PathBuf,
+    renamed: bool,
+}
+
+impl Staged {
+    /// Makes and locks a new file in `folder`.
+    pub(crate) fn create(folder: &Path) -> Result<Self, Error> {
+        for _ in 0..NAMES {
+            let path = folder.join(format!("{PREFIX}{:016x}", random()));
+            let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+                Ok(file) => file,
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(cause) => return Err(Error::io("create", path.display(), cause)),
+            };
+            match file.try_lock() {
+                // Between making and locking it, another process may have taken it for a stale one.
+                Ok(()) if is_same_file(&file, &path) => return Ok(Self { file, path, renamed: false }),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(cause)) => {
+                    let error = Error::io("lock", path.display(), cause);
+                    let _ = fs::remove_file(&path);
+                    return Err(error);
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Other, "create", folder.display(), "no name for a new file could be found"))
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes).map_err(|cause| self.error("write", cause))
+    }
+
+    /// Makes the content durable.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_all().map_err(|cause| self.error("sync", cause))
+    }
+
+    /// Takes everyone's leave to write it, as containerd does with blobs, where the file system knows of such.
+    pub(crate) fn make_read_only(&self) {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            if let Ok(metadata) = self.file.metadata() {
+                let mode = metadata.permissions().mode() & 0o444;
+                let _ = self.file.set_permissions(fs::Permissions::from_mode(mode));
+            }
+        }
+    }
+
+    /// Renames it to its place, where it takes the place of what is there.
+    pub(crate) fn rename(mut self, to: &Path) -> Result<(), Error> {
+        fs::rename(&self.path, to).map_err(|cause| Error::io("rename to", to.display(), cause))?;
+        self.renamed = true;
+        Ok(())
+    }
+
+    pub(crate) fn error(&self, operation: &'static str, cause: io::Error) -> Error {
+        Error::io(operation, self.path.display(), cause)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // What cannot be removed now is removed as stale later.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes our files in progress that no process has locked: those of processes that were killed.
+///
+/// Nothing depends on its success.
+pub(crate) fn remove_stale(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            remove_if_unlocked(&entry.path());
+        }
+    }
+}
+
+fn remove_if_unlocked(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    if file.try_lock().is_ok() && is_same_file(&file, path) {
+        let _ = fs::remove_file(path);
+    }
+}

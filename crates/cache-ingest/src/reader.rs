@@ -1,0 +1,135 @@
+//! The verifying reader: a blob's bytes in order, opened again where they break off.
+//!
+//! It never ends cleanly unless the bytes are the blob, and never keeps more than one chunk.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::sleep;
+
+use crate::retry::Retries;
+use crate::{ByteStream, Error, ErrorKind, Source, Verifier};
+
+/// Reads a [`Source`] from its first byte to its last, and verifies it.
+///
+/// The last chunk is handed out only when the whole blob has been verified. So whoever has received as many bytes as
+/// the descriptor says has the blob, and of a blob with other content no one ever gets the last chunk.
+pub struct SourceReader<'a> {
+    source: &'a Source<'a>,
+    stream: Option<ByteStream>,
+    verifier: Verifier,
+    /// The chunk that completed the size, until the end is known to follow.
+    last: Option<Bytes>,
+    retries: Retries,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Reading,
+    Verified,
+    Failed,
+}
+
+impl<'a> SourceReader<'a> {
+    pub(crate) fn new(source: &'a Source<'a>) -> Self {
+        Self {
+            source,
+            stream: None,
+            verifier: source.verifier(),
+            last: None,
+            retries: source.retries(),
+            state: State::Reading,
+        }
+    }
+
+    /// The next bytes; `None` after the last chunk of a verified blob.
+    ///
+    /// Dropping the future loses nothing: the next call goes on. Errors: those of the provider, after the retries
+    /// that are allowed; [`ErrorKind::Corrupt`] with a [`Mismatch`](crate::Mismatch) as its cause when the bytes are
+    /// not the blob. After an error every further call is an error.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.state {
+            State::Reading => {}
+            State::Verified => return Ok(None),
+            State::Failed => {
+                let digest = self.source.descriptor().digest;
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "read",
+                    digest,
+                    "it failed before and cannot go on",
+                ));
+            }
+        }
+        match self.advance().await {
+            Ok(chunk) => {
+                self.source.transferred(chunk.as_ref().map_or(0, |chunk| chunk.len() as u64));
+                Ok(chunk)
+            }
+            Err(error) => {
+                self.state = State::Failed;
+                (self.stream, self.last) = (None, None);
+                Err(self.source.blame(error))
+            }
+        }
+    }
+
+    async fn advance(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let Some(chunk) = self.receive().await? else {
+                self.verifier.finish()?;
+                self.state = State::Verified;
+                self.stream = None;
+                return Ok(self.last.take());
+            };
+            if chunk.is_empty() {
+                continue;
+            }
+            self.verifier.update(&chunk)?;
+            self.retries.progressed();
+            if !self.verifier.is_full() {
+                return Ok(Some(chunk));
+            }
+            self.last = Some(chunk);
+        }
+    }
+
+    /// What the provider gives next. A stream that breaks is opened again where it broke.
+    async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let error = match &mut self.stream {
+                Some(stream) => match stream.next().await {
+                    None => return Ok(None),
+                    Some(Ok(chunk)) => return Ok(Some(chunk)),
+                    Some(Err(error)) => error,
+                },
+                None => match self.source.open(self.verifier.received()).await {
+                    Ok(stream) => {
+                        self.stream = Some(stream);
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+            };
+            self.stream = None;
+            if self.last.is_some() {
+                // All the bytes are here, and their hash decides; how the stream ended does not matter.
+                return Ok(None);
+            }
+            let Some(wait) = self.retries.next_wait(error.kind()) else { return Err(error) };
+            sleep(wait).await;
+        }
+    }
+}
+
+impl fmt::Debug for SourceReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceReader")
+            .field("descriptor", self.source.descriptor())
+            .field("received", &self.verifier.received())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

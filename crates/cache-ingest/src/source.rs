@@ -1,0 +1,181 @@
+//! What an ingester takes a blob from: a provider's blob or bytes in memory, the same to whoever reads it.
+//!
+//! It can be opened any number of times. It never hands out the end of a blob that it has not verified.
+
+use std::fmt;
+use std::fs::File;
+
+use bytes::Bytes;
+use cache_model::Descriptor;
+use futures_util::stream;
+
+use crate::retry::Retries;
+use crate::{
+    ByteStream, Error, ErrorKind, Event, Origin, Progress, Provider, RetryBudget, RetryPolicy, Side,
+    SourceReader, Verifier,
+};
+
+/// The chunks that bytes in memory are handed out in, so that progress is seen and other tasks get their turn.
+const CHUNK: usize = 256 * 1024;
+
+/// The bytes of one blob, to be read as often as it takes.
+///
+/// An [`Ingester`](crate::Ingester) reads it with [`reader`](Self::reader), which verifies; or it asks for the
+/// [`file`](Self::file) or the [`origin`](Self::origin) and takes the blob by a shorter way. Then it verifies with
+/// [`verifier`](Self::verifier) what it got, and reports the bytes with [`transferred`](Self::transferred).
+pub struct Source<'a> {
+    descriptor: Descriptor,
+    from: Content<'a>,
+    progress: &'a dyn Progress,
+    retry: (RetryPolicy, RetryBudget),
+    side: Option<Side>,
+}
+
+enum Content<'a> {
+    Provider(&'a dyn Provider),
+    Bytes(Bytes),
+}
+
+impl<'a> Source<'a> {
+    /// The blob of a provider.
+    pub fn new(provider: &'a dyn Provider, descriptor: Descriptor) -> Self {
+        Self::make(descriptor, Content::Provider(provider))
+    }
+
+    /// Bytes in memory, which are verified as any others are.
+    pub fn from_bytes(descriptor: Descriptor, bytes: impl Into<Bytes>) -> Self {
+        Self::make(descriptor, Content::Bytes(bytes.into()))
+    }
+
+    fn make(descriptor: Descriptor, from: Content<'a>) -> Self {
+        let retry = (RetryPolicy::default(), RetryBudget::default());
+        Self { descriptor, from, progress: &(), retry, side: None }
+    }
+
+    /// The same source, which reports its bytes.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// The same source, whose readers open the blob again when its stream breaks as often as these allow.
+    #[must_use]
+    pub fn with_retry(mut self, policy: RetryPolicy, budget: RetryBudget) -> Self {
+        self.retry = (policy, budget);
+        self
+    }
+
+    /// The same source, whose errors are those of the source of a copy.
+    #[must_use]
+    pub(crate) fn in_copy(mut self) -> Self {
+        self.side = Some(Side::Source);
+        self
+    }
+
+    /// What it is the blob of.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The blob as a file at its start, where the provider has one. Its content is not verified.
+    pub fn file(&self) -> Option<File> {
+        match self.from {
+            Content::Provider(provider) => provider.file(&self.descriptor),
+            Content::Bytes(_) => None,
+        }
+    }
+
+    /// Where the blob lies, for a destination that may be able to mount it.
+    pub fn origin(&self) -> Option<Origin> {
+        match self.from {
+            Content::Provider(provider) => provider.origin(&self.descriptor),
+            Content::Bytes(_) => None,
+        }
+    }
+
+    /// The bytes, where they are in memory. They are not verified.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match &self.from {
+            Content::Provider(_) => None,
+            Content::Bytes(bytes) => Some(bytes),
+        }
+    }
+
+    /// A verifying reader from the blob's first byte on.
+    pub fn reader(&self) -> SourceReader<'_> {
+        SourceReader::new(self)
+    }
+
+    /// A verifier for the blob, whose errors are told as this source's.
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(&self.descriptor).on(self.side)
+    }
+
+    /// Tells the progress of bytes that were taken by other means than a reader.
+    pub fn transferred(&self, bytes: u64) {
+        if bytes > 0 {
+            self.progress.event(&Event::Transferred { descriptor: &self.descriptor, bytes });
+        }
+    }
+
+    /// The whole blob, verified; [`ErrorKind::TooLarge`] before any reading when it has more than `limit` bytes.
+    pub async fn read(&self, limit: u64) -> Result<Bytes, Error> {
+        let size = self.descriptor.size;
+        if size > limit {
+            let reason = format_args!("its {size} bytes are more than the {limit} bytes allowed here");
+            return Err(self.blame(Error::new(ErrorKind::TooLarge, "read", self.descriptor.digest, reason)));
+        }
+        let mut reader = self.reader();
+        let Some(first) = reader.next_chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = reader.next_chunk().await? else { return Ok(first) };
+        // No more is set aside than has come: a descriptor may promise anything.
+        let mut all = [first, second].concat();
+        while let Some(chunk) = reader.next_chunk().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.into())
+    }
+
+    /// The unverified bytes from an offset on.
+    pub(crate) async fn open(&self, offset: u64) -> Result<ByteStream, Error> {
+        match &self.from {
+            Content::Provider(provider) => provider.open(&self.descriptor, offset).await,
+            Content::Bytes(bytes) => Ok(chunks(bytes.clone())),
+        }
+    }
+
+    pub(crate) fn retries(&self) -> Retries {
+        Retries::new(self.retry.0.clone(), self.retry.1.clone())
+    }
+
+    /// The same error, on this source's side of a copy.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        match self.side {
+            Some(side) => error.on(side),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("descriptor", &self.descriptor).finish_non_exhaustive()
+    }
+}
+
+/// Bytes in memory as a stream.
+pub(crate) fn chunks(bytes: Bytes) -> ByteStream {
+    Box::pin(stream::iter(ChunksOf(bytes)))
+}
+
+struct ChunksOf(Bytes);
+
+impl Iterator for ChunksOf {
+    type Item = Result<Bytes, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let len = self.0.len().min(CHUNK);
+        (len > 0).then(|| Ok(self.0.split_to(len)))
+    }
+}

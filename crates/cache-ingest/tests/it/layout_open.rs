@@ -1,0 +1,158 @@
+//! Opening, making and reading a layout: what is no layout is refused, and no link is followed.
+
+use std::fs;
+use std::path::Path;
+
+use cache_ingest::{ErrorKind, LayoutStore, Name, Provider, ProviderExt, Resolver};
+use futures_util::StreamExt;
+
+use crate::faults::{describe, noise};
+
+const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// A folder with these files; one whose name ends with a slash is a folder.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        if name.ends_with('/') {
+            fs::create_dir_all(path).unwrap();
+        } else {
+            fs::write(path, text).unwrap();
+        }
+    }
+    folder
+}
+
+async fn refused(path: &Path, kind: ErrorKind, text: &str) {
+    let error = LayoutStore::open(path).await.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.to_string().contains(text), "{error}");
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    assert!(!error.to_string().contains('\n'));
+}
+
+#[tokio::test]
+async fn what_is_no_layout_is_refused_by_name_and_reason() {
+    refused(&folder(&[]).path().join("absent"), ErrorKind::NotFound, "No such file").await;
+    refused(folder(&[]).path(), ErrorKind::Invalid, "it has no file oci-layout").await;
+    let file = folder(&[("file", "")]);
+    refused(&file.path().join("file"), ErrorKind::Invalid, "it is not a folder").await;
+    let version = folder(&[("oci-layout", r#"{"imageLayoutVersion":"2.0.0"}"#)]);
+    refused(version.path(), ErrorKind::Unsupported, r#"imageLayoutVersion is "2.0.0""#).await;
+    refused(folder(&[("oci-layout", "{")]).path(), ErrorKind::Corrupt, "EOF").await;
+    for broken in ["{", "[]", r#"{"manifests":[1]}"#, r#"{"manifests":[],"manifests":[]}"#] {
+        refused(
+            folder(&[("oci-layout", LAYOUT), ("index.json", broken)]).path(),
+            ErrorKind::Corrupt,
+            "index.json",
+        )
+        .await;
+    }
+    let large = folder(&[("oci-layout", LAYOUT)]);
+    fs::File::create(large.path().join("index.json")).unwrap().set_len((64 << 20) + 1).unwrap();
+    refused(large.path(), ErrorKind::TooLarge, "67108864 bytes").await;
+}
+
+#[tokio::test]
+async fn a_layout_is_made_in_an_absent_or_empty_folder_and_nowhere_else() {
+    let parent = folder(&[("empty/", ""), ("full/", ""), ("full/notes.txt", "mine"), ("left/ingest/", "")]);
+    for name in ["new/nested", "empty", "left"] {
+        let path = parent.path().join(name);
+        LayoutStore::create(&path).await.unwrap();
+        assert_eq!(fs::read_to_string(path.join("oci-layout")).unwrap(), LAYOUT);
+        LayoutStore::create(&path).await.unwrap();
+        let store = LayoutStore::open(&path).await.unwrap();
+        assert!(store.tags().await.unwrap().is_empty());
+        let error = store.resolve(&Name::Unspecified).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("the layout has no entries"), "{error}");
+    }
+    let error = LayoutStore::create(parent.path().join("full")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains(r#"it has "notes.txt""#), "{error}");
+    assert_eq!(fs::read_dir(parent.path().join("full")).unwrap().count(), 1, "nothing was made in it");
+    assert!(LayoutStore::create(parent.path().join("full/notes.txt/x")).await.is_err());
+}
+
+#[tokio::test]
+async fn entries_that_cannot_be_understood_are_listed_and_refused_when_asked_for() {
+    let hex = "ab".repeat(32);
+    let entry = |digest: &str, size: &str, tag: &str| {
+        format!(
+            r#"{{"digest":"{digest}","size":{size},"annotations":{{"org.opencontainers.image.ref.name":"{tag}"}}}}"#
+        )
+    };
+    let index = format!(
+        r#"{{"manifests":[{},{},{}]}}"#,
+        entry("sha384:00", "1", "odd"),
+        entry(&format!("sha256:{hex}"), "-1", "negative"),
+        entry(&format!("sha256:{hex}"), "5", "good"),
+    );
+    let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
+    let store = LayoutStore::open(folder.path()).await.unwrap();
+    assert_eq!(store.tags().await.unwrap(), ["odd", "negative", "good"]);
+    for tag in ["odd", "negative"] {
+        assert_eq!(store.resolve(&Name::Tag(tag.into())).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    assert_eq!(store.resolve(&Name::Tag("good".into())).await.unwrap().size, 5);
+    let error = store.resolve(&Name::Tag("gone".into())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.to_string().ends_with("there is no such tag; the tags are: good, negative, odd"),
+        "{error}"
+    );
+    let error = store.resolve(&Name::Unspecified).await.unwrap_err();
+    assert!(error.to_string().contains("there is no tag latest and more than one entry"), "{error}");
+}
+
+#[tokio::test]
+async fn a_large_blob_streams_from_any_offset() {
+    let folder = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
+    let bytes = noise(3 * 1024 * 1024 + 17, 1);
+    let blob = describe(&bytes);
+    fs::write(folder.path().join("blobs/sha256").join(blob.digest.hex()), &bytes).unwrap();
+    let store = LayoutStore::open(folder.path()).await.unwrap();
+    assert_eq!(store.read(&blob, u64::MAX).await.unwrap(), bytes);
+    for offset in [0, 1, 512 * 1024, 1024 * 1024 + 5, bytes.len() - 1, bytes.len()] {
+        let mut stream = store.open(&blob, offset as u64).await.unwrap();
+        let mut read = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            read.extend_from_slice(&chunk.unwrap());
+        }
+        assert!(read == bytes[offset..], "from offset {offset}");
+    }
+    let beyond = store.open(&blob, bytes.len() as u64 + 1).await.err().unwrap();
+    assert_eq!(beyond.kind(), ErrorKind::Invalid);
+    assert_eq!(store.info(&describe(b"gone")).await.unwrap_err().kind(), ErrorKind::NotFound);
+    drop(store.open(&blob, 0).await.unwrap());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_symbolic_link_and_what_is_no_file_are_refused_below_blobs() {
+    use std::os::unix::fs::symlink;
+    let folder = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", ""), ("secret", "secret")]);
+    let blobs = folder.path().join("blobs/sha256");
+    let (link, dir) = (describe(b"secret"), describe(b"dir"));
+    symlink("../../secret", blobs.join(link.digest.hex())).unwrap();
+    fs::create_dir(blobs.join(dir.digest.hex())).unwrap();
+    let store = LayoutStore::open(folder.path()).await.unwrap();
+    for (blob, kind) in [(&link, ErrorKind::Denied), (&dir, ErrorKind::Corrupt)] {
+        assert_eq!(store.info(blob).await.unwrap_err().kind(), kind);
+        assert_eq!(store.open(blob, 0).await.err().unwrap().kind(), kind);
+        assert!(store.file(blob).is_none());
+    }
+    fs::rename(&blobs, folder.path().join("elsewhere")).unwrap();
+    symlink("../elsewhere", &blobs).unwrap();
+    assert_eq!(store.info(&describe(b"any")).await.unwrap_err().kind(), ErrorKind::Denied);
+}
+
+#[tokio::test]
+async fn a_layout_that_vanished_is_not_an_empty_one() {
+    let folder = folder(&[("oci-layout", LAYOUT)]);
+    let store = LayoutStore::open(folder.path()).await.unwrap();
+    assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::NotFound);
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::Other);
+}

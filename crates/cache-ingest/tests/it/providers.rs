@@ -1,0 +1,79 @@
+//! Several providers as one, and pointers to providers.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cache_ingest::{
+    ByteStream, Error, ErrorKind, Info, MemoryStore, MultiProvider, Origin, Provider, ProviderExt,
+};
+use cache_model::{Descriptor, MediaType};
+
+use crate::faults::{Fault, Faulty, describe};
+
+/// Has nothing but a file and an origin.
+struct Placed;
+
+#[async_trait]
+impl Provider for Placed {
+    async fn info(&self, d: &Descriptor) -> Result<Info, Error> {
+        Err(Error::new(ErrorKind::NotFound, "look up", d.digest, "nothing is here"))
+    }
+
+    async fn open(&self, d: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        Err(Error::new(ErrorKind::NotFound, "open", d.digest, "nothing is here"))
+    }
+
+    fn file(&self, _: &Descriptor) -> Option<File> {
+        tempfile::tempfile().ok()
+    }
+
+    fn origin(&self, _: &Descriptor) -> Option<Origin> {
+        Some(Origin { service: "registry.example.com".into(), repository: "team/app".into() })
+    }
+}
+
+#[tokio::test]
+async fn the_next_is_asked_when_one_does_not_have_it_or_fails() {
+    let (empty, full) = (MemoryStore::new(), MemoryStore::new());
+    let blob = full.insert(MediaType::default(), "abc");
+    let failing = Faulty::new("abc", [Fault::Refuse(ErrorKind::Denied)]);
+    let asked: [&dyn Provider; 3] = [&empty, &failing, &full];
+    let all = MultiProvider::new(asked);
+    assert_eq!(all.read(&blob, 3).await.unwrap(), "abc");
+    assert_eq!(all.info(&blob).await.unwrap().size, 3);
+}
+
+#[tokio::test]
+async fn a_failure_is_reported_when_no_one_has_it_and_never_hidden_by_not_found() {
+    let empty = MemoryStore::new();
+    let gone = describe(b"gone");
+    for swap in [false, true] {
+        let failing = Faulty::new("", [Fault::Refuse(ErrorKind::Denied), Fault::Refuse(ErrorKind::Denied)]);
+        let mut asked: Vec<&dyn Provider> = vec![&failing, &empty];
+        if swap {
+            asked.reverse();
+        }
+        let all = MultiProvider::new(asked);
+        assert_eq!(all.info(&gone).await.unwrap_err().kind(), ErrorKind::Denied);
+        assert_eq!(all.open(&gone, 0).await.err().unwrap().kind(), ErrorKind::Denied);
+    }
+    let all = MultiProvider::new([&empty, &empty]);
+    assert_eq!(all.info(&gone).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let none: MultiProvider<MemoryStore> = MultiProvider::new([]);
+    assert_eq!(none.info(&gone).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn pointers_forward_what_has_a_default_too() {
+    fn check(provider: impl Provider) {
+        let blob = describe(b"x");
+        assert!(provider.file(&blob).is_some());
+        assert_eq!(provider.origin(&blob).unwrap().repository, "team/app");
+    }
+    check(&Placed);
+    check(&Placed as &dyn Provider);
+    check(Box::new(Placed));
+    check(Arc::new(Placed) as Arc<dyn Provider>);
+    check(MultiProvider::new([Arc::new(MemoryStore::new()) as Arc<dyn Provider>, Arc::new(Placed)]));
+}
