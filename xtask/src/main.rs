@@ -1,2 +1,70 @@
-//! Placeholder.
-fn main() {}
+//! What people of this repository run: `cargo xtask <task>`.
+//!
+//! Each task is a module; this one only reads the command line. Nothing here is published, and no crate depends on
+//! it.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal: its output is its result"
+)]
+
+mod bench;
+mod edges;
+mod release;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Tasks of the bkcache repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check that crates depend only on what the table of edges allows
+    Edges,
+    /// Check the small rules that no compiler knows
+    Tidy,
+    /// Measure
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
+    /// Check that a version can be released, and print the commands that publish it
+    Release(release::Release),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Edges => Workspace::load().map(|workspace| report("edges", &edges::check(&workspace.packages))),
+        Task::Tidy => tidy::check(&workspace::root()).map(|findings| report("tidy", &findings)),
+        Task::Bench { bench } => bench.run().map(|()| true),
+        Task::Release(release) => release.run(),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line for each finding; true when there is none.
+fn report(task: &str, findings: &[String]) -> bool {
+    for finding in findings {
+        eprintln!("{task}: {finding}");
+    }
+    findings.is_empty()
+}

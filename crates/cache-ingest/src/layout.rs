@@ -29,13 +29,14 @@ use crate::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Name, Provider, ProviderExt, Publisher, Resolver,
     Source, Stored,
 };
-use blocking::blocking;
 use files::{ensure_folder, open_blob, read_small, sync_folder};
 use folder_sync::FolderSync;
 use index::Index;
 use staging::{Staged, remove_stale};
 
+pub(crate) use blocking::blocking;
 pub use entry::LayoutEntry;
+pub(crate) use read::stream_file;
 
 const LAYOUT_FILE: &str = "oci-layout";
 const LAYOUT_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;

@@ -2,8 +2,9 @@
 //!
 //! A place that holds caches implements those of [`Provider`], [`Ingester`], [`Resolver`] and [`Publisher`] that it
 //! can. [`copy`] and [`copy_all`] bring verified blobs from a provider to an ingester, [`presence`] asks which
-//! blobs are there, [`ProviderExt`] reads small ones whole. Three stores are here: [`MemoryStore`], [`LayoutStore`]
-//! (an OCI image layout in a folder) and [`MultiProvider`] (several providers as one).
+//! blobs are there, [`ProviderExt`] reads small ones whole. Here are [`MemoryStore`], [`LayoutStore`]
+//! (an OCI image layout in a folder), [`BlobFolder`] (a folder of files named by digest) and [`MultiProvider`]
+//! (several providers as one).
 //!
 //! This crate knows nothing of cache configs and manifests, and nothing of a network. It never prints.
 //!
@@ -21,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blob_folder;
 mod copy;
 mod error;
 mod forward;
@@ -39,6 +41,7 @@ mod seams;
 mod source;
 mod verify;
 
+pub use blob_folder::BlobFolder;
 pub use copy::{CopyOptions, Summary, Tally, copy, copy_all, copy_bytes};
 pub use error::{Error, ErrorKind, Side};
 pub use hash::Hasher;

@@ -9,7 +9,7 @@ use cache_model::{Algorithm, Descriptor};
 use tokio::time::sleep;
 
 use crate::layout::LayoutStore;
-use crate::layout::blocking::blocking;
+use crate::layout::blocking;
 use crate::layout::files::{blob_folder, sync_folder};
 use crate::layout::lock::IndexLock;
 use crate::random::random;

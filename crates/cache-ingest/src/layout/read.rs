@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use cache_model::Digest;
@@ -11,7 +12,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use crate::layout::LayoutStore;
-use crate::layout::blocking::blocking;
+use crate::layout::blocking;
 use crate::layout::files::{blob_path, open_blob};
 use crate::{ByteStream, Error, ErrorKind};
 
@@ -23,34 +24,38 @@ const AHEAD: usize = 3;
 impl LayoutStore {
     /// The blob's bytes from an offset on.
     pub(crate) async fn open_stream(&self, digest: Digest, offset: u64) -> Result<ByteStream, Error> {
-        let store = self.clone();
-        let (file, first) = blocking("open", move || {
-            let (mut file, size) = open_blob("open", store.path(), &digest)?;
-            if offset > size {
-                let reason = format_args!("offset {offset} is beyond its {size} bytes");
-                return Err(Error::new(ErrorKind::Invalid, "open", digest, reason));
-            }
-            let first = file
-                .seek(SeekFrom::Start(offset))
-                .and_then(|_| next(&mut file))
-                .map_err(|cause| Error::io("read", blob_path(store.path(), &digest).display(), cause))?;
-            Ok((file, first))
-        })
-        .await?;
-        if (first.len() as u64) < CHUNK {
-            // The whole rest: most blobs of a cache are small, and need no thread of their own.
-            return Ok(Box::pin(stream::iter((!first.is_empty()).then_some(Ok(first)))));
-        }
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        let store = self.clone();
-        tokio::task::spawn_blocking(move || {
-            let error = |cause| Error::io("read", blob_path(store.path(), &digest).display(), cause);
-            read_on(file, first, &sender, error);
-        });
-        Ok(Box::pin(stream::unfold(receiver, |mut receiver| async {
-            receiver.recv().await.map(|chunk| (chunk, receiver))
-        })))
+        let (store, path) = (self.clone(), blob_path(self.path(), &digest));
+        stream_file(path, digest, offset, move || open_blob("open", store.path(), &digest)).await
     }
+}
+
+/// The bytes of a blob's file, which `open` opens and gives the size of, from an offset on.
+pub(crate) async fn stream_file(
+    path: PathBuf,
+    digest: Digest,
+    offset: u64,
+    open: impl FnOnce() -> Result<(File, u64), Error> + Send + 'static,
+) -> Result<ByteStream, Error> {
+    let failed = move |cause| Error::io("read", path.display(), cause);
+    let (file, first, failed) = blocking("open", move || {
+        let (mut file, size) = open()?;
+        if offset > size {
+            let reason = format_args!("offset {offset} is beyond its {size} bytes");
+            return Err(Error::new(ErrorKind::Invalid, "open", digest, reason));
+        }
+        let first = file.seek(SeekFrom::Start(offset)).and_then(|_| next(&mut file)).map_err(&failed)?;
+        Ok((file, first, failed))
+    })
+    .await?;
+    if (first.len() as u64) < CHUNK {
+        // The whole rest: most blobs of a cache are small, and need no thread of their own.
+        return Ok(Box::pin(stream::iter((!first.is_empty()).then_some(Ok(first)))));
+    }
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || read_on(file, first, &sender, failed));
+    Ok(Box::pin(stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    })))
 }
 
 fn read_on(

@@ -13,7 +13,7 @@ use futures_util::future::{Either, join, select};
 use tokio::sync::mpsc;
 
 use crate::layout::LayoutStore;
-use crate::layout::blocking::blocking;
+use crate::layout::blocking;
 use crate::layout::files::{blob_folder, blob_path, ensure_folder, sync_folder};
 use crate::layout::staging::Staged;
 use crate::{Error, ErrorKind, Source, Stored, Verifier};

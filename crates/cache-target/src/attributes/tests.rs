@@ -1,0 +1,168 @@
+//! What users type, and what it is read as.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// Reads a source, where the paths in `there` exist; gives the canonical string or the error's line.
+fn read(text: &str, role: Role, there: &[&str]) -> Result<String, String> {
+    let exists = |path: &Path| there.iter().any(|other| path == Path::new(other));
+    let read = Attributes::parse_with(text, role, &exists);
+    read.map(|attributes| attributes.to_string()).map_err(|error| error.to_string())
+}
+
+fn good(text: &str, expected: &str) {
+    assert_eq!(read(text, Role::Source, &[]), Ok(expected.to_owned()), "{text:?}");
+}
+
+fn bad(text: &str, expected: &str) {
+    assert_eq!(read(text, Role::Source, &[]), Err(expected.to_owned()), "{text:?}");
+}
+
+#[test]
+fn an_attribute_string_is_one_csv_record_of_keys_and_values() {
+    good("type=local,src=/x", "type=local,src=/x");
+    good("src=/x,type=local", "type=local,src=/x");
+    good("type=local,src=/x\n", "type=local,src=/x");
+    good(r#"type=local,"src=/a,b",tag=c"#, r#"type=local,"src=/a,b",tag=c"#);
+    good(r#""type=local","src=/x""#, "type=local,src=/x");
+    good(r#"type=local,"src=/a""b""#, r#"type=local,"src=/a""b""#);
+    good("TYPE=local, Src =/x", "type=local,src=/x");
+    good("type=local,src= /x ", "type=local,src= /x ");
+    good("type=local,src=/a=b", "type=local,src=/a=b");
+    good("type=local,tag=", "type=local,tag=");
+    good("type=Local", "type=Local");
+}
+
+#[test]
+fn of_a_key_that_comes_twice_the_last_value_counts() {
+    good("type=local,src=/a,SRC=/b", "type=local,src=/b");
+    good("type=s3,type=local", "type=local");
+}
+
+#[test]
+fn what_is_no_attribute_string_is_an_error_that_says_what_to_write() {
+    bad("", "no source is given: name a folder, or write type=local,src=FOLDER");
+    bad(" ", "no source is given: name a folder, or write type=local,src=FOLDER");
+    bad("src=/x", "`src=/x` has no type: put type=local, in front");
+    bad("type=,src=/x", "type=: expected the name of a store, such as local");
+    bad("type=local,src", "`src` is not an attribute: write key=value");
+    bad("type=local,", "`` is not an attribute: write key=value");
+    bad("type=local,=x", "`=x` is not an attribute: there is no key before the =");
+    bad(
+        r#"type=local,src="/a,b""#,
+        r#"`type=local,src="/a,b"`: the quote at column 16 is inside of a field: quote the whole field, as in "dest=a,b""#,
+    );
+    bad(r#"type=local,"src=/x"#, r#"`type=local,"src=/x`: the quote at column 12 is never closed"#);
+    bad(
+        r#""type"=local"#,
+        r#"`"type"=local`: there is text after the closing quote at column 6: a quote within quotes is written twice"#,
+    );
+}
+
+#[test]
+fn a_bare_path_is_a_local_folder() {
+    good("cache", "type=local,src=cache");
+    good("./cache", "type=local,src=./cache");
+    good("../a,b", r#"type=local,"src=../a,b""#);
+    good("/a=b,c", r#"type=local,"src=/a=b,c""#);
+    good("~/x=y", "type=local,src=~/x=y");
+    assert_eq!(read("cache", Role::Destination, &[]), Ok("type=local,dest=cache".to_owned()));
+}
+
+#[test]
+fn a_bare_path_may_end_in_a_tag_or_a_digest() {
+    good("cache:main", "type=local,src=cache,tag=main");
+    good("./a:b:c", "type=local,src=./a:b,tag=c");
+    good("./a:b/c", "type=local,src=./a:b/c");
+    good(&format!("cache@{DIGEST}"), &format!("type=local,digest={DIGEST},src=cache"));
+    good(&format!("cache:main@{DIGEST}"), &format!("type=local,digest={DIGEST},src=cache,tag=main"));
+    good("user@host", "type=local,src=user@host");
+    assert_eq!(read("cache:main", Role::Destination, &[]), Ok("type=local,dest=cache,tag=main".to_owned()));
+}
+
+#[test]
+fn a_path_that_exists_is_that_path_whatever_colons_it_has() {
+    let there = ["cache:main", &format!("cache@{DIGEST}")];
+    for text in there {
+        assert_eq!(read(text, Role::Source, &there), Ok(format!("type=local,src={text}")));
+    }
+    assert_eq!(
+        read("cache:main:v1", Role::Source, &there),
+        Ok("type=local,src=cache:main,tag=v1".to_owned())
+    );
+    assert_eq!(
+        read(&format!("cache:main@{DIGEST}"), Role::Source, &there),
+        Ok(format!("type=local,digest={DIGEST},src=cache:main"))
+    );
+}
+
+#[test]
+fn a_bare_path_that_is_none_is_an_error() {
+    bad("-", "`-` is no cache: name a folder (./- is one of that name)");
+    bad("cache:", "`cache:`: there is no tag after the colon");
+    bad(":main", "`:main`: there is no path before the tag or digest");
+    bad(&format!("@{DIGEST}"), &format!("`@{DIGEST}`: there is no path before the tag or digest"));
+    bad(
+        "cache@sha256:12",
+        "digest=sha256:12: expected a digest, sha256: and 64 lower-case hexadecimal digits",
+    );
+    bad(
+        "docker://example.com/app:cache",
+        "`docker://example.com/app:cache` is not a folder: a place that is no folder is named by type=, not by docker://",
+    );
+    assert_eq!(
+        read(&format!("cache@{DIGEST}"), Role::Destination, &[]),
+        Err(format!(
+            "`cache@{DIGEST}`: a destination is named by a tag; its digest is that of what is written"
+        ))
+    );
+}
+
+#[test]
+fn typed_values_are_read_and_malformed_ones_named() {
+    let text = "type=x,a=T,b=yes,c=,d=12,e=1x";
+    let attributes = Attributes::parse(text, Role::Destination).unwrap();
+    assert_eq!(attributes.boolean("a").unwrap(), Some(true));
+    assert_eq!(attributes.boolean("none").unwrap(), None);
+    assert_eq!(attributes.boolean("b").unwrap_err().to_string(), "b=yes: expected true or false");
+    assert_eq!(attributes.boolean("c").unwrap_err().attribute(), Some("c"));
+    assert_eq!(attributes.flag("c").unwrap(), Some(true));
+    assert_eq!(attributes.flag("none").unwrap(), None);
+    assert_eq!(attributes.integer("d").unwrap(), Some(12));
+    assert_eq!(attributes.integer("e").unwrap_err().to_string(), "e=1x: expected a whole number");
+    assert_eq!(
+        attributes.required("ref", "ref=example.com/app:cache").unwrap_err().to_string(),
+        "type=x needs the attribute ref, as in type=x,ref=example.com/app:cache"
+    );
+}
+
+proptest! {
+    /// Law: what is written reads back as it was, whatever the values hold.
+    #[test]
+    fn written_attributes_read_back(
+        kind in "[a-z,\"]{1,4}",
+        values in prop::collection::btree_map("[a-z-]{1,4}", "\\PC{0,8}|[,\"\n\r= ]{0,4}", 0..5),
+    ) {
+        let mut attributes = Attributes::new(&kind);
+        for (key, value) in values.iter().filter(|(key, _)| *key != "type") {
+            attributes.set(key, value);
+        }
+        let read = Attributes::parse_with(&attributes.to_string(), Role::Source, &|_| false);
+        prop_assert_eq!(read.unwrap(), attributes);
+    }
+
+    /// Law: any text is read or refused, in either role, whatever exists.
+    #[test]
+    fn no_text_panics(text in "\\PC{0,16}|[a:=,@\"/. \n-]{0,16}|(sha256:|a@|type=)*", there: bool) {
+        for role in [Role::Source, Role::Destination] {
+            if let Err(error) = Attributes::parse_with(&text, role, &|_| there) {
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `type=local`: a cache in a folder, an OCI image layout.
+//!
+//! It reads the attributes and opens the folder; what a layout is, [`LayoutStore`] knows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cache_ingest::{LayoutStore, Name};
+
+use crate::{Attribute, Attributes, ExportAttributes, Opened, Role, Scheme, TargetError, ValueKind};
+
+/// The tag that a cache is written under where none is given.
+const DEFAULT_TAG: &str = "latest";
+
+const AS_THEY_ARE: &str = "layers are copied as they are";
+
+const SOURCE: &[Attribute] = &[
+    Attribute::new("src", ValueKind::Text),
+    Attribute::new("digest", ValueKind::Digest),
+    Attribute::new("tag", ValueKind::Text),
+];
+
+const DESTINATION: &[Attribute] = &[
+    Attribute::new("dest", ValueKind::Text),
+    Attribute::new("tag", ValueKind::Text),
+    Attribute::new("image-manifest", ValueKind::Bool),
+    Attribute::new("oci-mediatypes", ValueKind::Bool),
+    Attribute::new("ignore-error", ValueKind::Bool),
+    Attribute::only(
+        "mode",
+        ValueKind::Choice(&["min", "max"]),
+        "max",
+        "a cache is written with all that it has; what it has was chosen when it was built",
+    ),
+    Attribute::refused(
+        "compression",
+        ValueKind::Choice(&["uncompressed", "gzip", "estargz", "zstd"]),
+        AS_THEY_ARE,
+    ),
+    Attribute::refused("compression-level", ValueKind::Integer, AS_THEY_ARE),
+    Attribute::only("force-compression", ValueKind::Flag, "false", AS_THEY_ARE),
+    Attribute::only("reset", ValueKind::Bool, "false", "what no tag reaches is not dropped from a folder"),
+];
+
+/// Local folders.
+///
+/// A source takes `src` and, to say which of the folder's caches is meant, `digest` or `tag` (with both, the digest
+/// decides, as in BuildKit); with neither it is the cache tagged `latest`, else the only one. It has to exist. A
+/// destination takes `dest`, `tag` (`latest` where none is given), and the attributes of [`ExportAttributes`]; the folder is made
+/// where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalScheme;
+
+#[async_trait]
+impl Scheme for LocalScheme {
+    fn kind(&self) -> &'static str {
+        "local"
+    }
+
+    fn attributes(&self, role: Role) -> &'static [Attribute] {
+        match role {
+            Role::Source => SOURCE,
+            Role::Destination => DESTINATION,
+        }
+    }
+
+    async fn open(&self, attributes: &Attributes, role: Role) -> Result<Opened, TargetError> {
+        let key = role.path_key();
+        let path = attributes.required(key, &format!("{key}=FOLDER"))?;
+        let tag = attributes.get("tag");
+        match role {
+            Role::Source => {
+                let name = match (attributes.digest("digest")?, tag) {
+                    (Some(digest), _) => Name::Digest(digest),
+                    (None, Some(tag)) => Name::Tag(tag.to_owned()),
+                    (None, None) => Name::Unspecified,
+                };
+                let store = LayoutStore::open(path).await.map_err(TargetError::Store)?;
+                Ok(Opened::source(path, name, Arc::new(store)))
+            }
+            Role::Destination => {
+                let name = Name::Tag(tag.unwrap_or(DEFAULT_TAG).to_owned());
+                let export = ExportAttributes::of(attributes)?;
+                let store = LayoutStore::create(path).await.map_err(TargetError::Store)?;
+                Ok(Opened::destination(path, name, Arc::new(store), export))
+            }
+        }
+    }
+}

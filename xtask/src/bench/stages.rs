@@ -1,0 +1,51 @@
+//! The stages that are measured, each timed for itself.
+//!
+//! The one place of the bench that calls the crates which it measures. What a stage leaves behind is dropped as
+//! soon as no later one needs it, and outside of the times.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use cache_format::{CacheManifest, Document, decode_config, encode_config};
+use cache_model::CacheChains;
+
+/// What one run took, and what it wrote.
+pub(crate) struct Stages {
+    pub(crate) decode: Duration,
+    pub(crate) load: Duration,
+    pub(crate) marshal: Duration,
+    pub(crate) encode: Duration,
+    /// The text of the config.
+    pub(crate) encoded: Vec<u8>,
+}
+
+/// Takes a cache from bytes to bytes: decode config and index, load, marshal, encode the config.
+pub(crate) fn stages(config: &[u8], index: &[u8]) -> Result<Stages> {
+    let start = Instant::now();
+    let document = Document::decode(index).context("the index")?;
+    let config = decode_config(config).context("the config")?;
+    let decode = start.elapsed();
+    let manifest = CacheManifest::from_document(&document).context("the index is no cache")?;
+    drop(document);
+
+    let start = Instant::now();
+    let mut chains = CacheChains::new();
+    let loaded = chains.load(&config, &manifest.layers)?;
+    let load = start.elapsed();
+    if let Some(dropped) = loaded.dropped.first() {
+        bail!("{dropped}");
+    }
+    drop((config, manifest));
+
+    let start = Instant::now();
+    let marshalled = chains.marshal(&|_| true);
+    let marshal = start.elapsed();
+    if let Some(warning) = marshalled.warnings.first() {
+        bail!("{warning}");
+    }
+
+    let start = Instant::now();
+    let encoded = encode_config(&marshalled.config);
+    let encode = start.elapsed();
+    Ok(Stages { decode, load, marshal, encode, encoded })
+}

@@ -1,0 +1,231 @@
+//! The allowed dependency edges, as tables, and the check that the manifests keep to them.
+//!
+//! It looks at what a manifest names, never at what those dependencies pull in.
+
+use crate::workspace::{Dependency, Kind, Package};
+
+/// What one crate may depend on.
+struct Row {
+    name: &'static str,
+    /// Crates of the workspace.
+    uses: &'static [&'static str],
+    /// Further crates of the workspace, for its tests only.
+    tests_use: &'static [&'static str],
+    /// Crates from outside that must not enter it (its tests may use them). A final `*` stands for any ending.
+    never: &'static [&'static str],
+}
+
+const MODEL: &str = "cache-model";
+const FORMAT: &str = "cache-format";
+const INGEST: &str = "cache-ingest";
+const TARGET: &str = "cache-target";
+const REGISTRY: &str = "cache-registry";
+const CONFORMANCE: &str = "cache-conformance";
+const EXPORT: &str = "cache-export";
+const IMPORT: &str = "cache-import";
+const VERIFY: &str = "cache-verify";
+const CLI: &str = "cache-cli";
+const TESTS: &str = "tests";
+const XTASK: &str = "xtask";
+
+const LIBRARIES: &[&str] = &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY];
+const EVERYTHING: &[&str] =
+    &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI];
+
+/// `cache-format` and `cache-ingest` stand in no row of each other, not even for tests: one can encode without
+/// async, or store without the formats.
+const ROWS: &[Row] = &[
+    Row {
+        name: MODEL,
+        uses: &[],
+        tests_use: &[],
+        never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
+    },
+    Row {
+        name: FORMAT,
+        uses: &[MODEL],
+        tests_use: &[],
+        never: &["tokio*", "async-*", "futures*", "reqwest", "http", "rustix"],
+    },
+    Row { name: INGEST, uses: &[MODEL], tests_use: &[CONFORMANCE], never: &["reqwest", "http"] },
+    Row {
+        name: TARGET,
+        uses: &[MODEL, INGEST],
+        tests_use: &[CONFORMANCE],
+        never: &["serde*", "reqwest", "http"],
+    },
+    Row { name: REGISTRY, uses: &[MODEL, INGEST], tests_use: &[CONFORMANCE], never: &[] },
+    Row { name: CONFORMANCE, uses: &[MODEL, INGEST], tests_use: &[], never: &["reqwest", "http"] },
+    Row {
+        name: EXPORT,
+        uses: &[MODEL, FORMAT, INGEST],
+        tests_use: &[CONFORMANCE],
+        never: &["reqwest", "http"],
+    },
+    Row {
+        name: IMPORT,
+        uses: &[MODEL, FORMAT, INGEST],
+        tests_use: &[CONFORMANCE],
+        never: &["reqwest", "http"],
+    },
+    Row {
+        name: VERIFY,
+        uses: &[MODEL, FORMAT, INGEST],
+        tests_use: &[CONFORMANCE],
+        never: &["reqwest", "http"],
+    },
+    Row { name: CLI, uses: LIBRARIES, tests_use: &[], never: &[] },
+    Row { name: TESTS, uses: EVERYTHING, tests_use: &[], never: &[] },
+    Row { name: XTASK, uses: EVERYTHING, tests_use: &[], never: &[] },
+];
+
+/// Crates from outside that only some of ours may use (tests may always).
+const OWNED: &[(&str, &[&str])] = &[
+    ("anyhow", &[CLI, XTASK, TESTS]),
+    ("clap*", &[CLI, XTASK]),
+    ("indicatif", &[CLI]),
+    ("tracing-subscriber", &[CLI]),
+    ("flate2", &[VERIFY]),
+    ("zstd", &[VERIFY]),
+    ("oci-spec", &[FORMAT]),
+    ("reqwest", &[REGISTRY]),
+];
+
+/// A line for each dependency that the tables do not allow, in the order of the manifests.
+pub(crate) fn check(packages: &[Package]) -> Vec<String> {
+    let ours = |name: &str| packages.iter().any(|package| package.name == name);
+    let mut findings = Vec::new();
+    for package in packages {
+        let Some(row) = ROWS.iter().find(|row| row.name == package.name) else {
+            findings.push(format!("{}: has no row in the table of edges", package.name));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let reason = if ours(&dependency.name) { inner(row, dependency) } else { outer(row, dependency) };
+            if let Some(reason) = reason {
+                let table = match dependency.kind {
+                    Kind::Normal => "",
+                    Kind::Build => " (build)",
+                    Kind::Dev => " (dev)",
+                };
+                findings.push(format!("{} -> {}{table}: {reason}", row.name, dependency.name));
+            }
+        }
+    }
+    findings
+}
+
+/// Why an edge between two crates of the workspace is forbidden.
+fn inner(row: &Row, dependency: &Dependency) -> Option<String> {
+    let name = dependency.name.as_str();
+    if row.uses.contains(&name) {
+        return None;
+    }
+    if row.tests_use.contains(&name) {
+        return (dependency.kind != Kind::Dev).then(|| "only its tests may use it".to_owned());
+    }
+    Some("not in the table of edges".to_owned())
+}
+
+/// Why a crate from outside is forbidden.
+fn outer(row: &Row, dependency: &Dependency) -> Option<String> {
+    if dependency.kind == Kind::Dev {
+        return None;
+    }
+    let name = dependency.name.as_str();
+    if row.never.iter().any(|pattern| matches(pattern, name)) {
+        return Some("must not enter this crate".to_owned());
+    }
+    let (_, owners) = OWNED.iter().find(|(pattern, _)| matches(pattern, name))?;
+    (!owners.contains(&row.name)).then(|| format!("only {} may use it", owners.join(", ")))
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Workspace;
+
+    fn package(name: &str, dependencies: &[(&str, Kind)]) -> Package {
+        let dependency = |(name, kind): &(&str, Kind)| Dependency {
+            name: (*name).to_owned(),
+            kind: *kind,
+            versioned: true,
+        };
+        Package {
+            name: name.to_owned(),
+            version: "0.1.0".to_owned(),
+            published: true,
+            dependencies: dependencies.iter().map(dependency).collect(),
+        }
+    }
+
+    /// Checks a workspace of all the crates in which one has these dependencies.
+    fn findings(name: &str, dependencies: &[(&str, Kind)]) -> Vec<String> {
+        let mut packages: Vec<Package> =
+            ROWS.iter().filter(|row| row.name != name).map(|row| package(row.name, &[])).collect();
+        packages.push(package(name, dependencies));
+        check(&packages)
+    }
+
+    #[test]
+    fn the_manifests_of_this_workspace_keep_to_the_table() {
+        assert_eq!(check(&Workspace::load().unwrap().packages), Vec::<String>::new());
+    }
+
+    #[test]
+    fn formats_and_stores_never_meet_not_even_in_tests() {
+        for kind in [Kind::Normal, Kind::Build, Kind::Dev] {
+            assert_eq!(findings(FORMAT, &[(INGEST, kind)]).len(), 1, "{kind:?}");
+            assert_eq!(findings(INGEST, &[(FORMAT, kind)]).len(), 1, "{kind:?}");
+        }
+        assert_eq!(
+            findings(FORMAT, &[(MODEL, Kind::Normal), (INGEST, Kind::Dev)]),
+            ["cache-format -> cache-ingest (dev): not in the table of edges"]
+        );
+    }
+
+    #[test]
+    fn the_laws_of_stores_are_for_tests_only() {
+        assert_eq!(findings(INGEST, &[(CONFORMANCE, Kind::Dev)]), Vec::<String>::new());
+        assert_eq!(
+            findings(INGEST, &[(CONFORMANCE, Kind::Normal)]),
+            ["cache-ingest -> cache-conformance: only its tests may use it"]
+        );
+    }
+
+    #[test]
+    fn a_crate_from_outside_stays_out_of_where_it_does_not_belong() {
+        assert_eq!(
+            findings(MODEL, &[("serde_json", Kind::Normal), ("tokio", Kind::Build), ("proptest", Kind::Dev)]),
+            [
+                "cache-model -> serde_json: must not enter this crate",
+                "cache-model -> tokio (build): must not enter this crate",
+            ]
+        );
+        assert_eq!(
+            findings(EXPORT, &[("zstd", Kind::Normal), ("zstd", Kind::Dev)]),
+            ["cache-export -> zstd: only cache-verify may use it"]
+        );
+        assert_eq!(findings(INGEST, &[("serde_json", Kind::Normal)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn nothing_depends_on_what_is_only_run() {
+        assert_eq!(
+            findings(CLI, &[(XTASK, Kind::Dev)]),
+            ["cache-cli -> xtask (dev): not in the table of edges"]
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_row_is_a_finding() {
+        assert_eq!(findings("cache-new", &[]), ["cache-new: has no row in the table of edges"]);
+    }
+}

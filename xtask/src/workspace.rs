@@ -1,0 +1,101 @@
+//! The workspace as cargo describes it: its packages and what they depend on.
+//!
+//! Reads manifests through `cargo metadata`; it never resolves versions, so it needs no network.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// The packages of the workspace.
+pub(crate) struct Workspace {
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One package.
+#[derive(Clone, Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// Whether it may go to a registry.
+    pub(crate) published: bool,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// One entry of a package's dependency tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// Whether the entry gives a version; without one a dev-dependency is left out when the package is published.
+    pub(crate) versioned: bool,
+}
+
+/// Which table an entry stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Normal,
+    Build,
+    Dev,
+}
+
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}
+
+/// The cargo that runs this task, in the folder of the workspace.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+impl Workspace {
+    /// Reads the manifests.
+    pub(crate) fn load() -> Result<Self> {
+        let output = cargo()
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .output()
+            .context("cannot run cargo metadata")?;
+        if !output.status.success() {
+            bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata is not JSON")?;
+        let packages = list(&metadata, "packages").iter().map(package).collect();
+        Ok(Self { packages })
+    }
+}
+
+fn package(value: &Value) -> Package {
+    Package {
+        name: text(value, "name"),
+        version: text(value, "version"),
+        published: value.get("publish").is_none_or(Value::is_null),
+        dependencies: list(value, "dependencies").iter().map(dependency).collect(),
+    }
+}
+
+fn dependency(value: &Value) -> Dependency {
+    Dependency {
+        name: text(value, "name"),
+        kind: match value.get("kind").and_then(Value::as_str) {
+            Some("dev") => Kind::Dev,
+            Some("build") => Kind::Build,
+            _ => Kind::Normal,
+        },
+        versioned: text(value, "req") != "*",
+    }
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
