@@ -1,1 +1,38 @@
-//! Placeholder.
+//! From a name to chains: importing BuildKit remote caches.
+//!
+//! [`open`] resolves a name and reads the manifest; [`OpenedCache::import`] reads the config behind it, or the inline
+//! caches of the images behind it, into [`CacheChains`](cache_model::CacheChains). [`CacheKeys`] answers what a
+//! solver asks of an imported graph.
+//!
+//! Metadata is read up to a limit and verified; layers are never read. It never prints and never writes.
+//!
+//! ```
+//! use cache_import::{ImportOptions, open};
+//! use cache_ingest::{LayoutStore, Name};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/app-max-manifest-oci-gzip");
+//! let store = LayoutStore::open(folder).await?;
+//! let options = ImportOptions::default();
+//! let opened = open(&store, &store, &Name::Unspecified, &options).await?;
+//! let imported = opened.import(&store, &options).await?;
+//! assert_eq!(imported.caches.len(), 1);
+//! let graph = imported.caches[0].chains.graph();
+//! assert_eq!(graph.len(), 33);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod import;
+mod inline;
+mod inspect;
+mod keys;
+mod open;
+
+pub use error::ImportError;
+pub use import::{CacheOrigin, ImportWarning, Imported, ImportedCache, UnitedChains};
+pub use inspect::Inspection;
+pub use keys::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
+pub use open::{ImportOptions, OpenedCache, open};

@@ -117,6 +117,11 @@ impl<'a> Graph<'a> {
         self.len() == 0
     }
 
+    /// The descriptors of the layers of all results, each once.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.chains.layers.descriptors().iter()
+    }
+
     /// How many links there are.
     pub fn links_len(&self) -> usize {
         self.inputs.items_len()

@@ -149,6 +149,10 @@ impl Layers {
         self.blobs.value(blob)
     }
 
+    pub(crate) fn descriptors(&self) -> &IndexVec<DescriptorIx, Descriptor> {
+        self.descriptors.values()
+    }
+
     /// The descriptor that came first, of each blob that has one.
     pub(crate) fn first_descriptors(&self) -> impl Iterator<Item = &Descriptor> {
         let mut seen = IndexVec::<BlobIx, bool>::filled(false, self.blobs.len());

@@ -1,0 +1,120 @@
+//! Exporting chains: which blobs are there is asked once, then all is decided, then all is copied.
+
+use cache_format::{ManifestWarning, build_manifest, encode_config};
+use cache_ingest::{Progress, Provider, Side, presence};
+use cache_model::{CacheChains, Descriptor, Digest, MarshalWarning, MediaType};
+use sha2::{Digest as _, Sha256};
+
+use crate::publish::{Ready, publish};
+use crate::{Destination, ExportError, ExportOptions, Exported, Reading};
+
+/// Something that an export left out, or that looks wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExportWarning {
+    /// No record has a result whose blobs are all there: nothing is exported.
+    NoLayers,
+    /// A record or a result was left out.
+    Marshal(MarshalWarning),
+    /// A layer stands in the manifest under a media type that is not of its dialect.
+    MediaType(ManifestWarning),
+    /// BuildKit will not import this cache.
+    TooLargeForBuildKit {
+        /// `config` or `manifest`.
+        what: &'static str,
+        /// Its size in bytes.
+        size: u64,
+    },
+}
+
+impl std::fmt::Display for ExportWarning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoLayers => f.write_str("failed to match any cache with layers"),
+            Self::Marshal(warning) => warning.fmt(f),
+            Self::MediaType(warning) => warning.fmt(f),
+            Self::TooLargeForBuildKit { what, size } => write!(
+                f,
+                "the {what} has {size} bytes: BuildKit does not import a cache whose {what} is above 1 MiB; fewer records make it smaller (mode=min, or one cache for each target)"
+            ),
+        }
+    }
+}
+
+/// Exports the records of a build.
+pub struct Exporter<'p> {
+    /// The records.
+    pub chains: CacheChains,
+    provider: &'p dyn Provider,
+}
+
+impl<'p> Exporter<'p> {
+    /// An exporter without records, whose layers `provider` has.
+    pub fn new(provider: &'p dyn Provider) -> Self {
+        Self::with_chains(CacheChains::new(), provider)
+    }
+
+    /// An exporter of these records, whose layers `provider` has.
+    pub fn with_chains(chains: CacheChains, provider: &'p dyn Provider) -> Self {
+        Self { chains, provider }
+    }
+
+    /// Copies the layers, writes the config and the manifest, and names it.
+    ///
+    /// Which layers are there is asked first; a record gives its newest result whose layers all are. Where no record
+    /// gives any, nothing is written: that is a success with a warning, as with BuildKit.
+    ///
+    /// # Errors
+    /// [`ExportError::Store`], which says on which side; nothing is then named in the destination, but blobs may be
+    /// there.
+    pub async fn finalize(
+        &self,
+        to: &Destination<'_>,
+        options: &ExportOptions,
+        progress: &dyn Progress,
+    ) -> Result<Exported, ExportError> {
+        let present = presence(self.provider, self.chains.blobs(), options.copy.concurrency);
+        let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
+        let mut exported = Exported::default();
+        let prepared = self.prepare(options, &|blob| present.contains(blob), progress, &mut exported)?;
+        if let Some(ready) = prepared {
+            publish(ready, self.provider, to, &options.copy, progress, &mut exported).await?;
+        }
+        Ok(exported)
+    }
+
+    /// Decides what is to be stored; `None` for nothing.
+    fn prepare(
+        &self,
+        options: &ExportOptions,
+        present: &dyn Fn(&Digest) -> bool,
+        progress: &dyn Progress,
+        exported: &mut Exported,
+    ) -> Result<Option<Ready>, ExportError> {
+        let marshalled = match options.reading {
+            Reading::ByOrder => self.chains.graph().marshal(present),
+            Reading::Closed => self.chains.close().marshal(present),
+        };
+        for warning in &marshalled.warnings {
+            exported.warn(ExportWarning::Marshal(warning.clone()), progress);
+        }
+        if marshalled.config.layers().is_empty() {
+            exported.warn(ExportWarning::NoLayers, progress);
+            return Ok(None);
+        }
+        let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
+        let bytes = encode_config(&marshalled.config);
+        let config = describe_config(&bytes);
+        let manifest = build_manifest(options.form, &layers, config.clone()).map_err(ExportError::Format)?;
+        for warning in &manifest.warnings {
+            exported.warn(ExportWarning::MediaType(warning.clone()), progress);
+        }
+        Ok(Some(Ready { form: options.form, layers, config: (config, bytes.into()), manifest }))
+    }
+}
+
+/// The descriptor of a cache config.
+fn describe_config(bytes: &[u8]) -> Descriptor {
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    Descriptor::new(MediaType::CACHE_CONFIG, Digest::sha256(Sha256::digest(bytes).into()), size)
+}

@@ -1,0 +1,320 @@
+//! Reading cache configs, `application/vnd.buildkit.cacheconfig.v0`.
+//!
+//! The text is fed into a `CacheConfigBuilder` as it is read: no tree, no list for each record, digests straight to
+//! bytes. It never checks what an index points at; that is for whoever makes a graph of it.
+
+use std::borrow::Cow;
+
+use cache_model::{
+    CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Digest, LayerAnnotations, RecordDigest,
+    Timestamp,
+};
+use serde::Deserializer;
+
+use crate::FormatError;
+use crate::read::{self, List, Object, Place};
+
+const CONFIG: &str = "cache config";
+
+/// Reads a cache config.
+///
+/// Reads as Go does: null means absent (an absent `link`, `layer` or `parent` is 0, an absent `createdAt` the zero
+/// time), unknown members are skipped, invalid UTF-8 in a string becomes U+FFFD. An absent or empty `blob` is
+/// [`None`]; an input may be null or empty. Members are case-sensitive.
+///
+/// # Errors
+///
+/// A text that is no JSON, a member of the wrong type or given twice, a malformed blob digest or time, an index
+/// that does not fit 32 bits. The error names the layer or the record.
+///
+/// ```
+/// let config = cache_format::decode_config(br#"{"records":[{"digest":"sha256:a"},{"inputs":[[{"link":0}]]}]}"#)?;
+/// assert_eq!(config.records_len(), 2);
+/// let error = cache_format::decode_config(br#"{"records":[{"inputs":[[{"link":1099511627776}]]}]}"#);
+/// assert_eq!(
+///     error.unwrap_err().to_string(),
+///     "cache config: record 0: link 1099511627776 is out of range (line 1, column 46)",
+/// );
+/// # Ok::<(), cache_format::FormatError>(())
+/// ```
+pub fn decode_config(bytes: &[u8]) -> Result<CacheConfig, FormatError> {
+    read::document(CONFIG, bytes, |json, place| {
+        let mut config = ConfigMembers { sink: Sink::default(), place };
+        read::object(json, &mut config)?;
+        Ok(config.sink.builder.finish())
+    })
+}
+
+/// Reads a list of records alone, as an inline cache holds it, behind the layers that are given.
+pub(crate) fn decode_records(
+    document: &'static str,
+    bytes: &[u8],
+    layers: &[ConfigLayer],
+) -> Result<CacheConfig, FormatError> {
+    read::document(document, bytes, |json, place| {
+        let mut sink = Sink::default();
+        for layer in layers {
+            sink.builder.layer(layer.clone());
+        }
+        read::list(json, &mut Records { sink: &mut sink, place, position: 0 })?;
+        Ok(sink.builder.finish())
+    })
+}
+
+/// What the records are poured into.
+#[derive(Default)]
+struct Sink {
+    builder: CacheConfigBuilder,
+    /// The layers of the `chains` entry that is being read; kept for its allocation.
+    chain: Vec<i32>,
+}
+
+struct ConfigMembers<'p> {
+    sink: Sink,
+    place: &'p Place,
+}
+
+impl<'de> Object<'de> for ConfigMembers<'_> {
+    const WHAT: &'static str = "a cache config (an object)";
+    const KEYS: &'static [&'static str] = &["layers", "records"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        let Self { sink, place } = self;
+        match key {
+            "layers" => read::list(value, &mut Layers { builder: &mut sink.builder, place, position: 0 })?,
+            _ => read::list(value, &mut Records { sink, place, position: 0 })?,
+        };
+        self.place.clear();
+        Ok(())
+    }
+}
+
+struct Layers<'s> {
+    builder: &'s mut CacheConfigBuilder,
+    place: &'s Place,
+    position: usize,
+}
+
+impl<'de> List<'de> for Layers<'_> {
+    const WHAT: &'static str = "a list of layers";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.place.entry("layer", self.position);
+        self.position += 1;
+        let mut layer = LayerMembers(ConfigLayer { blob: None, parent: 0, annotations: None });
+        read::object(value, &mut layer)?;
+        self.builder.layer(layer.0);
+        Ok(())
+    }
+}
+
+struct LayerMembers(ConfigLayer);
+
+impl<'de> Object<'de> for LayerMembers {
+    const WHAT: &'static str = "a layer (an object)";
+    const KEYS: &'static [&'static str] = &["blob", "parent", "annotations"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "blob" => {
+                let digest =
+                    |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<Digest>().map(Some) };
+                self.0.blob = read::parsed(value, key, digest)?.flatten();
+            }
+            "parent" => self.0.parent = index(value, key)?,
+            _ => {
+                let empty = LayerAnnotations {
+                    media_type: String::new(),
+                    diff_id: String::new(),
+                    size: 0,
+                    created_at: Timestamp::ZERO,
+                };
+                let mut annotations = AnnotationMembers(Box::new(empty));
+                self.0.annotations = read::object(value, &mut annotations)?.then_some(annotations.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The form that object stores keep: for want of a manifest, the config describes the blobs.
+struct AnnotationMembers(Box<LayerAnnotations>);
+
+impl<'de> Object<'de> for AnnotationMembers {
+    const WHAT: &'static str = "the annotations of a layer (an object)";
+    const KEYS: &'static [&'static str] = &["mediaType", "diffID", "size", "createdAt"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        let string = |text: Option<Cow<'de, str>>| text.map(Cow::into_owned).unwrap_or_default();
+        match key {
+            "mediaType" => self.0.media_type = string(read::text(value, key)?),
+            "diffID" => self.0.diff_id = string(read::text(value, key)?),
+            "size" => self.0.size = read::number(value, key)?.unwrap_or(0),
+            _ => self.0.created_at = time(value, key)?,
+        }
+        Ok(())
+    }
+}
+
+struct Records<'s> {
+    sink: &'s mut Sink,
+    place: &'s Place,
+    position: usize,
+}
+
+impl<'de> List<'de> for Records<'_> {
+    const WHAT: &'static str = "a list of records";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.place.entry("record", self.position);
+        self.position += 1;
+        let mut record = RecordMembers { sink: self.sink, digest: None };
+        read::object(value, &mut record)?;
+        let digest = record.digest.unwrap_or_else(|| RecordDigest::new(""));
+        self.sink.builder.record(digest);
+        Ok(())
+    }
+}
+
+struct RecordMembers<'s> {
+    sink: &'s mut Sink,
+    digest: Option<RecordDigest>,
+}
+
+impl<'de> Object<'de> for RecordMembers<'_> {
+    const WHAT: &'static str = "a record (an object)";
+    const KEYS: &'static [&'static str] = &["digest", "inputs", "layers", "chains"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
+            "inputs" => drop(read::list(value, &mut Inputs(&mut self.sink.builder))?),
+            "layers" => drop(read::list(value, &mut Results(&mut self.sink.builder))?),
+            _ => drop(read::list(value, &mut Chains(self.sink))?),
+        }
+        Ok(())
+    }
+}
+
+struct Inputs<'s>(&'s mut CacheConfigBuilder);
+
+impl<'de> List<'de> for Inputs<'_> {
+    const WHAT: &'static str = "a list of inputs";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        read::list(value, &mut Links(self.0))?;
+        self.0.end_input();
+        Ok(())
+    }
+}
+
+struct Links<'s>(&'s mut CacheConfigBuilder);
+
+impl<'de> List<'de> for Links<'_> {
+    const WHAT: &'static str = "an input (a list of links)";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        let mut link = LinkMembers { selector: Cow::Borrowed(""), record: 0 };
+        read::object(value, &mut link)?;
+        self.0.link(&link.selector, link.record);
+        Ok(())
+    }
+}
+
+struct LinkMembers<'de> {
+    selector: Cow<'de, str>,
+    record: i32,
+}
+
+impl<'de> Object<'de> for LinkMembers<'de> {
+    const WHAT: &'static str = "a link (an object)";
+    const KEYS: &'static [&'static str] = &["link", "selector"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "link" => self.record = index(value, key)?,
+            _ => self.selector = read::text(value, key)?.unwrap_or_default(),
+        }
+        Ok(())
+    }
+}
+
+struct Results<'s>(&'s mut CacheConfigBuilder);
+
+impl<'de> List<'de> for Results<'_> {
+    const WHAT: &'static str = "a list of results";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        let mut result = ResultMembers(ConfigResult { layer: 0, created_at: Timestamp::ZERO });
+        read::object(value, &mut result)?;
+        self.0.result(result.0);
+        Ok(())
+    }
+}
+
+struct ResultMembers(ConfigResult);
+
+impl<'de> Object<'de> for ResultMembers {
+    const WHAT: &'static str = "a result (an object)";
+    const KEYS: &'static [&'static str] = &["layer", "createdAt"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "layer" => self.0.layer = index(value, key)?,
+            _ => self.0.created_at = time(value, key)?,
+        }
+        Ok(())
+    }
+}
+
+struct Chains<'s>(&'s mut Sink);
+
+impl<'de> List<'de> for Chains<'_> {
+    const WHAT: &'static str = "a list of chains";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.0.chain.clear();
+        let mut chain = ChainMembers { layers: &mut self.0.chain, created_at: Timestamp::ZERO };
+        read::object(value, &mut chain)?;
+        let created_at = chain.created_at;
+        self.0.builder.chain(&self.0.chain, created_at);
+        Ok(())
+    }
+}
+
+struct ChainMembers<'s> {
+    layers: &'s mut Vec<i32>,
+    created_at: Timestamp,
+}
+
+impl<'de> Object<'de> for ChainMembers<'_> {
+    const WHAT: &'static str = "a chain (an object)";
+    const KEYS: &'static [&'static str] = &["layers", "createdAt"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "layers" => drop(read::list(value, &mut ChainLayers(self.layers))?),
+            _ => self.created_at = time(value, key)?,
+        }
+        Ok(())
+    }
+}
+
+struct ChainLayers<'s>(&'s mut Vec<i32>);
+
+impl<'de> List<'de> for ChainLayers<'_> {
+    const WHAT: &'static str = "a list of layer positions";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.0.push(index(value, "layer")?);
+        Ok(())
+    }
+}
+
+fn index<'de, D: Deserializer<'de>>(value: D, name: &'static str) -> Result<i32, D::Error> {
+    Ok(read::number(value, name)?.unwrap_or(0))
+}
+
+fn time<'de, D: Deserializer<'de>>(value: D, name: &'static str) -> Result<Timestamp, D::Error> {
+    Ok(read::parsed(value, name, str::parse)?.unwrap_or(Timestamp::ZERO))
+}

@@ -1,0 +1,176 @@
+//! Writing cache configs, `application/vnd.buildkit.cacheconfig.v0`, as Go's encoder does.
+//!
+//! Compact JSON in the order of BuildKit's structs, straight into one buffer. It never fails and never reorders:
+//! the config is written as it is, sensible or not.
+
+use cache_model::json::{push_list, push_number, push_string};
+use cache_model::{
+    CacheConfig, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult, LayerAnnotations,
+    RecordDigest, Timestamp,
+};
+
+/// Writes a cache config: compact JSON, no newline at its end, `{}` for an empty config.
+///
+/// The members are those of BuildKit, in its order, the empty ones left out (`layers`, `records`, `blob`, a `parent`
+/// of 0, `annotations`, `chains`, `digest`, `inputs`, `selector`); `layer`, `link` and `createdAt` always stand. An
+/// input without links is written `[]`, which BuildKit reads and refuses as an empty input (it writes `null` for one
+/// that it never filled), and so is a chain without layers.
+///
+/// ```
+/// use cache_model::{CacheConfigBuilder, RecordDigest};
+/// let mut builder = CacheConfigBuilder::new();
+/// builder.link("<src>", 0);
+/// builder.end_input();
+/// builder.record(RecordDigest::new("sha256:a"));
+/// assert_eq!(
+///     cache_format::encode_config(&builder.finish()),
+///     br#"{"records":[{"digest":"sha256:a","inputs":[[{"selector":"\u003csrc\u003e","link":0}]]}]}"#,
+/// );
+/// ```
+pub fn encode_config(config: &CacheConfig) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32 + config.layers().len() * 112 + records_estimate(config));
+    out.push(b'{');
+    if !config.layers().is_empty() {
+        out.extend_from_slice(b"\"layers\":");
+        push_list(config.layers(), &mut out, push_layer);
+    }
+    if config.records_len() > 0 {
+        out.extend_from_slice(if config.layers().is_empty() { b"\"records\":" } else { b",\"records\":" });
+        push_list(config.records(), &mut out, push_record);
+    }
+    out.push(b'}');
+    out
+}
+
+/// Writes the records alone, the JSON list that an inline cache holds in base64; `[]` where there are none.
+///
+/// It is what [`encode_config`] writes as `records`.
+pub fn encode_records(config: &CacheConfig) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 + records_estimate(config));
+    push_list(config.records(), &mut out, push_record);
+    out
+}
+
+/// The length of the records in bytes, on the high side: memory that is not written to costs nothing.
+fn records_estimate(config: &CacheConfig) -> usize {
+    config.records_len() * 168 + config.links_len() * 96
+}
+
+fn push_layer(layer: &ConfigLayer, out: &mut Vec<u8>) {
+    let mut members = Members::open(out);
+    if let Some(blob) = &layer.blob {
+        let out = members.key(b"\"blob\":\"");
+        blob.write_to(out);
+        out.push(b'"');
+    }
+    if layer.parent != 0 {
+        push_number(layer.parent, members.key(b"\"parent\":"));
+    }
+    if let Some(annotations) = &layer.annotations {
+        push_annotations(annotations, members.key(b"\"annotations\":"));
+    }
+    members.close();
+}
+
+fn push_annotations(annotations: &LayerAnnotations, out: &mut Vec<u8>) {
+    let mut members = Members::open(out);
+    if !annotations.media_type.is_empty() {
+        push_string(&annotations.media_type, members.key(b"\"mediaType\":"));
+    }
+    if !annotations.diff_id.is_empty() {
+        push_string(&annotations.diff_id, members.key(b"\"diffID\":"));
+    }
+    if annotations.size != 0 {
+        push_number(annotations.size, members.key(b"\"size\":"));
+    }
+    push_time(annotations.created_at, members.key(b"\"createdAt\":"));
+    members.close();
+}
+
+fn push_record(record: ConfigRecord<'_>, out: &mut Vec<u8>) {
+    let mut members = Members::open(out);
+    if !record.results().is_empty() {
+        push_list(record.results(), members.key(b"\"layers\":"), push_result);
+    }
+    if record.chains().len() > 0 {
+        push_list(record.chains(), members.key(b"\"chains\":"), push_chain);
+    }
+    if !record.digest().is_empty() {
+        push_digest(record.digest(), members.key(b"\"digest\":"));
+    }
+    if record.inputs_len() > 0 {
+        push_list(record.inputs(), members.key(b"\"inputs\":"), |links, out| {
+            push_list(links, out, push_link);
+        });
+    }
+    members.close();
+}
+
+fn push_result(result: &ConfigResult, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"layer\":");
+    push_number(result.layer, out);
+    out.extend_from_slice(b",\"createdAt\":");
+    push_time(result.created_at, out);
+    out.push(b'}');
+}
+
+fn push_chain(chain: ConfigChain<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"layers\":");
+    push_list(chain.layers, out, |layer, out| push_number(*layer, out));
+    out.extend_from_slice(b",\"createdAt\":");
+    push_time(chain.created_at, out);
+    out.push(b'}');
+}
+
+fn push_link(link: ConfigLink<'_>, out: &mut Vec<u8>) {
+    if link.selector.is_empty() {
+        out.extend_from_slice(b"{\"link\":");
+    } else {
+        out.extend_from_slice(b"{\"selector\":");
+        push_string(link.selector, out);
+        out.extend_from_slice(b",\"link\":");
+    }
+    push_number(link.record, out);
+    out.push(b'}');
+}
+
+fn push_digest(digest: &RecordDigest, out: &mut Vec<u8>) {
+    match digest.as_text() {
+        Some(text) => push_string(text, out),
+        None => {
+            out.push(b'"');
+            digest.write_to(out);
+            out.push(b'"');
+        }
+    }
+}
+
+fn push_time(time: Timestamp, out: &mut Vec<u8>) {
+    out.push(b'"');
+    time.write_to(out);
+    out.push(b'"');
+}
+
+/// The members of an object whose keys are known beforehand and need no escapes.
+struct Members<'a> {
+    out: &'a mut Vec<u8>,
+    separator: &'static [u8],
+}
+
+impl<'a> Members<'a> {
+    fn open(out: &'a mut Vec<u8>) -> Self {
+        Self { out, separator: b"{" }
+    }
+
+    /// Appends the key, given with its quotes and colon, and gives the place for the value.
+    fn key(&mut self, key: &[u8]) -> &mut Vec<u8> {
+        self.out.extend_from_slice(self.separator);
+        self.separator = b",";
+        self.out.extend_from_slice(key);
+        self.out
+    }
+
+    fn close(self) {
+        self.out.extend_from_slice(if self.separator == b"{" { b"{}" } else { b"}" });
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading descriptors (OCI image specification, descriptor.md).
+//!
+//! It never lets a malformed digest, or a size that no blob can have, through.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use cache_model::{Annotations, Descriptor, DescriptorExtra, Digest, MediaType, Platform};
+use serde::Deserializer;
+use serde::de::Error as _;
+
+use crate::read::{self, List, Object, Place};
+
+/// How much a descriptor must have, and may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// As in manifests: the media type may be absent, unknown members are skipped.
+    Manifest,
+    /// As in our own records: the media type must be there, and nothing unknown.
+    Records,
+}
+
+/// Reads a descriptor; `None` for null.
+pub(crate) fn descriptor<'de, D>(value: D, strictness: Strictness) -> Result<Option<Descriptor>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let mut members = DescriptorMembers {
+        strictness,
+        media_type: None,
+        digest: None,
+        size: None,
+        annotations: Annotations::default(),
+        extra: DescriptorExtra::default(),
+    };
+    if !read::object(value, &mut members)? {
+        return Ok(None);
+    }
+    let missing = |name: &str| D::Error::custom(format_args!("{name} is missing"));
+    if members.media_type.is_none() && strictness == Strictness::Records {
+        return Err(missing("mediaType"));
+    }
+    Ok(Some(Descriptor {
+        media_type: members.media_type.unwrap_or_default(),
+        digest: members.digest.ok_or_else(|| missing("digest"))?,
+        size: members.size.ok_or_else(|| missing("size"))?,
+        annotations: members.annotations,
+        extra: (members.extra != DescriptorExtra::default()).then(|| Arc::new(members.extra)),
+    }))
+}
+
+/// A list of descriptors; an entry is never null.
+pub(crate) struct Descriptors<'p> {
+    pub(crate) found: Vec<Descriptor>,
+    pub(crate) strictness: Strictness,
+    /// What to call an entry and where to note it; `None` where the caller names a greater whole.
+    pub(crate) entry: Option<(&'static str, &'p Place)>,
+}
+
+impl<'de> List<'de> for Descriptors<'_> {
+    const WHAT: &'static str = "a list of descriptors";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        if let Some((noun, place)) = self.entry {
+            place.entry(noun, self.found.len());
+        }
+        let found = descriptor(value, self.strictness)?;
+        self.found.push(found.ok_or_else(|| D::Error::custom("null is no descriptor"))?);
+        Ok(())
+    }
+}
+
+struct DescriptorMembers {
+    strictness: Strictness,
+    media_type: Option<MediaType>,
+    digest: Option<Digest>,
+    size: Option<u64>,
+    annotations: Annotations,
+    extra: DescriptorExtra,
+}
+
+impl<'de> Object<'de> for DescriptorMembers {
+    const WHAT: &'static str = "a descriptor (an object)";
+    const KEYS: &'static [&'static str] =
+        &["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
+
+    fn is_strict(&self) -> bool {
+        self.strictness == Strictness::Records
+    }
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "mediaType" => self.media_type = read::text(value, key)?.map(|text| MediaType::new(&text)),
+            "digest" => self.digest = read::parsed(value, key, str::parse)?,
+            "size" => self.size = read::number(value, key)?,
+            "urls" => drop(read::list(value, &mut Texts(&mut self.extra.urls))?),
+            "annotations" => self.annotations = annotations(value)?,
+            "data" => self.extra.data = string(value, key)?,
+            "platform" => {
+                let mut platform =
+                    PlatformMembers { strict: self.is_strict(), platform: Platform::default() };
+                self.extra.platform = read::object(value, &mut platform)?.then_some(platform.platform);
+            }
+            _ => self.extra.artifact_type = string(value, key)?,
+        }
+        Ok(())
+    }
+}
+
+struct PlatformMembers {
+    strict: bool,
+    platform: Platform,
+}
+
+impl<'de> Object<'de> for PlatformMembers {
+    const WHAT: &'static str = "a platform (an object)";
+    const KEYS: &'static [&'static str] = &["architecture", "os", "os.version", "os.features", "variant"];
+
+    fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        let platform = &mut self.platform;
+        match key {
+            "architecture" => platform.architecture = string(value, key)?,
+            "os" => platform.os = string(value, key)?,
+            "os.version" => platform.os_version = string(value, key)?,
+            "os.features" => drop(read::list(value, &mut Texts(&mut platform.os_features))?),
+            _ => platform.variant = string(value, key)?,
+        }
+        Ok(())
+    }
+}
+
+/// A list of strings; null is the empty one, as in Go.
+struct Texts<'t>(&'t mut Vec<String>);
+
+impl<'de> List<'de> for Texts<'_> {
+    const WHAT: &'static str = "a list of strings";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.0.push(string(value, "an item")?);
+        Ok(())
+    }
+}
+
+/// Reads a string; null is the empty one.
+pub(crate) fn string<'de, D: Deserializer<'de>>(value: D, name: &'static str) -> Result<String, D::Error> {
+    Ok(read::text(value, name)?.map(Cow::into_owned).unwrap_or_default())
+}
+
+/// Reads annotations: an object of strings. Null is none; of several values for one key the last stays, as in Go.
+pub(crate) fn annotations<'de, D: Deserializer<'de>>(value: D) -> Result<Annotations, D::Error> {
+    Ok(read::texts_by_key(value, "annotations")?.into_iter().collect())
+}

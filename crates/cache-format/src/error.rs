@@ -1,0 +1,76 @@
+//! The one error of this crate: which document, where in it, and what is wrong.
+//!
+//! It never carries the error of a JSON library: what that said is part of the message.
+
+use std::fmt;
+
+/// Why bytes could not be read, or what was given could not be written.
+///
+/// The text is one line: the document, the place in it where there is one, and what is wrong, such as
+/// `cache config: record 3: link 1099511627776 is out of range (line 1, column 250)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatError {
+    kind: FormatErrorKind,
+    document: &'static str,
+    place: Option<String>,
+    message: String,
+}
+
+/// What a caller can tell apart about a [`FormatError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FormatErrorKind {
+    /// The bytes are no JSON text, or it is cut short, or something follows it.
+    Syntax,
+    /// A member is missing, given twice, of the wrong type, out of range, or contradicts another.
+    Invalid,
+    /// Understood, but a kind of document or a combination that is not supported.
+    Unsupported,
+}
+
+impl FormatError {
+    pub(crate) fn new(kind: FormatErrorKind, document: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, document, place: None, message: message.into() }
+    }
+
+    pub(crate) fn invalid(document: &'static str, message: impl Into<String>) -> Self {
+        Self::new(FormatErrorKind::Invalid, document, message)
+    }
+
+    pub(crate) fn unsupported(document: &'static str, message: impl Into<String>) -> Self {
+        Self::new(FormatErrorKind::Unsupported, document, message)
+    }
+
+    #[must_use]
+    pub(crate) fn at(mut self, place: Option<String>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// What a caller can act on.
+    pub fn kind(&self) -> FormatErrorKind {
+        self.kind
+    }
+
+    /// The kind of document, such as `cache config` or `manifest`.
+    pub fn document(&self) -> &str {
+        self.document
+    }
+
+    /// The entry of the document, such as `record 3` or `layer 0`; `None` where it is not about one entry.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.document)?;
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for FormatError {}

@@ -1,0 +1,85 @@
+//! Writing inline caches: the records of a graph whose results are layers of one image.
+//!
+//! Gives the text of one member of an image config. It never writes the config around it.
+
+use std::collections::HashMap;
+
+use cache_model::{CacheConfig, CacheConfigBuilder, ConfigResult, Digest, Graph, Timestamp};
+use data_encoding::BASE64;
+
+use crate::encode_records;
+
+/// The value of an image config's `moby.buildkit.cache.v0` for an image with these layers, lowest first: for each
+/// record the newest result whose blobs are all in the image. `None` where there is no such result.
+///
+/// A blob is in the image when a layer of the image has its digest, or has for its digest the blob's diff ID (its
+/// annotation `containerd.io/uncompressed`). A result that is the image's first layers in order points at the last of
+/// them; any other lists its layers' positions, of a blob that the image repeats the last.
+pub fn write_inline(graph: &Graph<'_>, image_layers: &[Digest]) -> Option<String> {
+    let image = Image::new(graph, image_layers);
+    let marshalled = graph.marshal(&|blob| image.positions.contains_key(blob));
+    if marshalled.config.layers().is_empty() {
+        return None;
+    }
+    Some(BASE64.encode(&encode_records(&image.renumber(&marshalled.config))))
+}
+
+/// Where blobs stand in an image.
+struct Image {
+    positions: HashMap<Digest, Vec<i32>>,
+}
+
+impl Image {
+    fn new(graph: &Graph<'_>, image_layers: &[Digest]) -> Self {
+        let mut by_digest: HashMap<Digest, Vec<i32>> = HashMap::new();
+        for (position, digest) in (0..).zip(image_layers) {
+            by_digest.entry(*digest).or_default().push(position);
+        }
+        let mut positions = by_digest.clone();
+        for descriptor in graph.blobs() {
+            if let Some(found) = descriptor.diff_id().and_then(|diff_id| by_digest.get(&diff_id)) {
+                positions.entry(descriptor.digest).or_insert_with(|| found.clone());
+            }
+        }
+        Self { positions }
+    }
+
+    fn at(&self, blob: &Digest) -> &[i32] {
+        self.positions.get(blob).map_or(&[], Vec::as_slice)
+    }
+
+    /// The records of `config`, their results by the image's layers.
+    fn renumber(&self, config: &CacheConfig) -> CacheConfig {
+        let mut builder = CacheConfigBuilder::new();
+        for record in config.records() {
+            for result in record.results() {
+                let blobs = blobs_of(config, result.layer);
+                let is_beginning =
+                    (0..).zip(&blobs).all(|(position, blob)| self.at(blob).contains(&position));
+                if is_beginning {
+                    let layer = i32::try_from(blobs.len()).unwrap_or(i32::MAX) - 1;
+                    builder.result(ConfigResult { layer, ..*result });
+                } else {
+                    let layers: Vec<i32> =
+                        blobs.iter().filter_map(|blob| self.at(blob).last().copied()).collect();
+                    builder.chain(&layers, Timestamp::ZERO);
+                }
+            }
+            for input in record.inputs() {
+                input.for_each(|link| builder.link(link.selector, link.record));
+                builder.end_input();
+            }
+            builder.record(record.digest().clone());
+        }
+        builder.finish()
+    }
+}
+
+/// The blobs of a config's layer and its parents, lowest first.
+fn blobs_of(config: &CacheConfig, layer: i32) -> Vec<Digest> {
+    let layer_at = |position: i32| usize::try_from(position).ok().and_then(|at| config.layers().get(at));
+    let upwards = std::iter::successors(layer_at(layer), |layer| layer_at(layer.parent));
+    let mut blobs: Vec<Digest> = upwards.filter_map(|layer| layer.blob).collect();
+    blobs.reverse();
+    blobs
+}

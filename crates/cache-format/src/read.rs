@@ -1,0 +1,234 @@
+//! Reading JSON as Go's `encoding/json` does, on top of `serde_json`.
+//!
+//! Null means absent, unknown members are skipped, a known member given twice is an error. Invalid UTF-8 and lone
+//! surrogate escapes in strings become U+FFFD. Nothing here recurses on nested input, and nothing builds a tree.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::de::SliceRead;
+
+use crate::sanitize::sanitize;
+pub(crate) use crate::scalar::{number, parsed, skip, text, texts_by_key, truth};
+use crate::{FormatError, FormatErrorKind};
+
+/// Where in a document the reading is: which entry of which list, or which single member.
+#[derive(Default)]
+pub(crate) struct Place(Cell<Option<(&'static str, Option<usize>)>>);
+
+impl Place {
+    pub(crate) fn entry(&self, noun: &'static str, position: usize) {
+        self.0.set(Some((noun, Some(position))));
+    }
+
+    pub(crate) fn member(&self, noun: &'static str) {
+        self.0.set(Some((noun, None)));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.set(None);
+    }
+
+    fn text(&self) -> Option<String> {
+        self.0.get().map(|(noun, position)| match position {
+            Some(position) => format!("{noun} {position}"),
+            None => noun.to_owned(),
+        })
+    }
+}
+
+/// Reads one document: `read` is given the deserializer, and the place to keep up to date.
+///
+/// A text that fails and is not clean is read once more after [`sanitize`]: a clean text never pays for that.
+pub(crate) fn document<T>(
+    name: &'static str,
+    bytes: &[u8],
+    read: impl for<'de> Fn(&mut serde_json::Deserializer<SliceRead<'de>>, &Place) -> serde_json::Result<T>,
+) -> Result<T, FormatError> {
+    let attempt = |bytes: &[u8]| {
+        let place = Place::default();
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let value = read(&mut json, &place).map_err(|error| describe(name, &place, &error))?;
+        place.clear();
+        json.end().map_err(|error| describe(name, &place, &error))?;
+        Ok(value)
+    };
+    attempt(bytes).or_else(|error| match sanitize(bytes) {
+        Some(clean) => attempt(&clean),
+        None => Err(error),
+    })
+}
+
+fn describe(name: &'static str, place: &Place, error: &serde_json::Error) -> FormatError {
+    let kind = if error.is_data() { FormatErrorKind::Invalid } else { FormatErrorKind::Syntax };
+    let whole = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = match whole.strip_suffix(&position) {
+        Some(message) => format!("{} (line {}, column {})", shortened(message), error.line(), error.column()),
+        None => shortened(&whole).into_owned(),
+    };
+    FormatError::new(kind, name, message).at(place.text())
+}
+
+/// A message that quotes the input, without the middle of what is too long for a line.
+fn shortened(message: &str) -> Cow<'_, str> {
+    const HEAD: usize = 200;
+    const TAIL: usize = 100;
+    if message.len() <= 2 * (HEAD + TAIL) {
+        return Cow::Borrowed(message);
+    }
+    let (head, _) = message.split_at(message.floor_char_boundary(HEAD));
+    let (_, tail) = message.split_at(message.ceil_char_boundary(message.len() - TAIL));
+    Cow::Owned(format!("{head} … {tail}"))
+}
+
+/// An object, read member by member into its implementor.
+pub(crate) trait Object<'de> {
+    /// What it is, for the message when there is something else.
+    const WHAT: &'static str;
+    /// The members that it knows, at most 32.
+    const KEYS: &'static [&'static str];
+
+    /// Whether a member that it does not know is an error.
+    fn is_strict(&self) -> bool {
+        false
+    }
+
+    /// Reads the value of the member `key`, one of [`Object::KEYS`].
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error>;
+}
+
+/// A list, read item by item into its implementor.
+pub(crate) trait List<'de> {
+    /// What it is, for the message when there is something else.
+    const WHAT: &'static str;
+
+    /// Reads the next item.
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error>;
+}
+
+/// Reads an object into `target`; whether there was one, and not null.
+pub(crate) fn object<'de, D, T>(value: D, target: &mut T) -> Result<bool, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Object<'de>,
+{
+    value.deserialize_any(ObjectVisitor(target))
+}
+
+/// Reads a list into `target`; whether there was one, and not null.
+pub(crate) fn list<'de, D, T>(value: D, target: &mut T) -> Result<bool, D::Error>
+where
+    D: Deserializer<'de>,
+    T: List<'de>,
+{
+    value.deserialize_any(ListVisitor(target))
+}
+
+struct ObjectVisitor<'t, T>(&'t mut T);
+
+impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<'_, T> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::WHAT)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let mut seen = 0u32;
+        let strict = self.0.is_strict();
+        while let Some(key) = map.next_key_seed(Key { known: T::KEYS, strict })? {
+            let Some((position, key)) = key else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if seen & (1 << position) != 0 {
+                return Err(A::Error::custom(format_args!("{key:?} is given twice")));
+            }
+            seen |= 1 << position;
+            map.next_value_seed(Member { target: &mut *self.0, key })?;
+        }
+        Ok(true)
+    }
+}
+
+/// Reads a key: its position among the known ones, and the known text.
+struct Key {
+    known: &'static [&'static str],
+    strict: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Option<(usize, &'static str)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = Option<(usize, &'static str)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let known = self.known.iter().enumerate().find(|(_, known)| **known == text);
+        match known {
+            Some((position, known)) => Ok(Some((position, known))),
+            None if self.strict => {
+                Err(E::custom(format_args!("unknown member {text:?}; known are {}", self.known.join(", "))))
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+struct Member<'t, T> {
+    target: &'t mut T,
+    key: &'static str,
+}
+
+impl<'de, T: Object<'de>> DeserializeSeed<'de> for Member<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        self.target.member(self.key, value)
+    }
+}
+
+struct ListVisitor<'t, T>(&'t mut T);
+
+impl<'de, T: List<'de>> Visitor<'de> for ListVisitor<'_, T> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::WHAT)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
+        while items.next_element_seed(Item(&mut *self.0))?.is_some() {}
+        Ok(true)
+    }
+}
+
+struct Item<'t, T>(&'t mut T);
+
+impl<'de, T: List<'de>> DeserializeSeed<'de> for Item<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        self.0.item(value)
+    }
+}

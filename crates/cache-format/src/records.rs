@@ -1,0 +1,194 @@
+//! Records as JSON lines: how a tool in any language describes a build's records, one call of `add` a line.
+//!
+//! The shape is ours, and described by `records.schema.json` beside this crate's manifest. Reading is strict: an
+//! unknown member is an error, since a misspelt one would silently lose a part of a cache.
+
+use cache_model::{Descriptor, RecordDigest, Timestamp};
+use serde::Deserializer;
+use serde::de::Error as _;
+
+use crate::FormatError;
+use crate::descriptor::{Descriptors, Strictness};
+use crate::read::{self, List, Object};
+
+/// The JSON schema (draft 2020-12) of a line.
+pub const RECORDS_SCHEMA: &str = include_str!("../records.schema.json");
+
+/// One record: what is given to one call of `add`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordLine {
+    /// The digest of the record.
+    pub digest: RecordDigest,
+    /// The inputs, each a list of links to its alternative sources.
+    pub inputs: Vec<Vec<RecordLink>>,
+    /// The results.
+    pub results: Vec<RecordResult>,
+}
+
+/// A link of an input to a source record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordLink {
+    /// The position of the source's line, from 0; it should be an earlier line, which is for the reader of the lines
+    /// to check.
+    pub record: usize,
+    /// The selector; often empty.
+    pub selector: String,
+}
+
+/// A result of a record: layers, and when they were made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordResult {
+    /// When the result was made.
+    pub created_at: Timestamp,
+    /// The layers, lowest first.
+    pub layers: Vec<Descriptor>,
+}
+
+/// Reads one line: an object with `digest`, and where there are any `inputs` and `results`.
+///
+/// The members `outcome` and `error` are for notes of what became of the record, and are ignored. `inputs`,
+/// `results`, an input and a result's `layers` may be null for empty.
+///
+/// # Errors
+///
+/// A text that is no JSON object (an empty line is none); a required member that is missing; an unknown member; a
+/// member of the wrong type; a malformed blob digest or time; a negative size or position.
+///
+/// ```
+/// let line = br#"{"digest":"sha256:run","inputs":[[{"record":0,"selector":"/src"}]]}"#;
+/// let record = cache_format::decode_record_line(line)?;
+/// assert_eq!(record.inputs.first().and_then(|links| links.first()).map(|link| link.record), Some(0));
+/// assert_eq!(
+///     cache_format::decode_record_line(br#"{"digest":"sha256:run","input":[]}"#).unwrap_err().to_string(),
+///     "record line: unknown member \"input\"; known are digest, inputs, results, outcome, error (line 1, column 30)",
+/// );
+/// # Ok::<(), cache_format::FormatError>(())
+/// ```
+pub fn decode_record_line(line: &[u8]) -> Result<RecordLine, FormatError> {
+    read::document("record line", line, |json, _| {
+        let mut members = LineMembers { digest: None, inputs: Vec::new(), results: Vec::new() };
+        if !read::object(json, &mut members)? {
+            return Err(serde_json::Error::custom("a record is an object, not null"));
+        }
+        let digest = members.digest.ok_or_else(|| serde_json::Error::custom("digest is missing"))?;
+        Ok(RecordLine { digest, inputs: members.inputs, results: members.results })
+    })
+}
+
+struct LineMembers {
+    digest: Option<RecordDigest>,
+    inputs: Vec<Vec<RecordLink>>,
+    results: Vec<RecordResult>,
+}
+
+impl<'de> Object<'de> for LineMembers {
+    const WHAT: &'static str = "a record (an object)";
+    const KEYS: &'static [&'static str] = &["digest", "inputs", "results", "outcome", "error"];
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
+            "inputs" => drop(read::list(value, &mut Inputs(&mut self.inputs))?),
+            "results" => drop(read::list(value, &mut Results(&mut self.results))?),
+            _ => drop(read::skip(value)?),
+        }
+        Ok(())
+    }
+}
+
+struct Inputs<'r>(&'r mut Vec<Vec<RecordLink>>);
+
+impl<'de> List<'de> for Inputs<'_> {
+    const WHAT: &'static str = "a list of inputs";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        let mut links = Vec::new();
+        read::list(value, &mut Links(&mut links))?;
+        self.0.push(links);
+        Ok(())
+    }
+}
+
+struct Links<'r>(&'r mut Vec<RecordLink>);
+
+impl<'de> List<'de> for Links<'_> {
+    const WHAT: &'static str = "an input (a list of links)";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        let mut link = LinkMembers { record: None, selector: String::new() };
+        read::object(value, &mut link)?;
+        let record = link.record.ok_or_else(|| D::Error::custom("link: record is missing"))?;
+        self.0.push(RecordLink { record, selector: link.selector });
+        Ok(())
+    }
+}
+
+struct LinkMembers {
+    record: Option<usize>,
+    selector: String,
+}
+
+impl<'de> Object<'de> for LinkMembers {
+    const WHAT: &'static str = "a link (an object)";
+    const KEYS: &'static [&'static str] = &["record", "selector"];
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "record" => self.record = read::number(value, key)?,
+            _ => self.selector = read::text(value, key)?.map(|text| text.into_owned()).unwrap_or_default(),
+        }
+        Ok(())
+    }
+}
+
+struct Results<'r>(&'r mut Vec<RecordResult>);
+
+impl<'de> List<'de> for Results<'_> {
+    const WHAT: &'static str = "a list of results";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        let mut result = ResultMembers { created_at: None, layers: None };
+        read::object(value, &mut result)?;
+        let missing = |name: &str| D::Error::custom(format_args!("result: {name} is missing"));
+        self.0.push(RecordResult {
+            created_at: result.created_at.ok_or_else(|| missing("createdAt"))?,
+            layers: result.layers.ok_or_else(|| missing("layers"))?,
+        });
+        Ok(())
+    }
+}
+
+struct ResultMembers {
+    created_at: Option<Timestamp>,
+    layers: Option<Vec<Descriptor>>,
+}
+
+impl<'de> Object<'de> for ResultMembers {
+    const WHAT: &'static str = "a result (an object)";
+    const KEYS: &'static [&'static str] = &["createdAt", "layers"];
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "createdAt" => self.created_at = read::parsed(value, key, str::parse)?,
+            _ => {
+                let mut layers =
+                    Descriptors { found: Vec::new(), strictness: Strictness::Records, entry: None };
+                read::list(value, &mut layers)?;
+                self.layers = Some(layers.found);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! Reading the scalars of JSON: strings, whole numbers, truth values, and objects of strings.
+//!
+//! Null is always absent. A number is never rounded: what does not fit is an error that gives it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{
+    self, Deserialize as _, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor,
+};
+
+/// Reads a string; `None` for null.
+pub(crate) fn text<'de, D: Deserializer<'de>>(
+    value: D,
+    name: &'static str,
+) -> Result<Option<Cow<'de, str>>, D::Error> {
+    value.deserialize_any(TextVisitor(name))
+}
+
+/// Reads a string and parses it; `None` for null.
+pub(crate) fn parsed<'de, D: Deserializer<'de>, T, E: fmt::Display>(
+    value: D,
+    name: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, D::Error> {
+    let Some(text) = text(value, name)? else { return Ok(None) };
+    parse(&text).map(Some).map_err(|error| {
+        let message = error.to_string();
+        let named = message.starts_with(name);
+        if named { D::Error::custom(message) } else { D::Error::custom(format_args!("{name}: {message}")) }
+    })
+}
+
+/// Reads a whole number; `None` for null.
+pub(crate) fn number<'de, D, T>(value: D, name: &'static str) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i64>,
+{
+    let Some(number) = value.deserialize_any(NumberVisitor(name))? else { return Ok(None) };
+    match T::try_from(number) {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(out_of_range(name, number)),
+    }
+}
+
+/// Reads a truth value; `None` for null.
+pub(crate) fn truth<'de, D: Deserializer<'de>>(
+    value: D,
+    name: &'static str,
+) -> Result<Option<bool>, D::Error> {
+    value.deserialize_any(TruthVisitor(name))
+}
+
+/// Keys and their texts, borrowed where they stand without escapes.
+pub(crate) type TextsByKey<'de> = Vec<(Cow<'de, str>, Cow<'de, str>)>;
+
+/// Reads an object of strings under any keys, in their order; null is empty, and as a value the empty string.
+pub(crate) fn texts_by_key<'de, D: Deserializer<'de>>(
+    value: D,
+    name: &'static str,
+) -> Result<TextsByKey<'de>, D::Error> {
+    value.deserialize_any(TextsVisitor(name))
+}
+
+/// Skips a value; whether it was there, and not null.
+pub(crate) fn skip<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    Option::<IgnoredAny>::deserialize(value).map(|skipped| skipped.is_some())
+}
+
+fn out_of_range<E: de::Error>(name: &str, number: impl fmt::Display) -> E {
+    E::custom(format_args!("{name} {number} is out of range"))
+}
+
+struct TextVisitor(&'static str);
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a string as {}", self.0)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+}
+
+struct NumberVisitor(&'static str);
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = Option<i64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number as {}", self.0)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        i64::try_from(number).map(Some).map_err(|_| out_of_range(self.0, number))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        // The parser gives the text `-0`, and whole numbers beyond 64 bits, as floating point.
+        if number == 0.0 && number.is_sign_negative() {
+            Ok(Some(0))
+        } else if number.abs() >= 9.0e18 {
+            Err(out_of_range(self.0, format_args!("{number:e}")))
+        } else {
+            Err(E::invalid_type(de::Unexpected::Float(number), &self))
+        }
+    }
+}
+
+struct TruthVisitor(&'static str);
+
+impl Visitor<'_> for TruthVisitor {
+    type Value = Option<bool>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "true or false as {}", self.0)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Some(value))
+    }
+}
+
+struct TextsVisitor(&'static str);
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = TextsByKey<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of strings as {}", self.0)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(key) = map.next_key_seed(TextSeed(self.0))? {
+            let value = map.next_value_seed(TextSeed(self.0))?;
+            found.push((key.unwrap_or_default(), value.unwrap_or_default()));
+        }
+        Ok(found)
+    }
+}
+
+struct TextSeed(&'static str);
+
+impl<'de> DeserializeSeed<'de> for TextSeed {
+    type Value = Option<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {
+        text(value, self.0)
+    }
+}

@@ -1,0 +1,79 @@
+//! To `oci-spec` and back.
+
+use cache_format::{Document, ImageIndex, ImageManifest, descriptor_from_oci, descriptor_to_oci};
+use oci_spec::image as oci;
+use proptest::prelude::*;
+
+use crate::data::Fixture;
+use crate::properties::{any_descriptor, any_document};
+
+fn round_trip(document: &Document) -> Document {
+    match document {
+        Document::Manifest(ours) => {
+            let theirs = oci::ImageManifest::try_from(ours).unwrap();
+            Document::Manifest(ImageManifest::try_from(&theirs).unwrap())
+        }
+        Document::Index(ours) => {
+            let theirs = oci::ImageIndex::try_from(ours).unwrap();
+            Document::Index(ImageIndex::try_from(&theirs).unwrap())
+        }
+    }
+}
+
+#[test]
+fn every_fixture_comes_back_from_oci_spec_to_the_byte() {
+    for fixture in Fixture::all() {
+        let document = Document::decode(&fixture.manifest()).unwrap();
+        assert_eq!(round_trip(&document).encode(), document.encode(), "{}", fixture.name);
+    }
+}
+
+#[test]
+fn what_oci_spec_reads_itself_is_what_we_read() {
+    for fixture in Fixture::all() {
+        match Document::decode(&fixture.manifest()).unwrap() {
+            Document::Manifest(ours) => {
+                let theirs = oci::ImageManifest::from_reader(fixture.manifest().as_slice()).unwrap();
+                assert_eq!(oci::ImageManifest::try_from(&ours).unwrap(), theirs, "{}", fixture.name);
+            }
+            Document::Index(ours) => {
+                let theirs = oci::ImageIndex::from_reader(fixture.manifest().as_slice()).unwrap();
+                assert_eq!(oci::ImageIndex::try_from(&ours).unwrap(), theirs, "{}", fixture.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_digest_that_we_do_not_know_is_refused_and_its_layer_named() {
+    let theirs = oci::Descriptor::new(
+        oci::MediaType::ImageLayer,
+        1,
+        "sha384:00"
+            .parse::<oci::Digest>()
+            .unwrap_or_else(|_| format!("sha384:{}", "0".repeat(96)).parse().unwrap()),
+    );
+    assert!(descriptor_from_oci(&theirs).is_err());
+    let config = oci::Descriptor::new(
+        oci::MediaType::ImageConfig,
+        1,
+        format!("sha256:{}", "0".repeat(64)).parse::<oci::Digest>().unwrap(),
+    );
+    let manifest = oci::ImageManifestBuilder::default()
+        .schema_version(2u32)
+        .config(config.clone())
+        .layers(vec![config, theirs])
+        .build()
+        .unwrap();
+    let error = ImageManifest::try_from(&manifest).unwrap_err();
+    assert_eq!(error.place(), Some("layer 1"));
+}
+
+proptest! {
+    /// Law: a descriptor and a document come back from `oci-spec` as they were.
+    #[test]
+    fn values_come_back_from_oci_spec(descriptor in any_descriptor(), document in any_document()) {
+        prop_assert_eq!(&descriptor_from_oci(&descriptor_to_oci(&descriptor).unwrap()).unwrap(), &descriptor);
+        prop_assert_eq!(&round_trip(&document), &document);
+    }
+}
