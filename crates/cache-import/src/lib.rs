@@ -18,7 +18,7 @@
 //! let imported = opened.import(&store, &options).await?;
 //! assert_eq!(imported.caches.len(), 1);
 //! let graph = imported.caches[0].chains.graph();
-//! assert_eq!(graph.len(), 33);
+//! assert_eq!(graph.len(), 22);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

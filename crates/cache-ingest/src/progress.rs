@@ -70,7 +70,7 @@ pub enum Event<'a> {
     },
 }
 
-/// A step of an export, named as BuildKit names it.
+/// What is done with a blob. The steps of an export are named as BuildKit names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A layer's blob.
@@ -81,6 +81,8 @@ pub enum Step {
     Manifest,
     /// The manifest, in the form of an image manifest.
     ImageManifest,
+    /// The look at a blob that stays where it is.
+    Check,
 }
 
 impl fmt::Display for Step {
@@ -90,6 +92,7 @@ impl fmt::Display for Step {
             Self::Config => "writing config",
             Self::Manifest => "writing cache manifest",
             Self::ImageManifest => "writing cache image manifest",
+            Self::Check => "checking",
         })
     }
 }

@@ -1,0 +1,320 @@
+//! Exports into a store that is stricter than real ones: it refuses a manifest that names what is not there.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_export::{
+    Destination, ExportError, ExportOptions, ExportWarning, Exporter, RecordsError, Reading, add_records,
+};
+use cache_format::{CacheManifest, Document, Form, decode_config};
+use cache_ingest::{
+    ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, MemoryStore, Name, Progress, Provider, ProviderExt,
+    Publisher, RetryPolicy, Side, Source, Stored,
+};
+use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
+use proptest::prelude::*;
+
+/// A memory store that notes what happens, and takes a manifest only when all that it names is there.
+#[derive(Default)]
+struct Strict {
+    store: MemoryStore,
+    log: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Ingester for Strict {
+    async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
+        let stored = self.store.put(descriptor, source).await?;
+        let what = if descriptor.media_type == MediaType::CACHE_CONFIG { "config" } else { "layer" };
+        self.log.lock().unwrap().push(what.to_owned());
+        Ok(stored)
+    }
+}
+
+#[async_trait]
+impl Publisher for Strict {
+    async fn publish(&self, name: &Name, d: &Descriptor, bytes: Bytes, expect: Expect) -> Result<(), Error> {
+        let manifest = CacheManifest::from_document(&Document::decode(&bytes).unwrap()).unwrap();
+        for named in manifest.layers.iter().chain([&manifest.config]) {
+            assert!(self.store.blob(&named.digest).is_some(), "a manifest names what is not there");
+        }
+        self.log.lock().unwrap().push("manifest".to_owned());
+        self.store.publish(name, d, bytes, expect).await
+    }
+}
+
+/// Notes warnings.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Progress for Heard {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Warning { message } => self.0.lock().unwrap().push((*message).to_owned()),
+            Event::Finished { step, descriptor, .. } => {
+                self.0.lock().unwrap().push(format!("{step} {}", descriptor.digest));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn build() -> (MemoryStore, Vec<Descriptor>) {
+    let store = MemoryStore::new();
+    let gzip = MediaType::new("application/vnd.docker.image.rootfs.diff.tar.gzip");
+    let blobs = (0..3).map(|n| store.insert(gzip.clone(), format!("layer {n}"))).collect();
+    (store, blobs)
+}
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(seconds, 0).unwrap()
+}
+
+fn add(chains: &mut CacheChains, digest: &str, results: &[(i64, &[Descriptor])]) {
+    let mut given = Vec::new();
+    for (seconds, layers) in results {
+        let layer = chains.layers(*layers).unwrap();
+        given.push(NewResult { created_at: time(*seconds), layer });
+    }
+    chains.add(&digest.into(), &[], &given).unwrap();
+}
+
+fn to<'a>(store: &'a Strict, name: &'a Name) -> Destination<'a> {
+    Destination { ingester: store, publisher: store, name, expect: Expect::Any }
+}
+
+fn options(form: Form) -> ExportOptions {
+    let mut options = ExportOptions { form, ..ExportOptions::default() };
+    options.copy.retry = RetryPolicy::never();
+    options
+}
+
+#[tokio::test]
+async fn layers_come_first_then_the_config_then_the_manifest() {
+    for form in [Form::Manifest, Form::Index, Form::DockerList] {
+        let (build, blobs) = build();
+        let mut exporter = Exporter::new(&build);
+        add(&mut exporter.chains, "a", &[(1, &blobs)]);
+        let (strict, tag, heard) = (Strict::default(), Name::Tag("t".into()), Heard::default());
+        let exported = exporter.finalize(&to(&strict, &tag), &options(form), &heard).await.unwrap();
+        assert_eq!(*strict.log.lock().unwrap(), ["layer", "layer", "layer", "config", "manifest"]);
+        assert_eq!(strict.store.tags(), ["t"]);
+        assert_eq!(exported.blobs.stored.blobs, 4);
+        assert_eq!(exported.manifest.as_ref().unwrap().media_type, form.media_type());
+
+        let steps = heard.0.into_inner().unwrap();
+        let config = exported.config.unwrap().digest;
+        let manifest = exported.manifest.unwrap().digest;
+        assert!(blobs.iter().all(|blob| steps.contains(&format!("writing layer {}", blob.digest))));
+        assert!(steps.contains(&format!("writing config {config}")));
+        let image = if form == Form::Manifest { " image" } else { "" };
+        assert_eq!(*steps.last().unwrap(), format!("writing cache{image} manifest {manifest}"));
+    }
+}
+
+#[tokio::test]
+async fn an_export_again_writes_no_blob_a_second_time() {
+    let (build, blobs) = build();
+    let mut exporter = Exporter::new(&build);
+    add(&mut exporter.chains, "a", &[(1, &blobs)]);
+    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let first = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    let second = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    assert_eq!(second.manifest, first.manifest);
+    assert_eq!((second.blobs.stored.blobs, second.blobs.already_present.blobs), (0, 4));
+}
+
+#[tokio::test]
+async fn an_empty_cache_is_a_success_that_writes_nothing() {
+    let (build, _) = build();
+    for records in [0, 2] {
+        let mut exporter = Exporter::new(&build);
+        (0..records).for_each(|n| add(&mut exporter.chains, &n.to_string(), &[]));
+        let (strict, tag, heard) = (Strict::default(), Name::Tag("t".into()), Heard::default());
+        let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard).await.unwrap();
+        assert_eq!(exported.warnings, [ExportWarning::NoLayers]);
+        assert_eq!(*heard.0.lock().unwrap(), ["failed to match any cache with layers"]);
+        assert!(exported.metadata().is_empty());
+        assert!(strict.store.tags().is_empty() && strict.store.digests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_record_whose_newest_result_lacks_a_blob_gives_an_older_one() {
+    let (build, blobs) = build();
+    build.remove(&blobs[2].digest);
+    let mut exporter = Exporter::new(&build);
+    add(&mut exporter.chains, "a", &[(1, &blobs[..2]), (2, &blobs[1..])]);
+    add(&mut exporter.chains, "b", &[(1, &blobs[2..])]);
+    let (strict, tag, heard) = (Strict::default(), Name::Tag("t".into()), Heard::default());
+    let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard).await.unwrap();
+    assert_eq!(exported.warnings.len(), 2);
+    let config = strict.store.blob(&exported.config.unwrap().digest).unwrap();
+    let config = decode_config(&config).unwrap();
+    assert_eq!(config.record(0).unwrap().results()[0].created_at, time(1));
+    assert!(config.record(1).unwrap().results().is_empty());
+    assert!(strict.store.blob(&blobs[2].digest).is_none());
+}
+
+/// A provider that has every blob until it is opened.
+struct Vanishing(MemoryStore, Digest);
+
+#[async_trait]
+impl Provider for Vanishing {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.0.info(descriptor).await
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.0.remove(&self.1);
+        self.0.open(descriptor, offset).await
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_vanishes_fails_the_export_and_nothing_is_named() {
+    let (build, blobs) = build();
+    let vanishing = Vanishing(build, blobs[1].digest);
+    let mut exporter = Exporter::new(&vanishing);
+    add(&mut exporter.chains, "a", &[(1, &blobs)]);
+    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let error = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let ExportError::Store(store) = &error else { panic!("{error}") };
+    assert_eq!(store.side(), Some(Side::Source));
+    assert!(error.to_string().contains(&blobs[1].digest.to_string()), "{error}");
+    assert!(strict.store.tags().is_empty());
+}
+
+/// A provider that cannot tell whether it has anything.
+struct Down;
+
+#[async_trait]
+impl Provider for Down {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        Err(Error::new(ErrorKind::Unavailable, "look up", descriptor.digest, "the store is down"))
+    }
+
+    async fn open(&self, descriptor: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        Err(Error::new(ErrorKind::Unavailable, "open", descriptor.digest, "the store is down"))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_tell_is_an_error_and_not_an_empty_cache() {
+    let (_, blobs) = build();
+    let mut exporter = Exporter::new(&Down);
+    add(&mut exporter.chains, "a", &[(1, &blobs)]);
+    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let error = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_cache_that_buildkit_would_not_import_is_exported_with_a_warning() {
+    let (build, blobs) = build();
+    let mut exporter = Exporter::new(&build);
+    for n in 0..12_000 {
+        let digest = format!("sha256:{n:064x}");
+        add(&mut exporter.chains, &digest, &[(n, &blobs[..1])]);
+    }
+    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    let [ExportWarning::TooLargeForBuildKit { what: "config", size }] = exported.warnings[..] else {
+        panic!("{:?}", exported.warnings)
+    };
+    assert_eq!(size, exported.config.unwrap().size);
+}
+
+#[tokio::test]
+async fn a_layer_of_an_unknown_media_type_is_kept_with_a_warning() {
+    let build = MemoryStore::new();
+    let odd = build.insert(MediaType::new("application/x-odd"), "odd");
+    let mut exporter = Exporter::new(&build);
+    add(&mut exporter.chains, "a", &[(1, std::slice::from_ref(&odd))]);
+    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    assert!(matches!(&exported.warnings[..], [ExportWarning::MediaType(warning)] if warning.digest == odd.digest));
+    let manifest = strict.store.read(&exported.manifest.unwrap(), 1 << 20).await.unwrap();
+    assert!(String::from_utf8_lossy(&manifest).contains("application/x-odd"));
+}
+
+#[tokio::test]
+async fn a_closed_export_does_not_depend_on_the_order_of_the_adds() {
+    let (build, blobs) = build();
+    let mut configs = Vec::new();
+    for order in [[0, 1], [1, 0]] {
+        let mut exporter = Exporter::new(&build);
+        for n in order {
+            add(&mut exporter.chains, "a", &[(n, &blobs[..=usize::try_from(n).unwrap()])]);
+        }
+        let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+        let options = ExportOptions { reading: Reading::Closed, ..options(Form::Index) };
+        configs.push(exporter.finalize(&to(&strict, &tag), &options, &()).await.unwrap().config);
+    }
+    assert_eq!(configs[0], configs[1]);
+}
+
+proptest! {
+    /// Law: what is exported is what marshalling gives, whichever blobs are absent, and each of its layers is stored.
+    #[test]
+    fn what_is_exported_is_what_marshalling_gives(
+        records in prop::collection::vec((0u8..4, 0i64..3, prop::collection::vec(0usize..3, 0..4)), 1..8),
+        absent in prop::option::of(0usize..3),
+        form in prop::sample::select(vec![Form::Manifest, Form::Index, Form::DockerList]),
+    ) {
+        let (build, blobs) = build();
+        let mut exporter = Exporter::new(&build);
+        for (digest, seconds, layers) in &records {
+            let layers: Vec<Descriptor> = layers.iter().map(|n| blobs[*n].clone()).collect();
+            add(&mut exporter.chains, &digest.to_string(), &[(*seconds, &layers)]);
+        }
+        if let Some(absent) = absent {
+            build.remove(&blobs[absent].digest);
+        }
+        let expected = exporter.chains.marshal(&|blob| build.blob(blob).is_some());
+        let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let exported = runtime.block_on(exporter.finalize(&to(&strict, &tag), &options(form), &())).unwrap();
+        match exported.config {
+            None => prop_assert!(expected.config.layers().is_empty()),
+            Some(config) => {
+                let config = decode_config(&strict.store.blob(&config.digest).unwrap()).unwrap();
+                prop_assert!(config == expected.config);
+                let stored = |layer: &cache_model::ConfigLayer| strict.store.blob(&layer.blob.unwrap()).is_some();
+                prop_assert!(config.layers().iter().all(stored));
+            }
+        }
+    }
+}
+
+#[test]
+fn records_are_read_line_by_line_and_an_error_names_its_line() {
+    let mut chains = CacheChains::new();
+    let lines = "{\"digest\":\"a\"}\n\n{\"digest\":\"random:1\"}\r\n{\"digest\":\"b\",\"inputs\":[[{\"record\":0}]]}";
+    let read = add_records(&mut chains, lines.as_bytes()).unwrap();
+    assert_eq!((read.added, read.skipped), (2, 1));
+    assert_eq!(chains.graph().len(), 2);
+
+    let error = |lines: &str| add_records(&mut CacheChains::new(), lines.as_bytes()).unwrap_err();
+    assert!(matches!(error("\n \n"), RecordsError::Empty));
+    let errors = [
+        error(""),
+        error("{\"digest\":\"a\"}\n{\"digest\""),
+        error("{\"digest\":\"a\",\"inputs\":[[{\"record\":0}]]}"),
+        error("{\"digest\":\"a\"}\n{\"digest\":\"b\",\"inputs\":[[{\"record\":7}]]}"),
+        error("{\"digest\":\"random:a\"}\n{\"digest\":\"b\",\"inputs\":[[{\"record\":0}]]}"),
+        error("{\"digest\":\"a\",\"inputs\":[[]]}"),
+        error("{\"digest\":\"a\",\"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"\",\"digest\":\"sha256:../\",\"size\":1}]}]}"),
+    ];
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}

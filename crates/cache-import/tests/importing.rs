@@ -1,0 +1,174 @@
+//! Imports: both forms, images, and all that is no cache.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use cache_format::{Document, ImageIndex, ImageManifest, build_manifest};
+use cache_import::{ImportError, ImportOptions, Imported, Inspection, open};
+use cache_ingest::{ErrorKind, Expect, LayoutStore, MemoryStore, Name, Publisher};
+use cache_model::{Annotations, Descriptor, Digest, MediaType, Platform};
+
+fn fixture(name: &str) -> String {
+    format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+async fn import(store: &MemoryStore, options: &ImportOptions) -> Result<Imported, ImportError> {
+    open(store, store, &Name::Unspecified, options).await?.import(store, options).await
+}
+
+/// A store with one tag, `latest`, on a document.
+async fn store_with(document: &Document, store: MemoryStore) -> MemoryStore {
+    let manifest = store.insert(document.media_type(), document.encode());
+    let bytes = store.blob(&manifest.digest).unwrap();
+    store.publish(&Name::Tag("latest".into()), &manifest, bytes, Expect::Any).await.unwrap();
+    store
+}
+
+fn gzip_layer(store: &MemoryStore, content: &str) -> Descriptor {
+    store.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), content.to_owned())
+}
+
+/// A store with a cache of this config, and one layer.
+async fn store_with_config(config: &str) -> MemoryStore {
+    let store = MemoryStore::new();
+    let layer = gzip_layer(&store, "layer");
+    let config = store.insert(MediaType::CACHE_CONFIG, config.replace("LAYER", &layer.digest.to_string()));
+    let built = build_manifest(cache_format::Form::Index, &[layer], config).unwrap();
+    store_with(&Document::decode(&built.bytes).unwrap(), store).await
+}
+
+fn image(store: &MemoryStore, config: &str, layers: &[Descriptor]) -> Descriptor {
+    let config = store.insert(MediaType::OCI_IMAGE_CONFIG, config.to_owned());
+    let manifest = Document::Manifest(ImageManifest {
+        schema_version: 2,
+        media_type: MediaType::OCI_MANIFEST,
+        artifact_type: String::new(),
+        config,
+        layers: layers.to_vec(),
+        subject: None,
+        annotations: Annotations::default(),
+    });
+    store.insert(MediaType::OCI_MANIFEST, manifest.encode())
+}
+
+fn index(entries: Vec<Descriptor>) -> Document {
+    Document::Index(ImageIndex {
+        schema_version: 2,
+        media_type: MediaType::OCI_INDEX,
+        artifact_type: String::new(),
+        manifests: entries,
+        subject: None,
+        annotations: Annotations::default(),
+    })
+}
+
+/// An image config with one layer and an inline cache of one record on it.
+fn inline_config(digest: &str) -> String {
+    let records = format!(r#"[{{"layers":[{{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}}],"digest":"{digest}"}}]"#);
+    let encoded = data_encoding::BASE64.encode(records.as_bytes());
+    let diff_id = Digest::sha256([7; 32]);
+    format!(r#"{{"rootfs":{{"diff_ids":["{diff_id}"]}},"moby.buildkit.cache.v0":"{encoded}"}}"#)
+}
+
+#[tokio::test]
+async fn a_dropped_result_is_a_warning_with_its_reason() {
+    let config = r#"{"layers":[{"blob":"sha256:1111111111111111111111111111111111111111111111111111111111111111","parent":-1}],
+        "records":[{"layers":[{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}],"digest":"sha256:a"}]}"#;
+    let imported = import(&store_with_config(config).await, &ImportOptions::default()).await.unwrap();
+    let lines: Vec<String> = imported.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+    assert_eq!(imported.caches[0].chains.graph().len(), 1);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_in_one_line() {
+    let mut lines = Vec::new();
+    for config in [
+        "",
+        "{",
+        "[]",
+        r#"{"records":[{"digest":"a","inputs":[[{"link":1}]]},{"digest":"b","inputs":[[{"link":0}]]}]}"#,
+        r#"{"records":[{"digest":"a","inputs":[[{"link":9}]]}]}"#,
+        r#"{"records":[{"digest":"a","layers":[{"layer":3,"createdAt":"2026-01-02T03:04:05Z"}]}]}"#,
+        r#"{"layers":[{"blob":"LAYER"}],"records":[{"digest":"a","layers":[{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}]}]}"#,
+        r#"{"layers":[{"blob":"sha256:../../../etc/passwd"}]}"#,
+    ] {
+        let error = import(&store_with_config(config).await, &ImportOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        lines.push(error.to_string());
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn metadata_above_the_limit_is_refused_before_it_is_read() {
+    let store = store_with_config(&format!(r#"{{"x":"{}"}}"#, "x".repeat(5000))).await;
+    let mut options = ImportOptions::default();
+    options.max_metadata_size = 4000;
+    let error = import(&store, &options).await.unwrap_err();
+    assert!(matches!(error, ImportError::TooLarge { what: "cache config", limit: 4000, .. }), "{error}");
+    options.max_metadata_size = 10;
+    let error = import(&store, &options).await.unwrap_err();
+    assert!(matches!(error, ImportError::TooLarge { what: "manifest", limit: 10, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_cache_is_said_to_be_none_and_why() {
+    let mut lines = Vec::new();
+    let store = MemoryStore::new();
+    let layer = gzip_layer(&store, "layer");
+    let plain = image(&store, r#"{"rootfs":{"diff_ids":[]}}"#, &[]);
+    let uneven = image(&store, &inline_config("a"), &[layer.clone(), layer]);
+    for document in [index(vec![]), index(vec![plain.clone()]), index(vec![uneven.clone()]), index(vec![plain, uneven])] {
+        let error = import(&store_with(&document, store.clone()).await, &ImportOptions::default()).await.unwrap_err();
+        assert!(matches!(error, ImportError::NotACache { .. }));
+        lines.push(error.to_string());
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn every_image_of_an_index_gives_a_cache_of_its_own_and_others_are_skipped_with_a_warning() {
+    let store = MemoryStore::new();
+    let layer = gzip_layer(&store, "layer");
+    let mut entries = Vec::new();
+    for (n, config) in [inline_config("a"), r#"{"rootfs":{"diff_ids":[]}}"#.to_owned(), inline_config("b")].iter().enumerate() {
+        let layers = if n == 1 { vec![] } else { vec![layer.clone()] };
+        let mut entry = image(&store, config, &layers);
+        let platform = Platform { os: "linux".into(), architecture: format!("arch{n}"), ..Platform::default() };
+        entry.extra = Some(std::sync::Arc::new(cache_model::DescriptorExtra { platform: Some(platform), ..Default::default() }));
+        entries.push(entry);
+    }
+    // An index within an index, which names the same image again, and one that is not in the store.
+    let nested = store.insert(MediaType::OCI_INDEX, index(vec![entries[2].clone(), entries[0].clone()]).encode());
+    let absent = Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([9; 32]), 5);
+    let document = index(vec![entries[0].clone(), entries[1].clone(), absent, nested]);
+    let imported = import(&store_with(&document, store).await, &ImportOptions::default()).await.unwrap();
+    assert_eq!(imported.caches.len(), 2);
+    assert_eq!(imported.warnings.len(), 1);
+    let united = imported.into_chains().unwrap();
+    assert!(united.is_closed);
+    let digests: Vec<String> = united.graph().records().map(|record| record.digest().to_string()).collect();
+    assert_eq!(digests, ["a", "b"]);
+    let graph = united.graph();
+    let layer = graph.at(0).unwrap().results().next().unwrap().layers()[0].clone();
+    assert_eq!(layer.diff_id(), Some(Digest::sha256([7; 32])));
+}
+
+#[tokio::test]
+async fn a_cache_is_summed_up_with_shared_blobs_counted_once() {
+    let mut text = String::new();
+    for name in ["app-max-manifest-oci-gzip", "app-max-manifest-oci-estargz", "deep-100", "inline-oci-true"] {
+        let store = LayoutStore::open(fixture(name)).await.unwrap();
+        let options = ImportOptions::default();
+        let opened = open(&store, &store, &Name::Unspecified, &options).await.unwrap();
+        let imported = opened.import(&store, &options).await.unwrap();
+        let cache = &imported.caches[0];
+        text.push_str(&format!("{name} {:#?}\n", Inspection::of(cache, &cache.chains.graph())));
+    }
+    insta::assert_snapshot!(text);
+}

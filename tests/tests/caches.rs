@@ -1,0 +1,188 @@
+//! Real BuildKit caches through the library: imported and exported again, converted and back, by digest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use cache_export::{Destination, Existing, ExportOptions, Exported, Exporter, Reading, republish};
+use cache_format::{Form, decode_config, encode_config};
+use cache_import::{ImportOptions, OpenedCache, open};
+use cache_ingest::{CopyOptions, Expect, LayoutStore, MemoryStore, Name, ProviderExt};
+use cache_model::Digest;
+use tests::{fixture, fixtures, manifest, sha256, standalone_fixtures};
+
+const FORMS: [Form; 3] = [Form::Manifest, Form::Index, Form::DockerList];
+/// The canonical config of `matrix-two`, on which BuildKit does not agree with itself.
+const MATRIX_TWO: &str = "sha256:708eb13b6c65e9dabffeb8d74457d96f79d43a9498c46b03522965e7c0a4de40";
+
+async fn open_fixture(name: &str) -> (LayoutStore, OpenedCache) {
+    let store = LayoutStore::open(fixture(name)).await.unwrap();
+    let opened = open(&store, &store, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+    (store, opened)
+}
+
+fn to<'a>(store: &'a MemoryStore, name: &'a Name) -> Destination<'a> {
+    Destination { ingester: store, publisher: store, name, expect: Expect::Any }
+}
+
+/// Copies what a memory store has under `latest` into another, in a form.
+async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
+    let options = ImportOptions::default();
+    let opened = open(from, from, &Name::Unspecified, &options).await.unwrap();
+    let config_bytes = opened.config_bytes(from, &options).await.unwrap().unwrap();
+    let existing = Existing {
+        descriptor: &opened.descriptor,
+        bytes: &opened.bytes,
+        manifest: opened.manifest.as_ref().unwrap(),
+        config_bytes: &config_bytes,
+        config: &decode_config(&config_bytes).unwrap(),
+    };
+    let store = MemoryStore::new();
+    let name = Name::Tag("latest".into());
+    let exported =
+        republish(&existing, Some(form), from, &to(&store, &name), &CopyOptions::default(), &()).await.unwrap();
+    (store, exported)
+}
+
+async fn in_memory(name: &str) -> MemoryStore {
+    let (layout, opened) = open_fixture(name).await;
+    let config_bytes = opened.config_bytes(&layout, &ImportOptions::default()).await.unwrap().unwrap();
+    let existing = Existing {
+        descriptor: &opened.descriptor,
+        bytes: &opened.bytes,
+        manifest: opened.manifest.as_ref().unwrap(),
+        config_bytes: &config_bytes,
+        config: &decode_config(&config_bytes).unwrap(),
+    };
+    let store = MemoryStore::new();
+    let name = Name::Tag("latest".into());
+    republish(&existing, None, &layout, &to(&store, &name), &CopyOptions::default(), &()).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn every_form_and_back_gives_the_original_manifest_and_config() {
+    let mut conversions = 0;
+    for name in standalone_fixtures() {
+        let original = in_memory(&name).await;
+        let (layout, opened) = open_fixture(&name).await;
+        let form = opened.manifest.as_ref().unwrap().form;
+        let config = opened.manifest.as_ref().unwrap().config.digest;
+        for other in FORMS {
+            let (converted, exported) = convert(&original, other).await;
+            assert_eq!(exported.config.as_ref().unwrap().digest, config, "{name}: the config is kept");
+            assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
+            let (_, back) = convert(&converted, form).await;
+            assert_eq!(back.manifest.unwrap().digest, manifest(&name).0, "{name} to {other} and back");
+            assert_eq!(back.config.unwrap().digest, config);
+            conversions += 1;
+        }
+        drop(layout);
+    }
+    assert_eq!(conversions, 17 * 3);
+}
+
+#[tokio::test]
+async fn importing_and_exporting_gives_the_original_config_and_manifest() {
+    for name in standalone_fixtures() {
+        let (layout, opened) = open_fixture(&name).await;
+        let imported = opened.import(&layout, &ImportOptions::default()).await.unwrap();
+        assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
+        let cache_manifest = opened.manifest.unwrap();
+        for reading in [Reading::ByOrder, Reading::Closed] {
+            let chains = imported.clone().into_chains().unwrap().chains;
+            let store = MemoryStore::new();
+            let options = ExportOptions { form: cache_manifest.form, reading, ..ExportOptions::default() };
+            let tag = Name::Tag("latest".into());
+            let exporter = Exporter::with_chains(chains, &layout);
+            let exported = exporter.finalize(&to(&store, &tag), &options, &()).await.unwrap();
+            assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
+            let config = exported.config.clone().unwrap().digest;
+            if name == "matrix-two" {
+                assert_eq!(config, MATRIX_TWO.parse::<Digest>().unwrap());
+            } else {
+                assert_eq!(config, cache_manifest.config.digest, "{name}");
+                assert_eq!(exported.manifest.clone().unwrap().digest, manifest(&name).0, "{name}");
+            }
+            let metadata = exported.metadata();
+            let described: serde_json::Value = serde_json::from_str(&metadata["cache.manifest"]).unwrap();
+            assert_eq!(described["digest"], exported.manifest.unwrap().digest.to_string());
+            // All that the manifest names is there, and right.
+            let again = open(&store, &store, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+            for layer in &again.manifest.unwrap().layers {
+                store.read(layer, 1 << 20).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn inline_caches_are_imported_and_become_caches_of_their_own() {
+    let mut configs = Vec::new();
+    for name in fixtures().into_iter().filter(|name| name.starts_with("inline-")) {
+        let (layout, opened) = open_fixture(&name).await;
+        assert!(opened.manifest.is_none(), "{name} is an image");
+        let imported = opened.import(&layout, &ImportOptions::default()).await.unwrap();
+        assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
+        let store = MemoryStore::new();
+        let tag = Name::Tag("latest".into());
+        let exporter = Exporter::with_chains(imported.into_chains().unwrap().chains, &layout);
+        let exported = exporter.finalize(&to(&store, &tag), &ExportOptions::default(), &()).await.unwrap();
+        assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
+        let again = open(&store, &store, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+        let imported = again.import(&store, &ImportOptions::default()).await.unwrap();
+        let graph_len = imported.caches[0].chains.graph().len();
+        assert!(graph_len > 5, "{name} has {graph_len} records");
+        assert!(!imported.caches[0].config.layers().is_empty());
+        configs.push(exported.config.unwrap().digest);
+    }
+    assert_eq!(configs.len(), 2);
+}
+
+#[test]
+fn closing_changes_nothing_about_real_caches() {
+    for name in standalone_fixtures() {
+        let (_, bytes) = manifest(&name);
+        let document = cache_format::Document::decode(&bytes).unwrap();
+        let cache_manifest = cache_format::CacheManifest::from_document(&document).unwrap();
+        let config = decode_config(&tests::blob(&name, &cache_manifest.config.digest)).unwrap();
+        let mut chains = cache_model::CacheChains::new();
+        chains.load(&config, &cache_manifest.layers).unwrap();
+        let by_order = encode_config(&chains.marshal(&|_| true).config);
+        let closed = encode_config(&chains.close().marshal(&|_| true).config);
+        assert_eq!(sha256(&by_order), sha256(&closed), "{name}");
+    }
+}
+
+#[test]
+fn the_inline_caches_of_images_are_written_again_with_the_same_meaning() {
+    use cache_format::{Document, ImageConfig, InlineOutcome, read_inline, write_inline};
+    for name in fixtures().into_iter().filter(|name| name.starts_with("inline-")) {
+        let (_, bytes) = manifest(&name);
+        let Document::Manifest(image) = Document::decode(&bytes).unwrap() else { panic!("{name}") };
+        let config_bytes = tests::blob(&name, &image.config.digest);
+        let InlineOutcome::Cache(inline) = read_inline(&image, &config_bytes).unwrap() else { panic!("{name}") };
+        let mut chains = cache_model::CacheChains::new();
+        chains.load(&inline.config, &inline.layers).unwrap();
+        let layers: Vec<Digest> = image.layers.iter().map(|layer| layer.digest).collect();
+        let written = write_inline(&chains.graph(), &layers).unwrap();
+
+        // Put into the image in the place of the old one, it reads back to the same graph.
+        let old = ImageConfig::decode(&config_bytes).unwrap().inline_cache.unwrap();
+        let text = String::from_utf8(config_bytes).unwrap().replace(&old, &written);
+        let InlineOutcome::Cache(again) = read_inline(&image, text.as_bytes()).unwrap() else { panic!("{name}") };
+        let mut reread = cache_model::CacheChains::new();
+        reread.load(&again.config, &again.layers).unwrap();
+        let canonical = |chains: &cache_model::CacheChains| encode_config(&chains.marshal(&|_| true).config);
+        assert_eq!(canonical(&reread), canonical(&chains), "{name}");
+        assert_eq!(written.len(), old.len(), "{name}: as long as what BuildKit wrote");
+
+        // By the layers' diff IDs it is the same.
+        let diff_ids = ImageConfig::decode(text.as_bytes()).unwrap().diff_ids;
+        assert_eq!(write_inline(&chains.graph(), &diff_ids).unwrap(), written, "{name}");
+        assert_eq!(write_inline(&chains.graph(), &[]), None);
+    }
+}
