@@ -1,0 +1,301 @@
+//! The command line: what can be typed, and the help for it.
+
+use std::path::PathBuf;
+
+use cache_format::Form;
+use clap::builder::styling::{AnsiColor, Effects, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const ABOUT: &str = "Inspects, verifies, copies and converts BuildKit remote caches";
+
+const AFTER_HELP: &str = "\
+A cache is named by a folder, ./cache, ./cache:TAG or ./cache@sha256:…, or by the attributes that buildx takes:
+  type=local,src=./cache,tag=main               where a cache is read
+  type=local,dest=./cache,tag=main              where a cache is written
+
+Examples:
+  bkcache inspect ./cache                       what is in a cache
+  bkcache inspect --tree ./cache                its records as a tree
+  bkcache verify ./cache && echo sound          whether all of it is there and right
+  bkcache copy ./cache ./other:main             copy it, every byte kept
+  bkcache copy --form manifest ./cache ./oci    in a form that skopeo and every registry takes
+
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems.";
+
+/// The command line of `bkcache`.
+#[derive(Debug, Parser)]
+#[command(name = "bkcache", version, about = ABOUT, after_help = AFTER_HELP, styles = STYLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Show the causes of an error, and each retry
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+
+    /// Print neither progress nor summary
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// How to show progress, on standard error
+    #[arg(long, global = true, value_enum, default_value_t = ProgressMode::Auto, value_name = "MODE")]
+    pub(crate) progress: ProgressMode,
+
+    /// The largest manifest or config to read, as in 64MiB or 1000000
+    #[arg(long, global = true, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
+    pub(crate) max_metadata_size: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line for each blob
+    Plain,
+    /// A JSON object a line
+    Json,
+    /// None
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what is in a cache
+    #[command(after_help = "\
+Examples:
+  bkcache inspect ./cache
+  bkcache inspect --tree ./cache:main
+  bkcache inspect --json type=local,src=./cache | jq '.caches[0].records | length'")]
+    Inspect(Inspect),
+
+    /// Print a cache's manifest, exactly as it is stored
+    #[command(after_help = "\
+Examples:
+  bkcache manifest ./cache | jq .
+  bkcache manifest ./cache | sha256sum")]
+    Manifest(Source),
+
+    /// Print a cache's config, exactly as it is stored
+    #[command(after_help = "\
+Examples:
+  bkcache config ./cache | jq '.records | length'
+  bkcache config --canonical ./cache | sha256sum")]
+    Config(Config),
+
+    /// Copy a cache, as it is or in another form
+    #[command(after_help = "\
+Without options every byte is kept. The destination names the form too: image-manifest=false is an
+index, oci-mediatypes=false a Docker manifest list. A cache inside an image becomes a cache of its own.
+
+Examples:
+  bkcache copy ./cache ./backup
+  bkcache copy --form index ./cache ./other:main
+  bkcache copy ./cache type=local,dest=./other,image-manifest=false,tag=main
+  bkcache copy --canonical ./image ./cache")]
+    Copy(Copy),
+
+    /// Check that all of a cache is there and right
+    #[command(after_help = "\
+Reads every blob: its size, its digest, and that it unpacks to its diff ID. A line for each finding;
+exit code 3 when something is wrong. Warnings and notes alone leave it at 0.
+
+Examples:
+  bkcache verify ./cache
+  bkcache verify --json ./cache | jq '.findings[]'")]
+    Verify(Verify),
+
+    /// Export a cache from records that another program wrote
+    #[command(after_help = "\
+RECORDS has a JSON object a line, a record each, sources before what depends on them:
+  {\"digest\":\"sha256:…\",\"inputs\":[[{\"record\":0,\"selector\":\"/src\"}]],
+   \"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"…\",\"digest\":\"…\",\"size\":1}]}]}
+`record` is the position of an earlier line, from 0. `bkcache export --schema` prints the JSON schema.
+
+Examples:
+  bkcache export --records build.ndjson --blobs ./layers --to type=local,dest=./cache
+  my-builder --records | bkcache export --records - --print-config")]
+    Export(Export),
+
+    /// Print a shell's completion script
+    #[command(after_help = "\
+Example:
+  bkcache completions bash > /etc/bash_completion.d/bkcache")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Source {
+    /// The cache: a folder, or attributes as buildx takes them
+    #[arg(value_name = "SRC")]
+    pub(crate) source: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Show the records as a tree, each above what it depends on
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) tree: bool,
+
+    /// Print everything as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Print the canonical config of the same records instead; blobs are not looked at
+    #[arg(long)]
+    pub(crate) canonical: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Copy {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Where to: a folder, or attributes as buildx takes them
+    #[arg(value_name = "DST")]
+    pub(crate) destination: String,
+
+    /// Rebuild the manifest in this form: manifest, index or docker
+    #[arg(long, value_name = "FORM", value_parser = parse_form)]
+    pub(crate) form: Option<Form>,
+
+    /// Put the records into canonical order, which makes a new config
+    #[arg(long)]
+    pub(crate) canonical: bool,
+
+    #[command(flatten)]
+    pub(crate) write: Write,
+}
+
+/// What every command that writes a cache takes.
+#[derive(Args, Debug)]
+pub(crate) struct Write {
+    /// How many blobs to copy at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: u16,
+
+    /// Write the export's metadata (cache.manifest) to a file, `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The most bytes that one layer may unpack to, as in 64GiB
+    #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = parse_size)]
+    pub(crate) max_expansion: u64,
+
+    /// Look only at presence and sizes: do not read the layers
+    #[arg(long)]
+    pub(crate) no_read: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// The records, one JSON object a line; `-` for standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "schema")]
+    pub(crate) records: Option<PathBuf>,
+
+    /// Where the layers are: an OCI layout, or a folder of files named by digest
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["print_config", "schema"])]
+    pub(crate) blobs: Option<PathBuf>,
+
+    /// Where the cache goes: a folder, or attributes as buildx takes them
+    #[arg(long, value_name = "DST", required_unless_present_any = ["print_config", "schema"])]
+    pub(crate) to: Option<String>,
+
+    /// The form of the manifest: manifest, index or docker
+    #[arg(long, value_name = "FORM", value_parser = parse_form)]
+    pub(crate) form: Option<Form>,
+
+    /// Let the order of the lines not matter, as when the records of several builds are merged
+    #[arg(long)]
+    pub(crate) canonical: bool,
+
+    /// Print the config that would be written, as if all blobs were there, and write nothing
+    #[arg(long, conflicts_with_all = ["blobs", "to", "form"])]
+    pub(crate) print_config: bool,
+
+    /// Print the JSON schema of a record
+    #[arg(long, exclusive = true)]
+    pub(crate) schema: bool,
+
+    #[command(flatten)]
+    pub(crate) write: Write,
+}
+
+fn parse_form(text: &str) -> Result<Form, String> {
+    text.parse().map_err(|_| "known are manifest, index and docker".to_owned())
+}
+
+/// A number of bytes, with or without a unit of powers of 1000 (kB, MB, GB) or 1024 (KiB, MiB, GiB; K, M, G).
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.strip_prefix(digits).unwrap_or_default().trim();
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return Err("the unit is one of kB, MB, GB, KiB, MiB, GiB".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "expected a size such as 64MiB".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_bytes_with_or_without_a_unit() {
+        for (text, bytes) in [("0", 0), ("64MiB", 64 << 20), ("1kB", 1000), ("3 G", 3 << 30), ("7b", 7)] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "-1", "1.5MiB", "1TB", "99999999999GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+}

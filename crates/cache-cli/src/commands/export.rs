@@ -1,0 +1,83 @@
+//! `bkcache export`: a cache from the records that another program wrote.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use cache_export::{Destination, ExportOptions, Exporter, Reading, add_records};
+use cache_format::{RECORDS_SCHEMA, encode_config};
+use cache_ingest::{BlobFolder, Expect, LayoutStore, Provider};
+use cache_model::CacheChains;
+
+use crate::cli::{Export, Global};
+use crate::commands::{open_destination, place, report_export, unless_ignored, wanted_form, write_exactly};
+use crate::failure::{Doing, Failure};
+use crate::progress::reporter;
+
+/// Exports, or prints the config that would be.
+pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
+    if args.schema {
+        return write_exactly(RECORDS_SCHEMA.as_bytes());
+    }
+    let Some(records) = &args.records else { return Err(Failure::Usage("--records is missing".to_owned())) };
+    let mut chains = CacheChains::new();
+    read_records(records, &mut chains)?;
+    if args.print_config {
+        let graph = if args.canonical { chains.close() } else { chains.graph() };
+        return write_exactly(&encode_config(&graph.marshal(&|_| true).config));
+    }
+    let (Some(blobs), Some(to)) = (&args.blobs, &args.to) else {
+        return Err(Failure::Usage("--blobs and --to are needed, or --print-config".to_owned()));
+    };
+    let provider = open_blobs(blobs).await?;
+    export(chains, &*provider, to, args, global).await
+}
+
+fn read_records(path: &Path, chains: &mut CacheChains) -> Result<(), Failure> {
+    let is_stdin = path == Path::new("-");
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let doing = || format!("cannot read {name}");
+    let input: Box<dyn Read> = if is_stdin {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause)).doing(doing)?)
+    };
+    add_records(chains, BufReader::with_capacity(1 << 20, input)).doing(doing).map(drop)
+}
+
+/// The layers: in an OCI layout, or else in a folder of files named by digest.
+async fn open_blobs(path: &Path) -> Result<Box<dyn Provider>, Failure> {
+    let doing = || format!("cannot open {}", path.display());
+    if path.join("oci-layout").exists() {
+        return Ok(Box::new(LayoutStore::open(path).await.doing(doing)?));
+    }
+    Ok(Box::new(BlobFolder::open(path).await.doing(doing)?))
+}
+
+async fn export(
+    chains: CacheChains,
+    provider: &dyn Provider,
+    to: &str,
+    args: &Export,
+    global: &Global,
+) -> Result<(), Failure> {
+    let target = open_destination(to).await?;
+    let (Some(ingester), Some(publisher)) = (&target.ingester, &target.publisher) else {
+        return Err(Failure::Usage(format!("{to} cannot be written to")));
+    };
+    let mut options = ExportOptions::default();
+    options.form = wanted_form(args.form, &target.export)?.unwrap_or_default();
+    options.reading = if args.canonical { Reading::Closed } else { Reading::ByOrder };
+    options.copy.concurrency = usize::from(args.write.jobs);
+    let destination =
+        Destination { ingester: &**ingester, publisher: &**publisher, name: &target.name, expect: Expect::Any };
+    let progress = reporter(global);
+    let exported = Exporter::with_chains(chains, provider).finalize(&destination, &options, &*progress).await;
+    drop(progress);
+    let result = exported
+        .doing(|| format!("cannot export to {}", place(&target)))
+        .and_then(|exported| {
+            report_export(&exported, &place(&target), args.write.metadata_file.as_deref(), global)
+        });
+    unless_ignored(result, &target.export)
+}

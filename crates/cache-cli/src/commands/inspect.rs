@@ -1,0 +1,192 @@
+//! `bkcache inspect`: what is in a cache, in a few lines, as a tree, or as JSON.
+
+use std::io::{BufWriter, Write};
+
+use anstyle::Style;
+use cache_import::{CacheOrigin, ImportedCache, Imported, Inspection};
+use cache_model::{Compression, Descriptor, Graph, Timestamp};
+use serde_json::{Value, json};
+
+use crate::cli::{Global, Inspect};
+use crate::commands::{Read, read_source};
+use crate::display::{count, grouped, printable, size};
+use crate::failure::{Doing, Failure};
+use crate::tree;
+
+const BOLD: Style = Style::new().bold();
+
+/// Inspects.
+pub(crate) async fn run(args: &Inspect, global: &Global) -> Result<(), Failure> {
+    let read = read_source(&args.source.source, global).await?;
+    let imported = read.cache.import(&*read.target.provider, &read.options).await;
+    let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let written = if args.json {
+        write_json(&mut out, &read, &imported)
+    } else if args.tree {
+        write_trees(&mut out, &imported)
+    } else {
+        write_summary(&mut out, &read, &imported)
+    };
+    written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())
+}
+
+fn write_trees(out: &mut dyn Write, imported: &Imported) -> std::io::Result<()> {
+    imported.caches.iter().try_for_each(|cache| tree::write(out, &cache.chains.graph()))
+}
+
+fn write_summary(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::io::Result<()> {
+    let manifest = &read.cache.descriptor;
+    for (n, cache) in imported.caches.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        let graph = cache.chains.graph();
+        let found = Inspection::of(cache, &graph);
+        let (origin, config) = match &cache.origin {
+            CacheOrigin::Manifest { config, .. } => (None, ("config", with_size(config))),
+            CacheOrigin::Inline { image, config } => {
+                (Some(("image", with_size(image))), ("image config", with_size(config)))
+            }
+        };
+        let rows = [("cache", read.place()), ("form", form(cache, manifest)), ("manifest", with_size(manifest))];
+        let counts = [("records", records(&found)), ("results", results(&found)), ("layers", layers(&found))];
+        let sizes = format!("{} stored, {} with each layer counted", size(found.stored_bytes), size(found.layer_bytes));
+        let rest =
+            [("size", sizes), ("compressions", compressions(&found)), ("media types", media_types(&cache.layers))];
+        for (name, value) in rows.into_iter().chain(origin).chain([config]).chain(counts).chain(rest) {
+            writeln!(out, "{BOLD}{name:13}{BOLD:#} {}", printable(&value))?;
+        }
+    }
+    for warning in &imported.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    Ok(())
+}
+
+fn form(cache: &ImportedCache, manifest: &Descriptor) -> String {
+    match &cache.origin {
+        CacheOrigin::Manifest { form, .. } => format!("{form} ({})", form.media_type()),
+        CacheOrigin::Inline { .. } if manifest.media_type.is_empty() => "inline".to_owned(),
+        CacheOrigin::Inline { .. } => format!("inline ({})", manifest.media_type),
+    }
+}
+
+fn with_size(descriptor: &Descriptor) -> String {
+    format!("{} ({})", descriptor.digest, size(descriptor.size))
+}
+
+fn records(found: &Inspection) -> String {
+    let (roots, links) = (count(found.roots as u64, "root"), count(found.links as u64, "link"));
+    format!("{} ({roots}, {links})", grouped(found.records as u64))
+}
+
+fn layers(found: &Inspection) -> String {
+    format!("{} of {}", grouped(found.layers as u64), count(found.blobs as u64, "unique blob"))
+}
+
+fn results(found: &Inspection) -> String {
+    match (found.oldest, found.newest) {
+        (Some(oldest), Some(newest)) if oldest == newest => format!("{} of {oldest}", found.results),
+        (Some(oldest), Some(newest)) => format!("{} from {oldest} to {newest}", found.results),
+        _ => found.results.to_string(),
+    }
+}
+
+fn compression_name(compression: Option<Compression>) -> &'static str {
+    compression.map_or("unknown", Compression::name)
+}
+
+fn compressions(found: &Inspection) -> String {
+    let each = found.compressions.iter().map(|(compression, n)| format!("{} {n}", compression_name(*compression)));
+    let text = each.collect::<Vec<_>>().join(", ");
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+fn media_types(layers: &[Descriptor]) -> String {
+    let mut types: Vec<&str> = layers.iter().map(|layer| layer.media_type.as_str()).collect();
+    types.sort_unstable();
+    types.dedup();
+    if types.is_empty() { "none".to_owned() } else { types.join(", ") }
+}
+
+fn write_json(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::io::Result<()> {
+    let caches: Vec<Value> = imported.caches.iter().map(cache_json).collect();
+    let value = json!({
+        "location": read.target.location,
+        "manifest": descriptor_json(&read.cache.descriptor),
+        "caches": caches,
+        "warnings": imported.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &value)?;
+    writeln!(out)
+}
+
+fn cache_json(cache: &ImportedCache) -> Value {
+    let graph = cache.chains.graph();
+    let found = Inspection::of(cache, &graph);
+    let (form, image, config) = match &cache.origin {
+        CacheOrigin::Manifest { form, config } => (form.name(), None, config),
+        CacheOrigin::Inline { image, config } => ("inline", Some(descriptor_json(image)), config),
+    };
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let compressions: serde_json::Map<String, Value> =
+        found.compressions.iter().map(|(c, n)| (compression_name(*c).to_owned(), json!(n))).collect();
+    json!({
+        "form": form,
+        "image": image,
+        "config": descriptor_json(config),
+        "counts": {
+            "records": found.records, "roots": found.roots, "links": found.links, "results": found.results,
+            "layers": found.layers, "blobs": found.blobs,
+            "storedBytes": found.stored_bytes, "layerBytes": found.layer_bytes,
+        },
+        "oldest": time(found.oldest),
+        "newest": time(found.newest),
+        "compressions": compressions,
+        "layers": layers_json(cache),
+        "records": records_json(&graph),
+    })
+}
+
+/// A descriptor as the JSON that it is in a manifest.
+fn descriptor_json(descriptor: &Descriptor) -> Value {
+    serde_json::from_slice(&descriptor.json()).unwrap_or(Value::Null)
+}
+
+fn layers_json(cache: &ImportedCache) -> Vec<Value> {
+    let by_digest: std::collections::HashMap<_, _> =
+        cache.layers.iter().map(|descriptor| (descriptor.digest, descriptor)).collect();
+    let layer = |layer: &cache_model::ConfigLayer| {
+        let descriptor = layer.blob.and_then(|blob| by_digest.get(&blob));
+        json!({
+            "parent": layer.parent,
+            "blob": layer.blob.map(|blob| blob.to_string()),
+            "compression": descriptor.map(|d| compression_name(d.compression())),
+            "descriptor": descriptor.map(|descriptor| descriptor_json(descriptor)),
+        })
+    };
+    cache.config.layers().iter().map(layer).collect()
+}
+
+fn records_json(graph: &Graph<'_>) -> Vec<Value> {
+    graph
+        .records()
+        .map(|record| {
+            let inputs: Vec<Vec<Value>> = record
+                .inputs()
+                .map(|links| {
+                    links.map(|l| json!({"record": l.source.position(), "selector": l.selector})).collect()
+                })
+                .collect();
+            let results: Vec<Value> = record
+                .results()
+                .map(|result| {
+                    let layers: Vec<String> = result.layers().iter().map(|l| l.digest.to_string()).collect();
+                    json!({"createdAt": result.created_at().to_string(), "layers": layers})
+                })
+                .collect();
+            json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results})
+        })
+        .collect()
+}

@@ -1,0 +1,45 @@
+//! `bkcache manifest`, `bkcache config`, `bkcache completions`: bytes on standard output, and nothing else.
+
+use cache_format::encode_config;
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Config, Global, Source};
+use crate::commands::{Read, read_source, write_exactly};
+use crate::failure::{Doing, Failure};
+
+/// Prints the manifest as stored.
+pub(crate) async fn manifest(args: &Source, global: &Global) -> Result<(), Failure> {
+    let read = read_source(&args.source, global).await?;
+    write_exactly(&read.cache.bytes)
+}
+
+/// Prints the config as stored, or the canonical config of its records.
+pub(crate) async fn config(args: &Config, global: &Global) -> Result<(), Failure> {
+    let read = read_source(&args.source.source, global).await?;
+    if args.canonical {
+        return canonical(&read).await;
+    }
+    let bytes = read.cache.config_bytes(&*read.target.provider, &read.options).await;
+    match bytes.doing(|| format!("cannot read {}", read.place()))? {
+        Some(bytes) => write_exactly(&bytes),
+        None => Err(Failure::Failed {
+            doing: format!("cannot read {}", read.place()),
+            error: anyhow::anyhow!("{} has no cache config", read.cache.descriptor.digest),
+            hint: Some("if it is an image with a cache inside, --canonical prints that as a config"),
+        }),
+    }
+}
+
+async fn canonical(read: &Read) -> Result<(), Failure> {
+    let imported = read.cache.import(&*read.target.provider, &read.options).await;
+    let doing = || format!("cannot read {}", read.place());
+    let united = imported.and_then(cache_import::Imported::into_chains).doing(doing)?;
+    write_exactly(&encode_config(&united.chains.close().marshal(&|_| true).config))
+}
+
+/// Prints a completion script.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "bkcache", &mut script);
+    write_exactly(&script)
+}

@@ -1,0 +1,98 @@
+//! `bkcache verify`: a line for each finding, and an exit code that says whether something is wrong.
+
+use std::io::{BufWriter, Write};
+
+use anstyle::{AnsiColor, Style};
+use cache_verify::{Report, Severity, VerifyOptions, verify};
+use serde_json::{Value, json};
+
+use crate::cli::{Global, Verify};
+use crate::commands::{open_source, place};
+use crate::display::{count, size};
+use crate::failure::{Doing, Failure};
+use crate::progress::{quiet_reporter, reporter};
+
+/// Verifies.
+pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
+    let target = open_source(&args.source.source).await?;
+    let mut options = VerifyOptions::default();
+    options.blobs = !args.no_read;
+    options.max_metadata_size = global.max_metadata_size;
+    options.max_expansion = args.max_expansion;
+    // A line for each sound blob would bury the findings.
+    let progress = quiet_reporter(global).unwrap_or_else(|| reporter(global));
+    let verified = verify(&*target.provider, &*target.resolver, &target.name, &options, &*progress).await;
+    drop(progress);
+    let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let written = if args.json { write_json(&mut out, &report) } else { write_lines(&mut out, &report, args, global) };
+    written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())?;
+    if report.is_sound() { Ok(()) } else { Err(Failure::Unsound) }
+}
+
+fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Global) -> std::io::Result<()> {
+    for finding in &report.findings {
+        let severity = finding.severity();
+        if global.quiet && severity != Severity::Error {
+            continue;
+        }
+        let colour = match severity {
+            Severity::Error => AnsiColor::Red,
+            Severity::Warning => AnsiColor::Yellow,
+            Severity::Note => AnsiColor::Cyan,
+        };
+        let style = Style::new().fg_color(Some(colour.into())).bold();
+        let line: String = finding.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        writeln!(out, "{style}{severity}{style:#}: {line}")?;
+    }
+    if global.quiet {
+        return Ok(());
+    }
+    let errors = report.count(Severity::Error) as u64;
+    let others = [
+        (report.count(Severity::Warning) as u64, "warning"),
+        (report.count(Severity::Note) as u64, "note"),
+    ];
+    let verdict = if errors == 0 { "sound".to_owned() } else { count(errors, "error") };
+    let others = others.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| format!(", {}", count(*n, noun)));
+    let read = if args.no_read { "looked up" } else { "read" };
+    writeln!(
+        out,
+        "{}: {verdict}{}; {} {read}, {}, {}",
+        report.subject.digest,
+        others.collect::<String>(),
+        count(report.blobs, "blob"),
+        size(report.bytes),
+        count(report.records, "record"),
+    )
+}
+
+fn write_json(out: &mut dyn Write, report: &Report) -> std::io::Result<()> {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "severity": finding.severity().to_string(),
+                "kind": finding.kind.code(),
+                "message": finding.to_string(),
+                "digest": finding.digest().map(ToString::to_string),
+                "image": finding.image.map(|image| image.to_string()),
+                "layers": finding.layers(),
+                "records": finding.records(),
+            })
+        })
+        .collect();
+    let value = json!({
+        "manifest": report.subject.digest.to_string(),
+        "form": report.form.map(cache_format::Form::name),
+        "sound": report.is_sound(),
+        "caches": report.caches,
+        "records": report.records,
+        "blobs": report.blobs,
+        "bytes": report.bytes,
+        "findings": findings,
+    });
+    serde_json::to_writer_pretty(&mut *out, &value)?;
+    writeln!(out)
+}

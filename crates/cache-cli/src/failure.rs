@@ -1,0 +1,165 @@
+//! From errors to what a user sees: one line that says what failed, on what, and what to do; and an exit code.
+
+use std::error::Error as StdError;
+use std::process::ExitCode;
+
+use cache_export::{ExportError, RecordsError};
+use cache_format::FormatError;
+use cache_import::ImportError;
+use cache_ingest::ErrorKind;
+use cache_target::TargetError;
+use cache_verify::VerifyError;
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something failed.
+    Failed { doing: String, error: anyhow::Error, hint: Option<&'static str> },
+    /// What was typed makes no sense.
+    Usage(String),
+    /// Verification found problems, and has said so.
+    Unsound,
+    /// Whoever reads the output has gone.
+    Closed,
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Failed { .. } => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Unsound => ExitCode::from(3),
+            Self::Closed => ExitCode::SUCCESS,
+        }
+    }
+
+    /// The one line; `None` where all is said.
+    pub(crate) fn line(&self) -> Option<String> {
+        match self {
+            Self::Failed { doing, error, hint } => {
+                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                Some(one_line(&format!("{doing}: {error}{hint}")))
+            }
+            Self::Usage(message) => Some(one_line(message)),
+            Self::Unsound | Self::Closed => None,
+        }
+    }
+
+    /// The causes behind the line, nearest first, without those that say nothing new.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let Self::Failed { error, .. } = self else { return Vec::new() };
+        let mut last = error.to_string();
+        let mut causes = Vec::new();
+        for cause in error.chain().skip(1) {
+            let text = cause.to_string();
+            if text != last {
+                causes.push(text.clone());
+            }
+            last = text;
+        }
+        causes
+    }
+
+    fn failed(doing: impl Into<String>, error: impl StdError + Send + Sync + 'static, kind: ErrorKind) -> Self {
+        Self::Failed { doing: doing.into(), error: error.into(), hint: hint(kind) }
+    }
+}
+
+/// What to do about a kind of failure, where the message does not say it already.
+fn hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NoSpace => Some("free some space and run it again: what is there is not copied again"),
+        ErrorKind::Unavailable => Some("try again later"),
+        ErrorKind::Denied => Some("check the permissions"),
+        _ => None,
+    }
+}
+
+/// Text from outside must not break the line, nor move the cursor.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Adds what was being done to an error.
+pub(crate) trait Doing<T> {
+    /// `doing` is a clause such as `cannot read ./cache`.
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T> Doing<T> for Result<T, TargetError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| match error {
+            TargetError::Store(error) => {
+                let kind = error.kind();
+                Failure::failed(doing(), error, kind)
+            }
+            usage => Failure::Usage(format!("{}: {usage}", doing())),
+        })
+    }
+}
+
+impl<T> Doing<T> for Result<T, ImportError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let kind = error.kind();
+            let mut failure = Failure::failed(doing(), error, kind);
+            if let Failure::Failed { error, hint, .. } = &mut failure
+                && matches!(error.downcast_ref(), Some(ImportError::TooLarge { .. }))
+            {
+                *hint = Some("see --max-metadata-size");
+            }
+            failure
+        })
+    }
+}
+
+impl<T> Doing<T> for Result<T, ExportError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let kind = error.kind();
+            Failure::failed(doing(), error, kind)
+        })
+    }
+}
+
+impl<T> Doing<T> for Result<T, cache_ingest::Error> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let kind = error.kind();
+            Failure::failed(doing(), error, kind)
+        })
+    }
+}
+
+impl<T> Doing<T> for Result<T, RecordsError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::failed(doing(), error, ErrorKind::Invalid))
+    }
+}
+
+impl<T> Doing<T> for Result<T, VerifyError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let kind = error.kind();
+            Failure::failed(doing(), error, kind)
+        })
+    }
+}
+
+impl<T> Doing<T> for Result<T, FormatError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Usage(format!("{}: {error}", doing())))
+    }
+}
+
+impl<T> Doing<T> for std::io::Result<T> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => {
+                let kind = cache_ingest::Error::io("write", "", std::io::Error::from(error.kind())).kind();
+                Failure::failed(doing(), error, kind)
+            }
+        })
+    }
+}

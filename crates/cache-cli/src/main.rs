@@ -1,0 +1,70 @@
+//! `bkcache`: looks after BuildKit remote caches.
+//!
+//! Presentation only: every operation is a function of the crates below. Results go to standard output, progress and
+//! errors to standard error.
+
+mod cli;
+mod commands;
+mod display;
+mod failure;
+mod progress;
+mod tree;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::Parser;
+
+use cli::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output; whether anyone reads does not matter.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let verbose = cli.global.verbose;
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure, verbose);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = failure::Doing::doing(runtime, || "cannot start".to_owned())?;
+    let global = cli.global;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Inspect(args) => commands::inspect::run(&args, &global).await,
+            Command::Manifest(args) => commands::print::manifest(&args, &global).await,
+            Command::Config(args) => commands::print::config(&args, &global).await,
+            Command::Copy(args) => commands::copy::run(&args, &global).await,
+            Command::Verify(args) => commands::verify::run(&args, &global).await,
+            Command::Export(args) => commands::export::run(&args, &global).await,
+            Command::Completions { shell } => commands::print::completions(shell),
+        }
+    })
+}
+
+/// Prints the one line, and with `-v` the causes. When standard error is closed there is no one to tell.
+fn report(failure: &Failure, verbose: bool) {
+    let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+    let mut stderr = anstream::stderr().lock();
+    if let Some(line) = failure.line() {
+        let _ = writeln!(stderr, "{style}bkcache:{style:#} {line}");
+    }
+    if verbose {
+        for cause in failure.causes() {
+            let _ = writeln!(stderr, "  caused by: {cause}");
+        }
+    }
+}
