@@ -42,8 +42,9 @@ async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
     };
     let store = MemoryStore::new();
     let name = Name::Tag("latest".into());
-    let exported =
-        republish(&existing, Some(form), from, &to(&store, &name), &CopyOptions::default(), &()).await.unwrap();
+    let exported = republish(&existing, Some(form), from, &to(&store, &name), &CopyOptions::default(), &())
+        .await
+        .unwrap();
     (store, exported)
 }
 
@@ -164,7 +165,9 @@ fn the_inline_caches_of_images_are_written_again_with_the_same_meaning() {
         let (_, bytes) = manifest(&name);
         let Document::Manifest(image) = Document::decode(&bytes).unwrap() else { panic!("{name}") };
         let config_bytes = tests::blob(&name, &image.config.digest);
-        let InlineOutcome::Cache(inline) = read_inline(&image, &config_bytes).unwrap() else { panic!("{name}") };
+        let InlineOutcome::Cache(inline) = read_inline(&image, &config_bytes).unwrap() else {
+            panic!("{name}")
+        };
         let mut chains = cache_model::CacheChains::new();
         chains.load(&inline.config, &inline.layers).unwrap();
         let layers: Vec<Digest> = image.layers.iter().map(|layer| layer.digest).collect();
@@ -173,7 +176,9 @@ fn the_inline_caches_of_images_are_written_again_with_the_same_meaning() {
         // Put into the image in the place of the old one, it reads back to the same graph.
         let old = ImageConfig::decode(&config_bytes).unwrap().inline_cache.unwrap();
         let text = String::from_utf8(config_bytes).unwrap().replace(&old, &written);
-        let InlineOutcome::Cache(again) = read_inline(&image, text.as_bytes()).unwrap() else { panic!("{name}") };
+        let InlineOutcome::Cache(again) = read_inline(&image, text.as_bytes()).unwrap() else {
+            panic!("{name}")
+        };
         let mut reread = cache_model::CacheChains::new();
         reread.load(&again.config, &again.layers).unwrap();
         let canonical = |chains: &cache_model::CacheChains| encode_config(&chains.marshal(&|_| true).config);

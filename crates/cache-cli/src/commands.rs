@@ -6,14 +6,15 @@ pub(crate) mod inspect;
 pub(crate) mod print;
 pub(crate) mod verify;
 
-use std::io::Write;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use cache_export::Exported;
+use cache_export::{Destination, Exported};
 use cache_format::Form;
 use cache_import::{ImportOptions, OpenedCache};
-use cache_ingest::Name;
-use cache_target::{ExportAttributes, Opened, Role, Targets};
+use cache_ingest::{Expect, Ingester, Name, Publisher};
+use cache_target::{Attributes, ExportAttributes, Opened, Role, Targets};
 
 use crate::cli::Global;
 use crate::display::{count, size};
@@ -43,9 +44,7 @@ pub(crate) fn place(target: &Opened) -> String {
 }
 
 pub(crate) fn import_options(global: &Global) -> ImportOptions {
-    let mut options = ImportOptions::default();
-    options.max_metadata_size = global.max_metadata_size;
-    options
+    ImportOptions { max_metadata_size: global.max_metadata_size }
 }
 
 /// Opens a source.
@@ -63,23 +62,46 @@ pub(crate) async fn read_source(text: &str, global: &Global) -> Result<Read, Fai
     Ok(Read { target, cache, options })
 }
 
-/// Opens a destination.
-pub(crate) async fn open_destination(text: &str) -> Result<Opened, Failure> {
-    let opened = Targets::with_local().open(text, Role::Destination).await;
-    opened.doing(|| format!("cannot write to {text}"))
+/// A destination that the user named, and the form that is to be written.
+pub(crate) struct Write {
+    pub(crate) target: Opened,
+    ingester: Arc<dyn Ingester>,
+    publisher: Arc<dyn Publisher>,
+    pub(crate) form: Option<Form>,
+}
+
+impl Write {
+    /// Opens a destination. What was typed is checked first, so that no folder is made for nothing.
+    pub(crate) async fn open(text: &str, form: Option<Form>) -> Result<Self, Failure> {
+        let doing = || format!("cannot write to {text}");
+        let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
+        let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
+        let target =
+            Targets::with_local().open_attributes(&attributes, Role::Destination).await.doing(doing)?;
+        match (target.ingester.clone(), target.publisher.clone()) {
+            (Some(ingester), Some(publisher)) => Ok(Self { target, ingester, publisher, form }),
+            _ => Err(Failure::Usage(format!("{}: it can only be read", doing()))),
+        }
+    }
+
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        Destination {
+            ingester: &*self.ingester,
+            publisher: &*self.publisher,
+            name: &self.target.name,
+            expect: Expect::Any,
+        }
+    }
 }
 
 /// The form that option and attributes ask for, which must not contradict each other; `None` where neither does.
-pub(crate) fn wanted_form(
-    option: Option<Form>,
-    attributes: &ExportAttributes,
-) -> Result<Option<Form>, Failure> {
+fn wanted_form(option: Option<Form>, attributes: &ExportAttributes) -> Result<Option<Form>, Failure> {
     let ExportAttributes { image_manifest, oci_mediatypes, .. } = *attributes;
     if image_manifest.is_none() && oci_mediatypes.is_none() {
         return Ok(option);
     }
-    let by_attributes =
-        Form::from_attributes(image_manifest, oci_mediatypes).doing(|| "cannot write that form".to_owned())?;
+    let by_attributes = Form::from_attributes(image_manifest, oci_mediatypes)
+        .doing(|| "cannot write that form".to_owned())?;
     match option {
         Some(form) if form != by_attributes => Err(Failure::Usage(format!(
             "--form {form} contradicts the destination's attributes, which ask for the form {by_attributes}"
@@ -88,13 +110,10 @@ pub(crate) fn wanted_form(
     }
 }
 
-/// Runs an export, unless `ignore-error` says that its failure fails nothing.
-pub(crate) fn unless_ignored(
-    result: Result<(), Failure>,
-    attributes: &ExportAttributes,
-) -> Result<(), Failure> {
+/// What an export came to, unless `ignore-error` says that its failure fails nothing.
+pub(crate) fn unless_ignored(result: Result<(), Failure>, to: &Write) -> Result<(), Failure> {
     match result {
-        Err(failure @ Failure::Failed { .. }) if attributes.ignore_error => {
+        Err(failure @ Failure::Failed { .. }) if to.target.export.ignore_error => {
             let line = failure.line().unwrap_or_default();
             let _ = writeln!(anstream::stderr(), "warning: {line}; ignored, as ignore-error=true");
             Ok(())
@@ -122,9 +141,14 @@ pub(crate) fn report_export(
         None => writeln!(out, "skipping cache export for empty result"),
         Some(manifest) => {
             let blobs = &exported.blobs;
-            let tally = |tally: cache_ingest::Tally| format!("{} ({})", count(tally.blobs, "blob"), size(tally.bytes));
-            let mounted =
-                if blobs.mounted.blobs > 0 { format!(", {} mounted", tally(blobs.mounted)) } else { String::new() };
+            let tally = |tally: cache_ingest::Tally| {
+                format!("{} ({})", count(tally.blobs, "blob"), size(tally.bytes))
+            };
+            let mounted = if blobs.mounted.blobs > 0 {
+                format!(", {} mounted", tally(blobs.mounted))
+            } else {
+                String::new()
+            };
             writeln!(
                 out,
                 "{place}: {}\n{} copied, {} already there{mounted}",
@@ -138,7 +162,11 @@ pub(crate) fn report_export(
 }
 
 fn write_text(path: &Path, text: &str) -> std::io::Result<()> {
-    if path == Path::new("-") { writeln!(std::io::stdout().lock(), "{text}") } else { std::fs::write(path, text) }
+    if path == Path::new("-") {
+        writeln!(std::io::stdout().lock(), "{text}")
+    } else {
+        std::fs::write(path, text)
+    }
 }
 
 /// Writes bytes to standard output, exactly.

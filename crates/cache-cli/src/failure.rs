@@ -38,7 +38,7 @@ impl Failure {
         match self {
             Self::Failed { doing, error, hint } => {
                 let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-                Some(one_line(&format!("{doing}: {error}{hint}")))
+                Some(one_line(&format!("{doing}: {}{hint}", detail(doing, error))))
             }
             Self::Usage(message) => Some(one_line(message)),
             Self::Unsound | Self::Closed => None,
@@ -60,8 +60,20 @@ impl Failure {
         causes
     }
 
-    fn failed(doing: impl Into<String>, error: impl StdError + Send + Sync + 'static, kind: ErrorKind) -> Self {
+    fn failed(
+        doing: impl Into<String>,
+        error: impl StdError + Send + Sync + 'static,
+        kind: ErrorKind,
+    ) -> Self {
         Self::Failed { doing: doing.into(), error: error.into(), hint: hint(kind) }
+    }
+}
+
+/// What an error says, without the subject where the clause before it has just named that.
+fn detail(doing: &str, error: &anyhow::Error) -> String {
+    match error.downcast_ref::<cache_ingest::Error>() {
+        Some(store) if doing.ends_with(store.subject()) => store.reason().to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -91,7 +103,11 @@ impl<T> Doing<T> for Result<T, TargetError> {
         self.map_err(|error| match error {
             TargetError::Store(error) => {
                 let kind = error.kind();
-                Failure::failed(doing(), error, kind)
+                let mut failure = Failure::failed(doing(), error, kind);
+                if let (Failure::Failed { hint, .. }, ErrorKind::NotFound) = (&mut failure, kind) {
+                    *hint = Some("check the path");
+                }
+                failure
             }
             usage => Failure::Usage(format!("{}: {usage}", doing())),
         })
@@ -106,7 +122,7 @@ impl<T> Doing<T> for Result<T, ImportError> {
             if let Failure::Failed { error, hint, .. } = &mut failure
                 && matches!(error.downcast_ref(), Some(ImportError::TooLarge { .. }))
             {
-                *hint = Some("see --max-metadata-size");
+                *hint = Some("--max-metadata-size raises it");
             }
             failure
         })
@@ -117,7 +133,11 @@ impl<T> Doing<T> for Result<T, ExportError> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
             let kind = error.kind();
-            Failure::failed(doing(), error, kind)
+            let mut failure = Failure::failed(doing(), error, kind);
+            if let (Failure::Failed { hint, .. }, ErrorKind::NotFound) = (&mut failure, kind) {
+                *hint = Some("export the cache again, or copy it with --canonical, which leaves out what needs the blob");
+            }
+            failure
         })
     }
 }

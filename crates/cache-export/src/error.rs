@@ -15,7 +15,9 @@ pub enum ExportError {
     #[error("{0}")]
     Format(#[source] FormatError),
     /// A layer of the config has no descriptor.
-    #[error("missing blob {digest}: layer {layer} of the config has it, but the manifest lists no descriptor of it")]
+    #[error(
+        "missing blob {digest}: layer {layer} of the config has it, but the manifest lists no descriptor of it"
+    )]
     MissingBlob {
         /// The digest of the blob.
         digest: Digest,

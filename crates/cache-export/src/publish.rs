@@ -65,7 +65,8 @@ impl Exported {
     /// What BuildKit gives back of a cache export: `cache.manifest` is the descriptor of the manifest as JSON. Empty
     /// where nothing was exported.
     pub fn metadata(&self) -> BTreeMap<String, String> {
-        let manifest = self.manifest.as_ref().map(|descriptor| String::from_utf8_lossy(&descriptor.json()).into_owned());
+        let manifest =
+            self.manifest.as_ref().map(|descriptor| String::from_utf8_lossy(&descriptor.json()).into_owned());
         manifest.into_iter().map(|text| ("cache.manifest".to_owned(), text)).collect()
     }
 
@@ -103,10 +104,14 @@ pub(crate) async fn publish(
         }
     }
     let layers = ready.layers.into_iter().map(|layer| (Step::Layer, layer));
-    exported.blobs = copy_all(layers, provider, to.ingester, options, progress).await.map_err(ExportError::Store)?;
+    exported.blobs =
+        copy_all(layers, provider, to.ingester, options, progress).await.map_err(ExportError::Store)?;
 
     let (config, bytes) = ready.config;
-    progress.event(&Event::Planned { blobs: 2, bytes: config.size.saturating_add(ready.manifest.descriptor.size) });
+    progress.event(&Event::Planned {
+        blobs: 2,
+        bytes: config.size.saturating_add(ready.manifest.descriptor.size),
+    });
     let stored = copy_bytes(Step::Config, &config, bytes, to.ingester, options, progress).await;
     exported.blobs.count(stored.map_err(ExportError::Store)?, config.size);
 

@@ -29,7 +29,9 @@ pub enum RecordsError {
         source: FormatError,
     },
     /// A record links to one that is not on an earlier line.
-    #[error("line {line}: record {link} is not on an earlier line; records count from 0, and sources come first")]
+    #[error(
+        "line {line}: record {link} is not on an earlier line; records count from 0, and sources come first"
+    )]
     UnknownRecord {
         /// The line.
         line: usize,
@@ -37,7 +39,9 @@ pub enum RecordsError {
         link: usize,
     },
     /// A record links to one whose digest is `random:…`, which is not cached.
-    #[error("line {line}: record {link} has a random: digest, so it is not cached and nothing can depend on it")]
+    #[error(
+        "line {line}: record {link} has a random: digest, so it is not cached and nothing can depend on it"
+    )]
     SkippedRecord {
         /// The line.
         line: usize,
@@ -100,9 +104,8 @@ fn add_line(
     for links in &record.inputs {
         let mut resolved = Vec::with_capacity(links.len());
         for link in links {
-            let source = *records
-                .get(link.record)
-                .ok_or(RecordsError::UnknownRecord { line, link: link.record })?;
+            let source =
+                *records.get(link.record).ok_or(RecordsError::UnknownRecord { line, link: link.record })?;
             let source = source.ok_or(RecordsError::SkippedRecord { line, link: link.record })?;
             resolved.push(Link { source, selector: &link.selector });
         }

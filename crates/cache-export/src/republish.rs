@@ -67,7 +67,8 @@ pub async fn republish(
 fn listed_layers(existing: &Existing<'_>) -> Result<Vec<Descriptor>, ExportError> {
     let listed = &existing.manifest.layers;
     let wanted = existing.config.layers();
-    let fits = |(descriptor, layer): (&Descriptor, &cache_model::ConfigLayer)| layer.blob == Some(descriptor.digest);
+    let fits =
+        |(descriptor, layer): (&Descriptor, &cache_model::ConfigLayer)| layer.blob == Some(descriptor.digest);
     if listed.len() == wanted.len() && listed.iter().zip(wanted).all(fits) {
         return Ok(listed.clone());
     }

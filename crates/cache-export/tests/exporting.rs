@@ -12,12 +12,12 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_export::{
-    Destination, ExportError, ExportOptions, ExportWarning, Exporter, RecordsError, Reading, add_records,
+    Destination, ExportError, ExportOptions, ExportWarning, Exporter, Reading, RecordsError, add_records,
 };
 use cache_format::{CacheManifest, Document, Form, decode_config};
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, MemoryStore, Name, Progress, Provider, ProviderExt,
-    Publisher, RetryPolicy, Side, Source, Stored,
+    ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, MemoryStore, Name, Progress, Provider,
+    ProviderExt, Publisher, RetryPolicy, Side, Source, Stored,
 };
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
 use proptest::prelude::*;
@@ -242,7 +242,9 @@ async fn a_layer_of_an_unknown_media_type_is_kept_with_a_warning() {
     add(&mut exporter.chains, "a", &[(1, std::slice::from_ref(&odd))]);
     let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
     let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
-    assert!(matches!(&exported.warnings[..], [ExportWarning::MediaType(warning)] if warning.digest == odd.digest));
+    assert!(
+        matches!(&exported.warnings[..], [ExportWarning::MediaType(warning)] if warning.digest == odd.digest)
+    );
     let manifest = strict.store.read(&exported.manifest.unwrap(), 1 << 20).await.unwrap();
     assert!(String::from_utf8_lossy(&manifest).contains("application/x-odd"));
 }
@@ -299,7 +301,8 @@ proptest! {
 #[test]
 fn records_are_read_line_by_line_and_an_error_names_its_line() {
     let mut chains = CacheChains::new();
-    let lines = "{\"digest\":\"a\"}\n\n{\"digest\":\"random:1\"}\r\n{\"digest\":\"b\",\"inputs\":[[{\"record\":0}]]}";
+    let lines =
+        "{\"digest\":\"a\"}\n\n{\"digest\":\"random:1\"}\r\n{\"digest\":\"b\",\"inputs\":[[{\"record\":0}]]}";
     let read = add_records(&mut chains, lines.as_bytes()).unwrap();
     assert_eq!((read.added, read.skipped), (2, 1));
     assert_eq!(chains.graph().len(), 2);
@@ -313,7 +316,9 @@ fn records_are_read_line_by_line_and_an_error_names_its_line() {
         error("{\"digest\":\"a\"}\n{\"digest\":\"b\",\"inputs\":[[{\"record\":7}]]}"),
         error("{\"digest\":\"random:a\"}\n{\"digest\":\"b\",\"inputs\":[[{\"record\":0}]]}"),
         error("{\"digest\":\"a\",\"inputs\":[[]]}"),
-        error("{\"digest\":\"a\",\"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"\",\"digest\":\"sha256:../\",\"size\":1}]}]}"),
+        error(
+            "{\"digest\":\"a\",\"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"\",\"digest\":\"sha256:../\",\"size\":1}]}]}",
+        ),
     ];
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(lines.join("\n"));

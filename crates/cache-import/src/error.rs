@@ -12,7 +12,7 @@ pub enum ImportError {
     #[error("{0}")]
     Store(#[source] Error),
     /// A manifest, config or image config is above the limit.
-    #[error("{what} {digest} has {size} bytes, above the limit of {limit} for metadata; raise the limit to read it")]
+    #[error("{what} {digest} has {size} bytes, above the limit of {limit} for metadata")]
     TooLarge {
         /// What it is, such as `cache config`.
         what: &'static str,
@@ -29,7 +29,7 @@ pub enum ImportError {
         /// Its digest.
         digest: Digest,
         /// What is wrong with it.
-        source: FormatError,
+        source: Box<FormatError>,
     },
     /// The config's graph makes no sense.
     #[error("cache config {digest}: {source}")]
@@ -37,7 +37,7 @@ pub enum ImportError {
         /// The digest of the config, or of the image config with an inline cache.
         digest: Digest,
         /// What is wrong with it.
-        source: LoadError,
+        source: Box<LoadError>,
     },
     /// Caches that are to be united contradict each other.
     #[error("the caches cannot be united: {0}")]

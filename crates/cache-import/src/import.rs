@@ -107,8 +107,8 @@ impl OpenedCache {
         };
         let config_bytes = read_metadata(provider, &manifest.config, "cache config", options).await?;
         let digest = manifest.config.digest;
-        let config =
-            decode_config(&config_bytes).map_err(|source| ImportError::Format { digest, source })?;
+        let config = decode_config(&config_bytes)
+            .map_err(|source| ImportError::Format { digest, source: Box::new(source) })?;
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
         let mut imported = Imported { caches: Vec::new(), warnings: Vec::new() };
         imported.load(origin, config_bytes, config, manifest.layers.clone(), digest)?;
@@ -126,7 +126,9 @@ impl Imported {
         digest: Digest,
     ) -> Result<(), ImportError> {
         let mut chains = CacheChains::new();
-        let loaded = chains.load(&config, &layers).map_err(|source| ImportError::Graph { digest, source })?;
+        let loaded = chains
+            .load(&config, &layers)
+            .map_err(|source| ImportError::Graph { digest, source: Box::new(source) })?;
         self.warnings.extend(loaded.dropped.into_iter().map(ImportWarning::DroppedResult));
         self.caches.push(ImportedCache { origin, config_bytes, config, layers, chains });
         Ok(())

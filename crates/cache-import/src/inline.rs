@@ -51,7 +51,9 @@ pub(crate) async fn import(
             [] if is_image => "it is an image without a config".to_owned(),
             [] => "it is an index without a cache config and without images".to_owned(),
             [ImportWarning::SkippedImage { reason, .. }] => format!("it has no cache config, and {reason}"),
-            several => format!("it is an index of {} images, none of which has an inline cache", several.len()),
+            several => {
+                format!("it is an index of {} images, none of which has an inline cache", several.len())
+            }
         };
         return Err(ImportError::NotACache { digest: opened.descriptor.digest, reason });
     }
@@ -67,15 +69,15 @@ async fn import_image(
 ) -> Result<(), ImportError> {
     let bytes = read_metadata(provider, &manifest.config, "image config", options).await?;
     let digest = manifest.config.digest;
-    let outcome = read_inline(manifest, &bytes).map_err(|source| ImportError::Format { digest, source })?;
+    let outcome = read_inline(manifest, &bytes)
+        .map_err(|source| ImportError::Format { digest, source: Box::new(source) })?;
     match outcome {
         InlineOutcome::Absent(reason) => {
             imported.warnings.push(ImportWarning::SkippedImage { image: descriptor.digest, reason });
             Ok(())
         }
         InlineOutcome::Cache(cache) => {
-            let origin =
-                CacheOrigin::Inline { image: descriptor.clone(), config: manifest.config.clone() };
+            let origin = CacheOrigin::Inline { image: descriptor.clone(), config: manifest.config.clone() };
             imported.load(origin, bytes, cache.config, cache.layers, digest)
         }
     }

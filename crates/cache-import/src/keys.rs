@@ -233,7 +233,10 @@ impl<'g> CacheKeys<'g> {
     }
 }
 
-fn key_of<'a>(graph: &'a Graph<'_>, target: &Target<'a>) -> Option<(usize, usize, &'a RecordDigest, &'a str)> {
+fn key_of<'a>(
+    graph: &'a Graph<'_>,
+    target: &Target<'a>,
+) -> Option<(usize, usize, &'a RecordDigest, &'a str)> {
     let digest = graph.at(target.record)?.digest();
     Some((target.source, target.input, digest, target.selector))
 }

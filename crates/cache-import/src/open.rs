@@ -68,7 +68,8 @@ impl OpenedCache {
 }
 
 pub(crate) fn decode(descriptor: &Descriptor, bytes: &[u8]) -> Result<Document, ImportError> {
-    Document::decode(bytes).map_err(|source| ImportError::Format { digest: descriptor.digest, source })
+    Document::decode(bytes)
+        .map_err(|source| ImportError::Format { digest: descriptor.digest, source: Box::new(source) })
 }
 
 /// Reads a blob whole and verified, unless it is above the limit.

@@ -68,7 +68,8 @@ fn index(entries: Vec<Descriptor>) -> Document {
 
 /// An image config with one layer and an inline cache of one record on it.
 fn inline_config(digest: &str) -> String {
-    let records = format!(r#"[{{"layers":[{{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}}],"digest":"{digest}"}}]"#);
+    let records =
+        format!(r#"[{{"layers":[{{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}}],"digest":"{digest}"}}]"#);
     let encoded = data_encoding::BASE64.encode(records.as_bytes());
     let diff_id = Digest::sha256([7; 32]);
     format!(r#"{{"rootfs":{{"diff_ids":["{diff_id}"]}},"moby.buildkit.cache.v0":"{encoded}"}}"#)
@@ -123,8 +124,11 @@ async fn what_is_no_cache_is_said_to_be_none_and_why() {
     let layer = gzip_layer(&store, "layer");
     let plain = image(&store, r#"{"rootfs":{"diff_ids":[]}}"#, &[]);
     let uneven = image(&store, &inline_config("a"), &[layer.clone(), layer]);
-    for document in [index(vec![]), index(vec![plain.clone()]), index(vec![uneven.clone()]), index(vec![plain, uneven])] {
-        let error = import(&store_with(&document, store.clone()).await, &ImportOptions::default()).await.unwrap_err();
+    for document in
+        [index(vec![]), index(vec![plain.clone()]), index(vec![uneven.clone()]), index(vec![plain, uneven])]
+    {
+        let error =
+            import(&store_with(&document, store.clone()).await, &ImportOptions::default()).await.unwrap_err();
         assert!(matches!(error, ImportError::NotACache { .. }));
         lines.push(error.to_string());
     }
@@ -136,15 +140,23 @@ async fn every_image_of_an_index_gives_a_cache_of_its_own_and_others_are_skipped
     let store = MemoryStore::new();
     let layer = gzip_layer(&store, "layer");
     let mut entries = Vec::new();
-    for (n, config) in [inline_config("a"), r#"{"rootfs":{"diff_ids":[]}}"#.to_owned(), inline_config("b")].iter().enumerate() {
+    for (n, config) in [inline_config("a"), r#"{"rootfs":{"diff_ids":[]}}"#.to_owned(), inline_config("b")]
+        .iter()
+        .enumerate()
+    {
         let layers = if n == 1 { vec![] } else { vec![layer.clone()] };
         let mut entry = image(&store, config, &layers);
-        let platform = Platform { os: "linux".into(), architecture: format!("arch{n}"), ..Platform::default() };
-        entry.extra = Some(std::sync::Arc::new(cache_model::DescriptorExtra { platform: Some(platform), ..Default::default() }));
+        let platform =
+            Platform { os: "linux".into(), architecture: format!("arch{n}"), ..Platform::default() };
+        entry.extra = Some(std::sync::Arc::new(cache_model::DescriptorExtra {
+            platform: Some(platform),
+            ..Default::default()
+        }));
         entries.push(entry);
     }
     // An index within an index, which names the same image again, and one that is not in the store.
-    let nested = store.insert(MediaType::OCI_INDEX, index(vec![entries[2].clone(), entries[0].clone()]).encode());
+    let nested =
+        store.insert(MediaType::OCI_INDEX, index(vec![entries[2].clone(), entries[0].clone()]).encode());
     let absent = Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([9; 32]), 5);
     let document = index(vec![entries[0].clone(), entries[1].clone(), absent, nested]);
     let imported = import(&store_with(&document, store).await, &ImportOptions::default()).await.unwrap();

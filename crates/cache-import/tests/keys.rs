@@ -105,7 +105,8 @@ fn a_key_has_the_same_id_in_every_cache() {
 
 #[test]
 fn results_come_newest_first_and_only_those_that_fit() {
-    let layer = |n: u8, media_type: &str| Descriptor::new(MediaType::new(media_type), Digest::sha256([n; 32]), 1);
+    let layer =
+        |n: u8, media_type: &str| Descriptor::new(MediaType::new(media_type), Digest::sha256([n; 32]), 1);
     let gzip = layer(1, "application/vnd.oci.image.layer.v1.tar+gzip");
     let zstd = layer(2, "application/vnd.oci.image.layer.v1.tar+zstd");
     let mut chains = CacheChains::new();
@@ -118,7 +119,9 @@ fn results_come_newest_first_and_only_those_that_fit() {
     let graph = chains.graph();
     let keys = CacheKeys::new(&graph);
     let seconds = |wanted| -> Vec<i64> {
-        keys.results(&KeyId::root(&"r".into()), wanted).map(|result| result.created_at().unix_seconds()).collect()
+        keys.results(&KeyId::root(&"r".into()), wanted)
+            .map(|result| result.created_at().unix_seconds())
+            .collect()
     };
     assert_eq!(seconds(Wanted::Any), [4, 3, 2, 1]);
     assert_eq!(seconds(Wanted::Some(Compression::Gzip)), [3, 1]);

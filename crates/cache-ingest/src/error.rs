@@ -124,6 +124,11 @@ impl Error {
         &self.0.subject
     }
 
+    /// Why, in a few words, without operation and subject.
+    pub fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
     /// The side of a copy, where the error arose in one.
     pub fn side(&self) -> Option<Side> {
         self.0.side

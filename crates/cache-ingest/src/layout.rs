@@ -180,7 +180,7 @@ impl LayoutStore {
             return Err(self.error(
                 ErrorKind::Invalid,
                 "open",
-                "it is not an OCI layout: it has no file oci-layout",
+                "it is not an OCI layout, for it has no file oci-layout; name the folder that a cache was exported to",
             ));
         };
         let unparsable = |cause: serde_json::Error| {

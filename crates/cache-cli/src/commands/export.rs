@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use cache_export::{Destination, ExportOptions, Exporter, Reading, add_records};
+use cache_export::{ExportOptions, Exporter, Reading, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
-use cache_ingest::{BlobFolder, Expect, LayoutStore, Provider};
+use cache_ingest::{BlobFolder, CopyOptions, LayoutStore, Provider};
 use cache_model::CacheChains;
 
 use crate::cli::{Export, Global};
-use crate::commands::{open_destination, place, report_export, unless_ignored, wanted_form, write_exactly};
+use crate::commands::{Write, place, report_export, unless_ignored, write_exactly};
 use crate::failure::{Doing, Failure};
 use crate::progress::reporter;
 
@@ -40,7 +40,9 @@ fn read_records(path: &Path, chains: &mut CacheChains) -> Result<(), Failure> {
     let input: Box<dyn Read> = if is_stdin {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(File::open(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause)).doing(doing)?)
+        Box::new(
+            File::open(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause)).doing(doing)?,
+        )
     };
     add_records(chains, BufReader::with_capacity(1 << 20, input)).doing(doing).map(drop)
 }
@@ -61,23 +63,18 @@ async fn export(
     args: &Export,
     global: &Global,
 ) -> Result<(), Failure> {
-    let target = open_destination(to).await?;
-    let (Some(ingester), Some(publisher)) = (&target.ingester, &target.publisher) else {
-        return Err(Failure::Usage(format!("{to} cannot be written to")));
+    let to = Write::open(to, args.form).await?;
+    let options = ExportOptions {
+        form: to.form.unwrap_or_default(),
+        reading: if args.canonical { Reading::Closed } else { Reading::ByOrder },
+        copy: CopyOptions { concurrency: usize::from(args.write.jobs), ..CopyOptions::default() },
     };
-    let mut options = ExportOptions::default();
-    options.form = wanted_form(args.form, &target.export)?.unwrap_or_default();
-    options.reading = if args.canonical { Reading::Closed } else { Reading::ByOrder };
-    options.copy.concurrency = usize::from(args.write.jobs);
-    let destination =
-        Destination { ingester: &**ingester, publisher: &**publisher, name: &target.name, expect: Expect::Any };
     let progress = reporter(global);
-    let exported = Exporter::with_chains(chains, provider).finalize(&destination, &options, &*progress).await;
+    let exporter = Exporter::with_chains(chains, provider);
+    let exported = exporter.finalize(&to.destination(), &options, &*progress).await;
     drop(progress);
-    let result = exported
-        .doing(|| format!("cannot export to {}", place(&target)))
-        .and_then(|exported| {
-            report_export(&exported, &place(&target), args.write.metadata_file.as_deref(), global)
-        });
-    unless_ignored(result, &target.export)
+    let result = exported.doing(|| format!("cannot export to {}", place(&to.target))).and_then(|exported| {
+        report_export(&exported, &place(&to.target), args.write.metadata_file.as_deref(), global)
+    });
+    unless_ignored(result, &to)
 }

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 
 use anstyle::Style;
-use cache_import::{CacheOrigin, ImportedCache, Imported, Inspection};
+use cache_import::{CacheOrigin, Imported, ImportedCache, Inspection};
 use cache_model::{Compression, Descriptor, Graph, Timestamp};
 use serde_json::{Value, json};
 
@@ -49,11 +49,19 @@ fn write_summary(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::
                 (Some(("image", with_size(image))), ("image config", with_size(config)))
             }
         };
-        let rows = [("cache", read.place()), ("form", form(cache, manifest)), ("manifest", with_size(manifest))];
+        let rows =
+            [("cache", read.place()), ("form", form(cache, manifest)), ("manifest", with_size(manifest))];
         let counts = [("records", records(&found)), ("results", results(&found)), ("layers", layers(&found))];
-        let sizes = format!("{} stored, {} with each layer counted", size(found.stored_bytes), size(found.layer_bytes));
-        let rest =
-            [("size", sizes), ("compressions", compressions(&found)), ("media types", media_types(&cache.layers))];
+        let sizes = format!(
+            "{} stored, {} with each layer counted",
+            size(found.stored_bytes),
+            size(found.layer_bytes)
+        );
+        let rest = [
+            ("size", sizes),
+            ("compressions", compressions(&found)),
+            ("media types", media_types(&cache.layers)),
+        ];
         for (name, value) in rows.into_iter().chain(origin).chain([config]).chain(counts).chain(rest) {
             writeln!(out, "{BOLD}{name:13}{BOLD:#} {}", printable(&value))?;
         }
@@ -98,7 +106,8 @@ fn compression_name(compression: Option<Compression>) -> &'static str {
 }
 
 fn compressions(found: &Inspection) -> String {
-    let each = found.compressions.iter().map(|(compression, n)| format!("{} {n}", compression_name(*compression)));
+    let each =
+        found.compressions.iter().map(|(compression, n)| format!("{} {n}", compression_name(*compression)));
     let text = each.collect::<Vec<_>>().join(", ");
     if text.is_empty() { "none".to_owned() } else { text }
 }

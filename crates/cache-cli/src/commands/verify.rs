@@ -15,17 +15,20 @@ use crate::progress::{quiet_reporter, reporter};
 /// Verifies.
 pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
     let target = open_source(&args.source.source).await?;
-    let mut options = VerifyOptions::default();
-    options.blobs = !args.no_read;
-    options.max_metadata_size = global.max_metadata_size;
-    options.max_expansion = args.max_expansion;
+    let options = VerifyOptions {
+        blobs: !args.no_read,
+        max_metadata_size: global.max_metadata_size,
+        max_expansion: args.max_expansion,
+        ..VerifyOptions::default()
+    };
     // A line for each sound blob would bury the findings.
     let progress = quiet_reporter(global).unwrap_or_else(|| reporter(global));
     let verified = verify(&*target.provider, &*target.resolver, &target.name, &options, &*progress).await;
     drop(progress);
     let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;
     let mut out = BufWriter::new(anstream::stdout().lock());
-    let written = if args.json { write_json(&mut out, &report) } else { write_lines(&mut out, &report, args, global) };
+    let written =
+        if args.json { write_json(&mut out, &report) } else { write_lines(&mut out, &report, args, global) };
     written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())?;
     if report.is_sound() { Ok(()) } else { Err(Failure::Unsound) }
 }
@@ -42,17 +45,16 @@ fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Glo
             Severity::Note => AnsiColor::Cyan,
         };
         let style = Style::new().fg_color(Some(colour.into())).bold();
-        let line: String = finding.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line: String =
+            finding.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         writeln!(out, "{style}{severity}{style:#}: {line}")?;
     }
     if global.quiet {
         return Ok(());
     }
     let errors = report.count(Severity::Error) as u64;
-    let others = [
-        (report.count(Severity::Warning) as u64, "warning"),
-        (report.count(Severity::Note) as u64, "note"),
-    ];
+    let others =
+        [(report.count(Severity::Warning) as u64, "warning"), (report.count(Severity::Note) as u64, "note")];
     let verdict = if errors == 0 { "sound".to_owned() } else { count(errors, "error") };
     let others = others.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| format!(", {}", count(*n, noun)));
     let read = if args.no_read { "looked up" } else { "read" };

@@ -1,0 +1,251 @@
+//! The program on real caches: what it prints, and what it writes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use support::{bkcache, bkcache_with_input, blob, fixture, only_manifest, standalone, vectors};
+
+fn sha256(bytes: &[u8]) -> String {
+    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
+}
+
+fn path(name: &str) -> String {
+    fixture(name).display().to_string()
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in ["inspect", "manifest", "config", "copy", "verify", "export", "completions"] {
+        let help = bkcache([command, "--help"]).ok().text();
+        assert!(help.contains("Example"), "{command}");
+        insta::assert_snapshot!(format!("help_{command}"), help);
+    }
+    insta::assert_snapshot!("help", bkcache(["--help"]).ok().text());
+    assert!(bkcache(["--version"]).ok().text().starts_with("bkcache 0."));
+    assert!(bkcache(["completions", "bash"]).ok().text().contains("bkcache"));
+}
+
+#[test]
+fn inspect_sums_a_cache_up() {
+    for name in ["app-max-manifest-oci-gzip", "app-max-index-docker-uncompressed", "inline-oci-true"] {
+        let ran = bkcache(["inspect", &path(name)]).ok();
+        insta::assert_snapshot!(format!("inspect_{name}"), ran.shown(&fixture("")));
+    }
+}
+
+#[test]
+fn inspect_draws_the_records_as_a_tree() {
+    for name in ["app-max-manifest-oci-gzip", "platforms-2"] {
+        let ran = bkcache(["inspect", "--tree", &path(name)]).ok();
+        insta::assert_snapshot!(format!("tree_{name}"), ran.text());
+    }
+    let deep = bkcache(["inspect", "--tree", &path("deep-100")]).ok().text();
+    assert_eq!(deep.lines().count(), 102);
+    assert!(deep.lines().all(|line| line.chars().count() < 100), "a chain stays narrow");
+}
+
+#[test]
+fn inspect_prints_everything_as_json() {
+    for name in standalone() {
+        let value = bkcache(["inspect", "--json", &path(&name)]).ok().json();
+        let cache = &value["caches"][0];
+        let config: Value = serde_json::from_slice(&bkcache(["config", &path(&name)]).ok().stdout).unwrap();
+        assert_eq!(cache["records"].as_array().unwrap().len(), config["records"].as_array().unwrap().len());
+        assert_eq!(cache["layers"].as_array().unwrap().len(), config["layers"].as_array().unwrap().len());
+        assert_eq!(cache["counts"]["records"], cache["records"].as_array().unwrap().len());
+        assert_eq!(value["warnings"], json!([]));
+    }
+}
+
+#[test]
+fn manifest_and_config_are_printed_to_the_byte() {
+    for name in standalone() {
+        let layout = fixture(&name);
+        let digest = only_manifest(&layout);
+        let manifest = bkcache(["manifest", &path(&name)]).ok().stdout;
+        assert_eq!(manifest, std::fs::read(blob(&layout, &digest)).unwrap(), "{name}");
+        let value = bkcache(["inspect", "--json", &path(&name)]).ok().json();
+        let digest = value["caches"][0]["config"]["digest"].as_str().unwrap();
+        let config = bkcache(["config", &path(&name)]).ok().stdout;
+        assert_eq!(config, std::fs::read(blob(&layout, digest)).unwrap(), "{name}");
+        let canonical = bkcache(["config", "--canonical", &path(&name)]).ok().stdout;
+        if name == "matrix-two" {
+            assert_eq!(
+                sha256(&canonical),
+                "sha256:708eb13b6c65e9dabffeb8d74457d96f79d43a9498c46b03522965e7c0a4de40"
+            );
+        } else {
+            assert_eq!(canonical, config, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_plain_copy_is_the_same_folder() {
+    for name in standalone() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("copy");
+        let ran = bkcache(["copy", &path(&name), &to.display().to_string()]).ok();
+        assert!(ran.text().contains("0 already there") || ran.text().contains("0 blobs (0 B) already there"));
+        for file in ["index.json", "oci-layout"] {
+            let read = |folder: &std::path::Path| std::fs::read(folder.join(file)).unwrap();
+            assert_eq!(read(&to), read(&fixture(&name)), "{name}: {file}");
+        }
+        bkcache(["verify", &to.display().to_string()]).ok();
+        let again = bkcache(["copy", &path(&name), &to.display().to_string()]).ok();
+        assert!(again.text().contains("0 blobs (0 B) copied"), "{}", again.text());
+    }
+}
+
+#[test]
+fn every_form_and_back_gives_the_original_digests() {
+    for name in standalone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |tag: &str| format!("{}:{tag}", folder.path().join("cache").display());
+        let original = bkcache(["inspect", "--json", &path(&name)]).ok().json();
+        let form = original["caches"][0]["form"].as_str().unwrap();
+        for other in ["manifest", "index", "docker"] {
+            bkcache(["copy", "--form", other, &path(&name), &at(other)]).ok();
+            let converted = bkcache(["inspect", "--json", &at(other)]).ok().json();
+            assert_eq!(converted["caches"][0]["form"], other);
+            assert_eq!(converted["caches"][0]["config"]["digest"], original["caches"][0]["config"]["digest"]);
+            let back = format!("back-from-{other}");
+            bkcache(["copy", "--form", form, &at(other), &at(&back)]).ok();
+            let value = bkcache(["inspect", "--json", &at(&back)]).ok().json();
+            assert_eq!(value["manifest"]["digest"], original["manifest"]["digest"], "{name} by {other}");
+        }
+    }
+}
+
+#[test]
+fn a_canonical_copy_keeps_the_config_of_a_canonical_cache() {
+    for name in standalone() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("c").display().to_string();
+        bkcache(["copy", "--canonical", &path(&name), &to]).ok();
+        let of = |place: &str| bkcache(["inspect", "--json", place]).ok().json();
+        let (before, after) = (of(&path(&name)), of(&to));
+        if name == "matrix-two" {
+            let digest = after["caches"][0]["config"]["digest"].as_str().unwrap();
+            assert!(digest.starts_with("sha256:708eb13b6c65"));
+        } else {
+            assert_eq!(before["caches"][0]["config"], after["caches"][0]["config"], "{name}");
+            assert_eq!(before["manifest"]["digest"], after["manifest"]["digest"], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_cache_inside_an_image_becomes_one_of_its_own() {
+    for name in ["inline-oci-true", "inline-oci-false"] {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("c").display().to_string();
+        bkcache(["copy", "--form", "index", &path(name), &to]).ok();
+        let value = bkcache(["inspect", "--json", &to]).ok().json();
+        assert_eq!(value["caches"][0]["form"], "index");
+        assert_eq!(value["caches"][0]["counts"]["blobs"], 3);
+        bkcache(["verify", &to]).ok();
+    }
+}
+
+#[test]
+fn buildkits_attributes_work_on_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().display().to_string();
+    let source = format!("type=local,src={},tag=latest", path("app-max-manifest-oci-gzip"));
+    let metadata = folder.path().join("metadata.json").display().to_string();
+    let index = format!("type=local,dest={to}/c,image-manifest=false,tag=a,mode=max");
+    bkcache(["copy", &source, &index, "--metadata-file", &metadata]).ok();
+    bkcache(["copy", &source, &format!("type=local,dest={to}/c,oci-mediatypes=0,tag=b")]).ok();
+    let form =
+        |place: String| bkcache(["inspect", "--json", &place]).ok().json()["caches"][0]["form"].clone();
+    assert_eq!(form(format!("{to}/c:a")), "index");
+    assert_eq!(form(format!("type=local,src={to}/c,tag=b")), "docker");
+    let written: Value = serde_json::from_slice(&std::fs::read(&metadata).unwrap()).unwrap();
+    let descriptor: Value = serde_json::from_str(written["cache.manifest"].as_str().unwrap()).unwrap();
+    assert_eq!(form(format!("{to}/c@{}", descriptor["digest"].as_str().unwrap())), "index");
+}
+
+#[test]
+fn progress_is_json_on_request_and_nothing_when_quiet() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("c").display().to_string();
+    let ran = bkcache(["copy", "--progress", "json", &path("app-min-manifest-oci-gzip"), &to]).ok();
+    let events: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).count();
+    assert_eq!((of("started"), of("finished")), (6, 6));
+    assert_eq!(events.last().unwrap()["step"], "writing cache image manifest");
+    let ran = bkcache(["copy", "-q", &path("app-min-manifest-oci-gzip"), &to]).ok();
+    assert_eq!((ran.text(), ran.stderr), (String::new(), String::new()));
+}
+
+#[test]
+fn records_of_every_vector_print_buildkits_config() {
+    let mut checked = 0;
+    for case in vectors("chains.ndjson").into_iter().chain(vectors("canonical.ndjson")) {
+        let ops = case["ops"].as_array().unwrap();
+        if ops.iter().any(|op| op["outcome"] == "error") {
+            continue;
+        }
+        let lines: String = ops.iter().map(|op| format!("{op}\n")).collect();
+        let ran = bkcache_with_input(["export", "--records", "-", "--print-config"], lines.as_bytes()).ok();
+        assert_eq!(ran.text(), case["config"].as_str().unwrap(), "{}", case["name"]);
+        checked += 1;
+    }
+    assert!(checked > 300, "{checked}");
+}
+
+#[test]
+fn records_and_blobs_become_a_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fixture("app-min-manifest-oci-gzip");
+    let value = bkcache(["inspect", "--json", &source.display().to_string()]).ok().json();
+    let cache = &value["caches"][0];
+    let descriptor = |digest: &Value| {
+        let layers = cache["layers"].as_array().unwrap();
+        layers.iter().find(|layer| layer["blob"] == *digest).unwrap()["descriptor"].clone()
+    };
+    let mut lines = String::new();
+    for record in cache["records"].as_array().unwrap() {
+        let mut record = record.clone();
+        for result in record["results"].as_array_mut().unwrap() {
+            let layers = result["layers"].as_array().unwrap().iter().map(descriptor).collect();
+            result["layers"] = Value::Array(layers);
+        }
+        lines.push_str(&format!("{record}\n"));
+    }
+    let records = folder.path().join("records.ndjson");
+    std::fs::write(&records, lines).unwrap();
+    let records = records.display().to_string();
+    // Once from the layout, once from its folder of files that are named by digest.
+    for (n, blobs) in [source.clone(), source.join("blobs")].iter().enumerate() {
+        let to = format!("type=local,dest={}/out,tag=t{n}", folder.path().display());
+        bkcache(["export", "--records", &records, "--blobs", &blobs.display().to_string(), "--to", &to]).ok();
+        let out = format!("{}/out:t{n}", folder.path().display());
+        let manifest = bkcache(["manifest", &out]).ok().stdout;
+        assert_eq!(sha256(&manifest), only_manifest(&source));
+        bkcache(["verify", &out]).ok();
+    }
+    let schema = bkcache(["export", "--schema"]).ok().json();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
+
+#[test]
+fn an_export_without_any_layer_says_so_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = folder.path().join("blobs");
+    std::fs::create_dir(&blobs).unwrap();
+    let to = folder.path().join("out").display().to_string();
+    let args = ["export", "--records", "-", "--blobs", &blobs.display().to_string(), "--to", &to];
+    let ran = bkcache_with_input(args, b"{\"digest\":\"sha256:a\"}\n").ok();
+    insta::assert_snapshot!(ran.shown(folder.path()));
+}

@@ -1,0 +1,120 @@
+//! Running the program, and the real caches to run it on.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support, of which each test file uses a part"
+)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// What a run gave.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).unwrap()
+    }
+
+    /// The run as a reader of a terminal sees it, without what differs from run to run.
+    pub fn shown(&self, folder: &Path) -> String {
+        let fixtures = fixture("").display().to_string();
+        let text = format!("{}{}exit code {}", self.text(), self.stderr, self.code);
+        text.replace(&folder.display().to_string(), "DIR").replace(&fixtures, "FIXTURES/")
+    }
+
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap()
+    }
+}
+
+/// Runs the program in a pipe.
+pub fn bkcache<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
+    bkcache_with_input(args, b"")
+}
+
+pub fn bkcache_with_input<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bkcache"))
+        .args(args)
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that fails early does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+pub fn vectors(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors").join(file);
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The names of all real caches that are not inside an image.
+pub fn standalone() -> Vec<String> {
+    let folder = std::fs::read_dir(fixture("")).unwrap().map(|entry| entry.unwrap());
+    let mut names: Vec<String> = folder
+        .filter(|entry| entry.path().join("oci-layout").exists())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with("inline-"))
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 17);
+    names
+}
+
+/// The digest of the manifest that the only entry of a layout names.
+pub fn only_manifest(layout: &Path) -> String {
+    let index: Value = serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
+    index["manifests"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+/// The file of a blob.
+pub fn blob(layout: &Path, digest: &str) -> PathBuf {
+    layout.join("blobs").join(digest.replace(':', "/"))
+}
+
+/// A copy of a fixture that may be spoilt.
+pub fn copy_of(name: &str, to: &Path) -> PathBuf {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+            let target = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                std::fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+    copy(&fixture(name), to);
+    to.to_owned()
+}

@@ -1,0 +1,250 @@
+//! The program on bad input: one clear line, the right exit code, and nothing published.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use support::{Ran, bkcache, bkcache_with_input, blob, copy_of, fixture};
+
+const APP: &str = "app-max-manifest-oci-gzip";
+const LAYER: &str = "sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
+
+/// The last line and the exit code of runs, each after the words that name it.
+struct Lines<'a> {
+    folder: &'a Path,
+    text: String,
+}
+
+impl<'a> Lines<'a> {
+    fn new(folder: &'a Path) -> Self {
+        Self { folder, text: String::new() }
+    }
+
+    fn add(&mut self, what: &str, ran: &Ran) {
+        assert_ne!(ran.code, 101, "a panic: {}", ran.stderr);
+        let shown = ran.shown(self.folder);
+        let lines: Vec<&str> =
+            shown.lines().filter(|line| !line.starts_with("writing ") && !line.is_empty()).collect();
+        self.text.push_str(&format!("{what}\n  {}\n", lines.join("\n  ")));
+    }
+}
+
+fn store(layout: &Path, bytes: &[u8]) -> (String, usize) {
+    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = format!("sha256:{digits}");
+    std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+    std::fs::write(blob(layout, &digest), bytes).unwrap();
+    (digest, bytes.len())
+}
+
+/// A layout with a cache of this config, and these layer descriptors.
+fn layout(folder: &Path, name: &str, config: &[u8], layers: &[serde_json::Value]) -> String {
+    let layout = folder.join(name);
+    let (digest, size) = store(&layout, config);
+    let mut manifests = layers.to_vec();
+    manifests.push(
+        json!({"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": digest, "size": size}),
+    );
+    let index = json!({"schemaVersion": 2, "manifests": manifests}).to_string();
+    let (digest, size) = store(&layout, index.as_bytes());
+    let entry = json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size,
+        "annotations": {"org.opencontainers.image.ref.name": "latest"}});
+    std::fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [entry]}).to_string())
+        .unwrap();
+    std::fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    layout.display().to_string()
+}
+
+#[test]
+fn sources_that_are_no_cache() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let mut lines = Lines::new(folder);
+    std::fs::create_dir(folder.join("plain")).unwrap();
+    std::fs::write(folder.join("file"), "x").unwrap();
+    lines.add("a folder that is no layout", &bkcache(["inspect", &at("plain")]));
+    lines.add("a file", &bkcache(["inspect", &at("file")]));
+    lines.add("nothing", &bkcache(["inspect", &at("absent")]));
+    let empty = copy_of(APP, &folder.join("empty"));
+    std::fs::write(empty.join("index.json"), r#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
+    lines.add("an empty index", &bkcache(["inspect", &at("empty")]));
+    std::fs::write(empty.join("index.json"), "{").unwrap();
+    lines.add("an index that is cut short", &bkcache(["inspect", &at("empty")]));
+    lines.add("a tag that is not there", &bkcache(["inspect", &format!("{}:v2", fixture(APP).display())]));
+    let absent = format!("{}@sha256:{}", fixture(APP).display(), "0".repeat(64));
+    lines.add("a digest that is not there", &bkcache(["inspect", &absent]));
+    let dots = format!("{}@sha256:../../etc/passwd", fixture(APP).display());
+    lines.add("a digest with ../", &bkcache(["inspect", &dots]));
+    lines.add("an image without a cache", &bkcache(["inspect", &image_without_cache(folder)]));
+    lines.add(
+        "the config of an image",
+        &bkcache(["config", &fixture("inline-oci-true").display().to_string()]),
+    );
+    insta::assert_snapshot!(lines.text);
+}
+
+fn image_without_cache(folder: &Path) -> String {
+    let image = layout(folder, "image", b"{}", &[]);
+    let path = Path::new(&image);
+    let (config, config_size) = store(path, br#"{"rootfs":{"diff_ids":[]}}"#);
+    let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size});
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": []}).to_string();
+    let (digest, size) = store(path, manifest.as_bytes());
+    let entry =
+        json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": size});
+    std::fs::write(path.join("index.json"), json!({"schemaVersion": 2, "manifests": [entry]}).to_string())
+        .unwrap();
+    image
+}
+
+#[test]
+fn blobs_that_are_not_what_they_should_be() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    let mut lines = Lines::new(folder);
+    let faults: [(&str, fn(&Path)); 4] = [
+        ("missing", |file| std::fs::remove_file(file).unwrap()),
+        ("truncated", |file| std::fs::write(file, &std::fs::read(file).unwrap()[..100]).unwrap()),
+        ("swapped", |file| std::fs::write(file, vec![7; 3051]).unwrap()),
+        ("over-long", |file| {
+            let mut bytes = std::fs::read(file).unwrap();
+            bytes.push(0);
+            std::fs::write(file, bytes).unwrap();
+        }),
+    ];
+    for (name, spoil) in faults {
+        let source = copy_of(APP, &folder.join(name));
+        spoil(&blob(&source, LAYER));
+        let source = source.display().to_string();
+        let to = folder.join(format!("{name}-copy"));
+        let copied = bkcache(["copy", &source, &to.display().to_string()]);
+        assert!(!blob(&to, LAYER).exists(), "{name}: nothing unverified is visible");
+        assert!(!to.join("index.json").exists(), "{name}: nothing is named");
+        assert!(
+            std::fs::read_dir(to.join("ingest")).unwrap().next().is_none(),
+            "{name}: nothing is left staged"
+        );
+        lines.add(&format!("copy, {name}"), &copied);
+        lines.add(&format!("verify, {name}"), &bkcache(["verify", &source]));
+        let report = bkcache(["verify", "--json", &source]);
+        assert_eq!((report.code, report.json()["sound"].clone()), (3, json!(false)));
+    }
+    insta::assert_snapshot!(lines.text);
+}
+
+#[test]
+fn metadata_that_makes_no_sense() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    let mut lines = Lines::new(folder);
+    let a_loop = br#"{"records":[{"digest":"sha256:a","inputs":[[{"link":1}]]},{"digest":"sha256:b","inputs":[[{"link":0}]]}]}"#;
+    let dots = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": "sha256:../../../etc/passwd", "size": 5});
+    let huge = [br#"{"x":""#.as_slice(), &vec![b'x'; 100 << 20], br#""}"#].concat();
+    for source in [
+        layout(folder, "loop", a_loop, &[]),
+        layout(folder, "dots", b"{}", &[dots]),
+        layout(folder, "huge", &huge, &[]),
+        layout(folder, "not-json", b"records: []", &[]),
+        layout(folder, "deep", "[".repeat(1_000_000).as_bytes(), &[]),
+    ] {
+        let name = Path::new(&source).file_name().unwrap().to_str().unwrap().to_owned();
+        lines.add(&format!("inspect, {name}"), &bkcache(["inspect", &source]));
+        lines.add(&format!("verify, {name}"), &bkcache(["verify", &source]));
+        let to = folder.join("copy");
+        lines.add(&format!("copy, {name}"), &bkcache(["copy", &source, &to.display().to_string()]));
+        assert!(!to.exists(), "{name}: no folder is made for nothing");
+    }
+    bkcache(["inspect", "--max-metadata-size", "200MiB", &folder.join("huge").display().to_string()]).ok();
+    insta::assert_snapshot!(lines.text);
+}
+
+#[test]
+fn destinations_and_options_that_cannot_be() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    let source = fixture(APP).display().to_string();
+    let mut lines = Lines::new(folder);
+    let dest = |rest: &str| format!("type=local,dest={}/out{rest}", folder.display());
+    for (what, rest) in [
+        ("an unknown attribute", ",imagemanifest=false"),
+        ("a malformed value", ",image-manifest=maybe"),
+        ("an attribute without a value", ",tag"),
+        ("an attribute that cannot be honoured", ",compression=zstd"),
+        ("a form that there is not", ",image-manifest=true,oci-mediatypes=false"),
+    ] {
+        lines.add(what, &bkcache(["copy", &source, &dest(rest)]));
+    }
+    lines.add("two forms", &bkcache(["copy", "--form", "index", &source, &dest(",image-manifest=true")]));
+    assert!(!folder.join("out").exists(), "no folder is made for nothing");
+    lines.add("an unknown type", &bkcache(["copy", &source, "type=locla,dest=x"]));
+    lines.add("a type that is not there yet", &bkcache(["copy", &source, "type=s3,bucket=x"]));
+    lines.add("an unknown form", &bkcache(["copy", "--form", "tar", &source, "x"]));
+    std::fs::write(folder.join("file"), "x").unwrap();
+    lines.add(
+        "a file as destination",
+        &bkcache(["copy", &source, &folder.join("file").display().to_string()]),
+    );
+    std::fs::create_dir(folder.join("full")).unwrap();
+    std::fs::write(folder.join("full/photo.jpg"), "x").unwrap();
+    lines.add(
+        "a folder of something else",
+        &bkcache(["copy", &source, &folder.join("full").display().to_string()]),
+    );
+    if cfg!(target_os = "linux") {
+        lines.add("a place that cannot be written", &bkcache(["copy", &source, "/proc/cache"]));
+        let ignored = bkcache(["copy", &source, "type=local,dest=/dev/full/x,ignore-error=true"]);
+        assert_eq!(ignored.code, 1, "ignore-error is about the export, not about what was typed");
+    }
+    insta::assert_snapshot!(lines.text);
+}
+
+#[test]
+fn records_that_cannot_be_taken() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut lines = Lines::new(temp.path());
+    for (what, input) in [
+        ("no records", ""),
+        ("no JSON", "digest: a"),
+        ("an unknown member", r#"{"digest":"a","input":[]}"#),
+        ("a link to a later line", r#"{"digest":"a","inputs":[[{"record":1}]]}"#),
+        ("an empty input", r#"{"digest":"a","inputs":[[]]}"#),
+    ] {
+        let ran = bkcache_with_input(["export", "--records", "-", "--print-config"], input.as_bytes());
+        lines.add(what, &ran);
+    }
+    lines.add("neither blobs nor destination", &bkcache(["export", "--records", "x"]));
+    lines.add("a file that is not there", &bkcache(["export", "--records", "/absent/x", "--print-config"]));
+    insta::assert_snapshot!(lines.text);
+}
+
+#[test]
+fn causes_are_shown_on_request() {
+    let ran = bkcache(["inspect", "-v", "/absent/x"]);
+    assert!(ran.stderr.lines().count() <= 2, "{}", ran.stderr);
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bkcache"))
+        .args(["inspect", "--json", &fixture("wide-40").display().to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,99 @@
+//! Other programs' view of what this project writes. With `BKCACHE_REQUIRE_PEERS` set, a missing program fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::process::Command;
+
+use cache_export::{Destination, Existing, ExportOptions, Exporter, Reading, republish};
+use cache_format::Form;
+use cache_import::{ImportOptions, open};
+use cache_ingest::{CopyOptions, Expect, LayoutStore, Name};
+use cache_verify::{VerifyOptions, verify};
+use tests::{fixture, manifest, standalone_fixtures};
+
+/// Whether a program is there. If it is not, says how to get it, and fails where it has to be there.
+fn has_peer(program: &str, package: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        let message = format!("{program} is missing: apt-get install {package}");
+        assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{message}");
+        eprintln!("skipped: {message}");
+    }
+    found
+}
+
+fn skopeo(args: &[&str]) {
+    let output = Command::new("skopeo").arg("--insecure-policy").args(args).output().unwrap();
+    assert!(output.status.success(), "skopeo {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Copies every fixture into a layout as an image manifest, has skopeo copy that, and verifies its copy.
+#[tokio::test]
+async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
+    if !has_peer("skopeo", "skopeo") {
+        return;
+    }
+    for name in standalone_fixtures() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+        let source = LayoutStore::open(fixture(&name)).await.unwrap();
+        let options = ImportOptions::default();
+        let opened = open(&source, &source, &Name::Unspecified, &options).await.unwrap();
+        let imported = opened.import(&source, &options).await.unwrap();
+        let existing = Existing {
+            descriptor: &opened.descriptor,
+            bytes: &opened.bytes,
+            manifest: opened.manifest.as_ref().unwrap(),
+            config_bytes: &imported.caches[0].config_bytes,
+            config: &imported.caches[0].config,
+        };
+        let store = LayoutStore::create(&ours).await.unwrap();
+        let latest = Name::Tag("latest".into());
+        let to = Destination { ingester: &store, publisher: &store, name: &latest, expect: Expect::Absent };
+        let form = Some(Form::Manifest);
+        let exported = republish(&existing, form, &source, &to, &CopyOptions::default(), &()).await.unwrap();
+
+        let place = |path: &std::path::Path| format!("oci:{}:latest", path.display());
+        skopeo(&["copy", &place(&ours), &place(&theirs)]);
+        let copied = LayoutStore::open(&theirs).await.unwrap();
+        let report = verify(&copied, &copied, &latest, &VerifyOptions::default(), &()).await.unwrap();
+        assert!(report.is_sound(), "{name}: {:?}", report.findings);
+        assert_eq!(
+            report.subject.digest,
+            exported.manifest.unwrap().digest,
+            "{name}: skopeo kept the manifest"
+        );
+        if opened.manifest.as_ref().unwrap().form == Form::Manifest {
+            assert_eq!(report.subject.digest, manifest(&name).0, "{name}: and it is BuildKit's");
+        }
+    }
+}
+
+/// A cache that was imported and exported anew is one that skopeo copies, too.
+#[tokio::test]
+async fn skopeo_copies_a_cache_that_was_exported_from_chains() {
+    if !has_peer("skopeo", "skopeo") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    let source = LayoutStore::open(fixture("inline-oci-true")).await.unwrap();
+    let options = ImportOptions::default();
+    let opened = open(&source, &source, &Name::Unspecified, &options).await.unwrap();
+    let chains = opened.import(&source, &options).await.unwrap().into_chains().unwrap().chains;
+    let store = LayoutStore::create(&ours).await.unwrap();
+    let latest = Name::Tag("latest".into());
+    let to = Destination { ingester: &store, publisher: &store, name: &latest, expect: Expect::Absent };
+    let options = ExportOptions { reading: Reading::Closed, ..ExportOptions::default() };
+    Exporter::with_chains(chains, &source).finalize(&to, &options, &()).await.unwrap();
+    skopeo(&["copy", &format!("oci:{}:latest", ours.display()), &format!("oci:{}:latest", theirs.display())]);
+    let copied = LayoutStore::open(&theirs).await.unwrap();
+    let report = verify(&copied, &copied, &latest, &VerifyOptions::default(), &()).await.unwrap();
+    assert!(report.is_sound(), "{:?}", report.findings);
+}
