@@ -112,7 +112,8 @@ fn blobs_that_are_not_what_they_should_be() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path();
     let mut lines = Lines::new(folder);
-    let faults: [(&str, fn(&Path)); 4] = [
+    type Fault = (&'static str, fn(&Path));
+    let faults: [Fault; 4] = [
         ("missing", |file| std::fs::remove_file(file).unwrap()),
         ("truncated", |file| std::fs::write(file, &std::fs::read(file).unwrap()[..100]).unwrap()),
         ("swapped", |file| std::fs::write(file, vec![7; 3051]).unwrap()),

@@ -14,7 +14,10 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cache_model::{CacheChains, Link, NewResult, RecordDigest, Timestamp};
+use cache_model::{
+    CacheChains, CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Link, NewResult, RecordDigest,
+    Timestamp,
+};
 use proptest::prelude::*;
 use support::{Add, Kind, add_in_order, again, all, chains, descriptor, script, shuffled, text};
 
@@ -233,6 +236,61 @@ proptest! {
                 record.results().first().map(|result| result.created_at.to_string()),
                 newest.map(|result| result.created_at().to_string())
             );
+        }
+    }
+}
+
+/// A config of any indices, most of them near what is there.
+fn wild_config() -> impl Strategy<Value = CacheConfig> {
+    let index = || prop_oneof![8 => -1i32..6, 1 => any::<i32>(), 1 => Just(i32::MIN), 1 => Just(i32::MAX)];
+    let layer = (0u8..4, index());
+    let digest = prop_oneof![4 => "[a-c]", 1 => Just("random:x".to_owned()), 1 => Just(String::new())];
+    let link = (index(), prop_oneof![Just(""), Just("s")]);
+    let record = (
+        digest,
+        prop::collection::vec((index(), -3i64..3), 0..3),
+        prop::collection::vec(prop::collection::vec(index(), 0..3), 0..2),
+        prop::collection::vec(prop::collection::vec(link, 0..3), 0..3),
+    );
+    (prop::collection::vec(layer, 0..6), prop::collection::vec(record, 0..6)).prop_map(|(layers, records)| {
+        let mut builder = CacheConfigBuilder::new();
+        for (blob, parent) in layers {
+            let blob = Some(support::blob(blob)).filter(|_| parent != 3);
+            builder.layer(ConfigLayer { blob, parent, annotations: None });
+        }
+        for (digest, results, chains, inputs) in records {
+            for (layer, seconds) in results {
+                builder.result(ConfigResult { layer, created_at: support::time(seconds, 0) });
+            }
+            chains.iter().for_each(|layers| builder.chain(layers, Timestamp::ZERO));
+            for links in inputs {
+                links.iter().for_each(|(record, selector)| builder.link(selector, *record));
+                builder.end_input();
+            }
+            builder.record(RecordDigest::new(&digest));
+        }
+        builder.finish()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    /// Law: no config panics. It is refused and leaves nothing, or it is loaded and what it marshals to loads again.
+    #[test]
+    fn any_config_is_refused_or_loaded(config in wild_config()) {
+        let mut chains = CacheChains::new();
+        let descriptors = [descriptor(0, 0), descriptor(1, 0), descriptor(2, 0)];
+        match chains.load(&config, &descriptors) {
+            Err(error) => {
+                prop_assert!(!error.to_string().is_empty());
+                prop_assert!(chains.is_empty());
+            }
+            Ok(loaded) => {
+                loaded.dropped.iter().for_each(|dropped| assert!(!dropped.to_string().is_empty()));
+                again(&chains.marshal(&all), false);
+                again(&chains.close().marshal(&all), true);
+            }
         }
     }
 }

@@ -1,1 +1,47 @@
-//! Placeholder.
+//! Findings about BuildKit remote caches.
+//!
+//! [`verify`] looks at everything behind a name: the manifest, the cache config and its graph, and every layer's
+//! blob, its digest and, decompressed, its diff ID; for images the caches inside them. What is wrong is a
+//! [`Finding`], and the look goes on.
+//!
+//! It never prints, never writes, and never holds a blob in memory.
+//!
+//! ```
+//! use cache_ingest::{LayoutStore, Name};
+//! use cache_verify::{VerifyOptions, verify};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/app-max-manifest-oci-gzip");
+//! let store = LayoutStore::open(folder).await?;
+//! let report = verify(&store, &store, &Name::Unspecified, &VerifyOptions::default(), &()).await?;
+//! assert!(report.is_sound());
+//! for finding in &report.findings {
+//!     println!("{}: {finding}", finding.severity());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod blob;
+mod chunks;
+mod content;
+mod error;
+mod finding;
+mod graph;
+mod gunzip;
+mod kind;
+mod layers;
+mod metadata;
+mod options;
+mod report;
+mod unzstd;
+mod verify;
+mod walk;
+
+pub use error::VerifyError;
+pub use finding::{Finding, Place, Severity};
+pub use kind::{FindingKind, Undecodable};
+pub use options::VerifyOptions;
+pub use report::Report;
+pub use verify::verify;

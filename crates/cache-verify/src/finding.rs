@@ -1,0 +1,151 @@
+//! A finding: how grave, where, and what.
+//!
+//! Where it is about a place of the manifest or the config, it says so by positions, which count from 0.
+
+use std::fmt;
+
+use cache_model::{Digest, RecordDigest};
+
+use crate::FindingKind;
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing, and harmless.
+    Note,
+    /// The cache works, but not as whoever made it would expect, or not everywhere.
+    Warning,
+    /// Something is wrong: content is missing, false, or lost on import. Only this makes a cache unsound.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// Something that was found about a cache.
+///
+/// Displays on one line as `place: what; what it means`, without the severity.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The digest of the image's manifest, where it is about the cache inside an image.
+    pub image: Option<Digest>,
+    /// Where it is.
+    pub place: Place,
+    /// What it is.
+    pub kind: FindingKind,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// A manifest or index.
+    Manifest {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A cache config; of a cache inside an image, the image's config.
+    Config {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A layer.
+    Layer {
+        /// Its positions: in the manifest's list for what is about the blob, in the config's list for what is about
+        /// the config. In a sound cache both are the same.
+        positions: Vec<usize>,
+        /// The digest of its blob; `None` where the config names none.
+        digest: Option<Digest>,
+    },
+    /// A record, or several of one digest.
+    Record {
+        /// Their positions in the config; empty where there is no telling.
+        positions: Vec<usize>,
+        /// Their digest.
+        digest: RecordDigest,
+    },
+}
+
+impl Finding {
+    /// How grave it is.
+    pub fn severity(&self) -> Severity {
+        self.kind.severity()
+    }
+
+    /// The digest of the blob that it is about; `None` where it is about a record, or a layer without a blob.
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.place {
+            Place::Manifest { digest } | Place::Config { digest } => Some(digest),
+            Place::Layer { digest, .. } => digest.as_ref(),
+            Place::Record { .. } => None,
+        }
+    }
+
+    /// The positions of the layers that it is about.
+    pub fn layers(&self) -> &[usize] {
+        match &self.place {
+            Place::Layer { positions, .. } => positions,
+            _ => &[],
+        }
+    }
+
+    /// The positions of the records that it is about.
+    pub fn records(&self) -> &[usize] {
+        match &self.place {
+            Place::Record { positions, .. } => positions,
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(image) = &self.image {
+            write!(f, "image {image}, ")?;
+        }
+        write!(f, "{}: {}", self.place, self.kind)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest { digest } => write!(f, "manifest {digest}"),
+            Self::Config { digest } => write!(f, "config {digest}"),
+            Self::Layer { positions, digest: None } => write_positions(f, "layer", positions),
+            Self::Layer { positions, digest: Some(digest) } => {
+                write_positions(f, "layer", positions)?;
+                write!(f, " ({digest})")
+            }
+            Self::Record { positions, digest } => {
+                write_positions(f, "record", positions)?;
+                write!(f, " ({digest})")
+            }
+        }
+    }
+}
+
+/// How many positions a line names before it only counts.
+const SHOWN: usize = 8;
+
+fn write_positions(f: &mut fmt::Formatter<'_>, noun: &str, positions: &[usize]) -> fmt::Result {
+    f.write_str(noun)?;
+    if positions.len() > 1 {
+        f.write_str("s")?;
+    }
+    for (n, position) in positions.iter().take(SHOWN).enumerate() {
+        write!(f, "{}{position}", if n == 0 { " " } else { ", " })?;
+    }
+    match positions.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}

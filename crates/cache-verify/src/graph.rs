@@ -1,0 +1,160 @@
+//! What a cache config says, held against the manifest's list and against itself.
+//!
+//! Pure. Indices may be wild and layers may loop here; no recursion, and nothing but linear time.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use cache_format::encode_config;
+use cache_ingest::Hasher;
+use cache_model::{Algorithm, CacheChains, CacheConfig, Digest, Graph, RecordDigest};
+
+use crate::walk::Section;
+use crate::{FindingKind, Place};
+
+/// What there is to check beyond the records.
+#[derive(Clone, Copy)]
+pub(crate) enum Checks<'a> {
+    /// The layers are the config's own, and its bytes are these.
+    OfConfig(&'a [u8]),
+    /// The layers are an image's, of which the cache need not use all; BuildKit has several orders for its records.
+    OfInline,
+}
+
+/// Checks that the manifest lists the layers of the config.
+pub(crate) fn check_layer_list(section: &mut Section, manifest: Place, config: &CacheConfig) {
+    let of_config: HashSet<Digest> = config.layers().iter().filter_map(|layer| layer.blob).collect();
+    let mut unknown: Vec<(Digest, Vec<usize>)> = Vec::new();
+    let mut place_of = HashMap::new();
+    let mut listed = Vec::new();
+    for (position, layer) in section.layers.iter().enumerate() {
+        if of_config.contains(&layer.digest) {
+            listed.push((position, layer.digest));
+            continue;
+        }
+        let place = *place_of.entry(layer.digest).or_insert(unknown.len());
+        match unknown.get_mut(place) {
+            Some((_, positions)) => positions.push(position),
+            None => unknown.push((layer.digest, vec![position])),
+        }
+    }
+    let is_listed: HashSet<Digest> = listed.iter().map(|(_, digest)| *digest).collect();
+    // A blob that is not listed is told where a result is lost by it.
+    let wanted: Vec<Digest> = config
+        .layers()
+        .iter()
+        .filter_map(|layer| layer.blob)
+        .filter(|blob| is_listed.contains(blob))
+        .collect();
+    if let Some(position) = first_difference(&listed, &wanted, section.layers.len()) {
+        let (listed, config) = (section.layers.len(), config.layers().len());
+        section.metadata(manifest, FindingKind::LayerListMismatch { listed, config, position });
+    }
+    for (digest, positions) in unknown {
+        section.layer(positions, Some(digest), FindingKind::LayerNotInConfig);
+    }
+}
+
+/// The position in the manifest's list, `len` long, at which it departs from the config's.
+fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -> Option<usize> {
+    let differing = listed.iter().zip(wanted).find(|((_, listed), wanted)| listed != *wanted);
+    match differing {
+        Some(((position, _), _)) => Some(*position),
+        None if listed.len() == wanted.len() => None,
+        None => Some(listed.get(wanted.len()).map_or(len, |(position, _)| *position)),
+    }
+}
+
+/// Checks the records, and what else there is to check.
+pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, checks: Checks<'_>) {
+    let mut chains = CacheChains::new();
+    let loaded = match chains.load(config, &section.layers) {
+        Ok(loaded) => loaded,
+        Err(error) => return section.metadata(place.clone(), FindingKind::GraphUnsound { error }),
+    };
+    for dropped in loaded.dropped {
+        let place = Place::Record { positions: vec![dropped.record], digest: dropped.digest };
+        let (layer, blob) = (dropped.layer, dropped.blob);
+        section.record(place, FindingKind::DroppedResult { layer, blob });
+    }
+    let graph = chains.graph();
+    check_records(section, config, &graph, &chains.close());
+    if let Checks::OfConfig(bytes) = checks {
+        check_layers(section, config);
+        // Where the config has more or less than it should, it is no wonder that it comes out differently.
+        if !section.has_findings() {
+            let canonical = encode_config(&graph.marshal(&|_| true).config);
+            if canonical != bytes {
+                let canonical = Hasher::digest(Algorithm::Sha256, &canonical);
+                section.metadata(place.clone(), FindingKind::NotCanonical { canonical });
+            }
+        }
+    }
+}
+
+fn check_records(section: &mut Section, config: &CacheConfig, graph: &Graph<'_>, closed: &Graph<'_>) {
+    let mut positions: BTreeMap<&RecordDigest, Vec<usize>> = BTreeMap::new();
+    for record in config.records().filter(|record| !record.digest().is_random()) {
+        positions.entry(record.digest()).or_default().push(record.position());
+    }
+    for digest in graph.left_out() {
+        let positions = positions.get(digest).cloned().unwrap_or_default();
+        let place = Place::Record { positions, digest: digest.clone() };
+        section.record(place, FindingKind::RecordLeftOut);
+    }
+    let mut distinct: HashMap<&RecordDigest, usize> = HashMap::new();
+    let kept = closed.records().map(|record| record.digest());
+    for digest in kept.chain(closed.left_out()) {
+        *distinct.entry(digest).or_default() += 1;
+    }
+    for (digest, positions) in positions {
+        let distinct = distinct.get(digest).copied().unwrap_or(0);
+        if distinct < positions.len() {
+            let place = Place::Record { positions, digest: digest.clone() };
+            section.record(place, FindingKind::DuplicateRecord { distinct });
+        }
+    }
+}
+
+/// Finds layers that stand twice, and layers that nothing uses.
+fn check_layers(section: &mut Section, config: &CacheConfig) {
+    let reached = reached(config);
+    let mut known = HashMap::new();
+    for (position, layer) in config.layers().iter().enumerate() {
+        let first = *known.entry((layer.blob, layer.parent)).or_insert(position);
+        if first != position {
+            section.layer(vec![position], layer.blob, FindingKind::DuplicateLayer { first });
+        }
+        if reached.get(position) != Some(&true) {
+            section.layer(vec![position], layer.blob, FindingKind::UnreachableLayer);
+        }
+    }
+}
+
+/// For each layer whether a result leads to it. BuildKit skips the results of `random:` records.
+fn reached(config: &CacheConfig) -> Vec<bool> {
+    let mut reached = vec![false; config.layers().len()];
+    for record in config.records().filter(|record| !record.digest().is_random()) {
+        for result in record.results() {
+            let mut at = result.layer;
+            while let Some((position, seen)) = slot(&mut reached, at)
+                && !*seen
+            {
+                *seen = true;
+                at = config.layers().get(position).map_or(-1, |layer| layer.parent);
+            }
+        }
+    }
+    for record in config.records().filter(|record| !record.digest().is_random()) {
+        for at in record.chains().flat_map(|chain| chain.layers) {
+            if let Some((_, seen)) = slot(&mut reached, *at) {
+                *seen = true;
+            }
+        }
+    }
+    reached
+}
+
+fn slot(reached: &mut [bool], at: i32) -> Option<(usize, &mut bool)> {
+    let position = usize::try_from(at).ok()?;
+    Some((position, reached.get_mut(position)?))
+}

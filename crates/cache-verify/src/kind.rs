@@ -1,0 +1,360 @@
+//! The kinds of findings: what each says, its name for programs, and how grave it is.
+//!
+//! The words say what is there, then what it means or what to do. They never repeat the place.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cache_format::{FormatError, NoInlineCache};
+use cache_ingest::Error;
+use cache_model::{Compression, Digest, LoadError, MediaType};
+
+use crate::Severity;
+
+/// What was found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// The blob is not in the store.
+    MissingBlob,
+    /// The blob is shorter than its descriptor says.
+    ShortBlob {
+        /// The descriptor's size in bytes.
+        expected: u64,
+        /// The blob's size in bytes.
+        actual: u64,
+    },
+    /// The blob is longer than its descriptor says.
+    LongBlob {
+        /// The descriptor's size in bytes.
+        expected: u64,
+        /// The blob's size in bytes, where the store says it.
+        actual: Option<u64>,
+    },
+    /// The blob has the size that its descriptor says, and other content.
+    WrongDigest {
+        /// The digest of the content.
+        actual: Digest,
+    },
+    /// The store failed to give the blob.
+    UnreadableBlob {
+        /// How it failed.
+        error: Arc<Error>,
+    },
+    /// A manifest or config is above the limit for metadata, and was not read.
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A manifest or config above 1 MiB, which BuildKit refuses to import.
+    AboveImportLimit {
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The manifest cannot be understood.
+    ManifestUnreadable {
+        /// Why.
+        error: FormatError,
+    },
+    /// The manifest names no cache config, and no image with an inline cache.
+    NoCache,
+    /// A manifest that an index names is not in the store.
+    MissingManifest,
+    /// An index has more manifests than are looked at.
+    TooManyManifests {
+        /// How many are looked at.
+        limit: usize,
+    },
+    /// An image gives no cache.
+    SkippedImage {
+        /// Why.
+        reason: NoInlineCache,
+    },
+    /// The config cannot be understood.
+    ConfigUnreadable {
+        /// Why.
+        error: FormatError,
+    },
+    /// The records of the config contradict themselves or each other.
+    GraphUnsound {
+        /// How.
+        error: LoadError,
+    },
+    /// The config is sound, but not as marshalling its records would write it.
+    NotCanonical {
+        /// The digest that the config would have.
+        canonical: Digest,
+    },
+    /// The manifest does not list one layer for each layer of the config, in order.
+    LayerListMismatch {
+        /// How many layers the manifest lists.
+        listed: usize,
+        /// How many layers the config has.
+        config: usize,
+        /// The first position at which they differ.
+        position: usize,
+    },
+    /// The manifest lists a blob that no layer of the config has.
+    LayerNotInConfig,
+    /// The config has a layer with this blob and this parent already.
+    DuplicateLayer {
+        /// The position of the first one.
+        first: usize,
+    },
+    /// No result of a record reaches the layer.
+    UnreachableLayer,
+    /// The content is compressed otherwise than the media type says.
+    MediaTypeMismatch {
+        /// The media type.
+        media_type: MediaType,
+        /// The compression of the content.
+        found: Compression,
+    },
+    /// The media type is no layer's.
+    UnknownMediaType {
+        /// The media type; empty where none is given.
+        media_type: MediaType,
+    },
+    /// The content is not what its compression asks for.
+    NotDecompressible {
+        /// The compression.
+        compression: Compression,
+        /// What is wrong.
+        reason: Undecodable,
+    },
+    /// The layer has more bytes, decompressed, than the limit allows.
+    ExpansionLimit {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The decompressed layer does not have the digest that the annotation says.
+    DiffIdMismatch {
+        /// The diff ID of the annotation.
+        expected: Digest,
+        /// The digest of the decompressed layer.
+        actual: Digest,
+    },
+    /// The layer has no annotation with its diff ID.
+    DiffIdMissing,
+    /// The annotation with the diff ID holds no digest.
+    DiffIdInvalid {
+        /// What it holds.
+        text: String,
+    },
+    /// A result is lost on import, since a layer of it has no descriptor.
+    DroppedResult {
+        /// The position, in the config, of that layer.
+        layer: usize,
+        /// The blob of that layer, where it names one.
+        blob: Option<Digest>,
+    },
+    /// Several records that mean the same.
+    DuplicateRecord {
+        /// How many records they become when caches are merged.
+        distinct: usize,
+    },
+    /// A record that is left out on import: none of an input's links is left that closes no cycle.
+    RecordLeftOut,
+}
+
+/// Why content cannot be decompressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undecodable {
+    /// It does not begin as content of its compression does.
+    NotCompressed,
+    /// It ends early, though the blob is the one that the descriptor says.
+    Truncated,
+    /// Something follows its end.
+    TrailingData,
+    /// It is damaged, or asks for what is not supported.
+    Invalid {
+        /// What the decoder says.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCompressed => f.write_str("it does not begin as such content does"),
+            Self::Truncated => f.write_str("it ends early"),
+            Self::TrailingData => f.write_str("something follows its end"),
+            Self::Invalid { reason } => f.write_str(reason),
+        }
+    }
+}
+
+impl FindingKind {
+    /// How grave it is.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::NotCanonical { .. } | Self::SkippedImage { reason: NoInlineCache::NoField } => {
+                Severity::Note
+            }
+            Self::AboveImportLimit { .. }
+            | Self::MissingManifest
+            | Self::TooManyManifests { .. }
+            | Self::SkippedImage { .. }
+            | Self::LayerListMismatch { .. }
+            | Self::LayerNotInConfig
+            | Self::DuplicateLayer { .. }
+            | Self::UnreachableLayer
+            | Self::UnknownMediaType { .. }
+            | Self::DiffIdMissing
+            | Self::DuplicateRecord { .. }
+            | Self::RecordLeftOut => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+
+    /// A name for programs, such as `missing-blob`; it stays the same when the words change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingBlob => "missing-blob",
+            Self::ShortBlob { .. } => "short-blob",
+            Self::LongBlob { .. } => "long-blob",
+            Self::WrongDigest { .. } => "wrong-digest",
+            Self::UnreadableBlob { .. } => "unreadable-blob",
+            Self::TooLarge { .. } => "too-large",
+            Self::AboveImportLimit { .. } => "above-import-limit",
+            Self::ManifestUnreadable { .. } => "manifest-unreadable",
+            Self::NoCache => "no-cache",
+            Self::MissingManifest => "missing-manifest",
+            Self::TooManyManifests { .. } => "too-many-manifests",
+            Self::SkippedImage { .. } => "skipped-image",
+            Self::ConfigUnreadable { .. } => "config-unreadable",
+            Self::GraphUnsound { .. } => "graph-unsound",
+            Self::NotCanonical { .. } => "not-canonical",
+            Self::LayerListMismatch { .. } => "layer-list-mismatch",
+            Self::LayerNotInConfig => "layer-not-in-config",
+            Self::DuplicateLayer { .. } => "duplicate-layer",
+            Self::UnreachableLayer => "unreachable-layer",
+            Self::MediaTypeMismatch { .. } => "media-type-mismatch",
+            Self::UnknownMediaType { .. } => "unknown-media-type",
+            Self::NotDecompressible { .. } => "not-decompressible",
+            Self::ExpansionLimit { .. } => "expansion-limit",
+            Self::DiffIdMismatch { .. } => "diff-id-mismatch",
+            Self::DiffIdMissing => "diff-id-missing",
+            Self::DiffIdInvalid { .. } => "diff-id-invalid",
+            Self::DroppedResult { .. } => "dropped-result",
+            Self::DuplicateRecord { .. } => "duplicate-record",
+            Self::RecordLeftOut => "record-left-out",
+        }
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingBlob => f.write_str("the blob is not there; export the cache again"),
+            Self::ShortBlob { expected, actual } => {
+                write!(
+                    f,
+                    "the blob is cut short: it has {actual} bytes, not {expected}; export the cache again"
+                )
+            }
+            Self::LongBlob { expected, actual: Some(actual) } => {
+                write!(
+                    f,
+                    "the blob is too long: it has {actual} bytes, not {expected}; export the cache again"
+                )
+            }
+            Self::LongBlob { expected, actual: None } => {
+                write!(f, "the blob goes on after its {expected} bytes; export the cache again")
+            }
+            Self::WrongDigest { actual } => {
+                write!(f, "the blob has other content, with the digest {actual}; export the cache again")
+            }
+            Self::UnreadableBlob { error } => write!(f, "the blob cannot be read: {error}"),
+            Self::TooLarge { size, limit } => {
+                write!(
+                    f,
+                    "its {size} bytes are above the limit of {limit} for metadata; raise the limit to check it"
+                )
+            }
+            Self::AboveImportLimit { size } => {
+                write!(
+                    f,
+                    "it has {size} bytes, and BuildKit does not import what is above 1 MiB; a cache with fewer records is smaller (mode=min, or one for each target)"
+                )
+            }
+            Self::ManifestUnreadable { error } => write!(f, "it cannot be read: {error}"),
+            Self::NoCache => {
+                f.write_str("this is no cache: it names no cache config and no image with an inline cache")
+            }
+            Self::MissingManifest => {
+                f.write_str("the index names it, but it is not there; a cache in it is not found")
+            }
+            Self::TooManyManifests { limit } => {
+                write!(f, "it leads to more than {limit} manifests; the others are not checked")
+            }
+            Self::SkippedImage { reason } => write!(f, "{reason}"),
+            Self::ConfigUnreadable { error } => write!(f, "it cannot be read: {error}"),
+            Self::GraphUnsound { error } => {
+                write!(f, "it makes no sense, so nothing can be imported: {error}")
+            }
+            Self::NotCanonical { canonical } => {
+                write!(
+                    f,
+                    "its records are sound, but not in canonical order; exported anew it is {canonical}"
+                )
+            }
+            Self::LayerListMismatch { listed, config, position } => write!(
+                f,
+                "its {listed} layers are not those of the config's {config} in order: they differ at position {position}; BuildKit finds them by digest all the same"
+            ),
+            Self::LayerNotInConfig => f.write_str(
+                "the manifest lists it, but no layer of the config has this blob; nothing uses it",
+            ),
+            Self::DuplicateLayer { first } => {
+                write!(f, "it has the blob and the parent of layer {first}; one of them is to spare")
+            }
+            Self::UnreachableLayer => f.write_str("no result of a record reaches it; nothing uses it"),
+            Self::MediaTypeMismatch { media_type, found } => {
+                write!(f, "the media type is {media_type}, but the content is {found}")
+            }
+            Self::UnknownMediaType { media_type } if media_type.is_empty() => {
+                f.write_str("it has no media type; whether it can be used depends on who reads it")
+            }
+            Self::UnknownMediaType { media_type } => {
+                write!(
+                    f,
+                    "{media_type} is no known media type of a layer; whether it can be used depends on who reads it"
+                )
+            }
+            Self::NotDecompressible { compression, reason } => {
+                write!(f, "the content is no sound {compression}: {reason}; the layer cannot be unpacked")
+            }
+            Self::ExpansionLimit { limit } => {
+                write!(
+                    f,
+                    "it has more than {limit} bytes when decompressed, the limit; its diff ID is not checked"
+                )
+            }
+            Self::DiffIdMismatch { expected, actual } => {
+                write!(
+                    f,
+                    "the diff ID should be {expected}, but the content has {actual}; the layer cannot be used"
+                )
+            }
+            Self::DiffIdMissing => f.write_str("it has no diff ID, and BuildKit does not use such a layer"),
+            Self::DiffIdInvalid { text } => {
+                write!(f, "its diff ID {text:?} is no digest, and BuildKit does not use such a layer")
+            }
+            Self::DroppedResult { layer, blob: Some(blob) } => write!(
+                f,
+                "a result is lost on import: its layer {layer} has the blob {blob}, which the manifest does not list"
+            ),
+            Self::DroppedResult { layer, blob: None } => {
+                write!(f, "a result is lost on import: its layer {layer} names no blob")
+            }
+            Self::DuplicateRecord { distinct } => {
+                write!(f, "they mean the same and count as {distinct}; merging the cache unites them")
+            }
+            Self::RecordLeftOut => f.write_str("it is left out on import: its links lead back to itself"),
+        }
+    }
+}

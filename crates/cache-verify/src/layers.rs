@@ -1,0 +1,166 @@
+//! The layers of all caches: which blobs there are to look at, and what their descriptors and contents say together.
+//!
+//! A blob is looked at once, however many descriptors it has; each descriptor is held against it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
+
+use crate::blob::{Job, Outcome};
+use crate::content::{Contents, Failure, Format};
+use crate::walk::Section;
+use crate::{Finding, FindingKind, Place, Undecodable, VerifyOptions};
+
+/// The distinct blobs. Of one digest with two sizes at least one descriptor is wrong, so each is looked at.
+pub(crate) struct Jobs {
+    list: Vec<Job>,
+    place_of: HashMap<(Digest, u64), usize>,
+}
+
+impl Jobs {
+    pub(crate) fn of<'d>(descriptors: impl Iterator<Item = &'d Descriptor>) -> Self {
+        let mut jobs = Self { list: Vec::new(), place_of: HashMap::new() };
+        for descriptor in descriptors {
+            let algorithm = descriptor.diff_id().map_or(Algorithm::Sha256, |diff_id| diff_id.algorithm());
+            let place = *jobs.place_of.entry(blob_of(descriptor)).or_insert(jobs.list.len());
+            match jobs.list.get_mut(place) {
+                None => {
+                    jobs.list.push(Job { descriptor: descriptor.clone(), algorithms: vec![algorithm] });
+                }
+                Some(job) if !job.algorithms.contains(&algorithm) => job.algorithms.push(algorithm),
+                Some(_) => {}
+            }
+        }
+        jobs
+    }
+
+    pub(crate) fn list(&self) -> &[Job] {
+        &self.list
+    }
+
+    /// What is found about the layers of a cache.
+    pub(crate) fn findings(
+        &self,
+        section: &Section,
+        outcomes: &[Outcome],
+        options: &VerifyOptions,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut push = |positions: &[usize], descriptor: &Descriptor, kind| {
+            let place = Place::Layer { positions: positions.to_vec(), digest: Some(descriptor.digest) };
+            findings.push(Finding { image: section.image, place, kind });
+        };
+        let layers = || section.layers.iter().enumerate();
+        for (_, blob) in grouped(layers(), blob_of) {
+            let Some((_, first)) = blob.first() else { continue };
+            let place = self.place_of.get(&blob_of(first));
+            let outcome = place.and_then(|place| outcomes.get(*place));
+            let contents = match outcome.map(|outcome| &outcome.verdict) {
+                Some(Err(kind)) => {
+                    let positions: Vec<_> = blob.iter().map(|(position, _)| *position).collect();
+                    push(&positions, first, kind.clone());
+                    None
+                }
+                Some(Ok(contents)) => contents.as_ref(),
+                None => None,
+            };
+            for ((_, diff_id), alike) in grouped(blob.into_iter(), |layer| claims_of(layer)) {
+                let Some((_, descriptor)) = alike.first() else { continue };
+                let positions: Vec<_> = alike.iter().map(|(position, _)| *position).collect();
+                let mut kinds = about_claims(descriptor, diff_id);
+                if let Some(contents) = contents {
+                    about_contents(descriptor, contents, options, &mut kinds);
+                }
+                kinds.into_iter().for_each(|kind| push(&positions, descriptor, kind));
+            }
+        }
+        findings
+    }
+}
+
+fn blob_of(descriptor: &Descriptor) -> (Digest, u64) {
+    (descriptor.digest, descriptor.size)
+}
+
+/// What a descriptor says of its blob's content: the media type and the diff ID.
+fn claims_of(descriptor: &Descriptor) -> (&str, Option<&str>) {
+    (descriptor.media_type.as_str(), descriptor.annotations.get(ANNOTATION_DIFF_ID))
+}
+
+/// A layer with its position.
+type Positioned<'d> = (usize, &'d Descriptor);
+
+/// The layers by what they have in common, in the order of the first ones.
+fn grouped<'d, K: Copy + Eq + Hash>(
+    layers: impl Iterator<Item = Positioned<'d>>,
+    key_of: impl Fn(&'d Descriptor) -> K,
+) -> Vec<(K, Vec<Positioned<'d>>)> {
+    let mut groups: Vec<(K, Vec<Positioned<'d>>)> = Vec::new();
+    let mut place_of = HashMap::new();
+    for layer in layers {
+        let key = key_of(layer.1);
+        let place = *place_of.entry(key).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, group)) => group.push(layer),
+            None => groups.push((key, vec![layer])),
+        }
+    }
+    groups
+}
+
+/// What is wrong with a descriptor, whatever the blob.
+fn about_claims(descriptor: &Descriptor, diff_id: Option<&str>) -> Vec<FindingKind> {
+    let mut kinds = Vec::new();
+    if descriptor.media_type.compression().is_none() {
+        kinds.push(FindingKind::UnknownMediaType { media_type: descriptor.media_type.clone() });
+    }
+    match diff_id {
+        None => kinds.push(FindingKind::DiffIdMissing),
+        Some(text) if text.parse::<Digest>().is_err() => {
+            kinds.push(FindingKind::DiffIdInvalid { text: text.to_owned() });
+        }
+        Some(_) => {}
+    }
+    kinds
+}
+
+/// Whether the content is what the descriptor says.
+fn about_contents(
+    descriptor: &Descriptor,
+    contents: &Contents,
+    options: &VerifyOptions,
+    kinds: &mut Vec<FindingKind>,
+) {
+    let declared = descriptor.media_type.compression();
+    match (declared, contents.format.compression()) {
+        (Some(compression @ (Compression::Gzip | Compression::Zstd)), None) => {
+            kinds.push(FindingKind::NotDecompressible { compression, reason: Undecodable::NotCompressed });
+            return;
+        }
+        (Some(declared), Some(found)) if declared != found => {
+            kinds.push(FindingKind::MediaTypeMismatch { media_type: descriptor.media_type.clone(), found });
+        }
+        _ => {}
+    }
+    let compression = contents.format.compression().unwrap_or(Compression::Uncompressed);
+    match &contents.diff_ids {
+        Err(Failure::Limit) => {
+            kinds.push(FindingKind::ExpansionLimit { limit: options.max_expansion });
+        }
+        Err(Failure::Undecodable(reason)) => {
+            kinds.push(FindingKind::NotDecompressible { compression, reason: reason.clone() });
+        }
+        // Compressed in a way that is not known: there is no telling.
+        Ok(_) if declared.is_none() && contents.format == Format::Other => {}
+        Ok(diff_ids) => kinds.extend(diff_id_mismatch(descriptor, diff_ids)),
+    }
+}
+
+fn diff_id_mismatch(descriptor: &Descriptor, diff_ids: &[Digest]) -> Option<FindingKind> {
+    let expected = descriptor.diff_id()?;
+    let computed = diff_ids.iter().find(|actual| actual.algorithm() == expected.algorithm());
+    // Only that of an uncompressed layer by its own algorithm is not computed again.
+    let actual = *computed.unwrap_or(&descriptor.digest);
+    (actual != expected).then_some(FindingKind::DiffIdMismatch { expected, actual })
+}

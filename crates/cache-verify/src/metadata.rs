@@ -1,0 +1,49 @@
+//! Manifests and configs: read whole and verified, within a limit.
+//!
+//! It never understands what it reads.
+
+use bytes::Bytes;
+use cache_ingest::{Error, Event};
+use cache_model::Descriptor;
+
+use crate::FindingKind;
+use crate::blob::Reading;
+
+/// BuildKit does not import a manifest or config above this many bytes.
+const BUILDKIT_LIMIT: u64 = 1 << 20;
+
+/// Why there are no bytes.
+pub(crate) enum Unread {
+    TooLarge(FindingKind),
+    Failed(Error),
+}
+
+impl Reading<'_> {
+    /// The bytes of a manifest or config.
+    pub(crate) async fn metadata(self, descriptor: &Descriptor) -> Result<Bytes, Unread> {
+        let (size, limit) = (descriptor.size, self.options.max_metadata_size);
+        if size > limit {
+            return Err(Unread::TooLarge(FindingKind::TooLarge { size, limit }));
+        }
+        self.progress.event(&Event::Planned { blobs: 1, bytes: size });
+        self.started(descriptor);
+        let bytes = self.source(descriptor).read(limit).await.map_err(Unread::Failed)?;
+        self.finished(descriptor);
+        Ok(bytes)
+    }
+
+    /// The bytes of a manifest or config, or the finding that there are none.
+    pub(crate) async fn metadata_or_finding(self, descriptor: &Descriptor) -> Result<Bytes, FindingKind> {
+        match self.metadata(descriptor).await {
+            Ok(bytes) => Ok(bytes),
+            Err(Unread::TooLarge(kind)) => Err(kind),
+            Err(Unread::Failed(error)) => Err(self.fault(descriptor, error).await),
+        }
+    }
+}
+
+/// That BuildKit does not import it, where it is too large for that.
+pub(crate) fn above_import_limit(descriptor: &Descriptor) -> Option<FindingKind> {
+    let size = descriptor.size;
+    (size > BUILDKIT_LIMIT).then_some(FindingKind::AboveImportLimit { size })
+}

@@ -1,0 +1,216 @@
+//! The way through manifests and configs, down to the layers to look at.
+//!
+//! Follows indexes within indexes, but neither in a circle nor without end. It never reads a layer.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use cache_format::{
+    CacheManifest, Document, Form, ImageIndex, ImageManifest, InlineOutcome, decode_config, read_inline,
+};
+use cache_model::{CacheConfig, Descriptor, Digest};
+
+use crate::blob::Reading;
+use crate::graph::{self, Checks};
+use crate::metadata::above_import_limit;
+use crate::{Finding, FindingKind, Place, Severity};
+
+/// How many manifests below one name are looked into. Images have a handful of platforms.
+const MAX_MANIFESTS: usize = 1000;
+
+/// One cache, or a manifest that leads to none.
+#[derive(Default)]
+pub(crate) struct Section {
+    /// The digest of the manifest of the image that the cache is in.
+    pub(crate) image: Option<Digest>,
+    pub(crate) layers: Vec<Descriptor>,
+    pub(crate) about_metadata: Vec<Finding>,
+    pub(crate) about_layers: Vec<Finding>,
+    pub(crate) about_records: Vec<Finding>,
+}
+
+/// What was met so far.
+pub(crate) struct Walk<'a> {
+    reading: Reading<'a>,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) form: Option<Form>,
+    pub(crate) caches: u64,
+    pub(crate) records: u64,
+    pub(crate) blobs: HashSet<Digest>,
+    pub(crate) bytes: u64,
+    manifests: HashSet<Digest>,
+}
+
+impl Section {
+    /// Adds a finding about the manifest or the config.
+    pub(crate) fn metadata(&mut self, place: Place, kind: FindingKind) {
+        self.about_metadata.push(Finding { image: self.image, place, kind });
+    }
+
+    pub(crate) fn layer(&mut self, positions: Vec<usize>, digest: Option<Digest>, kind: FindingKind) {
+        let place = Place::Layer { positions, digest };
+        self.about_layers.push(Finding { image: self.image, place, kind });
+    }
+
+    pub(crate) fn record(&mut self, place: Place, kind: FindingKind) {
+        self.about_records.push(Finding { image: self.image, place, kind });
+    }
+
+    /// Whether anything was found about the config, its layers or its records.
+    pub(crate) fn has_findings(&self) -> bool {
+        !(self.about_metadata.is_empty() && self.about_layers.is_empty() && self.about_records.is_empty())
+    }
+}
+
+fn manifest(descriptor: &Descriptor) -> Place {
+    Place::Manifest { digest: descriptor.digest }
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(reading: Reading<'a>, subject: &Descriptor) -> Self {
+        Self {
+            reading,
+            sections: Vec::new(),
+            form: None,
+            caches: 0,
+            records: 0,
+            blobs: HashSet::new(),
+            bytes: 0,
+            manifests: HashSet::from([subject.digest]),
+        }
+    }
+
+    /// Counts a blob that was looked at.
+    pub(crate) fn count(&mut self, descriptor: &Descriptor, bytes: u64) {
+        self.blobs.insert(descriptor.digest);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Adds a finding about a manifest that leads no further.
+    pub(crate) fn manifest_finding(&mut self, descriptor: &Descriptor, kind: FindingKind) {
+        let mut section = Section::default();
+        section.metadata(manifest(descriptor), kind);
+        self.sections.push(section);
+    }
+
+    async fn read(&mut self, descriptor: &Descriptor) -> Result<Bytes, FindingKind> {
+        let bytes = self.reading.metadata_or_finding(descriptor).await;
+        self.count(descriptor, bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
+        bytes
+    }
+
+    async fn read_config(&mut self, descriptor: &Descriptor) -> Result<(Bytes, CacheConfig), FindingKind> {
+        let bytes = self.read(descriptor).await?;
+        let config = decode_config(&bytes).map_err(|error| FindingKind::ConfigUnreadable { error })?;
+        Ok((bytes, config))
+    }
+
+    async fn read_inline(&mut self, image: &ImageManifest) -> Result<InlineOutcome, FindingKind> {
+        let bytes = self.read(&image.config).await?;
+        read_inline(image, &bytes).map_err(|error| FindingKind::ConfigUnreadable { error })
+    }
+
+    /// A cache with a manifest of its own.
+    pub(crate) async fn cache(&mut self, subject: &Descriptor, cache: CacheManifest) {
+        self.form = Some(cache.form);
+        self.caches += 1;
+        let mut section = Section { layers: cache.layers, ..Section::default() };
+        let place = Place::Config { digest: cache.config.digest };
+        match self.read_config(&cache.config).await {
+            Err(kind) => section.metadata(place.clone(), kind),
+            Ok((bytes, config)) => {
+                self.records += config.records_len() as u64;
+                graph::check(&mut section, &place, &config, Checks::OfConfig(&bytes));
+                graph::check_layer_list(&mut section, manifest(subject), &config);
+            }
+        }
+        for (place, descriptor) in [(manifest(subject), subject), (place, &cache.config)] {
+            if let Some(kind) = above_import_limit(descriptor) {
+                section.metadata(place, kind);
+            }
+        }
+        // Stable, so what was found first of a place stays first.
+        section.about_metadata.sort_by_key(|finding| finding.place != manifest(subject));
+        self.sections.push(section);
+    }
+
+    /// An image, or an index that leads to images.
+    pub(crate) async fn images(&mut self, subject: &Descriptor, document: Document) {
+        let mut queue = vec![(subject.clone(), Some(document))];
+        while let Some((descriptor, document)) = queue.pop() {
+            let document = match document {
+                Some(document) => document,
+                None => match self.read_manifest(&descriptor).await {
+                    Ok(document) => document,
+                    Err(kind) => {
+                        self.manifest_finding(&descriptor, kind);
+                        continue;
+                    }
+                },
+            };
+            match document {
+                Document::Manifest(image) => self.image(&descriptor, &image).await,
+                Document::Index(index) => self.enter(&descriptor, &index, &mut queue),
+            }
+        }
+        // Where something could not be read, there may be a cache in it.
+        let found = self.sections.iter().flat_map(|section| &section.about_metadata);
+        let is_known = found.map(Finding::severity).all(|severity| severity != Severity::Error);
+        if self.caches == 0 && is_known {
+            self.manifest_finding(subject, FindingKind::NoCache);
+            self.sections.rotate_right(1);
+        }
+    }
+
+    /// Queues the manifests of an index.
+    fn enter(
+        &mut self,
+        descriptor: &Descriptor,
+        index: &ImageIndex,
+        queue: &mut Vec<(Descriptor, Option<Document>)>,
+    ) {
+        let first = queue.len();
+        for entry in index.manifests.iter().filter(|entry| entry.media_type.is_manifest()) {
+            if self.manifests.contains(&entry.digest) {
+                continue;
+            }
+            if self.manifests.len() >= MAX_MANIFESTS {
+                self.manifest_finding(descriptor, FindingKind::TooManyManifests { limit: MAX_MANIFESTS });
+                break;
+            }
+            self.manifests.insert(entry.digest);
+            queue.push((entry.clone(), None));
+        }
+        // The last one is looked into first, so this keeps their order.
+        if let Some(entered) = queue.get_mut(first..) {
+            entered.reverse();
+        }
+    }
+
+    async fn read_manifest(&mut self, descriptor: &Descriptor) -> Result<Document, FindingKind> {
+        let bytes = self.read(descriptor).await.map_err(|kind| match kind {
+            FindingKind::MissingBlob => FindingKind::MissingManifest,
+            other => other,
+        })?;
+        Document::decode(&bytes).map_err(|error| FindingKind::ManifestUnreadable { error })
+    }
+
+    async fn image(&mut self, descriptor: &Descriptor, image: &ImageManifest) {
+        let mut section = Section { image: Some(descriptor.digest), ..Section::default() };
+        let place = Place::Config { digest: image.config.digest };
+        match self.read_inline(image).await {
+            Err(kind) => section.metadata(place, kind),
+            Ok(InlineOutcome::Absent(reason)) => {
+                section.image = None;
+                section.metadata(manifest(descriptor), FindingKind::SkippedImage { reason });
+            }
+            Ok(InlineOutcome::Cache(cache)) => {
+                self.caches += 1;
+                self.records += cache.config.records_len() as u64;
+                section.layers = cache.layers;
+                graph::check(&mut section, &place, &cache.config, Checks::OfInline);
+            }
+        }
+        self.sections.push(section);
+    }
+}

@@ -1,0 +1,115 @@
+//! Bombs, large layers, and what is told on the way.
+
+use std::sync::Mutex;
+
+use cache_ingest::{Event, Name, Progress, Step};
+use cache_verify::{Report, VerifyOptions, verify};
+
+use crate::store::Store;
+use crate::support::{GZIP, TAR, ZSTD, gzip, layer, lines, options, publish_cache, tar, zstd};
+
+async fn with(store: &Store, options: &VerifyOptions) -> Report {
+    verify(store, store, &Name::Unspecified, options, &()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_bomb_is_not_decompressed_beyond_the_limit_and_its_digest_is_checked_all_the_same() {
+    let zeros = vec![0; 40_000_000];
+    for (media_type, blob) in [(GZIP, gzip(&zeros)), (ZSTD, zstd(&zeros))] {
+        let mut store = Store::default();
+        let bomb = layer(&store, media_type, blob.clone(), &zeros);
+        publish_cache(&store, std::slice::from_ref(&bomb)).await;
+        let limited = VerifyOptions { max_expansion: 1_000_000, ..options() };
+        let report = with(&store, &limited).await;
+        assert_eq!(
+            lines(&report),
+            "error expansion-limit: layer 0 (sha256:#0): it has more than 1000000 bytes when decompressed, the limit; its diff ID is not checked\n"
+        );
+        // A layer of zeros is a layer like any other below the limit, and at it.
+        let exact = VerifyOptions { max_expansion: 40_000_000, ..options() };
+        assert_eq!(lines(&with(&store, &exact).await), "");
+
+        let mut changed = blob;
+        *changed.last_mut().unwrap() ^= 1;
+        store.lies.insert(bomb.digest, changed.into());
+        let report = with(&store, &limited).await;
+        assert_eq!(report.findings[0].kind.code(), "wrong-digest");
+    }
+}
+
+#[tokio::test]
+async fn an_uncompressed_layer_expands_to_nothing() {
+    let store = Store::default();
+    let content = tar(1, 100_000);
+    publish_cache(&store, &[layer(&store, TAR, content.clone(), &content)]).await;
+    let limited = VerifyOptions { max_expansion: 1000, ..options() };
+    assert_eq!(lines(&with(&store, &limited).await), "");
+}
+
+#[tokio::test]
+async fn layers_of_many_more_chunks_than_may_wait_are_read_one_or_many_at_a_time() {
+    let mut store = Store { chunk: 4096, ..Store::default() };
+    let layers: Vec<_> = (0..6)
+        .map(|n| {
+            let content = tar(n, 3_000_000);
+            match n % 3 {
+                0 => layer(&store, GZIP, gzip(&content), &content),
+                1 => layer(&store, ZSTD, zstd(&content), &content),
+                _ => layer(&store, TAR, content.clone(), &content),
+            }
+        })
+        .collect();
+    publish_cache(&store, &layers).await;
+    for concurrency in [0, 1, 16] {
+        let report = with(&store, &VerifyOptions { concurrency, ..options() }).await;
+        assert_eq!(lines(&report), "");
+    }
+    // The look at one blob ends early, and the others do not wait for it.
+    store.lies.insert(layers[0].digest, gzip(&tar(9, 3_000_000)).into());
+    let report = with(&store, &options()).await;
+    assert_eq!(report.findings.len(), 1);
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Progress for Heard {
+    fn event(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(match event {
+            Event::Planned { blobs, bytes } => format!("planned {blobs} {bytes}"),
+            Event::Started { step, descriptor } => format!("{step} {}", descriptor.size),
+            Event::Transferred { bytes, .. } => format!("{bytes} bytes"),
+            Event::Finished { step: Step::Check, descriptor, .. } => format!("checked {}", descriptor.size),
+            other => format!("{other:?}"),
+        });
+    }
+}
+
+#[tokio::test]
+async fn each_blob_is_told_as_it_is_checked() {
+    let store = Store { chunk: 1000, ..Store::default() };
+    let content = tar(1, 2500);
+    let one = layer(&store, TAR, content.clone(), &content);
+    let gone = layer(&store, TAR, tar(2, 512), &tar(2, 512));
+    publish_cache(&store, &[one, gone.clone()]).await;
+    store.memory.remove(&gone.digest);
+    let heard = Heard::default();
+    let one_by_one = VerifyOptions { concurrency: 1, ..options() };
+    verify(&store, &store, &Name::Unspecified, &one_by_one, &heard).await.unwrap();
+    let heard = heard.0.into_inner().unwrap();
+    let layers = heard.iter().rposition(|line| line.starts_with("planned")).unwrap();
+    let mut told = heard[layers..].to_vec();
+    told[1..].sort();
+    assert_eq!(
+        told,
+        [
+            "planned 2 3012",
+            "1000 bytes",
+            "1000 bytes",
+            "500 bytes",
+            "checked 2500",
+            "checking 2500",
+            "checking 512"
+        ]
+    );
+}

@@ -1,0 +1,170 @@
+//! Configs and manifests that do not go together, and graphs that make no sense.
+
+use cache_format::{Form, build_manifest, encode_config};
+use cache_model::{
+    CacheConfigBuilder, ConfigLayer, ConfigResult, Descriptor, MediaType, RecordDigest, Timestamp,
+};
+
+use crate::store::Store;
+use crate::support::{config, lines, only_finding, publish, publish_bytes, report, three_layers};
+
+fn sound_layers() -> (Store, Vec<Descriptor>) {
+    let store = Store::default();
+    let mut layers = three_layers(&store);
+    layers.sort_by_key(|layer| layer.digest);
+    (store, layers)
+}
+
+#[tokio::test]
+async fn a_config_of_every_form_is_found() {
+    for form in [Form::Manifest, Form::Index, Form::DockerList] {
+        let (store, layers) = sound_layers();
+        let config = config(&[(&layers[0], -1), (&layers[1], 0), (&layers[2], 1)], &[2]);
+        let descriptor = store.insert(MediaType::CACHE_CONFIG, encode_config(&config));
+        let built = build_manifest(form, &layers, descriptor).unwrap();
+        publish_bytes(&store, built.descriptor.media_type, built.bytes).await;
+        let report = report(&store).await;
+        assert_eq!(lines(&report), "");
+        assert_eq!(report.form, Some(form));
+    }
+}
+
+#[tokio::test]
+async fn a_config_that_cannot_be_read_or_makes_no_sense_is_a_finding() {
+    let mut all = String::new();
+    for text in [
+        "not JSON",
+        "[]",
+        r#"{"records":[{"digest":"sha256:a","inputs":[[{"link":1}]]},{"digest":"sha256:b","inputs":[[{"link":0}]]}]}"#,
+        r#"{"records":[{"digest":"sha256:a","inputs":[[{"link":7}]]}]}"#,
+        r#"{"records":[{"digest":"sha256:a","inputs":[[]]}]}"#,
+        r#"{"records":[{"digest":"sha256:a","layers":[{"layer":3,"createdAt":"0001-01-01T00:00:00Z"}]}]}"#,
+    ] {
+        let store = Store::default();
+        publish(&store, &[], text).await;
+        let (_, line) = only_finding(&store).await;
+        all += &line;
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn the_layers_of_an_unsound_config_are_checked_all_the_same() {
+    let (store, layers) = sound_layers();
+    publish(&store, &layers, "not JSON").await;
+    store.memory.remove(&layers[1].digest);
+    let codes: Vec<_> = report(&store).await.findings.iter().map(|f| f.kind.code()).collect();
+    assert_eq!(codes, ["config-unreadable", "missing-blob"]);
+}
+
+#[tokio::test]
+async fn a_config_that_is_missing_is_named() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[0], -1)], &[0]));
+    publish(&store, &layers[..1], text.clone()).await;
+    store.memory.remove(&crate::support::sha256(&text));
+    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: config sha256:#0: the blob is not there; export the cache again");
+}
+
+#[tokio::test]
+async fn a_manifest_that_lists_the_layers_in_another_order_is_a_warning() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[0], -1), (&layers[1], 0), (&layers[2], 1)], &[2]));
+    let swapped = [layers[0].clone(), layers[2].clone(), layers[1].clone()];
+    publish(&store, &swapped, text.clone()).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-list-mismatch: manifest sha256:#0: its 3 layers are not those of the config's 3 in order: they differ at position 1; BuildKit finds them by digest all the same");
+    let repeated = [&layers[..], &layers[1..2]].concat();
+    publish(&store, &repeated, text).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-list-mismatch: manifest sha256:#0: its 4 layers are not those of the config's 3 in order: they differ at position 3; BuildKit finds them by digest all the same");
+}
+
+#[tokio::test]
+async fn a_blob_that_only_the_manifest_knows_is_a_warning() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[0], -1), (&layers[2], 0)], &[1]));
+    publish(&store, &layers, text).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-not-in-config: layer 1 (sha256:#0): the manifest lists it, but no layer of the config has this blob; nothing uses it");
+}
+
+#[tokio::test]
+async fn a_blob_that_the_manifest_does_not_list_loses_every_result_on_it() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[0], -1), (&layers[1], 0), (&layers[2], 1)], &[0, 1, 2]));
+    publish(&store, &[layers[0].clone(), layers[2].clone()], text).await;
+    let report = report(&store).await;
+    assert_eq!(report.findings[1].records(), [2]);
+    insta::assert_snapshot!(lines(&report), @r"
+    error dropped-result: record 1 (sha256:record-1): a result is lost on import: its layer 1 has the blob sha256:#0, which the manifest does not list
+    error dropped-result: record 2 (sha256:record-2): a result is lost on import: its layer 1 has the blob sha256:#0, which the manifest does not list
+    ");
+}
+
+#[tokio::test]
+async fn a_layer_that_no_result_reaches_is_a_warning() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[0], -1), (&layers[1], 0), (&layers[2], 1)], &[1]));
+    publish(&store, &layers, text).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning unreachable-layer: layer 2 (sha256:#0): no result of a record reaches it; nothing uses it");
+}
+
+#[tokio::test]
+async fn a_listed_result_reaches_its_layers_and_a_random_record_reaches_none() {
+    let (store, layers) = sound_layers();
+    let mut builder = CacheConfigBuilder::new();
+    for layer in &layers {
+        builder.layer(ConfigLayer { blob: Some(layer.digest), parent: -1, annotations: None });
+    }
+    builder.chain(&[0, 1], Timestamp::ZERO);
+    builder.record(RecordDigest::new("sha256:a"));
+    builder.result(ConfigResult { layer: 2, created_at: Timestamp::ZERO });
+    builder.record(RecordDigest::new("random:b"));
+    publish(&store, &layers, encode_config(&builder.finish())).await;
+    let (code, line) = only_finding(&store).await;
+    assert_eq!(code, "unreachable-layer");
+    assert!(line.contains("layer 2"), "{line}");
+}
+
+#[tokio::test]
+async fn a_layer_that_stands_twice_is_a_warning() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[0], -1), (&layers[1], 0), (&layers[1], 0)], &[1, 2]));
+    publish(&store, &[layers[0].clone(), layers[1].clone(), layers[1].clone()], text).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning duplicate-layer: layer 2 (sha256:#0): it has the blob and the parent of layer 1; one of them is to spare");
+}
+
+#[tokio::test]
+async fn records_that_mean_the_same_are_a_warning() {
+    let (store, layers) = sound_layers();
+    let mut builder = CacheConfigBuilder::new();
+    builder.layer(ConfigLayer { blob: Some(layers[0].digest), parent: -1, annotations: None });
+    builder.record(RecordDigest::new("sha256:root"));
+    for _ in 0..3 {
+        builder.link("", 0);
+        builder.end_input();
+        builder.result(ConfigResult { layer: 0, created_at: Timestamp::ZERO });
+        builder.record(RecordDigest::new("sha256:run"));
+    }
+    publish(&store, &layers[..1], encode_config(&builder.finish())).await;
+    let report = report(&store).await;
+    assert_eq!(report.findings[0].records(), [1, 2, 3]);
+    insta::assert_snapshot!(lines(&report), @"warning duplicate-record: records 1, 2, 3 (sha256:run): they mean the same and count as 1; merging the cache unites them");
+}
+
+#[tokio::test]
+async fn a_config_in_another_order_than_the_canonical_one_is_a_note() {
+    let (store, layers) = sound_layers();
+    let text = encode_config(&config(&[(&layers[1], -1), (&layers[0], -1)], &[0, 1]));
+    publish(&store, &[layers[1].clone(), layers[0].clone()], text).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"note not-canonical: config sha256:#0: its records are sound, but not in canonical order; exported anew it is sha256:#1");
+}
+
+#[tokio::test]
+async fn what_buildkit_would_not_import_for_its_size_is_a_warning() {
+    let store = Store::default();
+    let mut builder = CacheConfigBuilder::new();
+    for n in 0..30_000 {
+        builder.record(RecordDigest::new(&format!("sha256:{n:064}")));
+    }
+    publish(&store, &[], encode_config(&builder.finish())).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning above-import-limit: config sha256:#0: it has 2550013 bytes, and BuildKit does not import what is above 1 MiB; a cache with fewer records is smaller (mode=min, or one for each target)");
+}
