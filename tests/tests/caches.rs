@@ -10,7 +10,7 @@
 use cache_export::{Destination, Existing, ExportOptions, Exported, Exporter, Reading, republish};
 use cache_format::{Form, decode_config, encode_config};
 use cache_import::{ImportOptions, OpenedCache, open};
-use cache_ingest::{CopyOptions, Expect, LayoutStore, MemoryStore, Name, ProviderExt};
+use cache_ingest::{CopyOptions, Expect, LayoutStore, MemoryStore, Name, Provider, ProviderExt};
 use cache_model::Digest;
 use tests::{fixture, fixtures, manifest, sha256, standalone_fixtures};
 
@@ -28,11 +28,9 @@ fn to<'a>(store: &'a MemoryStore, name: &'a Name) -> Destination<'a> {
     Destination { ingester: store, publisher: store, name, expect: Expect::Any }
 }
 
-/// Copies what a memory store has under `latest` into another, in a form.
-async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
-    let options = ImportOptions::default();
-    let opened = open(from, from, &Name::Unspecified, &options).await.unwrap();
-    let config_bytes = opened.config_bytes(from, &options).await.unwrap().unwrap();
+/// Copies an opened cache into a memory store, in a form if one is given.
+async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> (MemoryStore, Exported) {
+    let config_bytes = opened.config_bytes(from, &ImportOptions::default()).await.unwrap().unwrap();
     let existing = Existing {
         descriptor: &opened.descriptor,
         bytes: &opened.bytes,
@@ -42,34 +40,23 @@ async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
     };
     let store = MemoryStore::new();
     let name = Name::Tag("latest".into());
-    let exported = republish(&existing, Some(form), from, &to(&store, &name), &CopyOptions::default(), &())
-        .await
-        .unwrap();
+    let to = to(&store, &name);
+    let exported = republish(&existing, form, from, &to, &CopyOptions::default(), &()).await.unwrap();
     (store, exported)
 }
 
-async fn in_memory(name: &str) -> MemoryStore {
-    let (layout, opened) = open_fixture(name).await;
-    let config_bytes = opened.config_bytes(&layout, &ImportOptions::default()).await.unwrap().unwrap();
-    let existing = Existing {
-        descriptor: &opened.descriptor,
-        bytes: &opened.bytes,
-        manifest: opened.manifest.as_ref().unwrap(),
-        config_bytes: &config_bytes,
-        config: &decode_config(&config_bytes).unwrap(),
-    };
-    let store = MemoryStore::new();
-    let name = Name::Tag("latest".into());
-    republish(&existing, None, &layout, &to(&store, &name), &CopyOptions::default(), &()).await.unwrap();
-    store
+/// Copies what a memory store has into another, in a form.
+async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
+    let opened = open(from, from, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+    copy(from, &opened, Some(form)).await
 }
 
 #[tokio::test]
 async fn every_form_and_back_gives_the_original_manifest_and_config() {
     let mut conversions = 0;
     for name in standalone_fixtures() {
-        let original = in_memory(&name).await;
         let (layout, opened) = open_fixture(&name).await;
+        let (original, _) = copy(&layout, &opened, None).await;
         let form = opened.manifest.as_ref().unwrap().form;
         let config = opened.manifest.as_ref().unwrap().config.digest;
         for other in FORMS {
@@ -81,7 +68,6 @@ async fn every_form_and_back_gives_the_original_manifest_and_config() {
             assert_eq!(back.config.unwrap().digest, config);
             conversions += 1;
         }
-        drop(layout);
     }
     assert_eq!(conversions, 17 * 3);
 }

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::graph::Graph;
-use crate::index::{DigestIx, Idx, IndexVec, InputIx, LayerIx, OpIx, Rows, SelectorIx};
+use crate::index::{ChainIx, DigestIx, Idx, IndexVec, InputIx, LayerIx, OpIx, Rows, SelectorIx};
 use crate::intern::Interner;
 use crate::layers::{Layers, SizeConflict};
 use crate::marshal::Marshalled;
@@ -62,6 +62,13 @@ pub(crate) struct LogLink {
 pub(crate) struct LogResult {
     pub(crate) created_at: Timestamp,
     pub(crate) layer: Option<LayerIx>,
+}
+
+impl LogResult {
+    /// Its list of blobs.
+    pub(crate) fn chain(&self, layers: &Layers) -> Option<ChainIx> {
+        self.layer.map(|layer| layers.layer_chain(layer))
+    }
 }
 
 /// A record of some chains. Stays valid when records are merged.

@@ -288,18 +288,16 @@ impl Closing<'_> {
         };
         let (component, sources_first) = components(nodes, sources);
 
-        let mut inputs = Rows::with_capacity(log.inputs.len(), log.inputs.items_len());
-        let mut order = Vec::with_capacity(nodes);
+        let mut draft = Draft {
+            node_of_op: IndexVec::new(),
+            nodes,
+            order: Vec::with_capacity(nodes),
+            inputs: Rows::with_capacity(log.inputs.len(), log.inputs.items_len()),
+        };
         let mut links: Vec<(u32, DraftLink)> = Vec::new();
         for node in sources_first {
             links.clear();
-            let mut made = None;
             for op in &ops_of_node[node] {
-                made = Some(DraftNode {
-                    node,
-                    digest: log.digests[*op],
-                    inputs: u32::try_from(log.inputs_len(*op)).unwrap_or(u32::MAX),
-                });
                 for (input, row) in (0u32..).zip(log.inputs_of(*op)) {
                     let resolved = row
                         .iter()
@@ -308,17 +306,13 @@ impl Closing<'_> {
                     links.extend(outside.map(|link| (input, link)));
                 }
             }
-            links.sort_unstable();
-            let Some(made) = made else { continue };
-            let mut rest = links.as_slice();
-            for input in 0..made.inputs {
-                let (row, after) = rest.split_at(rest.partition_point(|(at, _)| *at == input));
-                row.iter().for_each(|(_, link)| inputs.push(*link));
-                inputs.end_row();
-                rest = after;
+            // All adds of a class have one digest and one number of inputs.
+            if let Some(op) = ops_of_node[node].first() {
+                let inputs = u32::try_from(log.inputs_len(*op)).unwrap_or(u32::MAX);
+                draft.push(DraftNode { node, digest: log.digests[*op], inputs }, &mut links);
             }
-            order.push(made);
         }
-        Draft { node_of_op, nodes, order, inputs }
+        draft.node_of_op = node_of_op;
+        draft
     }
 }

@@ -33,6 +33,20 @@ pub(crate) struct DraftLink {
 }
 
 impl Draft {
+    /// Appends a node, which comes after its sources. `links` are those of all its inputs, each with its input, in any
+    /// order.
+    pub(crate) fn push(&mut self, node: DraftNode, links: &mut [(u32, DraftLink)]) {
+        links.sort_unstable();
+        let mut rest: &[(u32, DraftLink)] = links;
+        for input in 0..node.inputs {
+            let (row, after) = rest.split_at(rest.partition_point(|(at, _)| *at == input));
+            row.iter().for_each(|(_, link)| self.inputs.push(*link));
+            self.inputs.end_row();
+            rest = after;
+        }
+        self.order.push(node);
+    }
+
     /// The draft of a log in which no two adds have one digest: every add is a record, under either rule.
     pub(crate) fn without_overlap(log: &Log) -> Self {
         let node = |op: OpIx| NodeIx::new(op.position());

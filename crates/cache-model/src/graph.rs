@@ -206,22 +206,20 @@ fn collect_results(
         while let Some((_, op)) = found.next_if(|(at, _)| *at == record) {
             chains.log.results.row(op).iter().for_each(|result| results.push(*result));
         }
-        results.open_row().sort_by(|a, b| cmp_results(&chains.layers, b, a));
+        // Newest first; of two texts for one instant the smaller is the one to keep.
+        results.open_row().sort_by(|a, b| {
+            cmp_results(&chains.layers, b, a).then_with(|| a.created_at.cmp_with_text(&b.created_at))
+        });
         results.end_row();
     }
     results
 }
 
-/// Older before newer; of equal instants by the lists of blob digests, then the greater text before the smaller: a
-/// descending sort has the result to take first, with the smaller of two texts for one instant.
-fn cmp_results(layers: &Layers, a: &LogResult, b: &LogResult) -> Ordering {
-    a.created_at.cmp(&b.created_at).then_with(|| {
-        let chains = (a.layer.map(|l| layers.layer_chain(l)), b.layer.map(|l| layers.layer_chain(l)));
-        let by_blobs = match chains {
-            (Some(a), Some(b)) => layers.cmp_chains(a, b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        };
-        by_blobs.then_with(|| b.created_at.cmp_with_text(&a.created_at))
+/// Older before newer; of equal instants by the lists of blob digests.
+pub(crate) fn cmp_results(layers: &Layers, a: &LogResult, b: &LogResult) -> Ordering {
+    a.created_at.cmp(&b.created_at).then_with(|| match (a.chain(layers), b.chain(layers)) {
+        (Some(a), Some(b)) => layers.cmp_chains(a, b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
     })
 }
 
@@ -269,8 +267,7 @@ impl<'g> ResultRef<'g> {
 
     /// How many layers it has.
     pub fn layers_len(self) -> usize {
-        let chain = self.result.layer.map(|layer| self.layers.layer_chain(layer));
-        chain.map_or(0, |chain| self.layers.depth(chain) as usize)
+        self.result.chain(self.layers).map_or(0, |chain| self.layers.depth(chain) as usize)
     }
 
     /// Its layers, topmost first.

@@ -137,20 +137,18 @@ impl Graph<'_> {
         let mut chosen = IndexVec::with_capacity(self.len());
         for record in self.digests.indices() {
             let results = self.results.row(record);
-            let chain_of = |at: usize| results.get(at)?.layer.map(|layer| layers.layer_chain(layer));
             let mut missing = None;
             let mut choice = None;
             for (at, result) in results.iter().enumerate() {
                 // A newest result without layers gives the record none.
-                let Some(chain) = chain_of(at) else { break };
+                let Some(chain) = result.chain(layers) else { break };
                 match presence.missing(chain) {
                     Some(blob) => {
                         missing.get_or_insert((result.created_at, blob));
                     }
                     None => {
                         let same = results.iter().skip(at).take_while(|other| {
-                            other.created_at == result.created_at
-                                && other.layer.map(|layer| layers.layer_chain(layer)) == Some(chain)
+                            other.created_at == result.created_at && other.chain(layers) == Some(chain)
                         });
                         let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
                         choice = Some(Newest { first: index(at), count: index(same.count()) });

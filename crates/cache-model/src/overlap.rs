@@ -312,8 +312,12 @@ impl<'a> Overlap<'a> {
             records.nodes.indices().filter(|node| records.nodes[*node].merged_into.is_none()).collect();
         live.sort_unstable_by_key(|node| self.order.position(*node));
 
-        let mut inputs = Rows::with_capacity(live.len(), records.edges.len());
-        let mut order = Vec::with_capacity(live.len());
+        let mut draft = Draft {
+            node_of_op: self.node_of_op,
+            nodes: records.nodes.len(),
+            order: Vec::with_capacity(live.len()),
+            inputs: Rows::with_capacity(live.len(), records.edges.len()),
+        };
         let mut links: Vec<(u32, DraftLink)> = Vec::new();
         for node in live {
             links.clear();
@@ -321,18 +325,10 @@ impl<'a> Overlap<'a> {
                 let Edge { source, selector, input, .. } = records.edges[edge];
                 (input, DraftLink { source, selector })
             }));
-            links.sort_unstable();
-            let Node { digest, inputs: count, .. } = records.nodes[node];
-            let mut rest = links.as_slice();
-            for input in 0..count {
-                let (row, after) = rest.split_at(rest.partition_point(|(at, _)| *at == input));
-                row.iter().for_each(|(_, link)| inputs.push(*link));
-                inputs.end_row();
-                rest = after;
-            }
-            order.push(DraftNode { node, digest, inputs: count });
+            let Node { digest, inputs, .. } = records.nodes[node];
+            draft.push(DraftNode { node, digest, inputs }, &mut links);
         }
-        Draft { node_of_op: self.node_of_op, nodes: records.nodes.len(), order, inputs }
+        draft
     }
 }
 

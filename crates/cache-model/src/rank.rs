@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::chains::LogResult;
-use crate::graph::Graph;
+use crate::graph::{Graph, cmp_results};
 use crate::index::{DigestIx, Idx, IndexVec, InputIx, Rank, RecordIx, Rows, SelectorIx};
 use crate::marshal::Chosen;
 use crate::{Digest, RecordDigest};
@@ -170,12 +170,7 @@ impl Ranking<'_, '_> {
         };
         match (result(a), result(b)) {
             (Some(a), Some(b)) => {
-                let chain = |result: &LogResult| result.layer.map(|layer| layers.layer_chain(layer));
-                let by_blobs = match (chain(a), chain(b)) {
-                    (Some(a), Some(b)) => layers.cmp_chains(a, b),
-                    (a, b) => a.is_some().cmp(&b.is_some()),
-                };
-                a.created_at.cmp(&b.created_at).then(by_blobs).then(a.created_at.cmp_with_text(&b.created_at))
+                cmp_results(layers, a, b).then_with(|| a.created_at.cmp_with_text(&b.created_at))
             }
             (a, b) => a.is_some().cmp(&b.is_some()),
         }
