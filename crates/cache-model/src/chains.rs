@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::graph::Graph;
 use crate::index::{ChainIx, DigestIx, Idx, IndexVec, InputIx, LayerIx, OpIx, Rows, SelectorIx};
 use crate::intern::Interner;
-use crate::layers::{Layers, SizeConflict};
+use crate::layers::{Layers, LayersMark, SizeConflict};
 use crate::marshal::Marshalled;
 use crate::{Descriptor, Digest, RecordDigest, Timestamp};
 
@@ -39,6 +39,15 @@ pub struct CacheChains {
     pub(crate) selectors: Interner<SelectorIx, Box<str>>,
     pub(crate) layers: Layers,
     pub(crate) log: Log,
+}
+
+/// How much there was at a time, to go back to.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    ops: usize,
+    digests: usize,
+    selectors: usize,
+    layers: LayersMark,
 }
 
 /// The adds, end to end.
@@ -251,6 +260,23 @@ impl CacheChains {
         Ok(Some(RecordId { tag: self.tag, op: self.log.end_op(digest) }))
     }
 
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            ops: self.log.len(),
+            digests: self.digests.len(),
+            selectors: self.selectors.len(),
+            layers: self.layers.mark(),
+        }
+    }
+
+    /// Forgets all that came after the mark.
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        self.log.truncate(mark.ops);
+        self.digests.truncate(mark.digests);
+        self.selectors.truncate(mark.selectors);
+        self.layers.roll_back(mark.layers);
+    }
+
     fn selector(&mut self, text: &str) -> SelectorIx {
         if text.is_empty() { SelectorIx::new(0) } else { self.selectors.intern(text, |text| text.into()).0 }
     }
@@ -263,17 +289,23 @@ impl CacheChains {
     pub fn unite(&mut self, other: &Self) -> Result<(), AddError> {
         let log = &other.log;
         self.log.check_room(log.len(), log.inputs.len(), log.inputs.items_len(), log.results.items_len())?;
-        let mark = self.log.len();
+        let mark = self.mark();
+        let layers = match self.unite_layers(other) {
+            Ok(layers) => layers,
+            Err(error) => {
+                self.roll_back(mark);
+                return Err(error);
+            }
+        };
         let digests: IndexVec<DigestIx, DigestIx> = IndexVec::from_vec(
             other.digests.values().iter().map(|d| self.digests.intern(d, RecordDigest::clone).0).collect(),
         );
         let selectors: IndexVec<SelectorIx, SelectorIx> =
             IndexVec::from_vec(other.selectors.values().iter().map(|s| self.selector(s)).collect());
-        let layers = self.unite_layers(other)?;
         for op in log.digests.indices() {
             for links in log.inputs_of(op) {
                 for link in links {
-                    let source = OpIx::new(mark + link.source.position());
+                    let source = OpIx::new(mark.ops + link.source.position());
                     self.log.inputs.push(LogLink { source, selector: selectors[link.selector] });
                 }
                 self.log.inputs.end_row();
@@ -323,9 +355,13 @@ impl CacheChains {
         self.graph().marshal(present)
     }
 
-    /// A descriptor of each distinct blob that a layer has: what to ask the store for before marshalling.
+    /// A descriptor of each distinct blob of the results: what to ask the store for before marshalling.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.layers.first_descriptors()
+        let mut blobs =
+            self.layers.descriptors_of(self.log.results.items().filter_map(|result| result.layer));
+        blobs.sort_by_key(|descriptor| descriptor.digest);
+        blobs.dedup_by_key(|descriptor| descriptor.digest);
+        blobs.into_iter()
     }
 
     /// Whether nothing was added.

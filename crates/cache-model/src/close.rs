@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use crate::chains::{CacheChains, Log};
 use crate::cycles::components;
 use crate::draft::{Draft, DraftLink, DraftNode};
-use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
+use crate::index::{DigestIx, EdgeIx, EntryIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
@@ -50,18 +50,14 @@ struct Closing<'a> {
     classes: Classes,
     /// The links of the adds that may overlap others.
     edges: IndexVec<EdgeIx, Edge>,
-    next_same: IndexVec<Entry, (EdgeIx, Option<Entry>)>,
+    next_same: IndexVec<EntryIx, (EdgeIx, Option<EntryIx>)>,
     in_edges: Lists,
     out_edges: Lists,
-    /// The latest entry for each [`Key`]; the others follow by `next_same`.
-    alternatives: HashTable<(Key, Entry)>,
+    alternatives: HashTable<Alternatives>,
     state: RandomState,
     queue: Vec<OpIx>,
     queued: IndexVec<OpIx, bool>,
 }
-
-/// An entry of a list of edges that have one key.
-type Entry = InputIx;
 
 #[derive(Clone, Copy)]
 struct Edge {
@@ -72,13 +68,22 @@ struct Edge {
 }
 
 /// What classes are looked up by: they are linked as this. `source` is a class.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
+    input: u32,
     source: OpIx,
     selector: SelectorIx,
-    input: u32,
     inputs: u32,
     digest: DigestIx,
+}
+
+/// The edges that have one key.
+#[derive(Clone, Copy)]
+struct Alternatives {
+    key: Key,
+    /// The latest; the others follow by `next_same`.
+    latest: EntryIx,
+    count: u32,
 }
 
 /// Disjoint sets of adds.
@@ -172,17 +177,22 @@ impl Closing<'_> {
         let key = self.key(edge);
         let hash = self.state.hash_one(key);
         let state = &self.state;
-        let entry = self.alternatives.entry(hash, |(at, _)| *at == key, |(at, _)| state.hash_one(at));
+        let entry = self.alternatives.entry(hash, |at| at.key == key, |at| state.hash_one(at.key));
         match entry {
             hashbrown::hash_table::Entry::Occupied(mut known) => {
-                let before = known.get().1;
-                known.get_mut().1 = self.next_same.push((edge, Some(before)));
+                let known = known.get_mut();
+                known.latest = self.next_same.push((edge, Some(known.latest)));
+                known.count += 1;
             }
             hashbrown::hash_table::Entry::Vacant(free) => {
-                let first = self.next_same.push((edge, None));
-                free.insert((key, first));
+                let latest = self.next_same.push((edge, None));
+                free.insert(Alternatives { key, latest, count: 1 });
             }
         }
+    }
+
+    fn alternatives(&self, key: &Key) -> Option<Alternatives> {
+        self.alternatives.find(self.state.hash_one(key), |at| at.key == *key).copied()
     }
 
     fn enqueue(&mut self, class: OpIx) {
@@ -202,42 +212,49 @@ impl Closing<'_> {
     }
 
     /// The classes that share, in every input, a link with `class`.
+    ///
+    /// Starts from the input that the fewest links share, so that many records which share one input but not another
+    /// do not make each other slow.
     fn overlapping(&mut self, class: OpIx) -> Vec<OpIx> {
-        let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
-        let mut keys: Vec<(u32, OpIx, SelectorIx, Key)> = edges
-            .into_iter()
-            .map(|edge| self.key(edge))
-            .map(|key| (key.input, key.source, key.selector, key))
-            .collect();
-        keys.sort_unstable_by_key(|(input, source, selector, _)| (*input, *source, *selector));
-        keys.dedup_by_key(|(input, source, selector, _)| (*input, *source, *selector));
-
-        // For each input the classes that share a link of it; only those that share one in all inputs so far stay.
-        let mut common: Option<Vec<OpIx>> = None;
-        for of_input in keys.chunk_by(|a, b| a.0 == b.0) {
-            let mut sharing = Vec::new();
-            for (.., key) in of_input {
-                let hash = self.state.hash_one(key);
-                let mut next = self.alternatives.find(hash, |(at, _)| at == key).map(|(_, entry)| *entry);
-                while let Some(entry) = next {
-                    let (edge, after) = self.next_same[entry];
-                    sharing.push(self.classes.find(self.edges[edge].target));
-                    next = after;
-                }
+        let keys = self.keys(class);
+        let sharing = |of_input: &&[Key]| -> u64 {
+            let each = of_input.iter().filter_map(|key| self.alternatives(key));
+            each.map(|found| u64::from(found.count)).sum()
+        };
+        let Some(rarest) = keys.chunk_by(|a, b| a.input == b.input).min_by_key(sharing) else {
+            return Vec::new();
+        };
+        let mut others = Vec::new();
+        for key in rarest {
+            let mut next = self.alternatives(key).map(|found| found.latest);
+            while let Some(entry) = next {
+                let (edge, after) = self.next_same[entry];
+                others.push(self.classes.find(self.edges[edge].target));
+                next = after;
             }
-            sharing.sort_unstable();
-            sharing.dedup();
-            let both = match common {
-                None => sharing,
-                Some(before) => {
-                    before.into_iter().filter(|class| sharing.binary_search(class).is_ok()).collect()
-                }
-            };
-            common = Some(both);
         }
-        let mut others = common.unwrap_or_default();
-        others.retain(|other| *other != class);
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|other| *other != class && self.shares_all_inputs(*other, &keys));
         others
+    }
+
+    /// The distinct keys of a class's links, sorted, so that those of an input stand together.
+    fn keys(&mut self, class: OpIx) -> Vec<Key> {
+        let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
+        let mut keys: Vec<Key> = edges.into_iter().map(|edge| self.key(edge)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Whether a class has, in each input, one of these keys, which are sorted.
+    fn shares_all_inputs(&mut self, class: OpIx, keys: &[Key]) -> bool {
+        let Some(inputs) = keys.last().map(|last| last.input + 1) else { return false };
+        let mut shared = self.keys(class);
+        shared.retain(|key| keys.binary_search(key).is_ok());
+        shared.dedup_by_key(|key| key.input);
+        u64::try_from(shared.len()) == Ok(u64::from(inputs))
     }
 
     /// Makes two classes one: the links from the lighter are entered anew under the heavier, and whoever has them is

@@ -117,9 +117,10 @@ impl<'a> Graph<'a> {
         self.len() == 0
     }
 
-    /// The descriptors of the layers of all results, each once.
+    /// The distinct descriptors of the layers of all results. A blob that came with several has several.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.chains.layers.descriptors().iter()
+        let tops = self.results.items().filter_map(|result| result.layer);
+        self.chains.layers.descriptors_of(tops).into_iter()
     }
 
     /// How many links there are.
@@ -252,10 +253,13 @@ impl<'g> RecordRef<'g> {
         })
     }
 
-    /// Its results, newest first.
-    pub fn results(self) -> impl ExactSizeIterator<Item = ResultRef<'g>> {
+    /// Its results, newest first. What has the same instant and the same list of blobs is one result.
+    pub fn results(self) -> impl Iterator<Item = ResultRef<'g>> {
         let layers = &self.graph.chains.layers;
-        self.graph.results.row(self.record).iter().map(move |result| ResultRef { layers, result })
+        let same = |a: &LogResult, b: &LogResult| cmp_results(layers, a, b).is_eq();
+        // Those that are one stand side by side, the one to keep first.
+        let groups = self.graph.results.row(self.record).chunk_by(same);
+        groups.filter_map(move |group| group.first()).map(move |result| ResultRef { layers, result })
     }
 }
 

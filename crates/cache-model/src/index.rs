@@ -61,6 +61,8 @@ index_types! {
     NodeIx;
     /// A link in the making.
     EdgeIx;
+    /// An entry of a list of links that have one key.
+    EntryIx;
 }
 
 /// A vector that only its own kind of index indexes.
@@ -107,6 +109,10 @@ impl<I: Idx, T> IndexVec<I, T> {
 
     pub(crate) fn truncate(&mut self, keep: usize) {
         self.items.truncate(keep);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        self.items.pop()
     }
 
     /// Appends `value` until there are `len` items.
@@ -206,6 +212,11 @@ impl<K: Idx, T> Rows<K, T> {
     /// How many items there are in all rows together.
     pub(crate) fn items_len(&self) -> usize {
         self.items.len()
+    }
+
+    /// The items of all rows.
+    pub(crate) fn items(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use crate::{Descriptor, Digest};
 #[derive(Clone)]
 pub(crate) struct Layers {
     blobs: Interner<BlobIx, Digest>,
-    sizes: IndexVec<BlobIx, Option<u64>>,
+    first_descriptors: IndexVec<BlobIx, Option<DescriptorIx>>,
     descriptors: Interner<DescriptorIx, Descriptor>,
     descriptor_blobs: IndexVec<DescriptorIx, BlobIx>,
     chains: Interner<ChainIx, ChainKey>,
@@ -43,6 +43,15 @@ struct Place {
     jump: ChainIx,
 }
 
+/// How much there was at a time, to go back to.
+#[derive(Clone, Copy)]
+pub(crate) struct LayersMark {
+    blobs: usize,
+    descriptors: usize,
+    chains: usize,
+    layers: usize,
+}
+
 /// Two descriptors give one blob different sizes.
 pub(crate) struct SizeConflict {
     pub(crate) known: u64,
@@ -53,7 +62,7 @@ impl Layers {
     pub(crate) fn new() -> Self {
         Self {
             blobs: Interner::new(),
-            sizes: IndexVec::new(),
+            first_descriptors: IndexVec::new(),
             descriptors: Interner::new(),
             descriptor_blobs: IndexVec::new(),
             chains: Interner::new(),
@@ -67,7 +76,7 @@ impl Layers {
     pub(crate) fn blob(&mut self, digest: &Digest) -> BlobIx {
         let (blob, is_new) = self.blobs.intern(digest, |d| *d);
         if is_new {
-            self.sizes.push(None);
+            self.first_descriptors.push(None);
         }
         blob
     }
@@ -90,17 +99,17 @@ impl Layers {
         parent: Option<LayerIx>,
         descriptor: &Descriptor,
     ) -> Result<LayerIx, SizeConflict> {
-        let (index, is_new) = self.descriptors.intern(descriptor, Descriptor::clone);
-        if is_new {
-            let blob = self.blob(&descriptor.digest);
-            self.descriptor_blobs.push(blob);
-        }
-        let blob = self.descriptor_blobs[index];
-        match self.sizes[blob] {
-            Some(known) if known != descriptor.size => {
+        let blob = self.blob(&descriptor.digest);
+        if let Some(first) = self.first_descriptors[blob] {
+            let known = self.descriptors.value(first).size;
+            if known != descriptor.size {
                 return Err(SizeConflict { known, given: descriptor.size });
             }
-            _ => self.sizes[blob] = Some(descriptor.size),
+        }
+        let (index, is_new) = self.descriptors.intern(descriptor, Descriptor::clone);
+        if is_new {
+            self.descriptor_blobs.push(blob);
+            self.first_descriptors[blob].get_or_insert(index);
         }
         let (layer, is_new) = self.layers.intern(&LayerKey { descriptor: index, parent }, |key| *key);
         if is_new {
@@ -149,17 +158,50 @@ impl Layers {
         self.blobs.value(blob)
     }
 
-    pub(crate) fn descriptors(&self) -> &IndexVec<DescriptorIx, Descriptor> {
-        self.descriptors.values()
+    pub(crate) fn mark(&self) -> LayersMark {
+        LayersMark {
+            blobs: self.blobs.len(),
+            descriptors: self.descriptors.len(),
+            chains: self.chains.len(),
+            layers: self.layers.len(),
+        }
     }
 
-    /// The descriptor that came first, of each blob that has one.
-    pub(crate) fn first_descriptors(&self) -> impl Iterator<Item = &Descriptor> {
-        let mut seen = IndexVec::<BlobIx, bool>::filled(false, self.blobs.len());
-        self.descriptors.values().iter_indexed().filter_map(move |(index, descriptor)| {
-            let seen = &mut seen[self.descriptor_blobs[index]];
-            (!std::mem::replace(seen, true)).then_some(descriptor)
-        })
+    /// Forgets all that came after the mark.
+    pub(crate) fn roll_back(&mut self, mark: LayersMark) {
+        self.layers.truncate(mark.layers);
+        self.layer_chains.truncate(mark.layers);
+        self.chains.truncate(mark.chains);
+        self.places.truncate(mark.chains);
+        for index in self.descriptor_blobs.indices().skip(mark.descriptors) {
+            let blob = self.descriptor_blobs[index];
+            if self.first_descriptors[blob] == Some(index) {
+                self.first_descriptors[blob] = None;
+            }
+        }
+        self.descriptors.truncate(mark.descriptors);
+        self.descriptor_blobs.truncate(mark.descriptors);
+        self.blobs.truncate(mark.blobs);
+        self.first_descriptors.truncate(mark.blobs);
+    }
+
+    /// The distinct descriptors of some layers and all layers below them.
+    pub(crate) fn descriptors_of(&self, tops: impl Iterator<Item = LayerIx>) -> Vec<&Descriptor> {
+        let mut seen: IndexVec<LayerIx, bool> = IndexVec::filled(false, self.layers.len());
+        let mut taken: IndexVec<DescriptorIx, bool> = IndexVec::filled(false, self.descriptors.len());
+        let mut found = Vec::new();
+        for top in tops {
+            for layer in self.downwards(top) {
+                if std::mem::replace(&mut seen[layer], true) {
+                    break;
+                }
+                let descriptor = self.descriptor_of(layer);
+                if !std::mem::replace(&mut taken[descriptor], true) {
+                    found.push(self.descriptor(descriptor));
+                }
+            }
+        }
+        found
     }
 
     pub(crate) fn layer_indices(&self) -> impl Iterator<Item = LayerIx> + use<> {

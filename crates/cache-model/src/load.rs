@@ -126,10 +126,10 @@ impl CacheChains {
         config: &CacheConfig,
         descriptors: impl IntoIterator<Item = &'d Descriptor>,
     ) -> Result<Loaded, LoadError> {
-        let mark = self.log.len();
+        let mark = self.mark();
         let result = Loader::new(self, config, descriptors).run();
         if result.is_err() {
-            self.log.truncate(mark);
+            self.roll_back(mark);
         }
         result
     }

@@ -4,7 +4,7 @@
 //! the part of the graph between the two ends is (Pearce and Kelly, "A dynamic topological sort algorithm for
 //! directed acyclic graphs", 2006).
 
-use crate::index::{IndexVec, NodeIx};
+use crate::index::{EdgeIx, IndexVec, NodeIx};
 
 /// Positions of nodes such that every link leads from a lower to a higher one.
 pub(crate) struct Order {
@@ -13,10 +13,10 @@ pub(crate) struct Order {
     round: u32,
 }
 
-/// Calls back with each node that a node has links from, or to.
+/// Calls back with each node that a node has links from, or to, and the link.
 pub(crate) trait Neighbours {
-    fn sources(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx));
-    fn dependents(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx));
+    fn sources(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx, EdgeIx));
+    fn dependents(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx, EdgeIx));
 }
 
 impl Order {
@@ -44,21 +44,48 @@ impl Order {
         if high < low {
             return true;
         }
-        let forward = self.reach(target, |at| at <= high, |node, visit| graph.dependents(node, visit));
+        let forward =
+            self.reach(target, |at| at <= high, |node, visit| graph.dependents(node, visit), |_, _| {});
         if self.visited[source] == self.round {
             return false;
         }
-        let backward = self.reach(source, |at| at >= low, |node, visit| graph.sources(node, visit));
+        let backward =
+            self.reach(source, |at| at >= low, |node, visit| graph.sources(node, visit), |_, _| {});
         self.reorder(backward, forward);
         true
     }
 
-    /// The nodes that can be reached from `start` within some positions.
+    /// The links of `younger` that would lead in a circle were it one node with `older`: those from it to `older` and
+    /// to what `older` depends on, and those to it from `older` and from what depends on that.
+    pub(crate) fn links_between(
+        &mut self,
+        graph: &impl Neighbours,
+        older: NodeIx,
+        younger: NodeIx,
+    ) -> Vec<EdgeIx> {
+        let end = self.position[younger];
+        let mut found = Vec::new();
+        let note = |neighbour: NodeIx, link: EdgeIx| {
+            if neighbour == younger {
+                found.push(link);
+            }
+        };
+        if self.position[older] < end {
+            self.reach(older, |at| at < end, |node, visit| graph.dependents(node, visit), note);
+        } else {
+            self.reach(older, |at| at > end, |node, visit| graph.sources(node, visit), note);
+        }
+        found
+    }
+
+    /// The nodes that can be reached from `start` within some positions. `note` is told of every link on the way, also
+    /// of those that lead out of these positions.
     fn reach(
         &mut self,
         start: NodeIx,
         within: impl Fn(u32) -> bool,
-        neighbours: impl Fn(NodeIx, &mut dyn FnMut(NodeIx)),
+        neighbours: impl Fn(NodeIx, &mut dyn FnMut(NodeIx, EdgeIx)),
+        mut note: impl FnMut(NodeIx, EdgeIx),
     ) -> Vec<NodeIx> {
         self.round += 1;
         self.visited[start] = self.round;
@@ -66,7 +93,8 @@ impl Order {
         let mut next = 0;
         while let Some(node) = reached.get(next).copied() {
             next += 1;
-            neighbours(node, &mut |neighbour| {
+            neighbours(node, &mut |neighbour, link| {
+                note(neighbour, link);
                 if self.visited[neighbour] != self.round && within(self.position[neighbour]) {
                     self.visited[neighbour] = self.round;
                     reached.push(neighbour);

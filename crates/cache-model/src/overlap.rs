@@ -57,6 +57,10 @@ struct Node {
     inputs: u32,
     first_in: Option<EdgeIx>,
     first_out: Option<EdgeIx>,
+    /// How many edges were ever put into the two lists.
+    weight: u32,
+    /// The first of the records that were merged into this one.
+    oldest: NodeIx,
     merged_into: Option<NodeIx>,
 }
 
@@ -124,12 +128,12 @@ impl Records {
 }
 
 impl Neighbours for Records {
-    fn sources(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx)) {
-        self.edges_in(node).for_each(|edge| visit(self.edges[edge].source));
+    fn sources(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx, EdgeIx)) {
+        self.edges_in(node).for_each(|edge| visit(self.edges[edge].source, edge));
     }
 
-    fn dependents(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx)) {
-        self.edges_out(node).for_each(|edge| visit(self.edges[edge].target));
+    fn dependents(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx, EdgeIx)) {
+        self.edges_out(node).for_each(|edge| visit(self.edges[edge].target, edge));
     }
 }
 
@@ -149,7 +153,7 @@ impl<'a> Overlap<'a> {
         let inputs: Vec<Vec<DraftLink>> =
             log.inputs_of(op).map(|links| links.iter().map(|link| self.resolve(*link)).collect()).collect();
         let mut candidates = if self.shared[digest] { self.candidates(digest, &inputs) } else { Vec::new() };
-        candidates.sort_unstable();
+        candidates.sort_unstable_by_key(|candidate| self.records.nodes[*candidate].oldest);
         match candidates.split_first() {
             None => {
                 let node = self.new_node(digest, inputs.len());
@@ -157,11 +161,14 @@ impl<'a> Overlap<'a> {
                 node
             }
             Some((oldest, others)) => {
-                for other in others {
-                    self.merge(*oldest, *other);
-                }
-                self.link_all(&inputs, *oldest, true);
-                *oldest
+                let record = others.iter().fold(*oldest, |record, other| self.merge(record, *other));
+                // A merge may have moved a source.
+                let inputs: Vec<Vec<DraftLink>> = log
+                    .inputs_of(op)
+                    .map(|links| links.iter().map(|link| self.resolve(*link)).collect())
+                    .collect();
+                self.link_all(&inputs, record, true);
+                record
             }
         }
     }
@@ -173,8 +180,17 @@ impl<'a> Overlap<'a> {
 
     fn new_node(&mut self, digest: DigestIx, inputs: usize) -> NodeIx {
         let inputs = u32::try_from(inputs).unwrap_or(u32::MAX);
-        self.order.push();
-        self.records.nodes.push(Node { digest, inputs, first_in: None, first_out: None, merged_into: None })
+        let node = self.order.push();
+        let (first_in, first_out, merged_into) = (None, None, None);
+        self.records.nodes.push(Node {
+            digest,
+            inputs,
+            first_in,
+            first_out,
+            weight: 0,
+            oldest: node,
+            merged_into,
+        })
     }
 
     /// The records of `digest` that are linked, in every given input, with one of the links given for it.
@@ -258,7 +274,9 @@ impl<'a> Overlap<'a> {
             same: 1,
         });
         self.records.nodes[target].first_in = Some(edge);
+        self.records.nodes[target].weight += 1;
         self.records.nodes[link.source].first_out = Some(edge);
+        self.records.nodes[link.source].weight += 1;
         if is_indexed {
             self.index(edge, &key, target);
         }
@@ -282,25 +300,36 @@ impl<'a> Overlap<'a> {
         exact.insert_unique(state.hash_one((key, target)), edge, rehash);
     }
 
-    /// Makes `other` part of `record`: its links, from and to, less those that would close a cycle.
-    fn merge(&mut self, record: NodeIx, other: NodeIx) {
-        let from: Vec<EdgeIx> = self.records.edges_in(other).collect();
-        let to: Vec<EdgeIx> = self.records.edges_out(other).collect();
+    /// Makes two records one: the links of both, from and to, less those of the younger one that would close a cycle.
+    /// Gives the one that is left.
+    ///
+    /// Whichever has fewer links is moved, so that a record with many is not moved again and again.
+    fn merge(&mut self, older: NodeIx, younger: NodeIx) -> NodeIx {
+        let in_the_way = self.order.links_between(&self.records, older, younger);
+        for edge in in_the_way {
+            self.records.edges[edge].alive = false;
+        }
+        let nodes = &mut self.records.nodes;
+        let (inputs, oldest) = (nodes[older].inputs.max(nodes[younger].inputs), nodes[older].oldest);
+        let (kept, moved) =
+            if nodes[older].weight >= nodes[younger].weight { (older, younger) } else { (younger, older) };
+        nodes[kept].inputs = inputs;
+        nodes[kept].oldest = oldest;
+        nodes[moved].merged_into = Some(kept);
+        let from: Vec<EdgeIx> = self.records.edges_in(moved).collect();
+        let to: Vec<EdgeIx> = self.records.edges_out(moved).collect();
         for edge in from.iter().chain(&to) {
             self.records.edges[*edge].alive = false;
         }
-        self.records.nodes[other].merged_into = Some(record);
-        let inputs = self.records.nodes[other].inputs;
-        let node = &mut self.records.nodes[record];
-        node.inputs = node.inputs.max(inputs);
         for edge in from {
             let Edge { source, selector, input, .. } = self.records.edges[edge];
-            self.link(DraftLink { source, selector }, input, record, true);
+            self.link(DraftLink { source, selector }, input, kept, true);
         }
         for edge in to {
             let Edge { selector, input, target, .. } = self.records.edges[edge];
-            self.link(DraftLink { source: record, selector }, input, target, true);
+            self.link(DraftLink { source: kept, selector }, input, target, true);
         }
+        kept
     }
 
     fn finish(mut self) -> Draft {

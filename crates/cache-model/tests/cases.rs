@@ -343,6 +343,81 @@ fn uniting_caches_that_disagree_about_a_size_is_refused_whole() {
     b.add(&RecordDigest::new("s"), &[], &[NewResult { created_at: Timestamp::ZERO, layer: Some(layer) }])
         .unwrap();
     let before = text(&a.marshal(&all).config);
+    b.layers([&descriptor(2, 0)]).unwrap();
     assert!(matches!(a.unite(&b), Err(AddError::SizeConflict { .. })));
     assert_eq!(text(&a.marshal(&all).config), before);
+    assert_eq!(a.blobs().count(), 1);
+    // Nothing that the other said of sizes is left.
+    let mut other = descriptor(2, 0);
+    other.size += 1;
+    a.layer(None, &other).unwrap();
+}
+
+#[test]
+fn a_refused_config_leaves_no_size_and_no_digest_behind() {
+    let mut builder = CacheConfigBuilder::new();
+    builder.layer(ConfigLayer { blob: Some(blob(1)), parent: -1, annotations: None });
+    builder.result(ConfigResult { layer: 0, created_at: Timestamp::ZERO });
+    builder.record("r".into());
+    builder.link("", 9);
+    builder.end_input();
+    builder.record("x".into());
+    let mut chains = chains(&[Add::new("s", &[]), Add::new("s", &[])]);
+    let mut lying = descriptor(1, 0);
+    lying.size += 7;
+    chains.load(&builder.finish(), &[lying]).unwrap_err();
+    assert_eq!(chains.blobs().count(), 0);
+    chains.layer(None, &descriptor(1, 0)).unwrap();
+    assert_eq!(chains.graph().len(), 1, "the two roots of one digest are one");
+}
+
+#[test]
+fn only_blobs_of_results_are_asked_for() {
+    let mut chains = CacheChains::new();
+    let unused = chains.layer(None, &descriptor(1, 0)).unwrap();
+    let result = NewResult { created_at: Timestamp::ZERO, layer: Some(unused) };
+    chains.add(&"random:1".into(), &[], &[result]).unwrap();
+    assert_eq!(chains.blobs().count(), 0);
+    chains.add(&"r".into(), &[], &[result]).unwrap();
+    assert_eq!(chains.blobs().count(), 1);
+}
+
+#[test]
+fn one_result_that_comes_several_times_is_one() {
+    let mut r = Add::new("r", &[]);
+    r.results = vec![(1, 0, vec![(1, 0)]), (1, 1, vec![(1, 1)]), (1, 0, vec![(1, 0)]), (1, 0, vec![(2, 0)])];
+    let chains = chains(&[r]);
+    let graph = chains.graph();
+    let results: Vec<_> = graph.at(0).unwrap().results().collect();
+    assert_eq!(results.len(), 2, "two lists of blobs of one instant are two results");
+    assert_eq!(results[1].created_at().to_string(), time(1, 0).to_string());
+}
+
+#[test]
+fn merging_into_a_record_with_many_dependents_moves_the_few() {
+    // Each merge joins a record with one link to one with thousands; moving the thousands each time would take
+    // 4 × 10^7 steps, and as many links.
+    let (merges, dependents) = (2_000, 20_000);
+    let mut script: Vec<Add> = (0..merges).map(|n| Add::new(&format!("r{n}"), &[])).collect();
+    script.extend((0..merges).map(|n| Add::new("x", &[&[(n, "")]])));
+    let last = script.len() - 1;
+    script.extend((0..dependents).map(|n| Add::new(&format!("d{n}"), &[&[(last, "")]])));
+    script.extend((1..merges).rev().map(|n| Add::new("x", &[&[(n, ""), (n - 1, "")]])));
+    let chains = chains(&script);
+    let graph = chains.graph();
+    assert_eq!(graph.len(), merges + 1 + dependents);
+    assert_eq!(graph.links_len(), merges + dependents);
+    assert_eq!(chains.close().len(), graph.len());
+}
+
+#[test]
+fn many_records_that_share_one_input_but_not_another_are_closed_one_by_one() {
+    // Looking at all that share the first input, for each of them, would take 4 × 10^8 steps.
+    let records = 20_000;
+    let mut script = vec![Add::new("base", &[])];
+    script.extend((0..records).map(|n| Add::new(&format!("file {n}"), &[])));
+    script.extend((0..records).map(|n| Add::new("copy", &[&[(0, "")], &[(n + 1, "")]])));
+    let chains = chains(&script);
+    assert_eq!(chains.close().len(), script.len());
+    assert_eq!(chains.graph().len(), script.len());
 }

@@ -23,7 +23,30 @@ use support::{Add, Kind, add_in_order, again, all, chains, descriptor, script, s
 
 const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, len: 24 };
 const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, len: 16 };
+/// Few digests, one input, so that nearly every add merges something.
+const TANGLED: Kind = Kind { digests: 2, inputs: 1, inputs_by_digest: false, len: 20 };
 const OVERLAPPING_ALIKE: Kind = Kind { digests: 5, inputs: 2, inputs_by_digest: true, len: 16 };
+
+/// Scripts in which digests are shared but no add joins another: each that would is given a digest of its own.
+fn apart_with_shared_digests() -> impl Strategy<Value = Vec<Add>> {
+    script(OVERLAPPING).prop_map(|script| {
+        let mut apart: Vec<Add> = Vec::new();
+        for (n, add) in script.into_iter().enumerate() {
+            apart.push(add);
+            let is_apart = |script: &[Add]| {
+                let chains = chains(script);
+                chains.graph().len() == script.len() && chains.close().len() == script.len()
+            };
+            // Another order may let a record with more inputs come before one with fewer, which it would take in.
+            let alike =
+                |other: &Add| other.digest == apart[n].digest && other.inputs.len() != apart[n].inputs.len();
+            if !is_apart(&apart) || apart.iter().take(n).any(alike) {
+                apart[n].digest = format!("own {n}");
+            }
+        }
+        apart
+    })
+}
 
 fn reordered(script: &[Add], priorities: &[u32]) -> CacheChains {
     let (mixed, order) = shuffled(script, priorities);
@@ -120,7 +143,7 @@ fn closed_by_definition(script: &[Add]) -> Vec<(String, Vec<usize>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     /// Law: where no records overlap, marshalling depends neither on the order in which records are added, sources
     /// first, nor on that of links and results.
@@ -130,6 +153,17 @@ proptest! {
         let second = reordered(&script, &priorities).marshal(&all);
         prop_assert_eq!(text(&first.config), text(&second.config));
         prop_assert_eq!(first.descriptors, second.descriptors);
+    }
+
+    /// Law: the same where digests are shared, as long as no records overlap: then only the links tell records apart.
+    #[test]
+    fn marshal_does_not_depend_on_the_order_of_records_with_one_digest(
+        script in apart_with_shared_digests(), priorities: [u32; 8],
+    ) {
+        let first = chains(&script);
+        let second = reordered(&script, &priorities);
+        prop_assert_eq!(text(&first.marshal(&all).config), text(&second.marshal(&all).config));
+        prop_assert_eq!(text(&first.marshal(&all).config), closed_text(&first));
     }
 
     /// Law: once closed, that is true of any graph.
@@ -154,6 +188,26 @@ proptest! {
             .collect();
         records.sort();
         prop_assert_eq!(records, closed_by_definition(&script));
+    }
+
+    /// Law: BuildKit's reading is what its definition says: which adds are one record, and every link.
+    #[test]
+    fn the_graph_by_order_is_what_its_definition_says(script in prop_oneof![script(OVERLAPPING), script(TANGLED)]) {
+        let mut chains = CacheChains::new();
+        let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
+        let graph = chains.graph();
+        let position = |n: usize| graph.record(ids[n]).map(|record| record.position());
+        let adds = |at: usize| (0..ids.len()).filter(move |n| position(*n) == Some(at));
+        let first = |at: usize| adds(at).next().unwrap();
+        let mut outcome = BTreeMap::new();
+        for record in graph.records() {
+            let links = |input: &mut dyn Iterator<Item = cache_model::LinkRef<'_>>| -> BTreeSet<(usize, String)> {
+                input.map(|link| (first(link.source.position()), link.selector.to_owned())).collect()
+            };
+            let inputs: Vec<_> = record.inputs().map(|mut input| links(&mut input)).collect();
+            outcome.insert(adds(record.position()).collect::<BTreeSet<_>>(), inputs);
+        }
+        prop_assert_eq!(outcome, support::definition::by_order(&script));
     }
 
     /// Law: closing is idempotent: what a closed graph marshals to is closed.

@@ -11,6 +11,8 @@
 )]
 #![allow(dead_code, unreachable_pub, clippy::type_complexity, reason = "each test file uses a part")]
 
+pub mod definition;
+
 use cache_model::{
     AddError, CacheChains, CacheConfig, Descriptor, Digest, Link, MediaType, NewResult, RecordDigest,
     RecordId, Timestamp,
