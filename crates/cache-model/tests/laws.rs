@@ -21,11 +21,11 @@ use cache_model::{
 use proptest::prelude::*;
 use support::{Add, Kind, add_in_order, again, all, chains, descriptor, script, shuffled, text};
 
-const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, len: 24 };
-const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, len: 16 };
+const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, selectors: 3, len: 24 };
+const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, selectors: 3, len: 16 };
 /// Few digests, one input, so that nearly every add merges something.
-const TANGLED: Kind = Kind { digests: 2, inputs: 1, inputs_by_digest: false, len: 20 };
-const OVERLAPPING_ALIKE: Kind = Kind { digests: 5, inputs: 2, inputs_by_digest: true, len: 16 };
+const TANGLED: Kind = Kind { digests: 2, inputs: 1, inputs_by_digest: false, selectors: 1, len: 14 };
+const OVERLAPPING_ALIKE: Kind = Kind { digests: 5, inputs: 2, inputs_by_digest: true, selectors: 3, len: 16 };
 
 /// Scripts in which digests are shared but no add joins another: each that would is given a digest of its own.
 fn apart_with_shared_digests() -> impl Strategy<Value = Vec<Add>> {

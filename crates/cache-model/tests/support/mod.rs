@@ -50,11 +50,15 @@ pub struct Kind {
     pub inputs: usize,
     /// Whether the number of inputs follows from the digest.
     pub inputs_by_digest: bool,
+    /// How many selectors there are to choose from, at most 3.
+    pub selectors: usize,
     pub len: usize,
 }
 
 pub fn script(kind: Kind) -> impl Strategy<Value = Vec<Add>> {
-    let link = (any::<prop::sample::Index>(), prop_oneof![3 => Just(""), 1 => Just("a"), 1 => Just("<b>")]);
+    let selector =
+        (0..5usize).prop_map(move |n| ["", "a", "<b>"][n.saturating_sub(2).min(kind.selectors - 1)]);
+    let link = (any::<prop::sample::Index>(), selector);
     let input = prop::collection::vec(link, 1..4);
     let layers = prop::collection::vec((0u8..5, 0u8..2), 0..4);
     let result = (0i64..4, prop_oneof![4 => Just(0i8), 1 => Just(1)], layers);
