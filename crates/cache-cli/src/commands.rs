@@ -131,7 +131,8 @@ pub(crate) fn report_export(
 ) -> Result<(), Failure> {
     if let Some(path) = metadata_file {
         let text = serde_json::json!(exported.metadata()).to_string();
-        write_text(path, &text).doing(|| format!("cannot write {}", path.display()))?;
+        write_text(path, &text)
+            .doing(|| format!("{place} is written, but its metadata cannot be, to {}", path.display()))?;
     }
     if global.quiet || metadata_file == Some(Path::new("-")) {
         return Ok(());

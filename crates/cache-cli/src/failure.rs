@@ -10,6 +10,8 @@ use cache_ingest::ErrorKind;
 use cache_target::TargetError;
 use cache_verify::VerifyError;
 
+use crate::display::printable;
+
 /// A command that did not succeed.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -38,9 +40,9 @@ impl Failure {
         match self {
             Self::Failed { doing, error, hint } => {
                 let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-                Some(one_line(&format!("{doing}: {}{hint}", detail(doing, error))))
+                Some(printable(&format!("{doing}: {}{hint}", detail(doing, error))))
             }
-            Self::Usage(message) => Some(one_line(message)),
+            Self::Usage(message) => Some(printable(message)),
             Self::Unsound | Self::Closed => None,
         }
     }
@@ -85,11 +87,6 @@ fn hint(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::Denied => Some("check the permissions"),
         _ => None,
     }
-}
-
-/// Text from outside must not break the line, nor move the cursor.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Adds what was being done to an error.
@@ -176,10 +173,7 @@ impl<T> Doing<T> for std::io::Result<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => {
-                let kind = cache_ingest::Error::io("write", "", std::io::Error::from(error.kind())).kind();
-                Failure::failed(doing(), error, kind)
-            }
+            _ => Failure::failed(doing(), error, ErrorKind::Other),
         })
     }
 }

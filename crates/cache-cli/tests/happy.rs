@@ -173,6 +173,11 @@ fn buildkits_attributes_work_on_both_sides() {
     let written: Value = serde_json::from_slice(&std::fs::read(&metadata).unwrap()).unwrap();
     let descriptor: Value = serde_json::from_str(written["cache.manifest"].as_str().unwrap()).unwrap();
     assert_eq!(form(format!("{to}/c@{}", descriptor["digest"].as_str().unwrap())), "index");
+    // The descriptor says nothing of the source, such as its tag.
+    let ran = bkcache(["copy", &format!("{to}/c:a"), &format!("{to}/d:z"), "--metadata-file", "-"]).ok();
+    let descriptor: Value = serde_json::from_str(ran.json()["cache.manifest"].as_str().unwrap()).unwrap();
+    let keys: Vec<&String> = descriptor.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["digest", "mediaType", "size"]);
 }
 
 #[test]

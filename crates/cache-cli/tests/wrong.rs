@@ -230,9 +230,45 @@ fn records_that_cannot_be_taken() {
 
 #[test]
 fn causes_are_shown_on_request() {
-    let ran = bkcache(["inspect", "-v", "/absent/x"]);
-    assert!(ran.stderr.lines().count() <= 2, "{}", ran.stderr);
-    assert_eq!(ran.code, 1);
+    let source = fixture(APP).display().to_string();
+    let temp = tempfile::tempdir().unwrap();
+    let temp = temp.path().join("file");
+    std::fs::write(&temp, "x").unwrap();
+    let metadata = temp.join("metadata").display().to_string();
+    let to = format!("{}-copy", temp.display());
+    for (flag, lines) in [("--quiet", 1), ("--verbose", 1)] {
+        let ran = bkcache(["copy", flag, "--progress", "none", &source, &to, "--metadata-file", &metadata]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stderr.contains("is written, but its metadata cannot be"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), lines, "{}", ran.stderr);
+    }
+    // A blob that cannot be verified has a cause that says how it differs.
+    let source = copy_of(APP, &temp.with_file_name("truncated"));
+    std::fs::write(blob(&source, LAYER), "short").unwrap();
+    let args = ["copy", "-q", &source.display().to_string(), &format!("{to}-2")].map(str::to_owned);
+    let plain = bkcache(&args);
+    let verbose = bkcache(args.iter().map(String::as_str).chain(["-v"]));
+    assert_eq!(plain.stderr.lines().count(), 1);
+    assert!(
+        verbose.stderr.lines().skip(1).any(|line| line.starts_with("  caused by: ")),
+        "{}",
+        verbose.stderr
+    );
+}
+
+#[test]
+fn an_unsound_cache_is_told_by_the_exit_code_also_to_a_closed_pipe() {
+    use std::process::{Command, Stdio};
+    let temp = tempfile::tempdir().unwrap();
+    let source = copy_of(APP, &temp.path().join("missing"));
+    std::fs::remove_file(blob(&source, LAYER)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bkcache"))
+        .args(["verify", &source.display().to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(3));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use cache_format::{BuiltManifest, Form};
+use cache_format::{BUILDKIT_IMPORT_LIMIT, BuiltManifest, Form};
 use cache_ingest::{
     CopyOptions, Event, Expect, Ingester, Name, Progress, Provider, Publisher, Step, Stored, Summary,
     copy_all, copy_bytes,
@@ -86,9 +86,6 @@ pub(crate) struct Ready {
     pub(crate) manifest: BuiltManifest,
 }
 
-/// Above this size, in bytes, BuildKit does not read a config or manifest that it is to import.
-const BUILDKIT_LIMIT: u64 = 1 << 20;
-
 /// Stores a cache and names it, in the only order that never names what is not there.
 pub(crate) async fn publish(
     ready: Ready,
@@ -99,7 +96,7 @@ pub(crate) async fn publish(
     exported: &mut Exported,
 ) -> Result<(), ExportError> {
     for (what, size) in [("config", ready.config.0.size), ("manifest", ready.manifest.descriptor.size)] {
-        if size > BUILDKIT_LIMIT {
+        if size > BUILDKIT_IMPORT_LIMIT {
             exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, progress);
         }
     }

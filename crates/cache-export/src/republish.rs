@@ -44,7 +44,12 @@ pub async fn republish(
     let (manifest, layers) = if form == existing.manifest.form {
         let kept = BuiltManifest {
             bytes: existing.bytes.to_vec(),
-            descriptor: existing.descriptor.clone(),
+            // Its annotations in the source, a tag among them, are about the source.
+            descriptor: Descriptor::new(
+                form.media_type(),
+                existing.descriptor.digest,
+                existing.descriptor.size,
+            ),
             warnings: Vec::new(),
         };
         (kept, existing.manifest.layers.clone())

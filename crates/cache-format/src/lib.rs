@@ -22,6 +22,9 @@ mod records;
 mod sanitize;
 mod scalar;
 
+/// BuildKit does not import a cache whose config or manifest has more bytes than this.
+pub const BUILDKIT_IMPORT_LIMIT: u64 = 1 << 20;
+
 pub use config_decode::decode_config;
 pub use config_encode::{encode_config, encode_records};
 pub use document::{Document, ImageIndex, ImageManifest};

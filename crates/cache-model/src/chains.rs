@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::graph::Graph;
-use crate::index::{ChainIx, DigestIx, Idx, IndexVec, InputIx, LayerIx, OpIx, Rows, SelectorIx};
+use crate::index::{ChainIx, DigestIx, Idx, IndexVec, Inputs, LayerIx, OpIx, Rows, SelectorIx};
 use crate::intern::Interner;
 use crate::layers::{Layers, LayersMark, SizeConflict};
 use crate::marshal::Marshalled;
@@ -54,8 +54,7 @@ pub(crate) struct Mark {
 #[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) digests: IndexVec<OpIx, DigestIx>,
-    pub(crate) inputs: Rows<InputIx, LogLink>,
-    inputs_end: IndexVec<OpIx, u32>,
+    pub(crate) inputs: Inputs<OpIx, LogLink>,
     pub(crate) results: Rows<OpIx, LogResult>,
 }
 
@@ -250,7 +249,7 @@ impl CacheChains {
                 let selector = self.selector(link.selector);
                 self.log.inputs.push(LogLink { source: link.source.op, selector });
             }
-            self.log.inputs.end_row();
+            self.log.inputs.end_input();
         }
         for result in results {
             let layer = result.layer.map(|layer| layer.layer);
@@ -288,7 +287,12 @@ impl CacheChains {
     /// [`AddError::SizeConflict`] when the two give one blob different sizes; the chains are then as they were.
     pub fn unite(&mut self, other: &Self) -> Result<(), AddError> {
         let log = &other.log;
-        self.log.check_room(log.len(), log.inputs.len(), log.inputs.items_len(), log.results.items_len())?;
+        self.log.check_room(
+            log.len(),
+            log.inputs.rows().len(),
+            log.inputs.rows().items_len(),
+            log.results.items_len(),
+        )?;
         let mark = self.mark();
         let layers = match self.unite_layers(other) {
             Ok(layers) => layers,
@@ -303,12 +307,12 @@ impl CacheChains {
         let selectors: IndexVec<SelectorIx, SelectorIx> =
             IndexVec::from_vec(other.selectors.values().iter().map(|s| self.selector(s)).collect());
         for op in log.digests.indices() {
-            for links in log.inputs_of(op) {
+            for links in log.inputs.of(op) {
                 for link in links {
                     let source = OpIx::new(mark.ops + link.source.position());
                     self.log.inputs.push(LogLink { source, selector: selectors[link.selector] });
                 }
-                self.log.inputs.end_row();
+                self.log.inputs.end_input();
             }
             for result in log.results.row(op) {
                 let layer = result.layer.map(|layer| layers[layer]);
@@ -376,12 +380,7 @@ impl CacheChains {
 
 impl Log {
     fn new() -> Self {
-        Self {
-            digests: IndexVec::new(),
-            inputs: Rows::new(),
-            inputs_end: IndexVec::new(),
-            results: Rows::new(),
-        }
+        Self { digests: IndexVec::new(), inputs: Inputs::with_capacity(0, 0, 0), results: Rows::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -397,8 +396,8 @@ impl Log {
     ) -> Result<(), AddError> {
         let fits = |have: usize, more: usize| have.saturating_add(more) < CAPACITY;
         let all_fit = fits(self.len(), ops)
-            && fits(self.inputs.len(), inputs)
-            && fits(self.inputs.items_len(), links)
+            && fits(self.inputs.rows().len(), inputs)
+            && fits(self.inputs.rows().items_len(), links)
             && fits(self.results.items_len(), results);
         if all_fit { Ok(()) } else { Err(AddError::Full) }
     }
@@ -406,31 +405,14 @@ impl Log {
     /// Closes the add whose inputs and results were pushed since the last one.
     pub(crate) fn end_op(&mut self, digest: DigestIx) -> OpIx {
         self.results.end_row();
-        self.inputs_end.push(u32::try_from(self.inputs.len()).unwrap_or(u32::MAX));
+        self.inputs.end_key();
         self.digests.push(digest)
-    }
-
-    pub(crate) fn inputs_of(&self, op: OpIx) -> impl Iterator<Item = &[LogLink]> {
-        let (first, end) = self.input_range(op);
-        self.inputs.rows(InputIx::new(first), InputIx::new(end))
-    }
-
-    pub(crate) fn inputs_len(&self, op: OpIx) -> usize {
-        let (first, end) = self.input_range(op);
-        end - first
-    }
-
-    fn input_range(&self, op: OpIx) -> (usize, usize) {
-        let before = op.position().checked_sub(1).map(OpIx::new);
-        (before.map_or(0, |before| self.inputs_end[before] as usize), self.inputs_end[op] as usize)
     }
 
     /// Forgets all adds from the `keep`th on.
     pub(crate) fn truncate(&mut self, keep: usize) {
         self.digests.truncate(keep);
-        self.inputs_end.truncate(keep);
-        let inputs = self.inputs_end.iter().next_back().map_or(0, |end| *end as usize);
-        self.inputs.truncate(inputs);
+        self.inputs.truncate(keep);
         self.results.truncate(keep);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> 
         if !shared[*digest] {
             continue;
         }
-        if chains.log.inputs_len(op) == 0 {
+        if chains.log.inputs.count(op) == 0 {
             let root = *roots[*digest].get_or_insert(op);
             closing.unite(root, op);
         } else {
@@ -153,7 +153,7 @@ impl Lists {
 impl Closing<'_> {
     fn register_links(&mut self, op: OpIx) {
         let log = self.log;
-        for (input, links) in (0u32..).zip(log.inputs_of(op)) {
+        for (input, links) in (0u32..).zip(log.inputs.of(op)) {
             for link in links {
                 let edge =
                     self.edges.push(Edge { source: link.source, selector: link.selector, target: op, input });
@@ -167,7 +167,7 @@ impl Closing<'_> {
 
     fn key(&mut self, edge: EdgeIx) -> Key {
         let Edge { source, selector, target, input } = self.edges[edge];
-        let inputs = u32::try_from(self.log.inputs_len(target)).unwrap_or(u32::MAX);
+        let inputs = u32::try_from(self.log.inputs.count(target)).unwrap_or(u32::MAX);
         let digest = self.log.digests[target];
         Key { source: self.classes.find(source), selector, input, inputs, digest }
     }
@@ -300,7 +300,7 @@ impl Closing<'_> {
         }
         let sources = |node: NodeIx| {
             let ops = ops_of_node[node].iter();
-            let links = ops.flat_map(|op| log.inputs_of(*op).flatten());
+            let links = ops.flat_map(|op| log.inputs.of(*op).flatten());
             links.map(|link| node_of_op[link.source])
         };
         let (component, sources_first) = components(nodes, sources);
@@ -309,13 +309,13 @@ impl Closing<'_> {
             node_of_op: IndexVec::new(),
             nodes,
             order: Vec::with_capacity(nodes),
-            inputs: Rows::with_capacity(log.inputs.len(), log.inputs.items_len()),
+            inputs: Rows::with_capacity(log.inputs.rows().len(), log.inputs.rows().items_len()),
         };
         let mut links: Vec<(u32, DraftLink)> = Vec::new();
         for node in sources_first {
             links.clear();
             for op in &ops_of_node[node] {
-                for (input, row) in (0u32..).zip(log.inputs_of(*op)) {
+                for (input, row) in (0u32..).zip(log.inputs.of(*op)) {
                     let resolved = row
                         .iter()
                         .map(|link| DraftLink { source: node_of_op[link.source], selector: link.selector });
@@ -325,7 +325,7 @@ impl Closing<'_> {
             }
             // All adds of a class have one digest and one number of inputs.
             if let Some(op) = ops_of_node[node].first() {
-                let inputs = u32::try_from(log.inputs_len(*op)).unwrap_or(u32::MAX);
+                let inputs = u32::try_from(log.inputs.count(*op)).unwrap_or(u32::MAX);
                 draft.push(DraftNode { node, digest: log.digests[*op], inputs }, &mut links);
             }
         }

@@ -50,16 +50,16 @@ impl Draft {
     /// The draft of a log in which no two adds have one digest: every add is a record, under either rule.
     pub(crate) fn without_overlap(log: &Log) -> Self {
         let node = |op: OpIx| NodeIx::new(op.position());
-        let mut inputs = Rows::with_capacity(log.inputs.len(), log.inputs.items_len());
+        let mut inputs = Rows::with_capacity(log.inputs.rows().len(), log.inputs.rows().items_len());
         let mut order = Vec::with_capacity(log.len());
         for (op, digest) in log.digests.iter_indexed() {
-            for links in log.inputs_of(op) {
+            for links in log.inputs.of(op) {
                 for link in links {
                     inputs.push(DraftLink { source: node(link.source), selector: link.selector });
                 }
                 inputs.end_row();
             }
-            let count = u32::try_from(log.inputs_len(op)).unwrap_or(u32::MAX);
+            let count = u32::try_from(log.inputs.count(op)).unwrap_or(u32::MAX);
             order.push(DraftNode { node: node(op), digest: *digest, inputs: count });
         }
         let node_of_op = IndexVec::from_vec(log.digests.indices().map(node).collect());

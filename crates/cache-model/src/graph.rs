@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use crate::chains::{CacheChains, LogResult, RecordId};
 use crate::draft::{Draft, DraftLink, shared_digests};
-use crate::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, RecordIx, Rows, SelectorIx};
+use crate::index::{DigestIx, Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows, SelectorIx};
 use crate::layers::Layers;
 use crate::{Descriptor, RecordDigest, Timestamp, close, overlap};
 
@@ -15,8 +15,7 @@ use crate::{Descriptor, RecordDigest, Timestamp, close, overlap};
 pub struct Graph<'a> {
     pub(crate) chains: &'a CacheChains,
     pub(crate) digests: IndexVec<RecordIx, DigestIx>,
-    inputs_end: IndexVec<RecordIx, u32>,
-    pub(crate) inputs: Rows<InputIx, GraphLink>,
+    pub(crate) inputs: Inputs<RecordIx, GraphLink>,
     pub(crate) results: Rows<RecordIx, LogResult>,
     record_of_op: IndexVec<OpIx, Option<RecordIx>>,
     pub(crate) left_out: Vec<DigestIx>,
@@ -76,8 +75,8 @@ impl<'a> Graph<'a> {
     fn from_draft(chains: &'a CacheChains, draft: &Draft) -> Self {
         let mut record_of_node: IndexVec<NodeIx, Option<RecordIx>> = IndexVec::filled(None, draft.nodes);
         let mut digests = IndexVec::with_capacity(draft.order.len());
-        let mut inputs_end = IndexVec::with_capacity(draft.order.len());
-        let mut inputs = Rows::with_capacity(draft.inputs.len(), draft.inputs.items_len());
+        let mut inputs =
+            Inputs::with_capacity(draft.order.len(), draft.inputs.len(), draft.inputs.items_len());
         let mut left_out = Vec::new();
         let mut next_input = 0;
         for node in &draft.order {
@@ -95,16 +94,16 @@ impl<'a> Graph<'a> {
                         inputs.push(GraphLink { source, selector: link.selector });
                     }
                 }
-                sort_and_dedup_open_row(&mut inputs);
-                inputs.end_row();
+                inputs.sort_and_dedup_open_input();
+                inputs.end_input();
             }
-            inputs_end.push(u32::try_from(inputs.len()).unwrap_or(u32::MAX));
+            inputs.end_key();
             record_of_node[node.node] = Some(digests.push(node.digest));
         }
         let record_of_op: IndexVec<OpIx, _> =
             IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
         let results = collect_results(chains, &record_of_op, digests.len());
-        Self { chains, digests, inputs_end, inputs, results, record_of_op, left_out }
+        Self { chains, digests, inputs, results, record_of_op, left_out }
     }
 
     /// How many records there are.
@@ -125,7 +124,7 @@ impl<'a> Graph<'a> {
 
     /// How many links there are.
     pub fn links_len(&self) -> usize {
-        self.inputs.items_len()
+        self.inputs.rows().items_len()
     }
 
     /// The records, each after those that it depends on.
@@ -149,42 +148,6 @@ impl<'a> Graph<'a> {
     pub fn left_out(&self) -> impl ExactSizeIterator<Item = &RecordDigest> {
         self.left_out.iter().map(|digest| self.chains.digests.value(*digest))
     }
-
-    pub(crate) fn inputs_of(&self, record: RecordIx) -> impl Iterator<Item = &[GraphLink]> {
-        let (first, end) = self.input_range(record);
-        self.inputs.rows(InputIx::new(first), InputIx::new(end))
-    }
-
-    pub(crate) fn inputs_len_of(&self, record: RecordIx) -> usize {
-        let (first, end) = self.input_range(record);
-        end - first
-    }
-
-    fn input_range(&self, record: RecordIx) -> (usize, usize) {
-        let before = record.position().checked_sub(1).map(RecordIx::new);
-        (before.map_or(0, |before| self.inputs_end[before] as usize), self.inputs_end[record] as usize)
-    }
-}
-
-fn sort_and_dedup_open_row(rows: &mut Rows<InputIx, GraphLink>) {
-    let row = rows.open_row();
-    if row.len() < 2 {
-        return;
-    }
-    row.sort_unstable();
-    let mut keep = 0;
-    let mut last = None;
-    for at in 0..row.len() {
-        let Some(link) = row.get(at).copied() else { break };
-        if last != Some(link) {
-            if let Some(slot) = row.get_mut(keep) {
-                *slot = link;
-            }
-            keep += 1;
-            last = Some(link);
-        }
-    }
-    rows.truncate_open_row(keep);
 }
 
 /// The results of each record, newest first.
@@ -237,7 +200,7 @@ impl<'g> RecordRef<'g> {
 
     /// How many inputs it has; a root has none.
     pub fn inputs_len(self) -> usize {
-        self.graph.inputs_len_of(self.record)
+        self.graph.inputs.count(self.record)
     }
 
     /// Its inputs, each the links to the alternative records that it depends on.
@@ -245,7 +208,7 @@ impl<'g> RecordRef<'g> {
         self,
     ) -> impl Iterator<Item = impl ExactSizeIterator<Item = LinkRef<'g>> + use<'g>> + use<'g> {
         let graph = self.graph;
-        graph.inputs_of(self.record).map(move |row| {
+        graph.inputs.of(self.record).map(move |row| {
             row.iter().map(move |link| LinkRef {
                 selector: graph.chains.selectors.value(link.selector),
                 source: RecordRef { graph, record: link.source },

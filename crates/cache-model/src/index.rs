@@ -198,12 +198,6 @@ impl<K: Idx, T> Rows<K, T> {
         self.items.truncate(self.ends.last().map_or(0, |end| *end as usize));
     }
 
-    /// Drops the items of the open row from the `keep`th on.
-    pub(crate) fn truncate_open_row(&mut self, keep: usize) {
-        let start = self.ends.last().map_or(0, |end| *end as usize);
-        self.items.truncate(start + keep);
-    }
-
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
@@ -229,12 +223,6 @@ impl<K: Idx, T> Rows<K, T> {
         (first.position()..end.position()).map(|row| &self.items[self.range(row)])
     }
 
-    /// The positions of the items of a row among those of all rows.
-    #[inline]
-    pub(crate) fn span(&self, row: K) -> Range<usize> {
-        self.range(row.position())
-    }
-
     /// The item at a position among those of all rows.
     #[inline]
     pub(crate) fn item(&self, position: usize) -> Option<&T> {
@@ -245,5 +233,88 @@ impl<K: Idx, T> Rows<K, T> {
     fn range(&self, row: usize) -> Range<usize> {
         let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
         start..self.ends[row] as usize
+    }
+}
+
+/// Rows of rows: for each key a number of inputs, for each input a number of links.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs<K, T> {
+    rows: Rows<InputIx, T>,
+    ends: IndexVec<K, u32>,
+}
+
+impl<K: Idx, T> Inputs<K, T> {
+    pub(crate) fn with_capacity(keys: usize, inputs: usize, links: usize) -> Self {
+        Self { rows: Rows::with_capacity(inputs, links), ends: IndexVec::with_capacity(keys) }
+    }
+
+    /// The links of all inputs, and the input that is open.
+    pub(crate) fn rows(&self) -> &Rows<InputIx, T> {
+        &self.rows
+    }
+
+    /// Appends a link to the open input.
+    #[inline]
+    pub(crate) fn push(&mut self, link: T) {
+        self.rows.push(link);
+    }
+
+    pub(crate) fn end_input(&mut self) {
+        self.rows.end_row();
+    }
+
+    /// Sorts the links of the open input and drops those that repeat one.
+    pub(crate) fn sort_and_dedup_open_input(&mut self)
+    where
+        T: Ord,
+    {
+        let start = self.rows.ends.last().map_or(0, |end| *end as usize);
+        if self.rows.items.len() - start < 2 {
+            return;
+        }
+        self.rows.items[start..].sort_unstable();
+        let mut kept = start + 1;
+        for at in start + 1..self.rows.items.len() {
+            if self.rows.items[at] != self.rows.items[kept - 1] {
+                self.rows.items.swap(at, kept);
+                kept += 1;
+            }
+        }
+        self.rows.items.truncate(kept);
+    }
+
+    /// Closes the key whose inputs were closed since the last one.
+    #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
+    pub(crate) fn end_key(&mut self) -> K {
+        self.ends.push(self.rows.len() as u32)
+    }
+
+    /// The inputs of a key.
+    pub(crate) fn of(&self, key: K) -> impl Iterator<Item = &[T]> {
+        let Range { start, end } = self.range(key);
+        self.rows.rows(InputIx::new(start), InputIx::new(end))
+    }
+
+    /// How many inputs a key has.
+    pub(crate) fn count(&self, key: K) -> usize {
+        self.range(key).len()
+    }
+
+    /// The positions of a key's links among those of all keys.
+    pub(crate) fn span(&self, key: K) -> Range<usize> {
+        let Range { start, end } = self.range(key);
+        let item = |input: usize| if input == 0 { 0 } else { self.rows.ends[input - 1] as usize };
+        item(start)..item(end)
+    }
+
+    fn range(&self, key: K) -> Range<usize> {
+        let start = if key.position() == 0 { 0 } else { self.ends[K::new(key.position() - 1)] as usize };
+        start..self.ends[key] as usize
+    }
+
+    /// Drops all keys from the `keep`th on, and what is open.
+    pub(crate) fn truncate(&mut self, keep: usize) {
+        self.ends.truncate(keep);
+        self.rows.truncate(self.ends.iter().next_back().map_or(0, |end| *end as usize));
     }
 }

@@ -288,7 +288,7 @@ impl<'a, 'd> Loader<'a, 'd> {
                 return Err(LoadError::EmptyInput { record: position, input });
             }
             if !is_random {
-                self.chains.log.inputs.end_row();
+                self.chains.log.inputs.end_input();
             }
         }
         for result in record.results() {

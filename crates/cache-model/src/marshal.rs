@@ -5,6 +5,7 @@
 //! says.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use crate::graph::Graph;
 use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx, Rank, RecordIx};
@@ -101,7 +102,7 @@ impl Graph<'_> {
         let finished = walk(&ranked);
         let layers = &self.chains.layers;
         let mut export = Export::new(layers);
-        let mut number_of: IndexVec<Rank, Option<(u32, Timestamp)>> =
+        let mut exported: IndexVec<Rank, Option<(u32, Timestamp)>> =
             IndexVec::filled(None, ranked.records.len());
         for rank in &finished {
             let record = ranked.records[*rank];
@@ -111,7 +112,7 @@ impl Graph<'_> {
             for (n, layer) in same.iter().filter_map(|result| result.layer).enumerate() {
                 let number = export.number(layer);
                 if n == 0 {
-                    number_of[*rank] = same.first().map(|result| (number, result.created_at));
+                    exported[*rank] = same.first().map(|result| (number, result.created_at));
                 }
             }
         }
@@ -119,7 +120,7 @@ impl Graph<'_> {
         let mut builder = CacheConfigBuilder::new();
         config_layers.into_iter().for_each(|layer| builder.layer(layer));
         self.emit(&mut builder, &ranked, &finished, |rank| {
-            let (number, created_at) = number_of[rank]?;
+            let (number, created_at) = exported[rank]?;
             let layer = renumbered.get(number as usize).copied()?;
             Some(ConfigResult { layer, created_at })
         });
@@ -190,11 +191,12 @@ impl Graph<'_> {
                     a.len().cmp(&b.len()).then_with(|| a.iter().map(key).cmp(b.iter().map(key)))
                 };
                 same_digest.sort_by(|(_, a), (_, b)| {
-                    let rows = ranked.inputs_of(*a).zip(ranked.inputs_of(*b));
+                    let rows = ranked.inputs.of(*a).zip(ranked.inputs.of(*b));
                     let differing = || rows.map(cmp_rows).find(|order| order.is_ne());
                     ranked
-                        .inputs_len(*a)
-                        .cmp(&ranked.inputs_len(*b))
+                        .inputs
+                        .count(*a)
+                        .cmp(&ranked.inputs.count(*b))
                         .then_with(|| differing().unwrap_or(Ordering::Equal))
                 });
             }
@@ -208,7 +210,7 @@ impl Graph<'_> {
             if let Some(result) = result_of(*rank) {
                 builder.result(result);
             }
-            for row in ranked.inputs_of(*rank) {
+            for row in ranked.inputs.of(*rank) {
                 links.clear();
                 links.extend(row.iter().map(|link| (position_of[link.source], link.selector)));
                 links.sort_unstable();
@@ -228,18 +230,14 @@ impl Graph<'_> {
 fn walk(ranked: &Ranked) -> Vec<Rank> {
     let mut finished = Vec::with_capacity(ranked.records.len());
     let mut seen: IndexVec<Rank, bool> = IndexVec::filled(false, ranked.records.len());
-    let mut path: Vec<(Rank, usize, usize)> = Vec::new();
+    let mut path: Vec<(Rank, Range<usize>)> = Vec::new();
     for leaf in ranked.records.indices().filter(|rank| !ranked.has_dependents[*rank]) {
-        let (start, end) = ranked.link_range(leaf);
-        path.push((leaf, start, end));
-        while let Some((rank, next, end)) = path.last_mut() {
-            let link = if next < end { ranked.inputs.item(*next) } else { None };
-            *next += 1;
-            match link {
+        path.push((leaf, ranked.inputs.span(leaf)));
+        while let Some((rank, links)) = path.last_mut() {
+            match links.next().and_then(|at| ranked.inputs.rows().item(at)) {
                 Some(link) if !seen[link.source] => {
                     seen[link.source] = true;
-                    let (start, end) = ranked.link_range(link.source);
-                    path.push((link.source, start, end));
+                    path.push((link.source, ranked.inputs.span(link.source)));
                 }
                 Some(_) => {}
                 None => {

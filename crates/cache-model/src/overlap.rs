@@ -140,7 +140,7 @@ impl Neighbours for Records {
 impl<'a> Overlap<'a> {
     fn add(&mut self, op: OpIx) -> NodeIx {
         let digest = self.log.digests[op];
-        if self.log.inputs_len(op) == 0 {
+        if self.log.inputs.count(op) == 0 {
             if let Some(root) = self.roots[digest] {
                 return self.records.find(root);
             }
@@ -151,7 +151,7 @@ impl<'a> Overlap<'a> {
         // Sources as they are now: an earlier merge may have moved them.
         let log = self.log;
         let inputs: Vec<Vec<DraftLink>> =
-            log.inputs_of(op).map(|links| links.iter().map(|link| self.resolve(*link)).collect()).collect();
+            log.inputs.of(op).map(|links| links.iter().map(|link| self.resolve(*link)).collect()).collect();
         let mut candidates = if self.shared[digest] { self.candidates(digest, &inputs) } else { Vec::new() };
         candidates.sort_unstable_by_key(|candidate| self.records.nodes[*candidate].oldest);
         match candidates.split_first() {
@@ -164,7 +164,8 @@ impl<'a> Overlap<'a> {
                 let record = others.iter().fold(*oldest, |record, other| self.merge(record, *other));
                 // A merge may have moved a source.
                 let inputs: Vec<Vec<DraftLink>> = log
-                    .inputs_of(op)
+                    .inputs
+                    .of(op)
                     .map(|links| links.iter().map(|link| self.resolve(*link)).collect())
                     .collect();
                 self.link_all(&inputs, record, true);

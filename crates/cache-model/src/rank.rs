@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use crate::chains::LogResult;
 use crate::graph::{Graph, cmp_results};
-use crate::index::{DigestIx, Idx, IndexVec, InputIx, Rank, RecordIx, Rows, SelectorIx};
+use crate::index::{DigestIx, Idx, IndexVec, Inputs, Rank, RecordIx, SelectorIx};
 use crate::marshal::Chosen;
 use crate::{Digest, RecordDigest};
 
@@ -15,9 +15,8 @@ use crate::{Digest, RecordDigest};
 pub(crate) struct Ranked {
     /// The record of each rank.
     pub(crate) records: IndexVec<Rank, RecordIx>,
-    inputs_end: IndexVec<Rank, u32>,
     /// The links of each input, sorted by selector and the rank of the source.
-    pub(crate) inputs: Rows<InputIx, RankedLink>,
+    pub(crate) inputs: Inputs<Rank, RankedLink>,
     /// Whether another record depends on this one.
     pub(crate) has_dependents: IndexVec<Rank, bool>,
     pub(crate) digest_ranks: IndexVec<DigestIx, u32>,
@@ -44,8 +43,11 @@ impl Ranked {
             rank_of: IndexVec::filled(None, graph.len()),
             ranked: Self {
                 records: IndexVec::with_capacity(graph.len()),
-                inputs_end: IndexVec::with_capacity(graph.len()),
-                inputs: Rows::with_capacity(graph.inputs.len(), graph.inputs.items_len()),
+                inputs: Inputs::with_capacity(
+                    graph.len(),
+                    graph.inputs.rows().len(),
+                    graph.inputs.rows().items_len(),
+                ),
                 has_dependents: IndexVec::filled(false, graph.len()),
                 digest_ranks,
                 selectors: inverse(&selector_ranks),
@@ -53,31 +55,6 @@ impl Ranked {
         };
         ranking.rank_all();
         ranking.ranked
-    }
-
-    pub(crate) fn inputs_of(&self, rank: Rank) -> impl Iterator<Item = &[RankedLink]> {
-        let (first, end) = self.input_range(rank);
-        self.inputs.rows(InputIx::new(first), InputIx::new(end))
-    }
-
-    pub(crate) fn inputs_len(&self, rank: Rank) -> usize {
-        let (first, end) = self.input_range(rank);
-        end - first
-    }
-
-    fn input_range(&self, rank: Rank) -> (usize, usize) {
-        let before = rank.position().checked_sub(1).map(Rank::new);
-        (before.map_or(0, |before| self.inputs_end[before] as usize), self.inputs_end[rank] as usize)
-    }
-
-    /// The positions, among all links, of those of one record.
-    pub(crate) fn link_range(&self, rank: Rank) -> (usize, usize) {
-        let (first, end) = self.input_range(rank);
-        if first == end {
-            return (0, 0);
-        }
-        let start = self.inputs.span(InputIx::new(first)).start;
-        (start, self.inputs.span(InputIx::new(end - 1)).end)
     }
 }
 
@@ -112,7 +89,7 @@ impl Ranking<'_, '_> {
     fn heights(&self) -> IndexVec<RecordIx, u32> {
         let mut heights = IndexVec::with_capacity(self.graph.len());
         for record in self.graph.digests.indices() {
-            let sources = self.graph.inputs_of(record).flatten();
+            let sources = self.graph.inputs.of(record).flatten();
             heights.push(sources.map(|link| heights[link.source] + 1).max().unwrap_or(0));
         }
         heights
@@ -120,7 +97,7 @@ impl Ranking<'_, '_> {
 
     /// Gives a record the next rank.
     fn take(&mut self, record: RecordIx) {
-        for row in self.graph.inputs_of(record) {
+        for row in self.graph.inputs.of(record) {
             for link in row {
                 if let Some(source) = self.rank_of[link.source] {
                     let selector = self.selector_ranks[link.selector];
@@ -128,10 +105,10 @@ impl Ranking<'_, '_> {
                     self.ranked.has_dependents[source] = true;
                 }
             }
-            self.ranked.inputs.open_row().sort_unstable();
-            self.ranked.inputs.end_row();
+            self.ranked.inputs.sort_and_dedup_open_input();
+            self.ranked.inputs.end_input();
         }
-        self.ranked.inputs_end.push(u32::try_from(self.ranked.inputs.len()).unwrap_or(u32::MAX));
+        self.ranked.inputs.end_key();
         self.rank_of[record] = Some(self.ranked.records.push(record));
     }
 
@@ -159,7 +136,7 @@ impl Ranking<'_, '_> {
             links.sort_unstable();
             links
         };
-        self.graph.inputs_of(record).map(sorted).collect()
+        self.graph.inputs.of(record).map(sorted).collect()
     }
 
     fn cmp_chosen(&self, a: RecordIx, b: RecordIx) -> Ordering {

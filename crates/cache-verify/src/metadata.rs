@@ -3,14 +3,12 @@
 //! It never understands what it reads.
 
 use bytes::Bytes;
+use cache_format::BUILDKIT_IMPORT_LIMIT;
 use cache_ingest::{Error, Event};
 use cache_model::Descriptor;
 
 use crate::FindingKind;
 use crate::blob::Reading;
-
-/// BuildKit does not import a manifest or config above this many bytes.
-const BUILDKIT_LIMIT: u64 = 1 << 20;
 
 /// Why there are no bytes.
 pub(crate) enum Unread {
@@ -45,5 +43,5 @@ impl Reading<'_> {
 /// That BuildKit does not import it, where it is too large for that.
 pub(crate) fn above_import_limit(descriptor: &Descriptor) -> Option<FindingKind> {
     let size = descriptor.size;
-    (size > BUILDKIT_LIMIT).then_some(FindingKind::AboveImportLimit { size })
+    (size > BUILDKIT_IMPORT_LIMIT).then_some(FindingKind::AboveImportLimit { size })
 }

@@ -32,7 +32,23 @@ pub(crate) async fn run(args: &Inspect, global: &Global) -> Result<(), Failure> 
 }
 
 fn write_trees(out: &mut dyn Write, imported: &Imported) -> std::io::Result<()> {
-    imported.caches.iter().try_for_each(|cache| tree::write(out, &cache.chains.graph()))
+    for (n, cache) in imported.caches.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        if let (CacheOrigin::Inline { image, .. }, true) = (&cache.origin, imported.caches.len() > 1) {
+            writeln!(out, "{BOLD}image {}{BOLD:#}", image.digest)?;
+        }
+        tree::write(out, &cache.chains.graph())?;
+    }
+    write_warnings(out, imported)
+}
+
+fn write_warnings(out: &mut dyn Write, imported: &Imported) -> std::io::Result<()> {
+    imported
+        .warnings
+        .iter()
+        .try_for_each(|warning| writeln!(out, "warning: {}", printable(&warning.to_string())))
 }
 
 fn write_summary(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::io::Result<()> {
@@ -66,10 +82,7 @@ fn write_summary(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::
             writeln!(out, "{BOLD}{name:13}{BOLD:#} {}", printable(&value))?;
         }
     }
-    for warning in &imported.warnings {
-        writeln!(out, "warning: {warning}")?;
-    }
-    Ok(())
+    write_warnings(out, imported)
 }
 
 fn form(cache: &ImportedCache, manifest: &Descriptor) -> String {

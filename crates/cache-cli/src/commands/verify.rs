@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Global, Verify};
 use crate::commands::{open_source, place};
-use crate::display::{count, size};
+use crate::display::{count, printable, size};
 use crate::failure::{Doing, Failure};
 use crate::progress::{quiet_reporter, reporter};
 
@@ -29,8 +29,12 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     let written =
         if args.json { write_json(&mut out, &report) } else { write_lines(&mut out, &report, args, global) };
-    written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())?;
-    if report.is_sound() { Ok(()) } else { Err(Failure::Unsound) }
+    let written = written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned());
+    match written {
+        // Whoever reads has gone, but whoever waits for the exit code has not.
+        Ok(()) | Err(Failure::Closed) if !report.is_sound() => Err(Failure::Unsound),
+        written => written,
+    }
 }
 
 fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Global) -> std::io::Result<()> {
@@ -45,9 +49,7 @@ fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Glo
             Severity::Note => AnsiColor::Cyan,
         };
         let style = Style::new().fg_color(Some(colour.into())).bold();
-        let line: String =
-            finding.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        writeln!(out, "{style}{severity}{style:#}: {line}")?;
+        writeln!(out, "{style}{severity}{style:#}: {}", printable(&finding.to_string()))?;
     }
     if global.quiet {
         return Ok(());
