@@ -7,14 +7,12 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use crate::export::Export;
 use crate::graph::Graph;
-use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx, Rank, RecordIx};
-use crate::layers::Layers;
-use crate::rank::{Ranked, RankedLink, blob_prefix, ranks};
-use crate::{
-    CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Descriptor, Dialect, Digest, RecordDigest,
-    Timestamp,
-};
+use crate::index::{IndexVec, Rank, RecordIx};
+use crate::presence::{Choice, Newest, Presence};
+use crate::rank::{Ranked, RankedLink};
+use crate::{CacheConfig, CacheConfigBuilder, ConfigResult, Descriptor, Digest, RecordDigest, Timestamp};
 
 /// What marshalling gives.
 #[derive(Clone, Debug)]
@@ -79,16 +77,6 @@ impl std::fmt::Display for MarshalWarning {
     }
 }
 
-/// The results of a record that marshalling takes: the first of the newest complete ones (there are several where
-/// one result came with different descriptors), and how many; `None` for no result.
-pub(crate) type Chosen = Option<Newest>;
-
-#[derive(Clone, Copy)]
-pub(crate) struct Newest {
-    pub(crate) first: u32,
-    pub(crate) count: u32,
-}
-
 impl Graph<'_> {
     /// Marshals the graph. `present` says whether a blob can be read; it is asked once for each.
     ///
@@ -119,7 +107,7 @@ impl Graph<'_> {
         let (config_layers, renumbered) = export.sort_layers();
         let mut builder = CacheConfigBuilder::new();
         config_layers.into_iter().for_each(|layer| builder.layer(layer));
-        self.emit(&mut builder, &ranked, &finished, |rank| {
+        self.emit(&mut builder, &ranked, &self.sort_records(&ranked, &finished), |rank| {
             let (number, created_at) = exported[rank]?;
             let layer = renumbered.get(number as usize).copied()?;
             Some(ConfigResult { layer, created_at })
@@ -127,86 +115,68 @@ impl Graph<'_> {
         Marshalled { config: builder.finish(), descriptors: export.descriptors(), warnings }
     }
 
-    /// Picks each record's newest result whose blobs are all there.
+    /// Picks each record's newest complete result, and notes those that are passed over.
     fn choose(
         &self,
         present: &dyn Fn(&Digest) -> bool,
         warnings: &mut Vec<MarshalWarning>,
-    ) -> IndexVec<RecordIx, Chosen> {
-        let layers = &self.chains.layers;
-        let mut presence = Presence::new(layers, present);
+    ) -> IndexVec<RecordIx, Option<Newest>> {
+        let mut presence = Presence::new(&self.chains.layers, present);
         let mut chosen = IndexVec::with_capacity(self.len());
-        for record in self.digests.indices() {
-            let results = self.results.row(record);
-            let mut missing = None;
-            let mut choice = None;
-            for (at, result) in results.iter().enumerate() {
-                // A newest result without layers gives the record none.
-                let Some(chain) = result.chain(layers) else { break };
-                match presence.missing(chain) {
-                    Some(blob) => {
-                        missing.get_or_insert((result.created_at, blob));
-                    }
-                    None => {
-                        let same = results.iter().skip(at).take_while(|other| {
-                            other.created_at == result.created_at && other.chain(layers) == Some(chain)
-                        });
-                        let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-                        choice = Some(Newest { first: index(at), count: index(same.count()) });
-                        break;
-                    }
-                }
-            }
-            if let Some((created_at, blob)) = missing {
+        for (record, digest) in self.digests.iter_indexed() {
+            let Choice { newest, passed_over } = presence.choose(self.results.row(record));
+            if let Some((result, blob)) = passed_over {
                 warnings.push(MarshalWarning::IncompleteResult {
-                    record: self.chains.digests.value(self.digests[record]).clone(),
-                    created_at,
-                    missing: *layers.digest(blob),
-                    replaced: choice.is_some(),
+                    record: self.chains.digests.value(*digest).clone(),
+                    created_at: result.created_at,
+                    missing: *self.chains.layers.digest(blob),
+                    replaced: newest.is_some(),
                 });
             }
-            chosen.push(choice);
+            chosen.push(newest);
         }
         chosen
     }
 
-    /// Appends the records, sorted and renumbered.
-    fn emit(
-        &self,
-        builder: &mut CacheConfigBuilder,
-        ranked: &Ranked,
-        finished: &[Rank],
-        result_of: impl Fn(Rank) -> Option<ConfigResult>,
-    ) {
+    /// The records in the order of the config: by digest, number of inputs, then input by input by the number of links,
+    /// then link by link by selector and the source's digest; else as they were finished.
+    fn sort_records(&self, ranked: &Ranked, finished: &[Rank]) -> Vec<Rank> {
         let digest_rank = |rank: Rank| ranked.digest_ranks[self.digests[ranked.records[rank]]];
+        let key = |link: &RankedLink| (link.selector, digest_rank(link.source));
+        let cmp_rows = |(a, b): (&[RankedLink], &[RankedLink])| {
+            a.len().cmp(&b.len()).then_with(|| a.iter().map(key).cmp(b.iter().map(key)))
+        };
+        let cmp_links = |a: Rank, b: Rank| {
+            let mut rows = ranked.inputs.of(a).zip(ranked.inputs.of(b)).map(cmp_rows);
+            let by_count = ranked.inputs.count(a).cmp(&ranked.inputs.count(b));
+            by_count.then_with(|| rows.find(|order| order.is_ne()).unwrap_or(Ordering::Equal))
+        };
+        // The digest and the place in which it was finished in one number: most records need no more.
         let mut sorted: Vec<(u64, Rank)> = (0u64..)
             .zip(finished)
             .map(|(position, rank)| (u64::from(digest_rank(*rank)) << 32 | position, *rank))
             .collect();
         sorted.sort_unstable();
         for same_digest in sorted.chunk_by_mut(|a, b| a.0 >> 32 == b.0 >> 32) {
-            if same_digest.len() > 1 {
-                let key = |link: &RankedLink| (link.selector, digest_rank(link.source));
-                let cmp_rows = |(a, b): (&[RankedLink], &[RankedLink])| {
-                    a.len().cmp(&b.len()).then_with(|| a.iter().map(key).cmp(b.iter().map(key)))
-                };
-                same_digest.sort_by(|(_, a), (_, b)| {
-                    let rows = ranked.inputs.of(*a).zip(ranked.inputs.of(*b));
-                    let differing = || rows.map(cmp_rows).find(|order| order.is_ne());
-                    ranked
-                        .inputs
-                        .count(*a)
-                        .cmp(&ranked.inputs.count(*b))
-                        .then_with(|| differing().unwrap_or(Ordering::Equal))
-                });
-            }
+            same_digest.sort_by(|(_, a), (_, b)| cmp_links(*a, *b));
         }
+        sorted.into_iter().map(|(_, rank)| rank).collect()
+    }
+
+    /// Appends the records, renumbered by their places in `sorted`.
+    fn emit(
+        &self,
+        builder: &mut CacheConfigBuilder,
+        ranked: &Ranked,
+        sorted: &[Rank],
+        result_of: impl Fn(Rank) -> Option<ConfigResult>,
+    ) {
         let mut position_of: IndexVec<Rank, i32> = IndexVec::filled(0, ranked.records.len());
-        for (position, (_, rank)) in (0i32..).zip(&sorted) {
+        for (position, rank) in (0i32..).zip(sorted) {
             position_of[*rank] = position;
         }
         let mut links: Vec<(i32, u32)> = Vec::new();
-        for (_, rank) in &sorted {
+        for rank in sorted {
             if let Some(result) = result_of(*rank) {
                 builder.result(result);
             }
@@ -248,153 +218,4 @@ fn walk(ranked: &Ranked) -> Vec<Rank> {
         }
     }
     finished
-}
-
-/// Which chains have all of their blobs, asked once for each blob.
-struct Presence<'a> {
-    layers: &'a Layers,
-    present: &'a dyn Fn(&Digest) -> bool,
-    blobs: IndexVec<BlobIx, Option<bool>>,
-    /// The lowest absent blob of each chain that was asked for.
-    chains: IndexVec<ChainIx, Option<Option<BlobIx>>>,
-    path: Vec<ChainIx>,
-}
-
-impl<'a> Presence<'a> {
-    fn new(layers: &'a Layers, present: &'a dyn Fn(&Digest) -> bool) -> Self {
-        let blobs = IndexVec::filled(None, layers.blobs_len());
-        let chains = IndexVec::filled(None, layers.chains_len());
-        Self { layers, present, blobs, chains, path: Vec::new() }
-    }
-
-    fn missing(&mut self, chain: ChainIx) -> Option<BlobIx> {
-        let mut at = Some(chain);
-        let mut missing = None;
-        while let Some(chain) = at {
-            if let Some(known) = self.chains[chain] {
-                missing = known;
-                break;
-            }
-            self.path.push(chain);
-            at = self.layers.chain_parent(chain);
-        }
-        while let Some(chain) = self.path.pop() {
-            let blob = self.layers.chain_blob(chain);
-            if missing.is_none() && !self.is_present(blob) {
-                missing = Some(blob);
-            }
-            self.chains[chain] = Some(missing);
-        }
-        missing
-    }
-
-    fn is_present(&mut self, blob: BlobIx) -> bool {
-        *self.blobs[blob].get_or_insert_with(|| (self.present)(self.layers.digest(blob)))
-    }
-}
-
-/// The layers of the results that are exported, numbered as they come.
-struct Export<'a> {
-    layers: &'a Layers,
-    number_of: IndexVec<ChainIx, Option<u32>>,
-    chains: Vec<ChainIx>,
-    /// The descriptor of each exported blob.
-    chosen: IndexVec<BlobIx, Option<DescriptorIx>>,
-    blobs: Vec<BlobIx>,
-    seen: IndexVec<LayerIx, bool>,
-}
-
-impl<'a> Export<'a> {
-    fn new(layers: &'a Layers) -> Self {
-        Self {
-            layers,
-            number_of: IndexVec::filled(None, layers.chains_len()),
-            chains: Vec::new(),
-            chosen: IndexVec::filled(None, layers.blobs_len()),
-            blobs: Vec::new(),
-            seen: IndexVec::filled(false, layers.layers_len()),
-        }
-    }
-
-    /// The number of a layer; it and those below it get one, from the lowest up, if they have none.
-    fn number(&mut self, top: LayerIx) -> u32 {
-        for layer in self.layers.downwards(top) {
-            if std::mem::replace(&mut self.seen[layer], true) {
-                break;
-            }
-            self.note(self.layers.descriptor_of(layer));
-        }
-        let top = self.layers.layer_chain(top);
-        let first_new = self.chains.len();
-        let mut at = Some(top);
-        while let Some(chain) = at.filter(|chain| self.number_of[*chain].is_none()) {
-            self.chains.push(chain);
-            at = self.layers.chain_parent(chain);
-        }
-        let new = self.chains.get_mut(first_new..).unwrap_or_default();
-        new.reverse();
-        for (number, chain) in (first_new..).zip(new.iter()) {
-            self.number_of[*chain] = u32::try_from(number).ok();
-        }
-        self.number_of[top].unwrap_or(u32::MAX)
-    }
-
-    /// Of several descriptors for one blob the one with the smallest text is exported.
-    fn note(&mut self, descriptor: DescriptorIx) {
-        let blob = self.layers.descriptor_blob(descriptor);
-        match self.chosen[blob] {
-            None => {
-                self.blobs.push(blob);
-                self.chosen[blob] = Some(descriptor);
-            }
-            Some(known) if known != descriptor => {
-                let text = |index| self.layers.descriptor(index).in_dialect(Dialect::Oci);
-                if text(descriptor).cmp_text(&text(known)).is_lt() {
-                    self.chosen[blob] = Some(descriptor);
-                }
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// The layers, sorted by blob and the number that the parent had; and the new number of each old one.
-    fn sort_layers(&self) -> (Vec<ConfigLayer>, Vec<i32>) {
-        let blob_ranks = ranks(self.layers.blobs(), blob_prefix);
-        let number = |chain: ChainIx| self.number_of[chain].and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
-        let mut sorted: Vec<(u32, i32, i32)> = (0i32..)
-            .zip(&self.chains)
-            .map(|(old, chain)| {
-                let parent = self.layers.chain_parent(*chain).map_or(-1, number);
-                (blob_ranks[self.layers.chain_blob(*chain)], parent, old)
-            })
-            .collect();
-        sorted.sort_unstable();
-        let mut renumbered = vec![-1; sorted.len()];
-        for (new, (.., old)) in (0i32..).zip(&sorted) {
-            if let Some(slot) = usize::try_from(*old).ok().and_then(|old| renumbered.get_mut(old)) {
-                *slot = new;
-            }
-        }
-        let new_number = |old: i32| usize::try_from(old).ok().and_then(|old| renumbered.get(old)).copied();
-        let layers = sorted
-            .iter()
-            .filter_map(|(_, parent, old)| {
-                let chain = self.chains.get(usize::try_from(*old).ok()?)?;
-                let blob = Some(*self.layers.digest(self.layers.chain_blob(*chain)));
-                Some(ConfigLayer { blob, parent: new_number(*parent).unwrap_or(-1), annotations: None })
-            })
-            .collect();
-        (layers, renumbered)
-    }
-
-    fn descriptors(&self) -> Vec<Descriptor> {
-        let mut descriptors: Vec<Descriptor> = self
-            .blobs
-            .iter()
-            .filter_map(|blob| self.chosen[*blob])
-            .map(|index| self.layers.descriptor(index).in_dialect(Dialect::Oci))
-            .collect();
-        descriptors.sort_unstable_by_key(|descriptor| descriptor.digest);
-        descriptors
-    }
 }

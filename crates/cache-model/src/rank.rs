@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use crate::chains::LogResult;
 use crate::graph::{Graph, cmp_results};
 use crate::index::{DigestIx, Idx, IndexVec, Inputs, Rank, RecordIx, SelectorIx};
-use crate::marshal::Chosen;
+use crate::presence::Newest;
 use crate::{Digest, RecordDigest};
 
 /// A graph with its records in the order of their ranks.
@@ -32,7 +32,7 @@ pub(crate) struct RankedLink {
 }
 
 impl Ranked {
-    pub(crate) fn new(graph: &Graph<'_>, chosen: &IndexVec<RecordIx, Chosen>) -> Self {
+    pub(crate) fn new(graph: &Graph<'_>, chosen: &IndexVec<RecordIx, Option<Newest>>) -> Self {
         let chains = graph.chains;
         let digest_ranks = ranks(chains.digests.values(), digest_prefix(chains.digests.values()));
         let selector_ranks = ranks(chains.selectors.values(), |text| text_prefix(text));
@@ -60,7 +60,7 @@ impl Ranked {
 
 struct Ranking<'r, 'g> {
     graph: &'r Graph<'g>,
-    chosen: &'r IndexVec<RecordIx, Chosen>,
+    chosen: &'r IndexVec<RecordIx, Option<Newest>>,
     selector_ranks: &'r IndexVec<SelectorIx, u32>,
     rank_of: IndexVec<RecordIx, Option<Rank>>,
     ranked: Ranked,
