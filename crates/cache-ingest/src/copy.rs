@@ -85,7 +85,8 @@ impl Summary {
 ///
 /// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`] and [`Event::Finished`]. The source is
 /// opened again where its stream breaks; a put that fails is made again where another try may help, both as often as
-/// the options allow. The error says on which [`Side`] it arose.
+/// the options allow. A blob that is wrong is tried again unless it is in memory or in a file. The error says on which
+/// [`Side`] it arose.
 pub async fn copy(
     step: Step,
     descriptor: &Descriptor,
@@ -192,8 +193,12 @@ async fn transfer(
 }
 
 /// Whether another try cannot help: the reader has made all the retries that there are to make, or the bytes are in
-/// memory and stay what they are.
+/// memory or in a file and stay what they are.
 fn is_final(error: &Error, source: &Source<'_>) -> bool {
-    let unavailable = error.kind() == ErrorKind::Unavailable;
-    error.side() == Some(Side::Source) && (unavailable || source.as_bytes().is_some())
+    let same_again = match error.kind() {
+        ErrorKind::Unavailable => true,
+        ErrorKind::Corrupt => source.as_bytes().is_some() || source.file().is_some(),
+        _ => false,
+    };
+    error.side() == Some(Side::Source) && same_again
 }

@@ -4,10 +4,12 @@
 //! moment: nothing unverified is ever in `blobs/`, and `index.json` never names what is not durable.
 
 mod blocking;
+mod clone;
 mod entry;
 mod files;
 mod folder_sync;
 mod index;
+mod index_file;
 mod lock;
 mod publish;
 mod read;
@@ -23,7 +25,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use serde::Deserialize;
-use tokio::time::sleep;
 
 use crate::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Name, Provider, ProviderExt, Publisher, Resolver,
@@ -51,6 +52,10 @@ const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
 /// An OCI layout on disk. Clones share it.
 ///
 /// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`.
+///
+/// A blob that is there is trusted by its size, so that a copy need not read what was copied before; verification
+/// reads it. Blobs that come as bytes in memory, such as configs and manifests, are small: then the one that is there
+/// is read, and replaced where its content is another.
 #[derive(Clone, Debug)]
 pub struct LayoutStore {
     shared: Arc<Shared>,
@@ -103,7 +108,7 @@ impl LayoutStore {
     }
 
     /// The same layout, with or without fsync. Without, a crash of the machine may lose or garble what was written;
-    /// a crash of the process loses nothing. For tests and measurements.
+    /// a crash of the process loses nothing. For folders that are thrown away, as those of tests and benchmarks.
     #[must_use]
     pub fn with_sync(mut self, sync: bool) -> Self {
         self.sync = sync;
@@ -262,33 +267,6 @@ impl LayoutStore {
         Staged::create(&ingest)
     }
 
-    fn read_index_text(&self) -> Result<Option<Vec<u8>>, Error> {
-        read_small(&self.path().join("index.json"), METADATA_LIMIT)
-    }
-
-    fn parse_index(&self, text: &[u8]) -> Result<Index, Error> {
-        Index::parse(text).map_err(|cause| {
-            let path = self.path().join("index.json");
-            Error::new(ErrorKind::Corrupt, "read", path.display(), &cause).with_cause(cause)
-        })
-    }
-
-    /// Reads the index without a lock.
-    async fn read_index(&self) -> Result<Index, Error> {
-        let mut tries = 3;
-        loop {
-            let store = self.clone();
-            let read =
-                blocking("read", move || store.parse_index(&store.read_index_text()?.unwrap_or_default()));
-            match read.await {
-                // BuildKit rewrites the file in place: what was read may have been half of it.
-                Err(error) if error.kind() == ErrorKind::Corrupt && tries > 1 => tries -= 1,
-                read => return read,
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     async fn size_of(&self, digest: Digest) -> Result<u64, Error> {
         let store = self.clone();
         blocking("look up", move || open_blob("look up", store.path(), &digest).map(|(_, size)| size)).await
@@ -329,6 +307,8 @@ impl Provider for LayoutStore {
 
 #[async_trait]
 impl Ingester for LayoutStore {
+    /// A blob is already present where there is a regular file of its size; for a source that has its bytes in
+    /// memory, where that file has its content too. Any other file in its place is replaced.
     async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.put_blob(descriptor, source).await
     }

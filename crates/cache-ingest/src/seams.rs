@@ -59,7 +59,8 @@ pub trait Provider: Send + Sync {
 
     /// The blob as an open file, where it is one, so that a copy can clone it. `None` is always a right answer.
     ///
-    /// The file is opened anew, is positioned at its start, and holds the blob from its first to its last byte.
+    /// The file is opened anew, is positioned at its start, and holds the blob from its first to its last byte. What
+    /// is in a file stays as it is: when its content is wrong, the blob is not tried again.
     fn file(&self, descriptor: &Descriptor) -> Option<File> {
         let _ = descriptor;
         None

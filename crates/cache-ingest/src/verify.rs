@@ -106,7 +106,11 @@ impl Verifier {
     }
 
     fn error(&self, mismatch: Mismatch) -> Error {
-        let error = Error::new(ErrorKind::Corrupt, "verify", self.digest, &mismatch).with_cause(mismatch);
+        self.blame(Error::new(ErrorKind::Corrupt, "verify", self.digest, &mismatch).with_cause(mismatch))
+    }
+
+    /// The same error, on this verifier's side of a copy.
+    pub(crate) fn blame(&self, error: Error) -> Error {
         match self.side {
             Some(side) => error.on(side),
             None => error,

@@ -134,9 +134,17 @@ fn media_types(layers: &[Descriptor]) -> String {
 
 fn write_json(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::io::Result<()> {
     let caches: Vec<Value> = imported.caches.iter().map(cache_json).collect();
+    let manifest = read.cache.manifest.as_ref();
+    let annotations = manifest.map(|manifest| {
+        let each = manifest.annotations.iter().map(|(key, value)| (key.to_owned(), json!(value)));
+        each.collect::<serde_json::Map<String, Value>>()
+    });
     let value = json!({
         "location": read.target.location,
         "manifest": descriptor_json(&read.cache.descriptor),
+        "artifactType": manifest.map(|m| m.artifact_type.as_str()).filter(|artifact_type| !artifact_type.is_empty()),
+        "subject": manifest.and_then(|manifest| manifest.subject.as_ref()).map(descriptor_json),
+        "annotations": annotations,
         "caches": caches,
         "warnings": imported.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });

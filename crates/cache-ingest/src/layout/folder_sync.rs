@@ -1,8 +1,10 @@
 //! One fsync of a folder for all the renames that wait for it.
 //!
 //! Whoever comes while one is under way waits for the next, which covers everyone who came meanwhile. A failed one is
-//! a failure for all whom it would have covered: a kernel may report a lost write only once.
+//! a failure for all whom it would have covered, also when a later one succeeds before they hear of it: a kernel may
+//! report a lost write only once.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,33 +15,115 @@ use crate::{Error, ErrorKind};
 /// Shares the fsyncs of one folder among threads.
 #[derive(Debug, Default)]
 pub(crate) struct FolderSync {
-    /// How many have asked.
-    requested: AtomicU64,
-    last: Mutex<Last>,
+    /// The last ticket that was taken; the first is 1.
+    taken: AtomicU64,
+    state: Mutex<State>,
 }
 
-/// How many of those who asked the last fsync has covered, and whether it failed.
+/// What became of the tickets.
 #[derive(Debug, Default)]
-struct Last {
+struct State {
+    /// The last ticket that an fsync has covered.
     covered: u64,
-    failed: bool,
+    failures: Vec<Failure>,
+}
+
+/// A failed fsync that not all of those have heard of whom it would have covered.
+#[derive(Debug)]
+struct Failure {
+    tickets: RangeInclusive<u64>,
+    /// How many have not heard of it.
+    unheard: u64,
 }
 
 impl FolderSync {
     /// Returns when everything that was renamed into the folder before the call is durable.
     pub(crate) fn sync(&self, folder: &Path) -> Result<(), Error> {
-        let ticket = self.requested.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.covered >= ticket {
-            if last.failed {
+        let ticket = self.take_ticket();
+        self.settle(ticket, folder, sync_folder)
+    }
+
+    fn take_ticket(&self) -> u64 {
+        self.taken.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Says what became of a ticket, once for each; runs `sync` where none has covered it yet.
+    fn settle(
+        &self,
+        ticket: u64,
+        folder: &Path,
+        sync: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.covered >= ticket {
+            if state.hear_of_failure(ticket) {
                 let reason = "it failed for another blob that was stored at the same time";
                 return Err(Error::new(ErrorKind::Other, "sync", folder.display(), reason));
             }
             return Ok(());
         }
-        last.covered = self.requested.load(Ordering::SeqCst);
-        let synced = sync_folder(folder);
-        last.failed = synced.is_err();
+        let (first, last) = (state.covered + 1, self.taken.load(Ordering::SeqCst));
+        let synced = sync(folder);
+        state.covered = last;
+        if synced.is_err() && first < last {
+            // One of them hears of it here.
+            state.failures.push(Failure { tickets: first..=last, unheard: last - first });
+        }
         synced
+    }
+}
+
+impl State {
+    /// Whether the fsync that covered a ticket has failed. It is forgotten once all have heard of it.
+    fn hear_of_failure(&mut self, ticket: u64) -> bool {
+        let Some(failure) = self.failures.iter_mut().find(|failure| failure.tickets.contains(&ticket)) else {
+            return false;
+        };
+        failure.unheard -= 1;
+        self.failures.retain(|failure| failure.unheard > 0);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(folder: &Path) -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Other, "sync", folder.display(), "the disk is broken"))
+    }
+
+    fn never(_: &Path) -> Result<(), Error> {
+        panic!("this ticket is covered already")
+    }
+
+    #[test]
+    fn a_failure_is_told_to_all_whom_it_covered_even_after_a_later_success() {
+        let (shared, folder) = (FolderSync::default(), Path::new("blobs"));
+        let tickets: Vec<_> = (0..3).map(|_| shared.take_ticket()).collect();
+        assert!(shared.settle(tickets[0], folder, fail).is_err());
+        let later = [shared.take_ticket(), shared.take_ticket()];
+        shared.settle(later[1], folder, |_| Ok(())).unwrap();
+        let error = shared.settle(tickets[2], folder, never).unwrap_err();
+        assert!(error.reason().contains("another blob"), "{error}");
+        shared.settle(later[0], folder, never).unwrap();
+        let alone = shared.take_ticket();
+        assert!(shared.settle(alone, folder, fail).is_err());
+        assert!(shared.settle(tickets[1], folder, never).is_err());
+        assert!(shared.state.lock().unwrap().failures.is_empty(), "all have heard of it");
+    }
+
+    #[test]
+    fn two_failures_are_told_apart_from_the_success_between_them() {
+        let (shared, folder) = (FolderSync::default(), Path::new("blobs"));
+        let pair = || [shared.take_ticket(), shared.take_ticket()];
+        let first = pair();
+        assert!(shared.settle(first[1], folder, fail).is_err());
+        let second = pair();
+        shared.settle(second[1], folder, |_| Ok(())).unwrap();
+        let third = pair();
+        assert!(shared.settle(third[1], folder, fail).is_err());
+        let settled = [third[0], second[0], first[0]].map(|t| shared.settle(t, folder, never).is_ok());
+        assert_eq!(settled, [false, true, false]);
     }
 }

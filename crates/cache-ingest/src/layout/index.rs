@@ -49,7 +49,7 @@ struct Names {
 }
 
 impl Index {
-    /// Reads a text. An empty one, which BuildKit makes before it writes, has no entries.
+    /// Reads a text. An empty one has no entries, as for BuildKit.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         let Members(read) = if text.is_empty() { Members(Vec::new()) } else { serde_json::from_slice(text)? };
         let mut index = Self::default();

@@ -17,7 +17,7 @@ pub(crate) struct IndexLock {
 }
 
 impl IndexLock {
-    /// Takes the lock of the layout at `root`; `None` when another process has it.
+    /// Takes the lock of the layout at `root`; `None` when another process has it, or gave it back just now.
     pub(crate) fn try_take(root: &Path) -> Result<Option<Self>, Error> {
         let path = root.join("index.json.lock");
         let file = open(&path).map_err(|cause| Error::io("create", path.display(), cause))?;

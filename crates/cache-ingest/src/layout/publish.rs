@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::layout::LayoutStore;
 use crate::layout::blocking;
 use crate::layout::files::{blob_folder, sync_folder};
+use crate::layout::index_file::{PAUSE, READS};
 use crate::layout::lock::IndexLock;
 use crate::random::random;
 use crate::{Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
@@ -21,8 +22,18 @@ const LONGEST_WAIT: u64 = 100;
 /// How a try to publish ended, short of an error.
 enum Outcome {
     Done,
-    /// Another process had the lock, or took what we held.
-    TryAgain,
+    /// The index is empty or cut short: another process may be writing it in place.
+    Unsettled,
+    Hindered(Hindrance),
+}
+
+/// What another process did.
+#[derive(Clone, Copy)]
+enum Hindrance {
+    /// It had the lock.
+    Locked,
+    /// It replaced the index, or the lock that we held.
+    Changed,
 }
 
 impl LayoutStore {
@@ -34,7 +45,7 @@ impl LayoutStore {
         expect: Expect,
     ) -> Result<(), Error> {
         let name = name.to_publish(descriptor)?;
-        // The put would not look at the bytes of a blob that is there already.
+        // The put looks at the blob that is there already, and then not at these bytes.
         let mut verifier = Verifier::new(descriptor);
         verifier.update(&bytes)?;
         verifier.finish()?;
@@ -49,30 +60,54 @@ impl LayoutStore {
         })
         .await?;
         let deadline = Instant::now() + self.lock_wait();
-        let mut longest = 10;
+        let (mut longest, mut read) = (10, 1);
         loop {
             let (store, name, descriptor) = (self.clone(), name.clone(), descriptor.clone());
-            let outcome = blocking("publish", move || store.try_publish(&name, &descriptor, expect)).await?;
-            if matches!(outcome, Outcome::Done) {
-                return Ok(());
+            let is_last = read >= READS;
+            let tried =
+                blocking("publish", move || store.try_publish(&name, &descriptor, expect, is_last)).await?;
+            match tried {
+                Outcome::Done => return Ok(()),
+                Outcome::Unsettled => {
+                    read += 1;
+                    sleep(PAUSE).await;
+                }
+                Outcome::Hindered(by) if Instant::now() >= deadline => return Err(self.gave_up(by)),
+                Outcome::Hindered(_) => {
+                    read = 1;
+                    sleep(Duration::from_millis(longest / 2 + random() % longest)).await;
+                    longest = (longest * 2).min(LONGEST_WAIT);
+                }
             }
-            if Instant::now() >= deadline {
-                let path = self.path().join("index.json.lock");
-                let reason = format_args!(
-                    "another process holds the lock, for {:?} now; try again when it has finished",
-                    self.lock_wait()
-                );
-                return Err(Error::new(ErrorKind::Conflict, "lock", path.display(), reason));
-            }
-            sleep(Duration::from_millis(longest / 2 + random() % longest)).await;
-            longest = (longest * 2).min(LONGEST_WAIT);
         }
     }
 
-    fn try_publish(&self, name: &Name, descriptor: &Descriptor, expect: Expect) -> Result<Outcome, Error> {
-        let Some(lock) = IndexLock::try_take(self.path())? else { return Ok(Outcome::TryAgain) };
+    /// The error of a publish that was hindered for as long as it may wait.
+    fn gave_up(&self, by: Hindrance) -> Error {
+        let (operation, file, what) = match by {
+            Hindrance::Locked => ("lock", "index.json.lock", "another process holds the lock"),
+            Hindrance::Changed => ("replace", "index.json", "another process keeps changing it"),
+        };
+        let wait = self.lock_wait();
+        let reason = format_args!("{what}, for {wait:?} now; try again when it has finished");
+        Error::new(ErrorKind::Conflict, operation, self.path().join(file).display(), reason)
+    }
+
+    /// Tries once. `is_last` says that an index which is empty or cannot be understood is to be believed.
+    fn try_publish(
+        &self,
+        name: &Name,
+        descriptor: &Descriptor,
+        expect: Expect,
+        is_last: bool,
+    ) -> Result<Outcome, Error> {
+        let Some(lock) = IndexLock::try_take(self.path())? else {
+            return Ok(Outcome::Hindered(Hindrance::Locked));
+        };
         let before = self.read_index_text()?;
-        let mut index = self.parse_index(before.as_deref().unwrap_or_default())?;
+        let Some(mut index) = self.settled_index(before.as_deref(), is_last)? else {
+            return Ok(Outcome::Unsettled);
+        };
         // An entry that is there but makes no sense is no free name, and no digest that anyone expects.
         if let (Expect::Absent | Expect::Digest(_), Some(entry)) = (expect, index.find(name)) {
             expect.check(name, Some(entry.descriptor()?.digest))?;
@@ -88,7 +123,7 @@ impl LayoutStore {
                 staged.sync()?;
             }
             if !lock.is_held() || self.read_index_text()? != before {
-                return Ok(Outcome::TryAgain);
+                return Ok(Outcome::Hindered(Hindrance::Changed));
             }
             staged.rename(&self.path().join("index.json"))?;
         }
@@ -102,5 +137,26 @@ impl LayoutStore {
     pub(crate) fn sync_blobs(&self, algorithm: Algorithm) -> Result<(), Error> {
         let folder = blob_folder(self.path(), algorithm);
         if self.syncs() && folder.is_dir() { self.folder_sync(algorithm).sync(&folder) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_and_an_index_that_changes_are_told_apart() {
+        let store = LayoutStore::at("cache".into()).with_lock_wait(Duration::from_secs(2));
+        let told = [Hindrance::Locked, Hindrance::Changed].map(|by| store.gave_up(by));
+        assert!(told.iter().all(|error| error.kind() == ErrorKind::Conflict));
+        let wait = "for 2s now; try again when it has finished";
+        let path = |name: &str| std::path::Path::new("cache").join(name).display().to_string();
+        assert_eq!(
+            told.map(|error| error.to_string()),
+            [
+                format!("lock {}: another process holds the lock, {wait}", path("index.json.lock")),
+                format!("replace {}: another process keeps changing it, {wait}", path("index.json")),
+            ]
+        );
     }
 }

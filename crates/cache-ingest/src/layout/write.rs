@@ -3,20 +3,21 @@
 //! When the one who wanted it is gone, the thread that writes it notices and removes the staged file.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::pin::pin;
 
 use bytes::Bytes;
-use cache_model::{Descriptor, Digest};
+use cache_model::Descriptor;
 use futures_util::future::{Either, join, select};
 use tokio::sync::mpsc;
 
 use crate::layout::LayoutStore;
 use crate::layout::blocking;
-use crate::layout::files::{blob_folder, blob_path, ensure_folder, sync_folder};
+use crate::layout::clone::{CopyError, copy_piece, reflink};
+use crate::layout::files::{blob_folder, blob_path, ensure_folder, open_blob, sync_folder};
 use crate::layout::staging::Staged;
-use crate::{Error, ErrorKind, Source, Stored, Verifier};
+use crate::{Error, ErrorKind, Hasher, Source, Stored, Verifier};
 
 /// How many chunks may wait to be written.
 const AHEAD: usize = 3;
@@ -30,15 +31,24 @@ enum Piece {
     Commit,
 }
 
+/// What a blob that is there already is trusted by.
+#[derive(Clone, Copy)]
+enum Trust {
+    Size,
+    /// For small blobs: it is read and hashed.
+    Content,
+}
+
 impl LayoutStore {
     pub(crate) async fn put_blob(
         &self,
         descriptor: &Descriptor,
         source: &Source<'_>,
     ) -> Result<Stored, Error> {
-        let (store, digest, size) = (self.clone(), descriptor.digest, descriptor.size);
+        let trust = if source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
+        let (store, wanted) = (self.clone(), descriptor.clone());
         let present = blocking("put", move || {
-            if is_present(store.path(), &digest, size) {
+            if is_present(store.path(), &wanted, trust) {
                 return Ok(true);
             }
             store.prepare_for_writing().map(|()| false)
@@ -48,14 +58,19 @@ impl LayoutStore {
         }
         match source.file() {
             Some(file) => self.put_file(descriptor, source, file).await,
-            None => self.put_stream(descriptor, source).await,
+            None => self.put_stream(descriptor, source, trust).await,
         }
     }
 
-    async fn put_stream(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
+    async fn put_stream(
+        &self,
+        descriptor: &Descriptor,
+        source: &Source<'_>,
+        trust: Trust,
+    ) -> Result<Stored, Error> {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let (store, digest, size) = (self.clone(), descriptor.digest, descriptor.size);
-        let writer = blocking("put", move || store.write_pieces(receiver, &digest, size));
+        let (store, wanted) = (self.clone(), descriptor.clone());
+        let writer = blocking("put", move || store.write_pieces(receiver, &wanted, trust));
         let feeder = async {
             let fed = feed(source, &sender).await;
             drop(sender);
@@ -64,21 +79,21 @@ impl LayoutStore {
         let (fed, written) = join(feeder, writer).await;
         fed?;
         // Without a commit there was an error, which either the reading or the writing has told.
-        written?.ok_or_else(|| interrupted(&descriptor.digest))
+        written?.ok_or_else(|| interrupted(descriptor))
     }
 
     /// Writes chunks until the commit; `None` when the sender has gone without one.
     fn write_pieces(
         &self,
         mut receiver: mpsc::Receiver<Piece>,
-        digest: &Digest,
-        size: u64,
+        descriptor: &Descriptor,
+        trust: Trust,
     ) -> Result<Option<Stored>, Error> {
         let mut staged = self.stage()?;
         loop {
             match receiver.blocking_recv() {
                 Some(Piece::Chunk(bytes)) => staged.write(&bytes)?,
-                Some(Piece::Commit) => return self.commit(staged, digest, size).map(Some),
+                Some(Piece::Commit) => return self.commit(staged, descriptor, trust).map(Some),
                 None => return Ok(None),
             }
         }
@@ -109,15 +124,17 @@ impl LayoutStore {
         mut verifier: Verifier,
         reports: &mpsc::Sender<u64>,
     ) -> Result<Stored, Error> {
-        let gone = || interrupted(&descriptor.digest);
+        let gone = || interrupted(descriptor);
         let staged = self.stage()?;
-        let write_error = |cause| staged.error("write", cause);
         if !reflink(file, staged.file()) {
             // One byte more than the size: enough to see that a file is too long.
             let mut left = descriptor.size.saturating_add(1);
             while left > 0 && !reports.is_closed() {
                 let copied =
-                    io::copy(&mut file.take(left.min(PIECE)), &mut staged.file()).map_err(write_error)?;
+                    copy_piece(file, staged.file(), left.min(PIECE)).map_err(|error| match error {
+                        CopyError::Read(cause) => verifier.blame(Error::io("read", descriptor.digest, cause)),
+                        CopyError::Write(cause) => staged.error("write", cause),
+                    })?;
                 left = if copied == 0 { 0 } else { left - copied };
             }
         }
@@ -138,11 +155,12 @@ impl LayoutStore {
             unreported += read as u64;
         }
         verifier.finish()?;
-        self.commit(staged, &descriptor.digest, descriptor.size)
+        self.commit(staged, descriptor, Trust::Size)
     }
 
     /// Brings a staged file whose content is verified to its place.
-    fn commit(&self, staged: Staged, digest: &Digest, size: u64) -> Result<Stored, Error> {
+    fn commit(&self, staged: Staged, descriptor: &Descriptor, trust: Trust) -> Result<Stored, Error> {
+        let digest = &descriptor.digest;
         let folder = blob_folder(self.path(), digest.algorithm());
         if ensure_folder(&folder)? && self.syncs() {
             sync_folder(&self.path().join("blobs"))?;
@@ -151,7 +169,7 @@ impl LayoutStore {
         if self.syncs() {
             staged.sync()?;
         }
-        let stored = if is_present(self.path(), digest, size) {
+        let stored = if is_present(self.path(), descriptor, trust) {
             // Another put was faster. Its file may not be durable yet, but from here on it is in the folder's sync.
             Stored::AlreadyPresent
         } else {
@@ -163,12 +181,26 @@ impl LayoutStore {
     }
 }
 
-/// Whether there is a regular file of the right size. One of another size is left over from something that was cut
-/// short, and is replaced.
-fn is_present(root: &Path, digest: &Digest, size: u64) -> bool {
-    let folder = fs::symlink_metadata(blob_folder(root, digest.algorithm()));
-    let blob = fs::symlink_metadata(blob_path(root, digest));
-    folder.is_ok_and(|folder| folder.is_dir()) && blob.is_ok_and(|blob| blob.is_file() && blob.len() == size)
+/// Whether there is a regular file of the right size, and where asked for, of the right content. Any other is left
+/// over from something that was cut short, or was damaged, and is replaced.
+fn is_present(root: &Path, descriptor: &Descriptor, trust: Trust) -> bool {
+    let folder = fs::symlink_metadata(blob_folder(root, descriptor.digest.algorithm()));
+    let blob = fs::symlink_metadata(blob_path(root, &descriptor.digest));
+    folder.is_ok_and(|folder| folder.is_dir())
+        && blob.is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size)
+        && match trust {
+            Trust::Size => true,
+            Trust::Content => has_content(root, descriptor),
+        }
+}
+
+/// Whether the file of a blob has its content; one that cannot be read has not.
+fn has_content(root: &Path, descriptor: &Descriptor) -> bool {
+    let digest = &descriptor.digest;
+    let Ok((file, _)) = open_blob("read", root, digest) else { return false };
+    let mut bytes = Vec::new();
+    let read = file.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes);
+    read.is_ok() && Hasher::digest(digest.algorithm(), &bytes) == *digest
 }
 
 /// Sends a source's chunks and the commit. Stops without an error when the writer has gone: it tells why.
@@ -187,18 +219,6 @@ async fn feed(source: &Source<'_>, sender: &mpsc::Sender<Piece>) -> Result<(), E
 }
 
 /// The error of a put whose other half has gone, and with it whoever would be told.
-fn interrupted(digest: &Digest) -> Error {
-    Error::new(ErrorKind::Other, "put", digest, "it was interrupted")
-}
-
-/// Makes `to` share the blocks of `from`, where the file system can.
-#[cfg(target_os = "linux")]
-fn reflink(from: &File, to: &File) -> bool {
-    rustix::fs::ioctl_ficlone(to, from).is_ok()
-}
-
-/// Makes `to` share the blocks of `from`, where the file system can.
-#[cfg(not(target_os = "linux"))]
-fn reflink(_from: &File, _to: &File) -> bool {
-    false
+fn interrupted(descriptor: &Descriptor) -> Error {
+    Error::new(ErrorKind::Other, "put", descriptor.digest, "it was interrupted")
 }

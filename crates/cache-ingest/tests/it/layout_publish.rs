@@ -262,3 +262,72 @@ async fn a_reader_sees_the_old_or_the_new_entry_and_never_a_mixture() {
     }
     writing.await.unwrap();
 }
+
+/// Leaves a text in `index.json` and, a while later, writes another one, as a process does that writes in place.
+async fn rewrite(folder: &Path, torn: &str, whole: &str) {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(index(folder), torn, "nothing was written meanwhile");
+    fs::write(folder.join("index.json"), whole).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_is_being_written_in_place_is_waited_for_by_readers_and_publishers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.json");
+    let store = layout(folder.path()).await.with_lock_wait(Duration::ZERO);
+    publish(&store, "a", 1, Expect::Any).await.unwrap();
+    let whole = index(folder.path());
+    for torn in ["", whole.strip_suffix("]}").unwrap()] {
+        fs::write(&path, torn).unwrap();
+        let name = Name::Tag("a".into());
+        let resolving = store.resolve(&name);
+        let (resolved, ()) =
+            futures_util::future::join(resolving, rewrite(folder.path(), torn, &whole)).await;
+        assert_eq!(resolved.unwrap().digest, manifest(1).0.digest);
+
+        fs::write(&path, torn).unwrap();
+        let publishing = publish(&store, "b", 2, Expect::Absent);
+        let (published, ()) =
+            futures_util::future::join(publishing, rewrite(folder.path(), torn, &whole)).await;
+        published.unwrap();
+        assert_eq!(index(folder.path()), with_entries(&[tagged(1, "a"), tagged(2, "b")]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_stays_empty_has_no_entries_and_one_that_stays_cut_short_is_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path()).await;
+    fs::write(folder.path().join("index.json"), r#"{"manifests":["#).unwrap();
+    assert_eq!(store.tags().await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(publish(&store, "a", 1, Expect::Any).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(index(folder.path()), r#"{"manifests":["#, "it is left as it was");
+    fs::write(folder.path().join("index.json"), "").unwrap();
+    assert!(store.tags().await.unwrap().is_empty());
+    publish(&store, "a", 1, Expect::Absent).await.unwrap();
+    assert_eq!(index(folder.path()), with_entries(&[tagged(1, "a")]));
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_damaged_is_whole_again_when_it_is_published_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path()).await;
+    publish(&store, "a", 1, Expect::Any).await.unwrap();
+    let (descriptor, bytes) = manifest(1);
+    let path = folder.path().join("blobs/sha256").join(descriptor.digest.hex());
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "\0".repeat(bytes.len())).unwrap();
+    publish(&store, "a", 1, Expect::Any).await.unwrap();
+    assert_eq!(store.read(&descriptor, 1000).await.unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_reader_that_has_the_index_open_goes_on_reading_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path()).await;
+    publish(&store, "a", 1, Expect::Any).await.unwrap();
+    let before = index(folder.path());
+    let open = fs::File::open(folder.path().join("index.json")).unwrap();
+    publish(&store, "a", 2, Expect::Any).await.unwrap();
+    assert_eq!(std::io::read_to_string(open).unwrap(), before, "it is replaced and not written in place");
+}

@@ -135,6 +135,29 @@ async fn a_blob_of_the_wrong_size_and_a_link_in_its_place_are_replaced() {
 }
 
 #[tokio::test]
+async fn a_blob_of_other_content_is_replaced_by_bytes_in_memory_and_trusted_by_its_size_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path()).await;
+    let blob = describe(b"right");
+    let path = blob_path(&store, &blob);
+    fs::write(&path, "wrong").unwrap();
+    let provider = Faulty::new("right", []);
+    let from_provider = Source::new(&provider, blob.clone());
+    assert_eq!(store.put(&blob, &from_provider).await.unwrap(), Stored::AlreadyPresent);
+    assert_eq!((fs::read_to_string(&path).unwrap(), provider.opened().len()), ("wrong".into(), 0));
+
+    let wrong_too = Source::from_bytes(blob.clone(), "WRONG");
+    mismatch(&store.put(&blob, &wrong_too).await.unwrap_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "wrong", "only what is verified takes its place");
+
+    let in_memory = Source::from_bytes(blob.clone(), "right");
+    assert_eq!(store.put(&blob, &in_memory).await.unwrap(), Stored::Stored);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "right");
+    assert_eq!(store.put(&blob, &in_memory).await.unwrap(), Stored::AlreadyPresent);
+    assert!(names(&folder.path().join("ingest")).is_empty());
+}
+
+#[tokio::test]
 async fn a_file_is_cloned_and_the_clone_is_what_is_verified() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (from, to, heard) = (layout(one.path()).await, layout(other.path()).await, Heard::default());

@@ -1,14 +1,26 @@
 //! The laws of the seams, the copy and the stores, in one test program.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
 
 mod copying;
 mod faults;
 mod fixtures;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod layout_open;
 mod layout_publish;
 mod layout_put;
+mod local_files;
 mod memory;
 mod presence;
 mod providers;
 mod reading;
+#[cfg(unix)]
+mod second_process;

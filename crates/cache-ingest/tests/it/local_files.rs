@@ -1,0 +1,96 @@
+//! Copies from a provider that hands out files: what is wrong with a file stays wrong, and is told as the source's.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use cache_ingest::{
+    ByteStream, Error, ErrorKind, Info, Ingester, LayoutStore, MemoryStore, Mismatch, Provider, Side, Source,
+    Step, copy,
+};
+use cache_model::Descriptor;
+
+use crate::faults::{Heard, describe, mismatch, options};
+
+/// A store that counts how often its blobs are opened, as streams and as files.
+struct Counted {
+    store: LayoutStore,
+    streams: AtomicUsize,
+    files: AtomicUsize,
+}
+
+impl Counted {
+    fn new(store: LayoutStore) -> Self {
+        Self { store, streams: AtomicUsize::new(0), files: AtomicUsize::new(0) }
+    }
+}
+
+#[async_trait]
+impl Provider for Counted {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.store.info(descriptor).await
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.streams.fetch_add(1, Ordering::SeqCst);
+        self.store.open(descriptor, offset).await
+    }
+
+    fn file(&self, descriptor: &Descriptor) -> Option<File> {
+        self.files.fetch_add(1, Ordering::SeqCst);
+        self.store.file(descriptor)
+    }
+}
+
+#[tokio::test]
+async fn a_local_blob_that_is_wrong_is_read_once_and_spends_no_retry() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let blob = describe(b"right");
+    let from = LayoutStore::create(one.path()).await.unwrap();
+    fs::write(one.path().join("blobs/sha256").join(blob.digest.hex()), "wrong").unwrap();
+    let (memory, layout) = (MemoryStore::new(), LayoutStore::create(other.path()).await.unwrap());
+    for (to, streams, files) in [(&memory as &dyn Ingester, 1, 1), (&layout, 0, 2)] {
+        let (from, options, heard) = (Counted::new(from.clone()), options(5), Heard::default());
+        let error = copy(Step::Layer, &blob, &from, to, &options, &heard).await.unwrap_err();
+        assert!(matches!(mismatch(&error), Mismatch::Different { .. }));
+        assert_eq!(error.side(), Some(Side::Source));
+        assert_eq!(heard.steps(), ["started writing layer"]);
+        assert_eq!(options.budget.left(), 5);
+        // A file is asked for once more, to see whether there is one.
+        let opened = (from.streams.into_inner(), from.files.into_inner());
+        assert_eq!(opened, (streams, files));
+    }
+}
+
+/// A provider whose file cannot be read: it is a folder.
+struct Unreadable(PathBuf);
+
+#[async_trait]
+impl Provider for Unreadable {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        Ok(Info::new(descriptor.size))
+    }
+
+    async fn open(&self, descriptor: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        Err(Error::new(ErrorKind::Other, "open", descriptor.digest, "only its file is asked for"))
+    }
+
+    fn file(&self, _: &Descriptor) -> Option<File> {
+        File::open(&self.0).ok()
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_the_sources_error_and_names_the_blob() {
+    let (unreadable, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to) =
+        (Unreadable(unreadable.path().to_owned()), LayoutStore::create(folder.path()).await.unwrap());
+    let blob = describe(b"blob");
+    let error = copy(Step::Layer, &blob, &from, &to, &options(0), &()).await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("source: read {}: ", blob.digest)), "{error}");
+    let error = to.put(&blob, &Source::new(&from, blob.clone())).await.unwrap_err();
+    assert_eq!((error.side(), error.operation()), (None, "read"), "outside of a copy there are no sides");
+    assert_eq!(fs::read_dir(folder.path().join("ingest")).unwrap().count(), 0);
+}
