@@ -35,12 +35,16 @@ impl Image {
         for (position, digest) in (0..).zip(image_layers) {
             by_digest.entry(*digest).or_default().push(position);
         }
-        let mut positions = by_digest.clone();
+        let mut by_diff_id: HashMap<Digest, Vec<i32>> = HashMap::new();
         for descriptor in graph.blobs() {
             if let Some(found) = descriptor.diff_id().and_then(|diff_id| by_digest.get(&diff_id)) {
-                positions.entry(descriptor.digest).or_insert_with(|| found.clone());
+                by_diff_id.entry(descriptor.digest).or_default().extend(found);
             }
         }
+        // A blob may come with several descriptors, in any order.
+        by_diff_id.values_mut().for_each(|found| found.sort_unstable());
+        let mut positions = by_diff_id;
+        positions.extend(by_digest);
         Self { positions }
     }
 

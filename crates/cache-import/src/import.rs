@@ -1,7 +1,7 @@
 //! Importing: from an opened manifest to chains.
 //!
-//! What is left out on the way (a result whose layer the manifest does not list, an image without an inline cache)
-//! is a warning with its reason, never an error and never silence.
+//! What is left out on the way (a result whose layer the manifest does not list, an image that is not there or has no
+//! inline cache) is a warning with its reason, never an error and never silence.
 
 use bytes::Bytes;
 use cache_format::{Form, NoInlineCache, decode_config};
@@ -79,6 +79,23 @@ pub enum ImportWarning {
         /// Why it was skipped.
         reason: NoInlineCache,
     },
+    /// An image whose config is not in the store.
+    MissingConfig {
+        /// The digest of the image's manifest.
+        image: Digest,
+        /// The digest of the config.
+        config: Digest,
+    },
+    /// A manifest that an index names and that is not in the store, as where only some platforms were copied.
+    MissingManifest {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// The name leads to more manifests than are looked into.
+    TooManyManifests {
+        /// How many are looked into.
+        limit: usize,
+    },
 }
 
 impl std::fmt::Display for ImportWarning {
@@ -86,6 +103,15 @@ impl std::fmt::Display for ImportWarning {
         match self {
             Self::DroppedResult(dropped) => write!(f, "{dropped}"),
             Self::SkippedImage { image, reason } => write!(f, "image {image} is skipped: {reason}"),
+            Self::MissingConfig { image, config } => {
+                write!(f, "image {image} is skipped: its config {config} is not there")
+            }
+            Self::MissingManifest { digest } => {
+                write!(f, "manifest {digest} is skipped: the index names it, but it is not there")
+            }
+            Self::TooManyManifests { limit } => {
+                write!(f, "it leads to more than {limit} manifests; the others are not looked into")
+            }
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Inline caches: from an image, or an index of images, to the caches inside their configs.
 //!
-//! Follows indexes within indexes, but neither in a circle nor without end.
+//! Follows indexes within indexes, but neither in a circle nor without end. What is not there is passed over with a
+//! warning, as long as anything is left.
 
 use std::collections::HashSet;
 
-use cache_format::{Document, ImageManifest, InlineOutcome, read_inline};
+use bytes::Bytes;
+use cache_format::{Document, ImageIndex, ImageManifest, InlineOutcome, read_inline};
 use cache_ingest::{ErrorKind, Provider};
-use cache_model::Descriptor;
+use cache_model::{Descriptor, Digest};
 
 use crate::import::{CacheOrigin, Imported};
 use crate::open::{decode, read_metadata};
@@ -15,70 +17,157 @@ use crate::{ImportError, ImportOptions, ImportWarning, OpenedCache};
 /// How many manifests below one name are looked into. Images have a handful of platforms.
 const MAX_MANIFESTS: usize = 1000;
 
+/// How many of the things that are missing an error names.
+const NAMED: usize = 3;
+
 pub(crate) async fn import(
     opened: &OpenedCache,
     provider: &dyn Provider,
     options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
-    let mut imported = Imported { caches: Vec::new(), warnings: Vec::new() };
-    let mut seen = HashSet::from([opened.descriptor.digest]);
-    let mut queue = vec![(opened.descriptor.clone(), opened.document.clone())];
-    let mut is_image = false;
-    while let Some((descriptor, document)) = queue.pop() {
-        match document {
-            Document::Manifest(manifest) => {
-                is_image = true;
-                import_image(&mut imported, &descriptor, &manifest, provider, options).await?;
-            }
-            Document::Index(index) => {
-                // The last one pushed is looked into first, so this keeps their order.
-                for entry in index.manifests.iter().rev().filter(|entry| entry.media_type.is_manifest()) {
-                    if seen.len() >= MAX_MANIFESTS || !seen.insert(entry.digest) {
-                        continue;
-                    }
-                    match read_metadata(provider, entry, "manifest", options).await {
-                        Ok(bytes) => queue.push((entry.clone(), decode(entry, &bytes)?)),
-                        // Only some of the platforms may have been copied.
-                        Err(ImportError::Store(error)) if error.kind() == ErrorKind::NotFound => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
+    let subject = &opened.descriptor;
+    let mut walk = Walk {
+        provider,
+        options,
+        imported: Imported { caches: Vec::new(), warnings: Vec::new() },
+        seen: HashSet::from([subject.digest]),
+        queue: Vec::new(),
+        has_too_many: false,
+    };
+    walk.enter(subject, &opened.document).await?;
+    while let Some(descriptor) = walk.queue.pop() {
+        match walk.read(&descriptor, "manifest").await? {
+            Some(bytes) => walk.enter(&descriptor, &decode(&descriptor, &bytes)?).await?,
+            None => walk.warn(ImportWarning::MissingManifest { digest: descriptor.digest }),
         }
     }
+    if walk.has_too_many {
+        walk.warn(ImportWarning::TooManyManifests { limit: MAX_MANIFESTS });
+    }
+    let imported = walk.imported;
     if imported.caches.is_empty() {
-        let reason = match imported.warnings.as_slice() {
-            [] if is_image => "it is an image without a config".to_owned(),
-            [] => "it is an index without a cache config and without images".to_owned(),
-            [ImportWarning::SkippedImage { reason, .. }] => format!("it has no cache config, and {reason}"),
-            several => {
-                format!("it is an index of {} images, none of which has an inline cache", several.len())
-            }
-        };
-        return Err(ImportError::NotACache { digest: opened.descriptor.digest, reason });
+        let reason = why_none(&imported.warnings);
+        return Err(ImportError::NotACache { digest: subject.digest, reason });
     }
     Ok(imported)
 }
 
-async fn import_image(
-    imported: &mut Imported,
-    descriptor: &Descriptor,
-    manifest: &ImageManifest,
-    provider: &dyn Provider,
-    options: &ImportOptions,
-) -> Result<(), ImportError> {
-    let bytes = read_metadata(provider, &manifest.config, "image config", options).await?;
-    let digest = manifest.config.digest;
-    let outcome = read_inline(manifest, &bytes)
-        .map_err(|source| ImportError::Format { digest, source: Box::new(source) })?;
-    match outcome {
-        InlineOutcome::Absent(reason) => {
-            imported.warnings.push(ImportWarning::SkippedImage { image: descriptor.digest, reason });
-            Ok(())
-        }
-        InlineOutcome::Cache(cache) => {
-            let origin = CacheOrigin::Inline { image: descriptor.clone(), config: manifest.config.clone() };
-            imported.load(origin, bytes, cache.config, cache.layers, digest)
+/// The way through the manifests below a name.
+struct Walk<'a> {
+    provider: &'a dyn Provider,
+    options: &'a ImportOptions,
+    imported: Imported,
+    seen: HashSet<Digest>,
+    queue: Vec<Descriptor>,
+    has_too_many: bool,
+}
+
+impl Walk<'_> {
+    fn warn(&mut self, warning: ImportWarning) {
+        self.imported.warnings.push(warning);
+    }
+
+    /// The bytes of a manifest or config; `None` where it is not in the store.
+    async fn read(&self, descriptor: &Descriptor, what: &'static str) -> Result<Option<Bytes>, ImportError> {
+        match read_metadata(self.provider, descriptor, what, self.options).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            // Only some of the platforms may have been copied.
+            Err(ImportError::Store(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
+
+    async fn enter(&mut self, descriptor: &Descriptor, document: &Document) -> Result<(), ImportError> {
+        match document {
+            Document::Manifest(image) => self.image(descriptor, image).await,
+            Document::Index(index) => {
+                self.index(index);
+                Ok(())
+            }
+        }
+    }
+
+    /// Queues the manifests of an index.
+    fn index(&mut self, index: &ImageIndex) {
+        let first = self.queue.len();
+        for entry in index.manifests.iter().filter(|entry| entry.media_type.is_manifest()) {
+            if self.seen.contains(&entry.digest) {
+                continue;
+            }
+            if self.seen.len() >= MAX_MANIFESTS {
+                self.has_too_many = true;
+                break;
+            }
+            self.seen.insert(entry.digest);
+            self.queue.push(entry.clone());
+        }
+        // The last one is looked into first, so this keeps their order.
+        if let Some(entered) = self.queue.get_mut(first..) {
+            entered.reverse();
+        }
+    }
+
+    async fn image(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), ImportError> {
+        let (image, config) = (descriptor.digest, manifest.config.digest);
+        let Some(bytes) = self.read(&manifest.config, "image config").await? else {
+            self.warn(ImportWarning::MissingConfig { image, config });
+            return Ok(());
+        };
+        let outcome = read_inline(manifest, &bytes)
+            .map_err(|source| ImportError::Format { digest: config, source: Box::new(source) })?;
+        match outcome {
+            InlineOutcome::Absent(reason) => {
+                self.warn(ImportWarning::SkippedImage { image, reason });
+                Ok(())
+            }
+            InlineOutcome::Cache(cache) => {
+                let origin =
+                    CacheOrigin::Inline { image: descriptor.clone(), config: manifest.config.clone() };
+                self.imported.load(origin, bytes, cache.config, cache.layers, config)
+            }
+        }
+    }
+}
+
+/// Why there is no cache, given what was left out.
+fn why_none(warnings: &[ImportWarning]) -> String {
+    let (mut images, mut limit) = (0, None);
+    let mut skipped = None;
+    let mut missing = Vec::new();
+    for warning in warnings {
+        match warning {
+            ImportWarning::TooManyManifests { limit: at } => {
+                limit = Some(at);
+                continue;
+            }
+            ImportWarning::SkippedImage { reason, .. } => skipped = Some(reason),
+            ImportWarning::MissingManifest { digest } => missing.push(format!("manifest {digest}")),
+            ImportWarning::MissingConfig { image, config } => {
+                missing.push(format!("config {config} of image {image}"));
+            }
+            // Only a cache has results.
+            ImportWarning::DroppedResult(_) => continue,
+        }
+        images += 1;
+    }
+    let mut reason = match (images, missing.as_slice(), skipped) {
+        (1, [only], _) => format!("it has no cache config, and the {only} is not there"),
+        (1, _, Some(reason)) => format!("it has no cache config, and {reason}"),
+        (0, ..) => "it is an index without a cache config and without images".to_owned(),
+        (_, [], _) => format!("it is an index of {images} images, none of which has an inline cache"),
+        (_, missing, _) => {
+            let (named, more) = missing.split_at(missing.len().min(NAMED));
+            let named = named.join(", ");
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            format!(
+                "it is an index of {images} images, none of which gives a cache; not there: {named}{more}"
+            )
+        }
+    };
+    if let Some(limit) = limit {
+        reason.push_str(&format!(
+            "; it leads to more than {limit} manifests, and the others were not looked into"
+        ));
+    }
+    reason
 }

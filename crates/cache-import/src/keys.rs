@@ -4,28 +4,43 @@
 //! results they give. It knows nothing of how the cache is stored.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::BuildHasher;
 
-use cache_model::{Compression, Graph, RecordDigest, RecordRef, ResultRef};
+use cache_model::{Compression, Digest, Graph, RecordDigest, RecordRef, ResultRef};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
 /// The keys of a graph, indexed for a solver's questions.
+///
+/// Nearly always a key is one record. In a graph that is read by the order of the adds, records can come to be equal
+/// in all that they depend on; they are one key, which has the links and results of all of them.
 pub struct CacheKeys<'g> {
     graph: &'g Graph<'g>,
-    ids: Vec<KeyId>,
-    by_id: HashMap<KeyId, usize>,
+    keys: Vec<Key>,
+    by_id: HashMap<KeyId, KeyIx>,
+    key_of_record: Vec<KeyIx>,
     /// The first of the links with each source, input, digest and selector; the others follow.
     links: HashTable<u32>,
     targets: Vec<Target<'g>>,
     state: RandomState,
 }
 
+/// A position in the list of keys.
+type KeyIx = usize;
+
+/// A key, with the positions of its records.
+struct Key {
+    id: KeyId,
+    first: usize,
+    others: Vec<usize>,
+}
+
 /// A link, seen from its source.
 struct Target<'g> {
-    source: usize,
+    source: KeyIx,
     input: usize,
     selector: &'g str,
     record: usize,
@@ -38,9 +53,31 @@ struct Target<'g> {
 pub struct KeyId(RecordDigest);
 
 impl KeyId {
-    /// The id of the root with this digest.
+    /// The id of the root with this record digest, as it stands in a cache.
     pub fn root(digest: &RecordDigest) -> Self {
         Self(digest.clone())
+    }
+
+    /// The id of the root that stands for one output of a vertex without inputs: its record digest is the SHA-256 of
+    /// the text `<digest>@<output>`. What a solver asks for, which knows vertices and not records.
+    ///
+    /// ```
+    /// use cache_import::{CacheKeys, KeyId};
+    /// use cache_model::CacheChains;
+    ///
+    /// // The SHA-256 of `source@0`.
+    /// let record = "sha256:a86d5429b44775a54238a0badddf224dd2fe5c90323b2e4e9959ab045d07a0d4".into();
+    /// let mut chains = CacheChains::new();
+    /// chains.add(&record, &[], &[])?;
+    /// let graph = chains.graph();
+    /// let keys = CacheKeys::new(&graph);
+    /// assert_eq!(KeyId::of_root(&"source".into(), 0), KeyId::root(&record));
+    /// assert!(keys.record(&KeyId::of_root(&"source".into(), 0)).is_some());
+    /// assert!(keys.record(&KeyId::of_root(&"source".into(), 1)).is_none());
+    /// # Ok::<(), cache_model::AddError>(())
+    /// ```
+    pub fn of_root(digest: &RecordDigest, output: usize) -> Self {
+        Self(output_digest(digest, output))
     }
 }
 
@@ -106,7 +143,7 @@ impl Wanted {
 }
 
 /// The digest under which a record stands for one output of a vertex: the SHA-256 of `<digest>@<output>`.
-pub(crate) fn output_digest(digest: &RecordDigest, output: usize) -> RecordDigest {
+fn output_digest(digest: &RecordDigest, output: usize) -> RecordDigest {
     RecordDigest::sha256(Sha256::digest(format!("{digest}@{output}")).into())
 }
 
@@ -115,24 +152,41 @@ impl<'g> CacheKeys<'g> {
     pub fn new(graph: &'g Graph<'g>) -> Self {
         let mut keys = Self {
             graph,
-            ids: Vec::with_capacity(graph.len()),
+            keys: Vec::with_capacity(graph.len()),
             by_id: HashMap::with_capacity(graph.len()),
+            key_of_record: Vec::with_capacity(graph.len()),
             links: HashTable::with_capacity(graph.links_len()),
             targets: Vec::with_capacity(graph.links_len()),
             state: RandomState::default(),
         };
         for record in graph.records() {
             // Sources come first, so their ids are known.
-            let id = keys.derive_id(record);
-            keys.by_id.insert(id.clone(), record.position());
-            keys.ids.push(id);
+            keys.note(record);
             for (input, links) in record.inputs().enumerate() {
                 for link in links {
-                    keys.index(link.source.position(), input, link.selector, record);
+                    keys.index(link.source, input, link.selector, record);
                 }
             }
         }
         keys
+    }
+
+    fn note(&mut self, record: RecordRef<'g>) {
+        let position = record.position();
+        let key = match self.by_id.entry(self.derive_id(record)) {
+            Entry::Occupied(known) => {
+                if let Some(key) = self.keys.get_mut(*known.get()) {
+                    key.others.push(position);
+                }
+                *known.get()
+            }
+            Entry::Vacant(new) => {
+                let key = self.keys.len();
+                self.keys.push(Key { id: new.key().clone(), first: position, others: Vec::new() });
+                *new.insert(key)
+            }
+        };
+        self.key_of_record.push(key);
     }
 
     fn derive_id(&self, record: RecordRef<'g>) -> KeyId {
@@ -148,10 +202,12 @@ impl<'g> CacheKeys<'g> {
         part(&record.digest().to_string());
         for links in record.inputs() {
             let mut texts: Vec<(String, &str)> = links
-                .map(|link| (self.ids.get(link.source.position()).map(ToString::to_string), link.selector))
+                .map(|link| (self.id(link.source).map(ToString::to_string), link.selector))
                 .map(|(id, selector)| (id.unwrap_or_default(), selector))
                 .collect();
             texts.sort_unstable();
+            // Two sources can be one key.
+            texts.dedup();
             part(&texts.len().to_string());
             for (id, selector) in texts {
                 part(&id);
@@ -161,8 +217,9 @@ impl<'g> CacheKeys<'g> {
         KeyId(RecordDigest::sha256(hasher.finalize().into()))
     }
 
-    fn index(&mut self, source: usize, input: usize, selector: &'g str, record: RecordRef<'g>) {
+    fn index(&mut self, source: RecordRef<'g>, input: usize, selector: &'g str, record: RecordRef<'g>) {
         let Ok(new) = u32::try_from(self.targets.len()) else { return };
+        let Some(source) = self.key_of_record.get(source.position()).copied() else { return };
         let key = (source, input, record.digest(), selector);
         let hash = self.state.hash_one(key);
         let first = self.find(hash, key);
@@ -180,7 +237,7 @@ impl<'g> CacheKeys<'g> {
         }
     }
 
-    fn find(&self, hash: u64, key: (usize, usize, &RecordDigest, &str)) -> Option<u32> {
+    fn find(&self, hash: u64, key: (KeyIx, usize, &RecordDigest, &str)) -> Option<u32> {
         let same = |at: &u32| {
             self.targets.get(*at as usize).is_some_and(|target| key_of(self.graph, target) == Some(key))
         };
@@ -189,54 +246,95 @@ impl<'g> CacheKeys<'g> {
 
     /// The id of a record.
     pub fn id(&self, record: RecordRef<'_>) -> Option<&KeyId> {
-        self.ids.get(record.position())
+        let key = self.key_of_record.get(record.position())?;
+        self.keys.get(*key).map(|key| &key.id)
     }
 
-    /// The record with an id.
+    /// The record with an id; the first where there are several.
     pub fn record(&self, id: &KeyId) -> Option<RecordRef<'g>> {
-        self.graph.at(*self.by_id.get(id)?)
+        self.records(id).next()
     }
 
-    /// The keys that follow from `source` by a link, in the order of their records. Takes constant time, and for
-    /// each key.
+    /// The records with an id, in their order: none or one, save where records are equal in all that they depend on.
+    pub fn records(&self, id: &KeyId) -> impl Iterator<Item = RecordRef<'g>> + use<'g, '_> {
+        let graph = self.graph;
+        let key = self.by_id.get(id).and_then(|key| self.keys.get(*key));
+        let positions = key.into_iter().flat_map(|key| std::iter::once(&key.first).chain(&key.others));
+        positions.filter_map(|position| graph.at(*position))
+    }
+
+    /// The keys that follow from `source` by a link, each once, in the order of their first records. Takes time for
+    /// the links that are found only.
     pub fn follow(&self, source: &KeyId, query: LinkQuery<'_>) -> Vec<&KeyId> {
         let Some(source) = self.by_id.get(source) else { return Vec::new() };
         let digest = output_digest(query.digest, query.output);
         let key = (*source, query.input, &digest, query.selector);
-        let mut found = Vec::new();
+        let mut found: Vec<KeyIx> = Vec::new();
         let mut next = self.find(self.state.hash_one(key), key);
         while let Some(target) = next.and_then(|at| self.targets.get(at as usize)) {
-            found.push(target.record);
+            found.extend(self.key_of_record.get(target.record));
             next = target.next;
         }
+        // Keys are numbered as their first records come.
         found.sort_unstable();
-        found.iter().filter_map(|record| self.ids.get(*record)).collect()
+        found.dedup();
+        found.into_iter().filter_map(|key| self.keys.get(key)).map(|key| &key.id).collect()
     }
 
-    /// The links of a key to what it depends on. Takes time linear in their number.
+    /// The links of a key to what it depends on, each once, by input and then in the order of their sources.
     pub fn back_links(&self, id: &KeyId) -> Vec<BackLink> {
-        let Some(record) = self.record(id) else { return Vec::new() };
         let mut found = Vec::new();
-        for (input, links) in record.inputs().enumerate() {
-            found.extend(links.filter_map(|link| {
-                let source = self.id(link.source)?.clone();
-                Some(BackLink { source, input, selector: link.selector.to_owned() })
-            }));
+        for record in self.records(id) {
+            for (input, links) in record.inputs().enumerate() {
+                found.extend(links.filter_map(|link| {
+                    let source = self.key_of_record.get(link.source.position())?;
+                    Some((input, *source, link.selector))
+                }));
+            }
         }
-        found
+        found.sort_unstable();
+        found.dedup();
+        let back_link = |(input, source, selector): (usize, KeyIx, &str)| {
+            let source = self.keys.get(source)?.id.clone();
+            Some(BackLink { source, input, selector: selector.to_owned() })
+        };
+        found.into_iter().filter_map(back_link).collect()
     }
 
     /// The results of a key that fit, newest first.
-    pub fn results(&self, id: &KeyId, wanted: Wanted) -> impl Iterator<Item = ResultRef<'g>> {
-        let results = self.record(id).into_iter().flat_map(RecordRef::results);
-        results.filter(move |result| wanted.fits(*result))
+    pub fn results(&self, id: &KeyId, wanted: Wanted) -> impl Iterator<Item = ResultRef<'g>> + use<'g> {
+        let fits = move |result: &ResultRef<'g>| wanted.fits(*result);
+        let mut records = self.records(id);
+        let first = records.next().into_iter().flat_map(RecordRef::results).filter(fits);
+        let mut others = records.flat_map(RecordRef::results).filter(fits).peekable();
+        let (alone, merged) = match others.peek() {
+            None => (Some(first), Vec::new()),
+            Some(_) => (None, merge(first.chain(others))),
+        };
+        alone.into_iter().flatten().chain(merged)
     }
+}
+
+/// The results of several records: newest first, of equal instants by the lists of blobs, and each once. Of two texts
+/// of one instant the smaller is kept.
+fn merge<'g>(results: impl Iterator<Item = ResultRef<'g>>) -> Vec<ResultRef<'g>> {
+    let blobs = |result: &ResultRef<'_>| -> Vec<Digest> {
+        result.layers().into_iter().map(|layer| layer.digest).collect()
+    };
+    let mut merged: Vec<_> = results.collect();
+    merged.sort_by(|a, b| {
+        let by_time = b.created_at().cmp(&a.created_at());
+        let by_blobs = || blobs(b).cmp(&blobs(a));
+        by_time.then_with(by_blobs).then_with(|| a.created_at().cmp_with_text(&b.created_at()))
+    });
+    merged.dedup_by(|a, b| a.created_at() == b.created_at() && blobs(a) == blobs(b));
+    merged
 }
 
 fn key_of<'a>(
     graph: &'a Graph<'_>,
     target: &Target<'a>,
-) -> Option<(usize, usize, &'a RecordDigest, &'a str)> {
+) -> Option<(KeyIx, usize, &'a RecordDigest, &'a str)> {
     let digest = graph.at(target.record)?.digest();
     Some((target.source, target.input, digest, target.selector))
 }

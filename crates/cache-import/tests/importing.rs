@@ -7,10 +7,13 @@
     reason = "a test that cannot go on fails"
 )]
 
-use cache_format::{Document, ImageIndex, ImageManifest, build_manifest};
-use cache_import::{ImportError, ImportOptions, Imported, Inspection, open};
+use cache_format::{Document, Form, ImageIndex, ImageManifest, NoInlineCache, build_manifest, encode_config};
+use cache_import::{CacheOrigin, ImportError, ImportOptions, ImportWarning, Imported, Inspection, open};
 use cache_ingest::{ErrorKind, Expect, LayoutStore, MemoryStore, Name, Publisher};
-use cache_model::{Annotations, Descriptor, Digest, MediaType, Platform};
+use cache_model::{
+    Annotations, CacheChains, Descriptor, Digest, Link, MediaType, NewResult, Platform, RecordDigest,
+    Timestamp,
+};
 
 fn fixture(name: &str) -> String {
     format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -37,7 +40,7 @@ async fn store_with_config(config: &str) -> MemoryStore {
     let store = MemoryStore::new();
     let layer = gzip_layer(&store, "layer");
     let config = store.insert(MediaType::CACHE_CONFIG, config.replace("LAYER", &layer.digest.to_string()));
-    let built = build_manifest(cache_format::Form::Index, &[layer], config).unwrap();
+    let built = build_manifest(Form::Index, &[layer], config).unwrap();
     store_with(&Document::decode(&built.bytes).unwrap(), store).await
 }
 
@@ -108,11 +111,10 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
 #[tokio::test]
 async fn metadata_above_the_limit_is_refused_before_it_is_read() {
     let store = store_with_config(&format!(r#"{{"x":"{}"}}"#, "x".repeat(5000))).await;
-    let mut options = ImportOptions::default();
-    options.max_metadata_size = 4000;
+    let options = ImportOptions { max_metadata_size: 4000 };
     let error = import(&store, &options).await.unwrap_err();
     assert!(matches!(error, ImportError::TooLarge { what: "cache config", limit: 4000, .. }), "{error}");
-    options.max_metadata_size = 10;
+    let options = ImportOptions { max_metadata_size: 10 };
     let error = import(&store, &options).await.unwrap_err();
     assert!(matches!(error, ImportError::TooLarge { what: "manifest", limit: 10, .. }), "{error}");
 }
@@ -133,6 +135,103 @@ async fn what_is_no_cache_is_said_to_be_none_and_why() {
         lines.push(error.to_string());
     }
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn an_image_without_its_config_in_the_store_is_skipped_with_a_warning_while_others_remain() {
+    let store = MemoryStore::new();
+    let layer = gzip_layer(&store, "layer");
+    let whole = image(&store, &inline_config("a"), std::slice::from_ref(&layer));
+    let config = inline_config("b");
+    let torn = image(&store, &config, &[layer]);
+    let config = store.insert(MediaType::OCI_IMAGE_CONFIG, config).digest;
+    store.remove(&config);
+    let store = store_with(&index(vec![torn.clone(), whole]), store).await;
+    let imported = import(&store, &ImportOptions::default()).await.unwrap();
+    assert_eq!(imported.caches.len(), 1);
+    assert_eq!(imported.warnings, [ImportWarning::MissingConfig { image: torn.digest, config }]);
+    assert_eq!(
+        imported.warnings[0].to_string(),
+        format!("image {} is skipped: its config {config} is not there", torn.digest)
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_is_left_the_error_says_what_is_missing() {
+    let store = MemoryStore::new();
+    let layer = gzip_layer(&store, "layer");
+    let plain = image(&store, r#"{"rootfs":{"diff_ids":[]}}"#, &[]);
+    let torn = image(&store, &inline_config("a"), &[layer]);
+    store.remove(&store.insert(MediaType::OCI_IMAGE_CONFIG, inline_config("a")).digest);
+    let absent = |n: u8| Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([n; 32]), 5);
+    let mut lines = Vec::new();
+    for document in [
+        Document::decode(&store.blob(&torn.digest).unwrap()).unwrap(),
+        index(vec![torn.clone()]),
+        index(vec![absent(1)]),
+        index(vec![plain.clone(), absent(1)]),
+        index(vec![absent(1), torn.clone(), absent(2), plain, absent(3), absent(4)]),
+    ] {
+        let store = store_with(&document, store.clone()).await;
+        let error = import(&store, &ImportOptions::default()).await.unwrap_err();
+        assert!(matches!(error, ImportError::NotACache { .. }));
+        lines.push(error.to_string());
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so() {
+    let store = MemoryStore::new();
+    let layer = gzip_layer(&store, "layer");
+    let images: Vec<Descriptor> = (0..1001)
+        .map(|n| image(&store, &inline_config(&n.to_string()), std::slice::from_ref(&layer)))
+        .collect();
+    let import_of = async |entries: &[Descriptor]| {
+        let store = store_with(&index(entries.to_vec()), store.clone()).await;
+        import(&store, &ImportOptions::default()).await
+    };
+    // The index itself is one of them.
+    let all = import_of(&images[..999]).await.unwrap();
+    assert_eq!((all.caches.len(), all.warnings.len()), (999, 0));
+
+    let cut = import_of(&images).await.unwrap();
+    assert_eq!(cut.warnings, [ImportWarning::TooManyManifests { limit: 1000 }]);
+    assert_eq!(
+        cut.warnings[0].to_string(),
+        "it leads to more than 1000 manifests; the others are not looked into"
+    );
+    let found: Vec<Digest> = cut
+        .caches
+        .iter()
+        .map(|cache| match &cache.origin {
+            CacheOrigin::Inline { image, .. } => image.digest,
+            CacheOrigin::Manifest { .. } => panic!("no image"),
+        })
+        .collect();
+    let first: Vec<Digest> = images.iter().take(999).map(|image| image.digest).collect();
+    assert_eq!(found, first, "the first ones, in their order");
+
+    // The same image again is not one too many.
+    let mut repeated = images[..999].to_vec();
+    repeated.push(images[0].clone());
+    assert_eq!(import_of(&repeated).await.unwrap().warnings, []);
+
+    // Where the rest had to stay unread, an error says so too.
+    let absent: Vec<Descriptor> = (0..1001u32)
+        .map(|n| {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&n.to_be_bytes());
+            Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256(bytes), 5)
+        })
+        .collect();
+    let error = import_of(&absent).await.unwrap_err().to_string();
+    assert!(
+        error.contains("it is an index of 999 images, none of which gives a cache; not there: "),
+        "{error}"
+    );
+    let end = "and 996 more; it leads to more than 1000 manifests, and the others were not looked into";
+    assert!(error.ends_with(end), "{error}");
 }
 
 #[tokio::test]
@@ -161,7 +260,10 @@ async fn every_image_of_an_index_gives_a_cache_of_its_own_and_others_are_skipped
     let document = index(vec![entries[0].clone(), entries[1].clone(), absent, nested]);
     let imported = import(&store_with(&document, store).await, &ImportOptions::default()).await.unwrap();
     assert_eq!(imported.caches.len(), 2);
-    assert_eq!(imported.warnings.len(), 1);
+    let [skipped, missing] = imported.warnings.as_slice() else { panic!("{:?}", imported.warnings) };
+    let reason = NoInlineCache::NoField;
+    assert_eq!(*skipped, ImportWarning::SkippedImage { image: entries[1].digest, reason });
+    assert_eq!(*missing, ImportWarning::MissingManifest { digest: Digest::sha256([9; 32]) });
     let united = imported.into_chains().unwrap();
     assert!(united.is_closed);
     let digests: Vec<String> = united.graph().records().map(|record| record.digest().to_string()).collect();
@@ -183,4 +285,35 @@ async fn a_cache_is_summed_up_with_shared_blobs_counted_once() {
         text.push_str(&format!("{name} {:#?}\n", Inspection::of(cache, &cache.chains.graph())));
     }
     insta::assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn a_config_above_what_buildkit_imports_is_imported() {
+    let store = MemoryStore::new();
+    let layers = [gzip_layer(&store, "lower"), gzip_layer(&store, "upper")];
+    let mut chains = CacheChains::new();
+    let layer = chains.layers(&layers).unwrap();
+    let mut last = chains.add(&"root".into(), &[], &[]).unwrap().unwrap();
+    for n in 0..12_000 {
+        let link = [Link { source: last, selector: "" }];
+        let created_at = Timestamp::from_unix(n, 0).unwrap();
+        let digest = RecordDigest::new(&format!("sha256:{n:064x}"));
+        last = chains.add(&digest, &[&link], &[NewResult { created_at, layer }]).unwrap().unwrap();
+    }
+    let marshalled = chains.marshal(&|_| true);
+    let text = encode_config(&marshalled.config);
+    assert!(text.len() > 1 << 20, "{} bytes", text.len());
+    let config = store.insert(MediaType::CACHE_CONFIG, text.clone());
+    for form in [Form::Manifest, Form::Index, Form::DockerList] {
+        let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
+        let built = build_manifest(form, &layers, config.clone()).unwrap();
+        let store = store_with(&Document::decode(&built.bytes).unwrap(), store.clone()).await;
+        let imported = import(&store, &ImportOptions::default()).await.unwrap();
+        assert_eq!(imported.warnings, []);
+        let [cache] = imported.caches.as_slice() else { panic!("one cache") };
+        assert_eq!(cache.config_bytes, text);
+        assert_eq!(cache.chains.graph().len(), 12_001);
+        assert_eq!(cache.config, marshalled.config);
+        assert!(encode_config(&cache.chains.marshal(&|_| true).config) == text, "it is exported as it was");
+    }
 }
