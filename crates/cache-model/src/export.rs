@@ -2,7 +2,7 @@
 
 use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
 use crate::layers::Layers;
-use crate::rank::{blob_prefix, ranks};
+use crate::rank::{TextOrder, blob_prefix};
 use crate::{ConfigLayer, Descriptor, Dialect};
 
 /// The layers of the results that are exported, numbered as they come.
@@ -12,8 +12,17 @@ pub(crate) struct Export<'a> {
     chains: Vec<ChainIx>,
     /// The descriptor of each exported blob.
     chosen: IndexVec<BlobIx, Option<DescriptorIx>>,
-    blobs: Vec<BlobIx>,
+    blobs: usize,
     seen: IndexVec<LayerIx, bool>,
+}
+
+/// What the layers come to.
+pub(crate) struct ExportedLayers {
+    pub(crate) layers: Vec<ConfigLayer>,
+    /// The new number of each old one.
+    pub(crate) renumbered: Vec<i32>,
+    /// The descriptor of each distinct blob, with OCI media types, sorted by digest.
+    pub(crate) descriptors: Vec<Descriptor>,
 }
 
 impl<'a> Export<'a> {
@@ -23,7 +32,7 @@ impl<'a> Export<'a> {
             number_of: IndexVec::filled(None, layers.chains_len()),
             chains: Vec::new(),
             chosen: IndexVec::filled(None, layers.blobs_len()),
-            blobs: Vec::new(),
+            blobs: 0,
             seen: IndexVec::filled(false, layers.layers_len()),
         }
     }
@@ -56,7 +65,7 @@ impl<'a> Export<'a> {
         let blob = self.layers.descriptor_blob(descriptor);
         match self.chosen[blob] {
             None => {
-                self.blobs.push(blob);
+                self.blobs += 1;
                 self.chosen[blob] = Some(descriptor);
             }
             Some(known) if known != descriptor => {
@@ -69,45 +78,39 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// The layers, sorted by blob and the number that the parent had; and the new number of each old one.
-    pub(crate) fn sort_layers(&self) -> (Vec<ConfigLayer>, Vec<i32>) {
-        let blob_ranks = ranks(self.layers.blobs(), blob_prefix);
+    /// Sorts the layers by blob and the number that the parent had, and renumbers them.
+    pub(crate) fn finish(self) -> ExportedLayers {
+        let by_text = TextOrder::new(self.layers.blobs(), blob_prefix);
         let number = |chain: ChainIx| self.number_of[chain].and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
-        let mut sorted: Vec<(u32, i32, i32)> = (0i32..)
+        let mut sorted: Vec<(u32, i32, u32, ChainIx)> = (0u32..)
             .zip(&self.chains)
             .map(|(old, chain)| {
                 let parent = self.layers.chain_parent(*chain).map_or(-1, number);
-                (blob_ranks[self.layers.chain_blob(*chain)], parent, old)
+                (by_text.rank(self.layers.chain_blob(*chain)), parent, old, *chain)
             })
             .collect();
         sorted.sort_unstable();
         let mut renumbered = vec![-1; sorted.len()];
-        for (new, (.., old)) in (0i32..).zip(&sorted) {
-            if let Some(slot) = usize::try_from(*old).ok().and_then(|old| renumbered.get_mut(old)) {
+        for (new, (.., old, _)) in (0i32..).zip(&sorted) {
+            if let Some(slot) = renumbered.get_mut(*old as usize) {
                 *slot = new;
             }
         }
         let new_number = |old: i32| usize::try_from(old).ok().and_then(|old| renumbered.get(old)).copied();
-        let layers = sorted
-            .iter()
-            .filter_map(|(_, parent, old)| {
-                let chain = self.chains.get(usize::try_from(*old).ok()?)?;
-                let blob = Some(*self.layers.digest(self.layers.chain_blob(*chain)));
-                Some(ConfigLayer { blob, parent: new_number(*parent).unwrap_or(-1), annotations: None })
-            })
-            .collect();
-        (layers, renumbered)
-    }
-
-    /// The descriptor of each exported blob, with OCI media types, sorted by digest.
-    pub(crate) fn descriptors(&self) -> Vec<Descriptor> {
-        let mut descriptors: Vec<Descriptor> = self
-            .blobs
-            .iter()
-            .filter_map(|blob| self.chosen[*blob])
-            .map(|index| self.layers.descriptor(index).in_dialect(Dialect::Oci))
-            .collect();
-        descriptors.sort_unstable_by_key(|descriptor| descriptor.digest);
-        descriptors
+        let mut layers = Vec::with_capacity(sorted.len());
+        let mut descriptors = Vec::with_capacity(self.blobs);
+        let mut last = None;
+        for (rank, parent, _, chain) in &sorted {
+            let blob = self.layers.chain_blob(*chain);
+            let digest = *self.layers.digest(blob);
+            let parent = new_number(*parent).unwrap_or(-1);
+            layers.push(ConfigLayer { blob: Some(digest), parent, annotations: None });
+            if last.replace(*rank) != Some(*rank)
+                && let Some(descriptor) = self.chosen[blob]
+            {
+                descriptors.push(self.layers.descriptor(descriptor).in_dialect(Dialect::Oci));
+            }
+        }
+        ExportedLayers { layers, renumbered, descriptors }
     }
 }

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::export::Export;
+use crate::export::{Export, ExportedLayers};
 use crate::graph::Graph;
 use crate::index::{IndexVec, Rank, RecordIx};
 use crate::presence::{Choice, Newest, Presence};
@@ -88,8 +88,7 @@ impl Graph<'_> {
         let chosen = self.choose(present, &mut warnings);
         let ranked = Ranked::new(self, &chosen);
         let finished = walk(&ranked);
-        let layers = &self.chains.layers;
-        let mut export = Export::new(layers);
+        let mut export = Export::new(&self.chains.layers);
         let mut exported: IndexVec<Rank, Option<(u32, Timestamp)>> =
             IndexVec::filled(None, ranked.records.len());
         for rank in &finished {
@@ -104,15 +103,15 @@ impl Graph<'_> {
                 }
             }
         }
-        let (config_layers, renumbered) = export.sort_layers();
+        let ExportedLayers { layers, renumbered, descriptors } = export.finish();
         let mut builder = CacheConfigBuilder::new();
-        config_layers.into_iter().for_each(|layer| builder.layer(layer));
-        self.emit(&mut builder, &ranked, &self.sort_records(&ranked, &finished), |rank| {
+        layers.into_iter().for_each(|layer| builder.layer(layer));
+        self.emit(&mut builder, &ranked, &sort_records(&ranked, &finished), |rank| {
             let (number, created_at) = exported[rank]?;
             let layer = renumbered.get(number as usize).copied()?;
             Some(ConfigResult { layer, created_at })
         });
-        Marshalled { config: builder.finish(), descriptors: export.descriptors(), warnings }
+        Marshalled { config: builder.finish(), descriptors, warnings }
     }
 
     /// Picks each record's newest complete result, and notes those that are passed over.
@@ -138,31 +137,6 @@ impl Graph<'_> {
         chosen
     }
 
-    /// The records in the order of the config: by digest, number of inputs, then input by input by the number of links,
-    /// then link by link by selector and the source's digest; else as they were finished.
-    fn sort_records(&self, ranked: &Ranked, finished: &[Rank]) -> Vec<Rank> {
-        let digest_rank = |rank: Rank| ranked.digest_ranks[self.digests[ranked.records[rank]]];
-        let key = |link: &RankedLink| (link.selector, digest_rank(link.source));
-        let cmp_rows = |(a, b): (&[RankedLink], &[RankedLink])| {
-            a.len().cmp(&b.len()).then_with(|| a.iter().map(key).cmp(b.iter().map(key)))
-        };
-        let cmp_links = |a: Rank, b: Rank| {
-            let mut rows = ranked.inputs.of(a).zip(ranked.inputs.of(b)).map(cmp_rows);
-            let by_count = ranked.inputs.count(a).cmp(&ranked.inputs.count(b));
-            by_count.then_with(|| rows.find(|order| order.is_ne()).unwrap_or(Ordering::Equal))
-        };
-        // The digest and the place in which it was finished in one number: most records need no more.
-        let mut sorted: Vec<(u64, Rank)> = (0u64..)
-            .zip(finished)
-            .map(|(position, rank)| (u64::from(digest_rank(*rank)) << 32 | position, *rank))
-            .collect();
-        sorted.sort_unstable();
-        for same_digest in sorted.chunk_by_mut(|a, b| a.0 >> 32 == b.0 >> 32) {
-            same_digest.sort_by(|(_, a), (_, b)| cmp_links(*a, *b));
-        }
-        sorted.into_iter().map(|(_, rank)| rank).collect()
-    }
-
     /// Appends the records, renumbered by their places in `sorted`.
     fn emit(
         &self,
@@ -185,14 +159,41 @@ impl Graph<'_> {
                 links.extend(row.iter().map(|link| (position_of[link.source], link.selector)));
                 links.sort_unstable();
                 for (record, selector) in &links {
-                    let selector = ranked.selectors.get(*selector as usize);
-                    builder.link(selector.map_or("", |s| self.chains.selectors.value(*s)), *record);
+                    let selector = ranked.selectors.at(*selector);
+                    builder.link(selector.map_or("", |s| self.chains.selectors.value(s)), *record);
                 }
                 builder.end_input();
             }
-            builder.record(self.chains.digests.value(self.digests[ranked.records[*rank]]).clone());
+            if let Some(digest) = ranked.digests.at(ranked.digest_ranks[*rank]) {
+                builder.record(self.chains.digests.value(digest).clone());
+            }
         }
     }
+}
+
+/// The records in the order of the config: by digest, number of inputs, then input by input by the number of links,
+/// then link by link by selector and the source's digest; else as they were finished.
+fn sort_records(ranked: &Ranked, finished: &[Rank]) -> Vec<Rank> {
+    let digest_rank = |rank: Rank| ranked.digest_ranks[rank];
+    let key = |link: &RankedLink| (link.selector, digest_rank(link.source));
+    let cmp_rows = |(a, b): (&[RankedLink], &[RankedLink])| {
+        a.len().cmp(&b.len()).then_with(|| a.iter().map(key).cmp(b.iter().map(key)))
+    };
+    let cmp_links = |a: Rank, b: Rank| {
+        let mut rows = ranked.inputs.of(a).zip(ranked.inputs.of(b)).map(cmp_rows);
+        let by_count = ranked.inputs.count(a).cmp(&ranked.inputs.count(b));
+        by_count.then_with(|| rows.find(|order| order.is_ne()).unwrap_or(Ordering::Equal))
+    };
+    // The digest and the place in which it was finished in one number: most records need no more.
+    let mut sorted: Vec<(u64, Rank)> = (0u64..)
+        .zip(finished)
+        .map(|(position, rank)| (u64::from(digest_rank(*rank)) << 32 | position, *rank))
+        .collect();
+    sorted.sort_unstable();
+    for same_digest in sorted.chunk_by_mut(|a, b| a.0 >> 32 == b.0 >> 32) {
+        same_digest.sort_by(|(_, a), (_, b)| cmp_links(*a, *b));
+    }
+    sorted.into_iter().map(|(_, rank)| rank).collect()
 }
 
 /// The records in the order in which they are finished: depth first from each leaf, sources before what depends on

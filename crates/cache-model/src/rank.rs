@@ -19,9 +19,10 @@ pub(crate) struct Ranked {
     pub(crate) inputs: Inputs<Rank, RankedLink>,
     /// Whether another record depends on this one.
     pub(crate) has_dependents: IndexVec<Rank, bool>,
-    pub(crate) digest_ranks: IndexVec<DigestIx, u32>,
-    /// The selectors in the order of their texts.
-    pub(crate) selectors: Vec<SelectorIx>,
+    /// The position of each record's digest among all digests.
+    pub(crate) digest_ranks: IndexVec<Rank, u32>,
+    pub(crate) digests: TextOrder<DigestIx>,
+    pub(crate) selectors: TextOrder<SelectorIx>,
 }
 
 /// A link: `selector` is the position of its text among all selectors' texts.
@@ -34,12 +35,9 @@ pub(crate) struct RankedLink {
 impl Ranked {
     pub(crate) fn new(graph: &Graph<'_>, chosen: &IndexVec<RecordIx, Option<Newest>>) -> Self {
         let chains = graph.chains;
-        let digest_ranks = ranks(chains.digests.values(), digest_prefix(chains.digests.values()));
-        let selector_ranks = ranks(chains.selectors.values(), |text| text_prefix(text));
         let mut ranking = Ranking {
             graph,
             chosen,
-            selector_ranks: &selector_ranks,
             rank_of: IndexVec::filled(None, graph.len()),
             ranked: Self {
                 records: IndexVec::with_capacity(graph.len()),
@@ -49,8 +47,9 @@ impl Ranked {
                     graph.inputs.rows().items_len(),
                 ),
                 has_dependents: IndexVec::filled(false, graph.len()),
-                digest_ranks,
-                selectors: inverse(&selector_ranks),
+                digest_ranks: IndexVec::with_capacity(graph.len()),
+                digests: TextOrder::new(chains.digests.values(), digest_prefix(chains.digests.values())),
+                selectors: TextOrder::new(chains.selectors.values(), |text| head(text.as_bytes())),
             },
         };
         ranking.rank_all();
@@ -61,7 +60,6 @@ impl Ranked {
 struct Ranking<'r, 'g> {
     graph: &'r Graph<'g>,
     chosen: &'r IndexVec<RecordIx, Option<Newest>>,
-    selector_ranks: &'r IndexVec<SelectorIx, u32>,
     rank_of: IndexVec<RecordIx, Option<Rank>>,
     ranked: Ranked,
 }
@@ -72,7 +70,7 @@ impl Ranking<'_, '_> {
         let mut by_height_and_digest: Vec<(u64, RecordIx)> = heights
             .iter_indexed()
             .map(|(record, height)| {
-                let digest = self.ranked.digest_ranks[self.graph.digests[record]];
+                let digest = self.ranked.digests.rank(self.graph.digests[record]);
                 (u64::from(*height) << 32 | u64::from(digest), record)
             })
             .collect();
@@ -100,7 +98,7 @@ impl Ranking<'_, '_> {
         for row in self.graph.inputs.of(record) {
             for link in row {
                 if let Some(source) = self.rank_of[link.source] {
-                    let selector = self.selector_ranks[link.selector];
+                    let selector = self.ranked.selectors.rank(link.selector);
                     self.ranked.inputs.push(RankedLink { selector, source });
                     self.ranked.has_dependents[source] = true;
                 }
@@ -109,6 +107,7 @@ impl Ranking<'_, '_> {
             self.ranked.inputs.end_input();
         }
         self.ranked.inputs.end_key();
+        self.ranked.digest_ranks.push(self.ranked.digests.rank(self.graph.digests[record]));
         self.rank_of[record] = Some(self.ranked.records.push(record));
     }
 
@@ -130,7 +129,7 @@ impl Ranking<'_, '_> {
                 .iter()
                 .filter_map(|link| {
                     let source = self.rank_of[link.source]?;
-                    Some(RankedLink { selector: self.selector_ranks[link.selector], source })
+                    Some(RankedLink { selector: self.ranked.selectors.rank(link.selector), source })
                 })
                 .collect();
             links.sort_unstable();
@@ -154,33 +153,41 @@ impl Ranking<'_, '_> {
     }
 }
 
-/// The position of each value in the order of all values. `prefix` must never fall where values rise; it spares most
-/// comparisons.
-pub(crate) fn ranks<I: Idx, T: Ord>(values: &IndexVec<I, T>, prefix: impl Fn(&T) -> u64) -> IndexVec<I, u32> {
-    let mut sorted: Vec<(u64, I)> =
-        values.iter_indexed().map(|(index, value)| (prefix(value), index)).collect();
-    sorted.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| values[*a].cmp(&values[*b])));
-    let mut ranks = IndexVec::filled(0, values.len());
-    for (rank, (_, index)) in (0u32..).zip(sorted) {
-        ranks[index] = rank;
-    }
-    ranks
+/// Distinct values in the order of their texts.
+pub(crate) struct TextOrder<I> {
+    ranks: IndexVec<I, u32>,
+    sorted: Vec<I>,
 }
 
-fn inverse<I: Idx>(ranks: &IndexVec<I, u32>) -> Vec<I> {
-    let mut sorted: Vec<I> = ranks.indices().collect();
-    sorted.sort_unstable_by_key(|index| ranks[*index]);
-    sorted
+impl<I: Idx> TextOrder<I> {
+    /// Sorts values. `prefix` must never fall where values rise; it spares most comparisons.
+    pub(crate) fn new<T: Ord>(values: &IndexVec<I, T>, prefix: impl Fn(&T) -> u64) -> Self {
+        let mut sorted: Vec<(u64, I)> =
+            values.iter_indexed().map(|(index, value)| (prefix(value), index)).collect();
+        sorted.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| values[*a].cmp(&values[*b])));
+        let sorted: Vec<I> = sorted.into_iter().map(|(_, index)| index).collect();
+        let mut ranks = IndexVec::filled(0, values.len());
+        for (rank, index) in (0u32..).zip(&sorted) {
+            ranks[*index] = rank;
+        }
+        Self { ranks, sorted }
+    }
+
+    /// The position of a value among all.
+    pub(crate) fn rank(&self, index: I) -> u32 {
+        self.ranks[index]
+    }
+
+    /// The value at a position.
+    pub(crate) fn at(&self, rank: u32) -> Option<I> {
+        self.sorted.get(rank as usize).copied()
+    }
 }
 
 fn head(bytes: &[u8]) -> u64 {
     let mut head = [0; 8];
     head.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     u64::from_be_bytes(head)
-}
-
-fn text_prefix(text: &str) -> u64 {
-    head(text.as_bytes())
 }
 
 /// The first bytes of record digests' hashes, where all are well-formed; else nothing.
