@@ -10,46 +10,17 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use cache_conformance::{Down, StrictStore};
 use cache_export::{
     Destination, ExportError, ExportOptions, ExportWarning, Exporter, Reading, RecordsError, add_records,
 };
 use cache_format::{CacheManifest, Document, Form, decode_config};
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, MemoryStore, Name, Progress, Provider,
-    ProviderExt, Publisher, RetryPolicy, Side, Source, Stored,
+    ByteStream, Error, ErrorKind, Event, Expect, Info, MemoryStore, Name, Progress, Provider, ProviderExt,
+    RetryPolicy, Side,
 };
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
 use proptest::prelude::*;
-
-/// A memory store that notes what happens, and takes a manifest only when all that it names is there.
-#[derive(Default)]
-struct Strict {
-    store: MemoryStore,
-    log: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Ingester for Strict {
-    async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
-        let stored = self.store.put(descriptor, source).await?;
-        let what = if descriptor.media_type == MediaType::CACHE_CONFIG { "config" } else { "layer" };
-        self.log.lock().unwrap().push(what.to_owned());
-        Ok(stored)
-    }
-}
-
-#[async_trait]
-impl Publisher for Strict {
-    async fn publish(&self, name: &Name, d: &Descriptor, bytes: Bytes, expect: Expect) -> Result<(), Error> {
-        let manifest = CacheManifest::from_document(&Document::decode(&bytes).unwrap()).unwrap();
-        for named in manifest.layers.iter().chain([&manifest.config]) {
-            assert!(self.store.blob(&named.digest).is_some(), "a manifest names what is not there");
-        }
-        self.log.lock().unwrap().push("manifest".to_owned());
-        self.store.publish(name, d, bytes, expect).await
-    }
-}
 
 /// Notes warnings.
 #[derive(Default)]
@@ -87,8 +58,18 @@ fn add(chains: &mut CacheChains, digest: &str, results: &[(i64, &[Descriptor])])
     chains.add(&digest.into(), &[], &given).unwrap();
 }
 
-fn to<'a>(store: &'a Strict, name: &'a Name) -> Destination<'a> {
+fn to<'a>(store: &'a StrictStore, name: &'a Name) -> Destination<'a> {
     Destination { ingester: store, publisher: store, name, expect: Expect::Any }
+}
+
+/// What was written, in order.
+fn written(strict: &StrictStore) -> Vec<&'static str> {
+    let kind = |descriptor: Descriptor| match descriptor.media_type {
+        kind if kind == MediaType::CACHE_CONFIG => "config",
+        kind if kind.is_manifest() => "manifest",
+        _ => "layer",
+    };
+    strict.written().into_iter().map(kind).collect()
 }
 
 fn options(form: Form) -> ExportOptions {
@@ -103,10 +84,10 @@ async fn layers_come_first_then_the_config_then_the_manifest() {
         let (build, blobs) = build();
         let mut exporter = Exporter::new(&build);
         add(&mut exporter.chains, "a", &[(1, &blobs)]);
-        let (strict, tag, heard) = (Strict::default(), Name::Tag("t".into()), Heard::default());
+        let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
         let exported = exporter.finalize(&to(&strict, &tag), &options(form), &heard).await.unwrap();
-        assert_eq!(*strict.log.lock().unwrap(), ["layer", "layer", "layer", "config", "manifest"]);
-        assert_eq!(strict.store.tags(), ["t"]);
+        assert_eq!(written(&strict), ["layer", "layer", "layer", "config", "manifest"]);
+        assert_eq!(strict.memory().tags(), ["t"]);
         assert_eq!(exported.blobs.stored.blobs, 4);
         assert_eq!(exported.manifest.as_ref().unwrap().media_type, form.media_type());
 
@@ -125,7 +106,7 @@ async fn an_export_again_writes_no_blob_a_second_time() {
     let (build, blobs) = build();
     let mut exporter = Exporter::new(&build);
     add(&mut exporter.chains, "a", &[(1, &blobs)]);
-    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
     let first = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
     let second = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
     assert_eq!(second.manifest, first.manifest);
@@ -138,12 +119,12 @@ async fn an_empty_cache_is_a_success_that_writes_nothing() {
     for records in [0, 2] {
         let mut exporter = Exporter::new(&build);
         (0..records).for_each(|n| add(&mut exporter.chains, &n.to_string(), &[]));
-        let (strict, tag, heard) = (Strict::default(), Name::Tag("t".into()), Heard::default());
+        let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
         let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard).await.unwrap();
         assert_eq!(exported.warnings, [ExportWarning::NoLayers]);
         assert_eq!(*heard.0.lock().unwrap(), ["failed to match any cache with layers"]);
         assert!(exported.metadata().is_empty());
-        assert!(strict.store.tags().is_empty() && strict.store.digests().is_empty());
+        assert!(strict.memory().tags().is_empty() && strict.memory().digests().is_empty());
     }
 }
 
@@ -154,14 +135,14 @@ async fn a_record_whose_newest_result_lacks_a_blob_gives_an_older_one() {
     let mut exporter = Exporter::new(&build);
     add(&mut exporter.chains, "a", &[(1, &blobs[..2]), (2, &blobs[1..])]);
     add(&mut exporter.chains, "b", &[(1, &blobs[2..])]);
-    let (strict, tag, heard) = (Strict::default(), Name::Tag("t".into()), Heard::default());
+    let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
     let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard).await.unwrap();
     assert_eq!(exported.warnings.len(), 2);
-    let config = strict.store.blob(&exported.config.unwrap().digest).unwrap();
+    let config = strict.memory().blob(&exported.config.unwrap().digest).unwrap();
     let config = decode_config(&config).unwrap();
     assert_eq!(config.record(0).unwrap().results()[0].created_at, time(1));
     assert!(config.record(1).unwrap().results().is_empty());
-    assert!(strict.store.blob(&blobs[2].digest).is_none());
+    assert!(strict.memory().blob(&blobs[2].digest).is_none());
 }
 
 /// A provider that has every blob until it is opened.
@@ -185,35 +166,22 @@ async fn a_blob_that_vanishes_fails_the_export_and_nothing_is_named() {
     let vanishing = Vanishing(build, blobs[1].digest);
     let mut exporter = Exporter::new(&vanishing);
     add(&mut exporter.chains, "a", &[(1, &blobs)]);
-    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
     let error = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let ExportError::Store(store) = &error else { panic!("{error}") };
     assert_eq!(store.side(), Some(Side::Source));
     assert!(error.to_string().contains(&blobs[1].digest.to_string()), "{error}");
-    assert!(strict.store.tags().is_empty());
-}
-
-/// A provider that cannot tell whether it has anything.
-struct Down;
-
-#[async_trait]
-impl Provider for Down {
-    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
-        Err(Error::new(ErrorKind::Unavailable, "look up", descriptor.digest, "the store is down"))
-    }
-
-    async fn open(&self, descriptor: &Descriptor, _: u64) -> Result<ByteStream, Error> {
-        Err(Error::new(ErrorKind::Unavailable, "open", descriptor.digest, "the store is down"))
-    }
+    assert!(strict.memory().tags().is_empty());
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_tell_is_an_error_and_not_an_empty_cache() {
     let (_, blobs) = build();
-    let mut exporter = Exporter::new(&Down);
+    let down = Down(ErrorKind::Unavailable);
+    let mut exporter = Exporter::new(&down);
     add(&mut exporter.chains, "a", &[(1, &blobs)]);
-    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
     let error = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
@@ -226,7 +194,7 @@ async fn a_cache_that_buildkit_would_not_import_is_exported_with_a_warning() {
         let digest = format!("sha256:{n:064x}");
         add(&mut exporter.chains, &digest, &[(n, &blobs[..1])]);
     }
-    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
     let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
     let [ExportWarning::TooLargeForBuildKit { what: "config", size }] = exported.warnings[..] else {
         panic!("{:?}", exported.warnings)
@@ -240,12 +208,12 @@ async fn a_layer_of_an_unknown_media_type_is_kept_with_a_warning() {
     let odd = build.insert(MediaType::new("application/x-odd"), "odd");
     let mut exporter = Exporter::new(&build);
     add(&mut exporter.chains, "a", &[(1, std::slice::from_ref(&odd))]);
-    let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+    let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
     let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
     assert!(
         matches!(&exported.warnings[..], [ExportWarning::MediaType(warning)] if warning.digest == odd.digest)
     );
-    let manifest = strict.store.read(&exported.manifest.unwrap(), 1 << 20).await.unwrap();
+    let manifest = strict.read(&exported.manifest.unwrap(), 1 << 20).await.unwrap();
     assert!(String::from_utf8_lossy(&manifest).contains("application/x-odd"));
 }
 
@@ -258,7 +226,7 @@ async fn a_closed_export_does_not_depend_on_the_order_of_the_adds() {
         for n in order {
             add(&mut exporter.chains, "a", &[(n, &blobs[..=usize::try_from(n).unwrap()])]);
         }
-        let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+        let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
         let options = ExportOptions { reading: Reading::Closed, ..options(Form::Index) };
         configs.push(exporter.finalize(&to(&strict, &tag), &options, &()).await.unwrap().config);
     }
@@ -283,15 +251,18 @@ proptest! {
             build.remove(&blobs[absent].digest);
         }
         let expected = exporter.chains.marshal(&|blob| build.blob(blob).is_some());
-        let (strict, tag) = (Strict::default(), Name::Tag("t".into()));
+        let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let exported = runtime.block_on(exporter.finalize(&to(&strict, &tag), &options(form), &())).unwrap();
         match exported.config {
             None => prop_assert!(expected.config.layers().is_empty()),
             Some(config) => {
-                let config = decode_config(&strict.store.blob(&config.digest).unwrap()).unwrap();
+                let manifest = strict.memory().blob(&exported.manifest.unwrap().digest).unwrap();
+                let manifest = CacheManifest::from_document(&Document::decode(&manifest).unwrap()).unwrap();
+                prop_assert_eq!(manifest.config.digest, config.digest);
+                let config = decode_config(&strict.memory().blob(&config.digest).unwrap()).unwrap();
                 prop_assert!(config == expected.config);
-                let stored = |layer: &cache_model::ConfigLayer| strict.store.blob(&layer.blob.unwrap()).is_some();
+                let stored = |layer: &cache_model::ConfigLayer| strict.memory().blob(&layer.blob.unwrap()).is_some();
                 prop_assert!(config.layers().iter().all(stored));
             }
         }

@@ -1,0 +1,83 @@
+//! Blobs to test with: content in memory and the descriptor that fits it.
+//!
+//! The same length or label gives the same bytes on every run; nothing here is random.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use cache_ingest::{Hasher, RetryBudget, RetryPolicy, Source};
+use cache_model::{Algorithm, Descriptor, MediaType};
+
+/// Content and its descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Describes the content.
+    pub descriptor: Descriptor,
+    /// The content.
+    pub bytes: Bytes,
+}
+
+impl Blob {
+    /// A blob with a sha256 digest.
+    pub fn new(media_type: MediaType, bytes: impl Into<Bytes>) -> Self {
+        Self::hashed(Algorithm::Sha256, media_type, bytes.into())
+    }
+
+    /// A layer of `len` bytes, with a digest by `algorithm`.
+    pub fn layer(algorithm: Algorithm, len: u32) -> Self {
+        let mut state = len | 1;
+        let bytes: Vec<u8> = (0..len)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state.to_le_bytes()[0]
+            })
+            .collect();
+        Self::hashed(algorithm, MediaType::new("application/vnd.oci.image.layer.v1.tar"), bytes.into())
+    }
+
+    /// An OCI index that names nothing; those with different labels are different.
+    pub fn index(label: &str) -> Self {
+        let text = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": MediaType::OCI_INDEX.as_str(),
+            "manifests": [],
+            "annotations": { "label": label },
+        });
+        Self::new(MediaType::OCI_INDEX, text.to_string())
+    }
+
+    /// An OCI image manifest that names a config and layers.
+    pub fn manifest(config: &Self, layers: &[Self]) -> Self {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{},"layers":["#,
+            MediaType::OCI_MANIFEST.as_str(),
+            config.json()
+        );
+        for (n, layer) in layers.iter().enumerate() {
+            let comma = if n == 0 { "" } else { "," };
+            let _ = write!(text, "{comma}{}", layer.json());
+        }
+        text.push_str("]}");
+        Self::new(MediaType::OCI_MANIFEST, text)
+    }
+
+    /// A source of the blob that is never tried again.
+    pub fn source(&self) -> Source<'static> {
+        Source::from_bytes(self.descriptor.clone(), self.bytes.clone())
+            .with_retry(RetryPolicy::never(), RetryBudget::new(0))
+    }
+
+    fn hashed(algorithm: Algorithm, media_type: MediaType, bytes: Bytes) -> Self {
+        let digest = Hasher::digest(algorithm, &bytes);
+        Self { descriptor: Descriptor::new(media_type, digest, bytes.len() as u64), bytes }
+    }
+
+    fn json(&self) -> String {
+        String::from_utf8_lossy(&self.descriptor.json()).into_owned()
+    }
+}

@@ -1,0 +1,191 @@
+//! Providers that go wrong in one way, at a byte that is told.
+//!
+//! They hold their content in memory and give the same fault on every run.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_ingest::{ByteStream, Error, ErrorKind, Info, Provider};
+use cache_model::Descriptor;
+use futures_util::{StreamExt, stream};
+use tokio::sync::Notify;
+
+use crate::Blob;
+
+/// What goes wrong. Bytes count from 0, from the start of the blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    Nothing,
+    /// The content ends, cleanly, after so many bytes.
+    EndsAt(u64),
+    /// So many bytes follow that do not belong to the blob.
+    GoesOn(u32),
+    /// The byte at this place is another one. A place beyond the end changes nothing.
+    Differs(u64),
+    /// The stream gives an error in place of this byte.
+    FailsAt {
+        /// The byte.
+        byte: u64,
+        /// The kind of the error.
+        kind: ErrorKind,
+        /// How often; after that nothing goes wrong.
+        times: u32,
+    },
+    /// The stream gives nothing any more in place of this byte, and does not end.
+    StallsAt(u64),
+    /// The stream panics in place of this byte.
+    PanicsAt(u64),
+    /// Nothing is wrong with the bytes, but the provider tells this size.
+    TellsSize(u64),
+}
+
+/// A provider of one blob with a fault.
+#[derive(Debug)]
+pub struct Faulty {
+    descriptor: Descriptor,
+    /// What it serves.
+    content: Bytes,
+    fault: Fault,
+    chunk: usize,
+    /// How often the fault may still show.
+    left: AtomicU32,
+    reached: Arc<Notify>,
+}
+
+impl Faulty {
+    /// A provider that has only `blob`, and this fault. It serves chunks of 64 KiB.
+    pub fn new(blob: &Blob, fault: Fault) -> Self {
+        let mut content = blob.bytes.to_vec();
+        match fault {
+            Fault::EndsAt(byte) => content.truncate(usize::try_from(byte).unwrap_or(usize::MAX)),
+            Fault::GoesOn(bytes) => content.extend((0..bytes).map(|_| b'+')),
+            Fault::Differs(byte) => {
+                if let Some(byte) = usize::try_from(byte).ok().and_then(|byte| content.get_mut(byte)) {
+                    *byte ^= 1;
+                }
+            }
+            _ => {}
+        }
+        let left = AtomicU32::new(if let Fault::FailsAt { times, .. } = fault { times } else { u32::MAX });
+        Self {
+            descriptor: blob.descriptor.clone(),
+            content: content.into(),
+            fault,
+            chunk: 64 * 1024,
+            left,
+            reached: Arc::default(),
+        }
+    }
+
+    /// The same provider, which serves chunks of so many bytes; at least 1.
+    #[must_use]
+    pub fn in_chunks_of(mut self, bytes: usize) -> Self {
+        self.chunk = bytes.max(1);
+        self
+    }
+
+    /// What the blob should be.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Waits until a stream has come to the byte that fails, stalls or panics. For one who waits, once.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    fn missing(&self, operation: &'static str, descriptor: &Descriptor) -> Result<(), Error> {
+        if descriptor.digest == self.descriptor.digest {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotFound, operation, descriptor.digest, "only one blob is here"))
+    }
+
+    /// The byte at which the bytes stop, where the fault shows this time.
+    fn stop(&self) -> Option<u64> {
+        match self.fault {
+            Fault::StallsAt(byte) | Fault::PanicsAt(byte) => Some(byte),
+            Fault::FailsAt { byte, .. } => {
+                let spent =
+                    self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                spent.is_ok().then_some(byte)
+            }
+            _ => None,
+        }
+    }
+
+    /// What comes in place of the byte.
+    fn end(&self) -> ByteStream {
+        let (fault, digest, reached) = (self.fault, self.descriptor.digest, self.reached.clone());
+        let at_end = stream::once(async move {
+            reached.notify_one();
+            match fault {
+                Fault::StallsAt(_) => std::future::pending().await,
+                // Without the message that a panic would print.
+                Fault::PanicsAt(_) => resume_unwind(Box::new("the source panics")),
+                Fault::FailsAt { kind, .. } => Err(Error::new(kind, "read", digest, "the source fails")),
+                _ => Ok(Bytes::new()),
+            }
+        });
+        Box::pin(at_end)
+    }
+}
+
+#[async_trait]
+impl Provider for Faulty {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.missing("look up", descriptor)?;
+        Ok(Info::new(match self.fault {
+            Fault::TellsSize(size) => size,
+            _ => self.content.len() as u64,
+        }))
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.missing("open", descriptor)?;
+        let mut content = self.content.clone();
+        let stop = self.stop();
+        if let Some(stop) = stop {
+            content.truncate(usize::try_from(stop.max(offset)).unwrap_or(usize::MAX));
+        }
+        let Some(start) = usize::try_from(offset).ok().filter(|start| *start <= content.len()) else {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "open",
+                descriptor.digest,
+                "there are not so many bytes",
+            ));
+        };
+        let mut rest = content.split_off(start);
+        let chunk = self.chunk;
+        let chunks = stream::iter(std::iter::from_fn(move || {
+            (!rest.is_empty()).then(|| Ok(rest.split_to(chunk.min(rest.len()))))
+        }));
+        Ok(if stop.is_some() { Box::pin(chunks.chain(self.end())) } else { Box::pin(chunks) })
+    }
+}
+
+/// A provider that cannot tell what it has: it answers everything with an error of this kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Down(pub ErrorKind);
+
+impl Down {
+    fn error(self, operation: &'static str, descriptor: &Descriptor) -> Error {
+        Error::new(self.0, operation, descriptor.digest, "the store is down")
+    }
+}
+
+#[async_trait]
+impl Provider for Down {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        Err(self.error("look up", descriptor))
+    }
+
+    async fn open(&self, descriptor: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        Err(self.error("open", descriptor))
+    }
+}

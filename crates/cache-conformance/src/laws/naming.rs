@@ -1,0 +1,220 @@
+//! Laws of resolvers and publishers, one after the other.
+//!
+//! Most publish indexes that name nothing, so that they need no blobs.
+
+use cache_ingest::{Error, ErrorKind, Expect, Ingester, Name, Provider, Publisher, Resolver};
+use cache_model::{Algorithm, Descriptor, MediaType};
+
+use super::{is_invisible, put, reads_back};
+use crate::violation::Law;
+use crate::{Blob, Violation};
+
+pub(super) fn tag(tag: &str) -> Name {
+    Name::Tag(tag.to_owned())
+}
+
+pub(super) async fn try_publish(
+    publisher: &dyn Publisher,
+    name: &Name,
+    manifest: &Blob,
+    expect: Expect,
+) -> Result<(), Error> {
+    publisher.publish(name, &manifest.descriptor, manifest.bytes.clone(), expect).await
+}
+
+async fn publish(law: Law, publisher: &dyn Publisher, name: &Name, manifest: &Blob) -> Result<(), Violation> {
+    let did = format!("publishing as {name}");
+    law.succeeds(&did, try_publish(publisher, name, manifest, Expect::Any).await)
+}
+
+/// Whether a name stands for a manifest.
+pub(super) async fn stands_for(
+    law: Law,
+    resolver: &dyn Resolver,
+    name: &Name,
+    manifest: &Blob,
+) -> Result<(), Violation> {
+    let seen = law.succeeds(&format!("resolving {name}"), resolver.resolve(name).await)?;
+    let parts = |d: &Descriptor| (d.digest.to_string(), d.size, d.media_type.as_str().to_owned());
+    law.equal(&format!("{name}"), &parts(&manifest.descriptor), &parts(&seen))
+}
+
+async fn is_free(law: Law, resolver: &dyn Resolver, name: &Name) -> Result<(), Violation> {
+    let resolved = resolver.resolve(name).await;
+    law.fails(ErrorKind::NotFound, &format!("resolving {name}, which is free"), resolved).map(|_| ())
+}
+
+/// A name that stands for nothing is `NotFound`: a tag, a digest, and no name at all. Wants an empty store.
+pub async fn an_unknown_name_is_not_found(resolver: &dyn Resolver) -> Result<(), Violation> {
+    let law = Law("an_unknown_name_is_not_found");
+    for name in [tag("unknown"), Name::Digest(Blob::index("unknown").descriptor.digest), Name::Unspecified] {
+        is_free(law, resolver, &name).await?;
+    }
+    Ok(())
+}
+
+/// A tag stands for what was published under it: digest, size, media type.
+pub async fn a_published_name_resolves_to_what_was_published(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("a_published_name_resolves_to_what_was_published");
+    for manifest in [Blob::index("one"), Blob::index("two")] {
+        publish(law, publisher, &tag("name"), &manifest).await?;
+        stands_for(law, resolver, &tag("name"), &manifest).await?;
+    }
+    Ok(())
+}
+
+/// A manifest that was published resolves by its digest, whether it was published under a tag or not.
+pub async fn a_published_manifest_resolves_by_its_digest(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("a_published_manifest_resolves_by_its_digest");
+    let (tagged, untagged) = (Blob::index("tagged"), Blob::index("untagged"));
+    publish(law, publisher, &tag("name"), &tagged).await?;
+    publish(law, publisher, &Name::Digest(untagged.descriptor.digest), &untagged).await?;
+    for manifest in [tagged, untagged] {
+        stands_for(law, resolver, &Name::Digest(manifest.descriptor.digest), &manifest).await?;
+    }
+    Ok(())
+}
+
+/// What is published without a name is the default, and tagged `latest`.
+pub async fn a_manifest_without_a_name_is_the_latest(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("a_manifest_without_a_name_is_the_latest");
+    let (other, latest) = (Blob::index("other"), Blob::index("latest"));
+    publish(law, publisher, &tag("other"), &other).await?;
+    publish(law, publisher, &Name::Unspecified, &latest).await?;
+    stands_for(law, resolver, &Name::Unspecified, &latest).await?;
+    stands_for(law, resolver, &tag(Name::LATEST), &latest).await
+}
+
+/// Publishing under one name changes no other.
+pub async fn names_do_not_disturb_each_other(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("names_do_not_disturb_each_other");
+    let (one, two, three) = (Blob::index("one"), Blob::index("two"), Blob::index("three"));
+    publish(law, publisher, &tag("a"), &one).await?;
+    publish(law, publisher, &tag("b"), &two).await?;
+    publish(law, publisher, &tag("b"), &three).await?;
+    stands_for(law, resolver, &tag("a"), &one).await?;
+    stands_for(law, resolver, &tag("b"), &three).await?;
+    is_free(law, resolver, &tag("c")).await
+}
+
+/// The bytes of a manifest that was published are those that were given.
+pub async fn a_published_manifest_reads_back(
+    publisher: &dyn Publisher,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_published_manifest_reads_back");
+    let manifest = Blob::index("one");
+    publish(law, publisher, &tag("name"), &manifest).await?;
+    reads_back(law, provider, &manifest, 0).await
+}
+
+/// A manifest whose blobs are stored can be published, and from its name all of it can be read.
+pub async fn a_manifest_is_published_after_all_that_it_names(
+    ingester: &dyn Ingester,
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_manifest_is_published_after_all_that_it_names");
+    let config = Blob::new(MediaType::CACHE_CONFIG, r#"{"layers":[],"records":[]}"#);
+    let layer = Blob::layer(Algorithm::Sha256, 2000);
+    let manifest = Blob::manifest(&config, std::slice::from_ref(&layer));
+    put(law, ingester, &layer).await?;
+    put(law, ingester, &config).await?;
+    publish(law, publisher, &tag("name"), &manifest).await?;
+    stands_for(law, resolver, &tag("name"), &manifest).await?;
+    for blob in [&manifest, &config, &layer] {
+        reads_back(law, provider, blob, 0).await?;
+    }
+    Ok(())
+}
+
+/// Publishing what a name stands for already is a success that changes nothing.
+pub async fn publishing_again_is_idempotent(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("publishing_again_is_idempotent");
+    let manifest = Blob::index("one");
+    for _ in 0..3 {
+        publish(law, publisher, &tag("name"), &manifest).await?;
+        stands_for(law, resolver, &tag("name"), &manifest).await?;
+    }
+    Ok(())
+}
+
+/// Who expects a name to be free gets it when it is, and `Conflict` when it is not.
+pub async fn publishing_expects_absent(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("publishing_expects_absent");
+    let (one, two) = (Blob::index("one"), Blob::index("two"));
+    let published = try_publish(publisher, &tag("name"), &one, Expect::Absent).await;
+    law.succeeds("publishing under a free name", published)?;
+    stands_for(law, resolver, &tag("name"), &one).await?;
+    let published = try_publish(publisher, &tag("name"), &two, Expect::Absent).await;
+    law.fails(ErrorKind::Conflict, "expecting a name to be free that is not", published).map(|_| ())
+}
+
+/// Who expects a digest may publish when the name stands for it, and gets `Conflict` when it does not.
+pub async fn publishing_expects_a_digest(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("publishing_expects_a_digest");
+    let (one, two) = (Blob::index("one"), Blob::index("two"));
+    let expect = Expect::Digest(one.descriptor.digest);
+    let published = try_publish(publisher, &tag("name"), &two, expect).await;
+    law.fails(ErrorKind::Conflict, "expecting a digest of a free name", published)?;
+    publish(law, publisher, &tag("name"), &one).await?;
+    law.succeeds("expecting what is there", try_publish(publisher, &tag("name"), &two, expect).await)?;
+    stands_for(law, resolver, &tag("name"), &two).await?;
+    let published = try_publish(publisher, &tag("name"), &one, expect).await;
+    law.fails(ErrorKind::Conflict, "expecting what is no longer there", published).map(|_| ())
+}
+
+/// When what is expected is not met, every name stands for what it stood for.
+pub async fn a_refused_publish_changes_nothing(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("a_refused_publish_changes_nothing");
+    let (one, two) = (Blob::index("one"), Blob::index("two"));
+    publish(law, publisher, &tag("name"), &one).await?;
+    let unmet = Expect::Digest(two.descriptor.digest);
+    for (name, expect) in [("name", Expect::Absent), ("name", unmet), ("free", unmet)] {
+        let published = try_publish(publisher, &tag(name), &two, expect).await;
+        law.is_an_error("what is expected is not met", published)?;
+        stands_for(law, resolver, &tag("name"), &one).await?;
+        is_free(law, resolver, &tag("free")).await?;
+    }
+    Ok(())
+}
+
+/// Bytes that are not those of their descriptor are refused; the name stays free and they are not visible.
+pub async fn a_manifest_that_does_not_fit_its_descriptor_is_refused(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_manifest_that_does_not_fit_its_descriptor_is_refused");
+    let mut wrong = Blob::index("one");
+    wrong.bytes = Blob::index("two").bytes;
+    let published = try_publish(publisher, &tag("name"), &wrong, Expect::Any).await;
+    law.is_an_error("publishing other bytes", published)?;
+    is_free(law, resolver, &tag("name")).await?;
+    is_invisible(law, provider, &wrong.descriptor).await
+}

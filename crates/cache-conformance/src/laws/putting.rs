@@ -1,0 +1,96 @@
+//! Laws of ingesters with sources that are right.
+//!
+//! The provider is that of the same store; without it nothing could be seen.
+
+use cache_ingest::{Ingester, Provider, RetryBudget, RetryPolicy, Source, Stored};
+use cache_model::Algorithm;
+
+use super::{put, reads_back};
+use crate::violation::Law;
+use crate::{Blob, Fault, Faulty, Violation};
+
+/// The first put of a blob stores it, and does not say that it was there.
+pub async fn a_put_of_an_absent_blob_stores_it(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_put_of_an_absent_blob_stores_it");
+    let blob = Blob::layer(Algorithm::Sha256, 100);
+    if put(law, ingester, &blob).await? == Stored::AlreadyPresent {
+        return Err(law.broken("the first put to store the blob", "AlreadyPresent"));
+    }
+    reads_back(law, provider, &blob, 0).await
+}
+
+/// What was put is there from any offset, whatever its length.
+pub async fn a_put_blob_reads_back_from_any_offset(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_put_blob_reads_back_from_any_offset");
+    for len in [1, 2, 5000, 1_300_000] {
+        let blob = Blob::layer(Algorithm::Sha256, len);
+        put(law, ingester, &blob).await?;
+        let len = blob.bytes.len();
+        for offset in [0, 1, len / 2, len - 1, len] {
+            reads_back(law, provider, &blob, offset).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A blob that is there already is a success that says so, and stays as it is.
+pub async fn putting_again_is_already_present(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("putting_again_is_already_present");
+    let blob = Blob::layer(Algorithm::Sha256, 1000);
+    put(law, ingester, &blob).await?;
+    for _ in 0..2 {
+        law.equal("a put again", &Stored::AlreadyPresent, &put(law, ingester, &blob).await?)?;
+    }
+    reads_back(law, provider, &blob, 0).await
+}
+
+/// A blob without bytes is a blob.
+pub async fn an_empty_blob_is_stored_and_read(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("an_empty_blob_is_stored_and_read");
+    let blob = Blob::layer(Algorithm::Sha256, 0);
+    put(law, ingester, &blob).await?;
+    let info = law.succeeds("looking up an empty blob", provider.info(&blob.descriptor).await)?;
+    law.equal("the size", &0, &info.size)?;
+    reads_back(law, provider, &blob, 0).await
+}
+
+/// A blob with a sha512 digest is stored and verified by it. For stores that say they can.
+pub async fn a_sha512_blob_is_stored_and_verified(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_sha512_blob_is_stored_and_verified");
+    let blob = Blob::layer(Algorithm::Sha512, 1000);
+    let different = Faulty::new(&blob, Fault::Differs(500));
+    let source = Source::new(&different, blob.descriptor.clone())
+        .with_retry(RetryPolicy::never(), RetryBudget::new(0));
+    law.is_an_error("putting other content", ingester.put(&blob.descriptor, &source).await)?;
+    super::is_invisible(law, provider, &blob.descriptor).await?;
+    put(law, ingester, &blob).await?;
+    reads_back(law, provider, &blob, 0).await
+}
+
+/// How a source cuts its bytes into chunks makes no difference.
+pub async fn a_source_of_single_bytes_is_stored(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_source_of_single_bytes_is_stored");
+    let blob = Blob::layer(Algorithm::Sha256, 777);
+    let single = Faulty::new(&blob, Fault::Nothing).in_chunks_of(1);
+    let source = Source::new(&single, blob.descriptor.clone());
+    law.succeeds("putting byte by byte", ingester.put(&blob.descriptor, &source).await)?;
+    reads_back(law, provider, &blob, 0).await
+}

@@ -1,0 +1,42 @@
+//! The laws of [`Provider`], [`Ingester`], [`Resolver`] and [`Publisher`], to be run against a store.
+//!
+//! Each law is a function in [`laws`]; [`run_all`] runs those that a store has the traits for, each on a fresh store,
+//! and [`assert_conforms`] does so for a test. [`Faulty`] and [`Down`] are providers that go wrong in one way,
+//! [`StrictStore`] is a store that refuses what real ones let pass. Nothing here knows a store by name or prints, and
+//! no law panics.
+//!
+//! [`Provider`]: cache_ingest::Provider
+//! [`Ingester`]: cache_ingest::Ingester
+//! [`Resolver`]: cache_ingest::Resolver
+//! [`Publisher`]: cache_ingest::Publisher
+//!
+//! ```
+//! use cache_conformance::{Store, assert_conforms};
+//! use cache_ingest::{Error, MemoryStore};
+//!
+//! async fn fresh() -> Result<Store, Error> {
+//!     Ok(Store::complete(MemoryStore::new()).with_sha512())
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! assert_conforms(&fresh).await;
+//! # });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod blob;
+mod faulty;
+pub mod laws;
+mod report;
+mod run;
+mod store;
+mod strict;
+mod violation;
+
+pub use blob::Blob;
+pub use faulty::{Down, Fault, Faulty};
+pub use report::{Outcome, Report};
+pub use run::{assert_conforms, run_all};
+pub use store::{Factory, Store};
+pub use strict::{Operation, StrictStore};
+pub use violation::Violation;

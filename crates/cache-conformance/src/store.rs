@@ -1,0 +1,103 @@
+//! The store under test: the traits that it has, what else it says it can do, and how to get a fresh one.
+//!
+//! A law gets a store of its own, so that no law sees what another has left behind.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cache_ingest::{Error, Ingester, Provider, Publisher, Resolver};
+
+/// Makes the stores to test. A function or closure that gives a future of a store is one.
+#[async_trait]
+pub trait Factory: Send + Sync {
+    /// A store without blobs and names, which shares none with those made before.
+    async fn fresh(&self) -> Result<Store, Error>;
+}
+
+#[async_trait]
+impl<F, T> Factory for F
+where
+    F: Fn() -> T + Send + Sync,
+    T: Future<Output = Result<Store, Error>> + Send,
+{
+    async fn fresh(&self) -> Result<Store, Error> {
+        self().await
+    }
+}
+
+/// A store by the traits that it has. Laws about a trait that is not there are left out.
+///
+/// They may be different objects: a provider that cannot be written to is tested with an ingester into what is behind
+/// it.
+#[derive(Clone, Default)]
+pub struct Store {
+    /// Gives the blobs that the ingester takes.
+    pub provider: Option<Arc<dyn Provider>>,
+    /// Takes blobs.
+    pub ingester: Option<Arc<dyn Ingester>>,
+    /// Finds what the publisher names.
+    pub resolver: Option<Arc<dyn Resolver>>,
+    /// Names manifests.
+    pub publisher: Option<Arc<dyn Publisher>>,
+    /// A provider of the same kind that cannot tell what it has, as when its network is down.
+    pub unreachable: Option<Arc<dyn Provider>>,
+    /// Whether blobs may have sha512 digests; no by default.
+    pub sha512: bool,
+    /// Whether comparing with what is expected and publishing are one step, whoever else publishes; yes for
+    /// [`complete`](Self::complete), no by default.
+    pub atomic: bool,
+}
+
+impl Store {
+    /// A store that has all four traits.
+    pub fn complete<S>(store: S) -> Self
+    where
+        S: Provider + Ingester + Resolver + Publisher + 'static,
+    {
+        let store = Arc::new(store);
+        Self {
+            provider: Some(store.clone()),
+            ingester: Some(store.clone()),
+            resolver: Some(store.clone()),
+            publisher: Some(store),
+            atomic: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same store, which takes blobs with sha512 digests.
+    #[must_use]
+    pub fn with_sha512(mut self) -> Self {
+        self.sha512 = true;
+        self
+    }
+
+    /// The same store, with a provider of its kind that cannot tell what it has.
+    #[must_use]
+    pub fn with_unreachable(mut self, provider: impl Provider + 'static) -> Self {
+        self.unreachable = Some(Arc::new(provider));
+        self
+    }
+
+    /// The same store, for which two that publish at once may both win.
+    #[must_use]
+    pub fn not_atomic(mut self) -> Self {
+        self.atomic = false;
+        self
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("provider", &self.provider.is_some())
+            .field("ingester", &self.ingester.is_some())
+            .field("resolver", &self.resolver.is_some())
+            .field("publisher", &self.publisher.is_some())
+            .field("unreachable", &self.unreachable.is_some())
+            .field("sha512", &self.sha512)
+            .field("atomic", &self.atomic)
+            .finish()
+    }
+}

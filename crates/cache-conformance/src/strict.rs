@@ -1,0 +1,169 @@
+//! A store in memory that is stricter than real ones, for the tests of what writes caches.
+//!
+//! It never takes a manifest that names what is not there, and notes the order of what it is asked for.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_ingest::{
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, MemoryStore, Name, Provider, Publisher, Resolver,
+    Source, Stored,
+};
+use cache_model::{Descriptor, Digest};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+/// What a [`StrictStore`] was asked for, with success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The blob was looked up.
+    Info(Descriptor),
+    /// The blob was opened at this offset in bytes.
+    Open(Descriptor, u64),
+    /// The blob was put, or was there already.
+    Put(Descriptor, Stored),
+    /// The name was resolved.
+    Resolve(Name),
+    /// The manifest was published.
+    Publish(Name, Descriptor),
+}
+
+/// A [`MemoryStore`] that refuses what a lenient one lets pass.
+///
+/// A manifest is refused as [`ErrorKind::Invalid`] when it is not JSON, or names (by an object with a `digest`) a blob
+/// that is not there or has another size. So is a put whose descriptor gives another digest or size than its source,
+/// or another size than the blob that is there. Streams come in chunks of uneven lengths, some of them empty.
+#[derive(Debug, Default)]
+pub struct StrictStore {
+    store: MemoryStore,
+    operations: Mutex<Vec<Operation>>,
+}
+
+impl StrictStore {
+    /// A store without blobs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What lies in it.
+    pub fn memory(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    /// What it was asked for with success, in order.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.operations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The descriptors that were put or published, in order.
+    pub fn written(&self) -> Vec<Descriptor> {
+        let written = |operation| match operation {
+            Operation::Put(descriptor, _) | Operation::Publish(_, descriptor) => Some(descriptor),
+            _ => None,
+        };
+        self.operations().into_iter().filter_map(written).collect()
+    }
+
+    fn note(&self, operation: Operation) {
+        self.operations.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+    }
+
+    /// Whether all that a manifest names is there.
+    fn check_named(&self, name: &Name, manifest: &[u8]) -> Result<(), Error> {
+        let refuse = |reason: String| Err(Error::new(ErrorKind::Invalid, "publish", name, reason));
+        let manifest = match serde_json::from_slice::<Value>(manifest) {
+            Ok(manifest) => manifest,
+            Err(error) => return refuse(format!("the manifest is not JSON: {error}")),
+        };
+        let mut waiting = vec![&manifest];
+        while let Some(value) = waiting.pop() {
+            match value {
+                Value::Array(values) => waiting.extend(values),
+                Value::Object(members) => waiting.extend(members.values()),
+                _ => {}
+            }
+            let Some(named) = value.get("digest").and_then(Value::as_str) else { continue };
+            let Ok(digest) = named.parse::<Digest>() else {
+                return refuse(format!("the manifest names {named:?}, which is no digest"));
+            };
+            let Some(blob) = self.store.blob(&digest) else {
+                return refuse(format!("the manifest names {named}, which is not there"));
+            };
+            if value.get("size").is_some_and(|size| size.as_u64() != Some(blob.len() as u64)) {
+                return refuse(format!("the manifest gives {named} another size than it has"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Provider for StrictStore {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        let info = self.store.info(descriptor).await?;
+        self.note(Operation::Info(descriptor.clone()));
+        Ok(info)
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        let stream = self.store.open(descriptor, offset).await?;
+        self.note(Operation::Open(descriptor.clone(), offset));
+        Ok(Box::pin(stream.map_ok(|chunk| stream::iter(uneven(chunk)).map(Ok)).try_flatten()))
+    }
+}
+
+/// Cuts bytes into pieces whose lengths go 0, 1, 1, 2, 3, 5, …
+fn uneven(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    let (mut this, mut next) = (0, 1usize);
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let piece = bytes.split_to(this.min(bytes.len()));
+        (this, next) = (next, this.saturating_add(next));
+        Some(piece)
+    })
+}
+
+#[async_trait]
+impl Ingester for StrictStore {
+    async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
+        let refuse = |reason| Err(Error::new(ErrorKind::Invalid, "put", descriptor.digest, reason));
+        let given = source.descriptor();
+        if given.digest != descriptor.digest || given.size != descriptor.size {
+            return refuse("the descriptor is not that of its source");
+        }
+        if self.store.blob(&descriptor.digest).is_some_and(|blob| blob.len() as u64 != descriptor.size) {
+            return refuse("the blob is there and has another size");
+        }
+        let stored = self.store.put(descriptor, source).await?;
+        self.note(Operation::Put(descriptor.clone(), stored));
+        Ok(stored)
+    }
+}
+
+#[async_trait]
+impl Resolver for StrictStore {
+    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
+        let descriptor = self.store.resolve(name).await?;
+        self.note(Operation::Resolve(name.clone()));
+        Ok(descriptor)
+    }
+}
+
+#[async_trait]
+impl Publisher for StrictStore {
+    async fn publish(
+        &self,
+        name: &Name,
+        descriptor: &Descriptor,
+        bytes: Bytes,
+        expect: Expect,
+    ) -> Result<(), Error> {
+        self.check_named(name, &bytes)?;
+        self.store.publish(name, descriptor, bytes, expect).await?;
+        self.note(Operation::Publish(name.clone(), descriptor.clone()));
+        Ok(())
+    }
+}

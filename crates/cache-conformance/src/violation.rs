@@ -1,0 +1,96 @@
+//! How a law is broken, and the short way to say so within a law.
+//!
+//! It never ends the program: who runs the laws decides what a violation means.
+
+use std::fmt;
+
+use cache_ingest::{Error, ErrorKind};
+
+/// A law that does not hold. Displays as one line: the law, what was expected, what was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    law: &'static str,
+    expected: String,
+    seen: String,
+}
+
+impl Violation {
+    /// The violation of a law, for laws of your own too.
+    pub fn new(law: &'static str, expected: impl fmt::Display, seen: impl fmt::Display) -> Self {
+        Self { law, expected: expected.to_string(), seen: seen.to_string() }
+    }
+
+    /// The name of the law: that of its function.
+    pub fn law(&self) -> &'static str {
+        self.law
+    }
+
+    /// What the law asks for.
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
+    /// What the store did.
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, saw {}", self.law, self.expected, self.seen)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// The name of a law, within its function.
+#[derive(Clone, Copy)]
+pub(crate) struct Law(pub(crate) &'static str);
+
+impl Law {
+    pub(crate) fn broken(self, expected: impl fmt::Display, seen: impl fmt::Display) -> Violation {
+        Violation::new(self.0, expected, seen)
+    }
+
+    /// What `did` gave, which has to be a success.
+    pub(crate) fn succeeds<T>(self, did: &str, result: Result<T, Error>) -> Result<T, Violation> {
+        result.map_err(|error| {
+            self.broken(format_args!("success when {did}"), format_args!("{:?}: {error}", error.kind()))
+        })
+    }
+
+    /// What `did` gave has to be an error; its kind is left to the store.
+    pub(crate) fn is_an_error<T>(self, did: &str, result: Result<T, Error>) -> Result<Error, Violation> {
+        match result {
+            Err(error) => Ok(error),
+            Ok(_) => Err(self.broken(format_args!("an error when {did}"), "a success")),
+        }
+    }
+
+    /// What `did` gave has to be an error of a kind.
+    pub(crate) fn fails<T>(
+        self,
+        kind: ErrorKind,
+        did: &str,
+        result: Result<T, Error>,
+    ) -> Result<Error, Violation> {
+        let error = self.is_an_error(did, result)?;
+        if error.kind() == kind {
+            return Ok(error);
+        }
+        Err(self.broken(format_args!("{kind:?} when {did}"), format_args!("{:?}: {error}", error.kind())))
+    }
+
+    pub(crate) fn equal<T: PartialEq + fmt::Debug>(
+        self,
+        what: &str,
+        expected: &T,
+        seen: &T,
+    ) -> Result<(), Violation> {
+        if expected == seen {
+            return Ok(());
+        }
+        Err(self.broken(format_args!("{what} to be {expected:?}"), format_args!("{seen:?}")))
+    }
+}
