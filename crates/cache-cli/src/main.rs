@@ -23,9 +23,13 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors, and go to standard output; whether anyone reads does not matter.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            // Help and version are no errors, and go to standard output. A reader that has gone does not matter.
+            let written =
+                failure::Doing::doing(error.print(), || "cannot write to standard output".to_owned());
+            return match written {
+                Err(failure @ Failure::Failed { .. }) if !error.use_stderr() => failure.exit_code(),
+                _ => ExitCode::from(if error.use_stderr() { 2 } else { 0 }),
+            };
         }
     };
     let verbose = cli.global.verbose;

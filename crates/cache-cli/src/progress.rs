@@ -124,8 +124,8 @@ struct Counts {
 impl Bar {
     fn new(verbose: bool) -> Self {
         let bar = ProgressBar::new(0);
-        let template = "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(&template.replace("decimal", "binary")) {
+        let template = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸─"));
         }
         Self { bar, verbose, counts: Mutex::default() }

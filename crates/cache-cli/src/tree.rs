@@ -10,14 +10,16 @@ use cache_model::{ANNOTATION_DESCRIPTION, Graph, RecordRef};
 use crate::display::{count, printable, shorten, size};
 
 /// Deeper forks than this are named, not drawn.
-const MAX_DEPTH: usize = 24;
+const MAX_DEPTH: u32 = 24;
 
 /// A record that is to be drawn.
 struct Item<'g> {
     record: RecordRef<'g>,
     selector: &'g str,
-    /// What stands before the lines of this record's own branch, fork by fork: whether more is to come there.
-    bars: Vec<bool>,
+    /// How many forks it is below.
+    depth: u32,
+    /// Whether more is to come at the nearest of these forks, a bit each, the nearest lowest.
+    bars: u32,
     /// How it hangs on what is above it.
     joint: Joint,
 }
@@ -45,7 +47,7 @@ pub(crate) fn write(out: &mut dyn Write, graph: &Graph<'_>) -> io::Result<()> {
     let mut drawn = vec![false; graph.len()];
     let leaves = graph.records().filter(|record| depended_on.get(record.position()) == Some(&false));
     for leaf in leaves {
-        let mut stack = vec![Item { record: leaf, selector: "", bars: Vec::new(), joint: Joint::Leaf }];
+        let mut stack = vec![Item { record: leaf, selector: "", depth: 0, bars: 0, joint: Joint::Leaf }];
         while let Some(item) = stack.pop() {
             let again = drawn.get(item.record.position()).copied().unwrap_or(false);
             write_line(out, &item, again)?;
@@ -63,24 +65,24 @@ pub(crate) fn write(out: &mut dyn Write, graph: &Graph<'_>) -> io::Result<()> {
 
 fn push_sources<'g>(stack: &mut Vec<Item<'g>>, item: &Item<'g>) {
     let sources: Vec<_> = item.record.inputs().flatten().collect();
-    let mut bars = item.bars.clone();
-    if let Joint::Branch { is_last } = item.joint {
-        bars.push(!is_last);
-    }
+    let (depth, bars) = match item.joint {
+        Joint::Branch { is_last } => (item.depth.saturating_add(1), item.bars << 1 | u32::from(!is_last)),
+        Joint::Leaf | Joint::Only => (item.depth, item.bars),
+    };
     let several = sources.len() > 1;
     for (n, link) in sources.into_iter().rev().enumerate() {
         let joint = if several { Joint::Branch { is_last: n == 0 } } else { Joint::Only };
-        stack.push(Item { record: link.source, selector: link.selector, bars: bars.clone(), joint });
+        stack.push(Item { record: link.source, selector: link.selector, depth, bars, joint });
     }
 }
 
 fn write_line(out: &mut dyn Write, item: &Item<'_>, again: bool) -> io::Result<()> {
-    let skipped = item.bars.len().saturating_sub(MAX_DEPTH);
-    if skipped > 0 {
-        write!(out, "({skipped} deeper) ")?;
+    let drawn = item.depth.min(MAX_DEPTH);
+    if item.depth > drawn {
+        write!(out, "({} deeper) ", item.depth - drawn)?;
     }
-    for bar in item.bars.iter().skip(skipped) {
-        write!(out, "{}", if *bar { "│  " } else { "   " })?;
+    for fork in (0..drawn).rev() {
+        write!(out, "{}", if item.bars >> fork & 1 == 1 { "│  " } else { "   " })?;
     }
     match item.joint {
         Joint::Leaf => {}
@@ -99,13 +101,11 @@ fn write_line(out: &mut dyn Write, item: &Item<'_>, again: bool) -> io::Result<(
     match record.results().next() {
         None => writeln!(out),
         Some(result) => {
-            let total: u64 = result.layers_downwards().fold(0, |sum, layer| sum.saturating_add(layer.size));
-            write!(out, "  {}, {}", count(result.layers_len() as u64, "layer"), size(total))?;
+            write!(out, "  {}, {}", count(result.layers_len() as u64, "layer"), size(result.size()))?;
             if !result.created_at().is_zero() {
                 write!(out, ", {}", result.created_at())?;
             }
-            let top = result.layers_downwards().next();
-            match top.and_then(|layer| layer.annotations.get(ANNOTATION_DESCRIPTION)) {
+            match result.top().and_then(|layer| layer.descriptor().annotations.get(ANNOTATION_DESCRIPTION)) {
                 Some(step) => writeln!(out, "  {}", printable(step)),
                 None => writeln!(out),
             }

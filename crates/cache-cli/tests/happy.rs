@@ -215,16 +215,22 @@ fn records_and_blobs_become_a_cache() {
     let source = fixture("app-min-manifest-oci-gzip");
     let value = bkcache(["inspect", "--json", &source.display().to_string()]).ok().json();
     let cache = &value["caches"][0];
-    let descriptor = |digest: &Value| {
-        let layers = cache["layers"].as_array().unwrap();
-        layers.iter().find(|layer| layer["blob"] == *digest).unwrap()["descriptor"].clone()
+    // The layers of a result, lowest first: its own and its parents.
+    let with_parents = |top: &Value| {
+        let mut list = Vec::new();
+        let mut at = top.as_u64();
+        while let Some(place) = at {
+            let layer = &cache["layers"][usize::try_from(place).unwrap()];
+            list.insert(0, layer["descriptor"].clone());
+            at = layer["parent"].as_u64();
+        }
+        Value::Array(list)
     };
     let mut lines = String::new();
     for record in cache["records"].as_array().unwrap() {
         let mut record = record.clone();
         for result in record["results"].as_array_mut().unwrap() {
-            let layers = result["layers"].as_array().unwrap().iter().map(descriptor).collect();
-            result["layers"] = Value::Array(layers);
+            *result = json!({"createdAt": result["createdAt"], "layers": with_parents(&result["layer"])});
         }
         lines.push_str(&format!("{record}\n"));
     }

@@ -170,6 +170,32 @@ fn metadata_that_makes_no_sense() {
 }
 
 #[test]
+fn deep_caches_are_shown_in_space_that_grows_with_them_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let depth = 4000;
+    let digest = |kind: &str, n: usize| format!("sha256:{kind}{n:063x}");
+    let mut layers = Vec::new();
+    let mut descriptors = Vec::new();
+    let mut records = Vec::new();
+    for n in 0..depth {
+        let parent = i64::try_from(n).unwrap() - 1;
+        layers.push(json!({"blob": digest("a", n), "parent": parent}));
+        descriptors.push(json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest("a", n), "size": 1}));
+        // Each record forks: it depends on the one before it and on the first.
+        let inputs = if n == 0 { json!([]) } else { json!([[{"link": n - 1}], [{"link": 0}]]) };
+        let results = json!([{"layer": n, "createdAt": "2026-01-02T03:04:05Z"}]);
+        records.push(json!({"layers": results, "digest": digest("b", n), "inputs": inputs}));
+    }
+    let config = json!({"layers": layers, "records": records}).to_string();
+    let source = layout(temp.path(), "deep", config.as_bytes(), &descriptors);
+    let shown = bkcache(["inspect", "--json", &source]).ok();
+    assert!(shown.stdout.len() < 1000 * depth, "{} bytes", shown.stdout.len());
+    assert_eq!(shown.json()["caches"][0]["layers"].as_array().unwrap().len(), depth);
+    let tree = bkcache(["inspect", "--tree", &source]).ok();
+    assert!(tree.stdout.len() < 1000 * depth, "{} bytes", tree.stdout.len());
+}
+
+#[test]
 fn destinations_and_options_that_cannot_be() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path();

@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 
 use crate::chains::{CacheChains, LogResult, RecordId};
 use crate::draft::{Draft, DraftLink, shared_digests};
-use crate::index::{DigestIx, Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows, SelectorIx};
+use crate::index::{
+    DigestIx, Idx, IndexVec, InputIx, Inputs, LayerIx, NodeIx, OpIx, RecordIx, Rows, SelectorIx,
+};
 use crate::layers::Layers;
 use crate::{Descriptor, RecordDigest, Timestamp, close, overlap};
 
@@ -49,6 +51,13 @@ pub struct LinkRef<'g> {
 pub struct ResultRef<'g> {
     layers: &'g Layers,
     result: &'g LogResult,
+}
+
+/// A layer of a result: a descriptor on top of a parent layer. Results share the layers that they have in common.
+#[derive(Clone, Copy)]
+pub struct LayerRef<'g> {
+    layers: &'g Layers,
+    layer: LayerIx,
 }
 
 impl<'a> Graph<'a> {
@@ -237,6 +246,16 @@ impl<'g> ResultRef<'g> {
         self.result.chain(self.layers).map_or(0, |chain| self.layers.depth(chain) as usize)
     }
 
+    /// The size in bytes of all its layers together; takes constant time.
+    pub fn size(self) -> u64 {
+        self.result.layer.map_or(0, |layer| self.layers.total(layer))
+    }
+
+    /// Its topmost layer.
+    pub fn top(self) -> Option<LayerRef<'g>> {
+        self.result.layer.map(|layer| LayerRef { layers: self.layers, layer })
+    }
+
     /// Its layers, topmost first.
     pub fn layers_downwards(self) -> impl Iterator<Item = &'g Descriptor> {
         let layers = self.layers;
@@ -249,6 +268,24 @@ impl<'g> ResultRef<'g> {
         let mut list: Vec<_> = self.layers_downwards().collect();
         list.reverse();
         list
+    }
+}
+
+impl<'g> LayerRef<'g> {
+    /// A number that this layer has and no other of the same chains.
+    pub fn position(self) -> usize {
+        self.layer.position()
+    }
+
+    /// The descriptor of its blob.
+    pub fn descriptor(self) -> &'g Descriptor {
+        self.layers.layer_descriptor(self.layer)
+    }
+
+    /// The layer below it.
+    pub fn parent(self) -> Option<Self> {
+        let layer = self.layers.layer_parent(self.layer)?;
+        Some(Self { layers: self.layers, layer })
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Layers {
     places: IndexVec<ChainIx, Place>,
     layers: Interner<LayerIx, LayerKey>,
     layer_chains: IndexVec<LayerIx, ChainIx>,
+    /// The size in bytes of each layer with all below it.
+    totals: IndexVec<LayerIx, u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +71,7 @@ impl Layers {
             places: IndexVec::new(),
             layers: Interner::new(),
             layer_chains: IndexVec::new(),
+            totals: IndexVec::new(),
         }
     }
 
@@ -116,6 +119,8 @@ impl Layers {
             let below = parent.map(|parent| self.layer_chains[parent]);
             let chain = self.chain(blob, below);
             self.layer_chains.push(chain);
+            let total = parent.map_or(0, |parent| self.totals[parent]);
+            self.totals.push(total.saturating_add(descriptor.size));
         }
         Ok(layer)
     }
@@ -171,6 +176,7 @@ impl Layers {
     pub(crate) fn roll_back(&mut self, mark: LayersMark) {
         self.layers.truncate(mark.layers);
         self.layer_chains.truncate(mark.layers);
+        self.totals.truncate(mark.layers);
         self.chains.truncate(mark.chains);
         self.places.truncate(mark.chains);
         for index in self.descriptor_blobs.indices().skip(mark.descriptors) {
@@ -226,6 +232,10 @@ impl Layers {
 
     pub(crate) fn layer_parent(&self, layer: LayerIx) -> Option<LayerIx> {
         self.layers.value(layer).parent
+    }
+
+    pub(crate) fn total(&self, layer: LayerIx) -> u64 {
+        self.totals[layer]
     }
 
     pub(crate) fn layer_chain(&self, layer: LayerIx) -> ChainIx {

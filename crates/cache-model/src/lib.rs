@@ -41,7 +41,7 @@ pub use descriptor::{
     DescriptorExtra, Platform,
 };
 pub use digest::{Algorithm, Digest, DigestError};
-pub use graph::{Graph, LinkRef, RecordRef, ResultRef};
+pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
 pub use load::{DroppedResult, LoadError, Loaded};
 pub use marshal::{MarshalWarning, Marshalled};
 pub use media_type::{Compression, Converted, Dialect, MediaType};

@@ -84,8 +84,8 @@ impl Graph<'_> {
     pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
         let mut warnings: Vec<_> =
             self.left_out().map(|record| MarshalWarning::LeftOut { record: record.clone() }).collect();
-        warnings.sort_by_key(ToString::to_string);
         let chosen = self.choose(present, &mut warnings);
+        warnings.sort_by_cached_key(ToString::to_string);
         let ranked = Ranked::new(self, &chosen);
         let finished = walk(&ranked);
         let mut export = Export::new(&self.chains.layers);

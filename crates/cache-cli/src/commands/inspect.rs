@@ -1,10 +1,11 @@
 //! `bkcache inspect`: what is in a cache, in a few lines, as a tree, or as JSON.
 
+use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 
 use anstyle::Style;
 use cache_import::{CacheOrigin, Imported, ImportedCache, Inspection};
-use cache_model::{Compression, Descriptor, Graph, Timestamp};
+use cache_model::{Compression, Descriptor, Graph, LayerRef, RecordRef, ResultRef, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Inspect};
@@ -132,51 +133,82 @@ fn media_types(layers: &[Descriptor]) -> String {
     if types.is_empty() { "none".to_owned() } else { types.join(", ") }
 }
 
+/// Writes everything as JSON, layer by layer and record by record: a cache may have more of them than should be held.
 fn write_json(out: &mut dyn Write, read: &Read, imported: &Imported) -> std::io::Result<()> {
-    let caches: Vec<Value> = imported.caches.iter().map(cache_json).collect();
     let manifest = read.cache.manifest.as_ref();
     let annotations = manifest.map(|manifest| {
         let each = manifest.annotations.iter().map(|(key, value)| (key.to_owned(), json!(value)));
         each.collect::<serde_json::Map<String, Value>>()
     });
-    let value = json!({
-        "location": read.target.location,
-        "manifest": descriptor_json(&read.cache.descriptor),
-        "artifactType": manifest.map(|m| m.artifact_type.as_str()).filter(|artifact_type| !artifact_type.is_empty()),
-        "subject": manifest.and_then(|manifest| manifest.subject.as_ref()).map(descriptor_json),
-        "annotations": annotations,
-        "caches": caches,
-        "warnings": imported.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    serde_json::to_writer_pretty(&mut *out, &value)?;
-    writeln!(out)
+    let warnings: Vec<String> = imported.warnings.iter().map(ToString::to_string).collect();
+    writeln!(out, "{{")?;
+    write_members(
+        out,
+        &[
+            ("location", json!(read.target.location)),
+            ("manifest", descriptor_json(&read.cache.descriptor)),
+            (
+                "artifactType",
+                json!(manifest.map(|m| m.artifact_type.as_str()).filter(|text| !text.is_empty())),
+            ),
+            ("subject", json!(manifest.and_then(|m| m.subject.as_ref()).map(descriptor_json))),
+            ("annotations", json!(annotations)),
+            ("warnings", json!(warnings)),
+        ],
+    )?;
+    write!(out, "\"caches\": [")?;
+    for (n, cache) in imported.caches.iter().enumerate() {
+        writeln!(out, "{}{{", if n > 0 { ", " } else { "" })?;
+        write_cache(out, cache)?;
+        write!(out, "}}")?;
+    }
+    writeln!(out, "]\n}}")
 }
 
-fn cache_json(cache: &ImportedCache) -> Value {
+/// Writes members of an object, a line each, more of which follow.
+fn write_members<const N: usize>(out: &mut dyn Write, members: &[(&str, Value); N]) -> std::io::Result<()> {
+    members.iter().try_for_each(|(key, value)| writeln!(out, "\"{key}\": {value},"))
+}
+
+fn write_list(out: &mut dyn Write, key: &str, items: impl Iterator<Item = Value>) -> std::io::Result<()> {
+    write!(out, "\"{key}\": [")?;
+    for (n, item) in items.enumerate() {
+        write!(out, "{}\n{item}", if n > 0 { "," } else { "" })?;
+    }
+    write!(out, "]")
+}
+
+fn write_cache(out: &mut dyn Write, cache: &ImportedCache) -> std::io::Result<()> {
     let graph = cache.chains.graph();
     let found = Inspection::of(cache, &graph);
     let (form, image, config) = match &cache.origin {
         CacheOrigin::Manifest { form, config } => (form.name(), None, config),
         CacheOrigin::Inline { image, config } => ("inline", Some(descriptor_json(image)), config),
     };
-    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let time = |time: Option<Timestamp>| json!(time.map(|time| time.to_string()));
     let compressions: serde_json::Map<String, Value> =
         found.compressions.iter().map(|(c, n)| (compression_name(*c).to_owned(), json!(n))).collect();
-    json!({
-        "form": form,
-        "image": image,
-        "config": descriptor_json(config),
-        "counts": {
-            "records": found.records, "roots": found.roots, "links": found.links, "results": found.results,
-            "layers": found.layers, "blobs": found.blobs,
-            "storedBytes": found.stored_bytes, "layerBytes": found.layer_bytes,
-        },
-        "oldest": time(found.oldest),
-        "newest": time(found.newest),
-        "compressions": compressions,
-        "layers": layers_json(cache),
-        "records": records_json(&graph),
-    })
+    let counts = json!({
+        "records": found.records, "roots": found.roots, "links": found.links, "results": found.results,
+        "layers": found.layers, "blobs": found.blobs,
+        "storedBytes": found.stored_bytes, "layerBytes": found.layer_bytes,
+    });
+    write_members(
+        out,
+        &[
+            ("form", json!(form)),
+            ("image", json!(image)),
+            ("config", descriptor_json(config)),
+            ("counts", counts),
+            ("oldest", time(found.oldest)),
+            ("newest", time(found.newest)),
+            ("compressions", Value::Object(compressions)),
+        ],
+    )?;
+    let layers = LayerList::of(&graph);
+    write_list(out, "layers", layers.list.iter().map(|layer| layers.json(*layer)))?;
+    writeln!(out, ",")?;
+    write_list(out, "records", graph.records().map(|record| record_json(record, &layers)))
 }
 
 /// A descriptor as the JSON that it is in a manifest.
@@ -184,39 +216,53 @@ fn descriptor_json(descriptor: &Descriptor) -> Value {
     serde_json::from_slice(&descriptor.json()).unwrap_or(Value::Null)
 }
 
-fn layers_json(cache: &ImportedCache) -> Vec<Value> {
-    let by_digest: std::collections::HashMap<_, _> =
-        cache.layers.iter().map(|descriptor| (descriptor.digest, descriptor)).collect();
-    let layer = |layer: &cache_model::ConfigLayer| {
-        let descriptor = layer.blob.and_then(|blob| by_digest.get(&blob));
-        json!({
-            "parent": layer.parent,
-            "blob": layer.blob.map(|blob| blob.to_string()),
-            "compression": descriptor.map(|d| compression_name(d.compression())),
-            "descriptor": descriptor.map(|descriptor| descriptor_json(descriptor)),
-        })
-    };
-    cache.config.layers().iter().map(layer).collect()
+/// The layers of all results, each after the one below it.
+struct LayerList<'g> {
+    list: Vec<LayerRef<'g>>,
+    /// The place in the list of each layer, by its position.
+    places: HashMap<usize, usize>,
 }
 
-fn records_json(graph: &Graph<'_>) -> Vec<Value> {
-    graph
-        .records()
-        .map(|record| {
-            let inputs: Vec<Vec<Value>> = record
-                .inputs()
-                .map(|links| {
-                    links.map(|l| json!({"record": l.source.position(), "selector": l.selector})).collect()
-                })
-                .collect();
-            let results: Vec<Value> = record
-                .results()
-                .map(|result| {
-                    let layers: Vec<String> = result.layers().iter().map(|l| l.digest.to_string()).collect();
-                    json!({"createdAt": result.created_at().to_string(), "layers": layers})
-                })
-                .collect();
-            json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results})
+impl<'g> LayerList<'g> {
+    fn of(graph: &'g Graph<'_>) -> Self {
+        let mut layers = Self { list: Vec::new(), places: HashMap::new() };
+        let mut path = Vec::new();
+        for top in graph.records().flat_map(RecordRef::results).filter_map(ResultRef::top) {
+            let mut at = Some(top);
+            while let Some(layer) = at.filter(|layer| !layers.places.contains_key(&layer.position())) {
+                path.push(layer);
+                at = layer.parent();
+            }
+            while let Some(layer) = path.pop() {
+                layers.places.insert(layer.position(), layers.list.len());
+                layers.list.push(layer);
+            }
+        }
+        layers
+    }
+
+    fn place(&self, layer: Option<LayerRef<'_>>) -> Option<usize> {
+        self.places.get(&layer?.position()).copied()
+    }
+
+    fn json(&self, layer: LayerRef<'_>) -> Value {
+        let descriptor = layer.descriptor();
+        json!({
+            "parent": self.place(layer.parent()),
+            "compression": compression_name(descriptor.compression()),
+            "descriptor": descriptor_json(descriptor),
         })
-        .collect()
+    }
+}
+
+fn record_json(record: RecordRef<'_>, layers: &LayerList<'_>) -> Value {
+    let inputs: Vec<Vec<Value>> = record
+        .inputs()
+        .map(|links| links.map(|l| json!({"record": l.source.position(), "selector": l.selector})).collect())
+        .collect();
+    let results: Vec<Value> = record
+        .results()
+        .map(|result| json!({"createdAt": result.created_at().to_string(), "layer": layers.place(result.top())}))
+        .collect();
+    json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results})
 }

@@ -40,9 +40,6 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
 fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Global) -> std::io::Result<()> {
     for finding in &report.findings {
         let severity = finding.severity();
-        if global.quiet && severity != Severity::Error {
-            continue;
-        }
         let colour = match severity {
             Severity::Error => AnsiColor::Red,
             Severity::Warning => AnsiColor::Yellow,
