@@ -181,6 +181,41 @@ fn buildkits_attributes_work_on_both_sides() {
 }
 
 #[test]
+fn the_full_name_of_an_image_can_be_typed_after_the_folder() {
+    let source = format!("{}:example.com/app:inline", path("inline-oci-true"));
+    let value = bkcache(["inspect", "--json", &source]).ok().json();
+    assert_eq!(value["caches"][0]["form"], "inline");
+    let folder = tempfile::tempdir().unwrap();
+    let layout = folder.path().join("c").display().to_string();
+    bkcache(["copy", &path("app-min-manifest-oci-gzip"), &layout]).ok();
+    bkcache(["copy", &layout, &format!("{layout}:team/app:v1")]).ok();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no folder of that name is made");
+    bkcache(["verify", &format!("{layout}:team/app:v1")]).ok();
+}
+
+#[test]
+fn what_was_made_canonical_verifies_without_a_note_even_where_buildkit_would_read_fewer_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(at("blobs")).unwrap();
+    let digest = sha256(b"layer");
+    std::fs::write(folder.path().join("blobs").join(&digest), "layer").unwrap();
+    let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": 5,
+        "annotations": {"containerd.io/uncompressed": digest}});
+    let lines = [
+        json!({"digest": "sha256:r", "results": [{"createdAt": "2026-01-02T03:04:05Z", "layers": [layer]}]}),
+        json!({"digest": "sha256:y", "inputs": [[{"record": 0}], [{"record": 0}]]}),
+        json!({"digest": "sha256:y", "inputs": [[{"record": 0}, {"record": 1}]]}),
+    ];
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let args = ["export", "-q", "--canonical", "--records", "-", "--blobs", &at("blobs"), "--to", &at("out")];
+    bkcache_with_input(args, lines.as_bytes()).ok();
+    let report = bkcache(["verify", "--json", &at("out")]).ok().json();
+    let kinds: Vec<&Value> = report["findings"].as_array().unwrap().iter().map(|f| &f["kind"]).collect();
+    assert!(!kinds.iter().any(|kind| **kind == "not-canonical"), "{kinds:?}");
+}
+
+#[test]
 fn progress_is_json_on_request_and_nothing_when_quiet() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("c").display().to_string();

@@ -40,11 +40,14 @@ impl BlobFolder {
     fn open_blob(&self, digest: &Digest) -> Result<(File, u64), Error> {
         for path in candidates(&self.root, digest) {
             let failed = |cause| Error::io("open", path.display(), cause);
-            let file = match File::open(&path) {
-                Ok(file) => file,
+            // Opening a pipe would wait for ever, so what it is is asked first.
+            match path.metadata() {
+                Ok(metadata) if metadata.is_file() => {}
+                Ok(_) => continue,
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
                 Err(cause) => return Err(failed(cause)),
-            };
+            }
+            let file = File::open(&path).map_err(failed)?;
             let metadata = file.metadata().map_err(failed)?;
             if metadata.is_file() {
                 return Ok((file, metadata.len()));

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::error::Error as _;
 
 use bytes::Bytes;
 use cache_model::Descriptor;
@@ -13,8 +14,8 @@ use tokio::time::sleep;
 
 use crate::retry::Retries;
 use crate::{
-    Error, ErrorKind, Event, Ingester, Progress, Provider, RetryBudget, RetryPolicy, Side, Source, Step,
-    Stored,
+    Error, ErrorKind, Event, Ingester, Mismatch, Progress, Provider, RetryBudget, RetryPolicy, Side, Source,
+    Step, Stored,
 };
 
 /// How blobs are copied.
@@ -192,13 +193,10 @@ async fn transfer(
     }
 }
 
-/// Whether another try cannot help: the reader has made all the retries that there are to make, or the bytes are in
-/// memory or in a file and stay what they are.
+/// Whether another try cannot help. The reader has tried again what can be; but for bytes that came whole and are not
+/// the blob, which a source that is neither in memory nor a file may give otherwise another time.
 fn is_final(error: &Error, source: &Source<'_>) -> bool {
-    let same_again = match error.kind() {
-        ErrorKind::Unavailable => true,
-        ErrorKind::Corrupt => source.as_bytes().is_some() || source.file().is_some(),
-        _ => false,
-    };
-    error.side() == Some(Side::Source) && same_again
+    let is_mismatch = error.source().is_some_and(|cause| cause.is::<Mismatch>());
+    let stays_the_same = || source.as_bytes().is_some() || source.file().is_some();
+    error.side() == Some(Side::Source) && (!is_mismatch || stays_the_same())
 }

@@ -25,3 +25,16 @@ async fn blobs_are_found_by_any_of_the_usual_names() {
     assert_eq!(blobs.info(&absent).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(BlobFolder::open(folder.path().join("none")).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_no_blob_and_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = Hasher::digest(Algorithm::Sha256, b"pipe");
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join(digest.hex())).status().unwrap();
+    assert!(made.success());
+    let blobs = BlobFolder::open(folder.path()).await.unwrap();
+    let descriptor = Descriptor::new(MediaType::default(), digest, 4);
+    assert_eq!(blobs.info(&descriptor).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(blobs.file(&descriptor).is_none());
+}

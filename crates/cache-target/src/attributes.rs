@@ -37,7 +37,8 @@ impl Attributes {
     /// A **bare path** is a text without `=`, or one that starts with `/`, `./`, `../` or `~/` (which is not
     /// expanded). It means `type=local` with `src` or `dest`, after `role`. If nothing exists at the path as it
     /// was typed, `@sha256:…` at its end is a digest (of a source), and what follows the last colon is a tag,
-    /// unless there is a slash in it or, on Windows, the colon is a drive's. Nothing but that existence is looked
+    /// unless there is a slash in it or, on Windows, the colon is a drive's. A name with a slash in it, an image's full
+    /// name, is what follows the first colon before which there is something. Nothing but that existence is looked
     /// up here; `./cache:main` names the folder of that name as long as there is one.
     ///
     /// # Errors

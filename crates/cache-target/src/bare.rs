@@ -42,7 +42,7 @@ pub(crate) fn attributes(
         path = before;
     }
     if !exists(Path::new(path))
-        && let Some((before, tag)) = tag_of(path)
+        && let Some((before, tag)) = image_name_of(path, exists).or_else(|| tag_of(path))
     {
         if tag.is_empty() {
             return Err(TargetError::usage(format_args!("`{text}`: there is no tag after the colon")));
@@ -68,6 +68,14 @@ fn tag_of(text: &str) -> Option<(&str, &str)> {
     let (path, tag) = text.rsplit_once(':')?;
     let a_drive = cfg!(windows) && path.chars().count() == 1;
     (!a_drive && !tag.contains(['/', '\\'])).then_some((path, tag))
+}
+
+/// The path and the name of `PATH:NAME`, where the name has a slash, as the full name of an image does: then the path is
+/// the shortest one that exists.
+fn image_name_of<'t>(text: &'t str, exists: &dyn Fn(&Path) -> bool) -> Option<(&'t str, &'t str)> {
+    let colons = text.match_indices(':').map(|(at, _)| at);
+    let mut splits = colons.filter_map(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+    splits.find(|(path, name)| name.contains('/') && !path.is_empty() && exists(Path::new(path)))
 }
 
 /// `.\`, `..\`, `\` or a drive.

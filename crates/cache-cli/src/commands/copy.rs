@@ -1,8 +1,8 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
-use cache_export::{Existing, ExportOptions, Exported, Exporter, Reading, republish};
+use cache_export::{Existing, ExportOptions, Exporter, Reading, republish};
 use cache_import::{CacheOrigin, Imported};
-use cache_ingest::{CopyOptions, Event, Progress};
+use cache_ingest::{CopyOptions, Event};
 
 use crate::cli::{Copy, Global};
 use crate::commands::{Read, Write, place, read_source, report_export, unless_ignored};
@@ -16,12 +16,12 @@ pub(crate) async fn run(args: &Copy, global: &Global) -> Result<(), Failure> {
     let imported = read.cache.import(&*read.target.provider, &read.options).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
     let to = Write::open(&args.destination, args.form).await?;
-    unless_ignored(copy(&read, &imported, &to, args, global).await, &to)
+    unless_ignored(copy(&read, imported, &to, args, global).await, &to)
 }
 
 async fn copy(
     read: &Read,
-    imported: &Imported,
+    imported: Imported,
     to: &Write,
     args: &Copy,
     global: &Global,
@@ -31,12 +31,16 @@ async fn copy(
     for warning in &imported.warnings {
         progress.event(&Event::Warning { message: &warning.to_string() });
     }
-    let copied = match kept(read, imported).filter(|_| !args.canonical) {
+    let copied = match kept(read, &imported).filter(|_| !args.canonical) {
         Some(existing) => {
             let provider = &*read.target.provider;
             republish(&existing, to.form, provider, &to.destination(), &options, &*progress).await
         }
-        None => rewrite(read, imported, to, options, &*progress).await?,
+        None => {
+            let united = imported.into_chains().doing(|| format!("cannot read {}", read.place()))?;
+            let exporter = Exporter::with_chains(united.chains, &*read.target.provider);
+            exporter.finalize(&to.destination(), &canonical(read, to, options), &*progress).await
+        }
     };
     drop(progress);
     let exported = copied.doing(|| format!("cannot copy {}", read.place()))?;
@@ -56,18 +60,8 @@ fn kept<'a>(read: &'a Read, imported: &'a Imported) -> Option<Existing<'a>> {
     })
 }
 
-/// The whole way through chains and exporter.
-async fn rewrite(
-    read: &Read,
-    imported: &Imported,
-    to: &Write,
-    copy: CopyOptions,
-    progress: &dyn Progress,
-) -> Result<Result<Exported, cache_export::ExportError>, Failure> {
-    let kept_form = read.cache.manifest.as_ref().map(|manifest| manifest.form);
-    let form = to.form.or(kept_form).unwrap_or_default();
-    let options = ExportOptions { form, reading: Reading::Closed, copy };
-    let united = imported.clone().into_chains().doing(|| format!("cannot read {}", read.place()))?;
-    let exporter = Exporter::with_chains(united.chains, &*read.target.provider);
-    Ok(exporter.finalize(&to.destination(), &options, progress).await)
+/// How the whole way through chains and exporter is taken: closed, in the form that is wanted or was there.
+fn canonical(read: &Read, to: &Write, copy: CopyOptions) -> ExportOptions {
+    let kept = read.cache.manifest.as_ref().map(|manifest| manifest.form);
+    ExportOptions { form: to.form.or(kept).unwrap_or_default(), reading: Reading::Closed, copy }
 }

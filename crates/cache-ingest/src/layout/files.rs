@@ -41,7 +41,7 @@ pub(crate) fn open_blob(operation: &'static str, root: &Path, digest: &Digest) -
         Err(cause) if is_symlink(&folder) || is_symlink(&blob_path(root, digest)) => {
             let reason = "it is a symbolic link or lies behind one, which is not followed";
             let path = blob_path(root, digest);
-            return Err(Error::new(ErrorKind::Denied, operation, path.display(), reason).with_cause(cause));
+            return Err(Error::new(ErrorKind::Invalid, operation, path.display(), reason).with_cause(cause));
         }
         Err(cause) => return Err(Error::io(operation, blob_path(root, digest).display(), cause)),
     };
@@ -50,7 +50,7 @@ pub(crate) fn open_blob(operation: &'static str, root: &Path, digest: &Digest) -
     if metadata.is_file() {
         Ok((file, metadata.len()))
     } else {
-        Err(Error::new(ErrorKind::Corrupt, operation, path().display(), "it is not a regular file"))
+        Err(Error::new(ErrorKind::Invalid, operation, path().display(), "it is not a regular file"))
     }
 }
 

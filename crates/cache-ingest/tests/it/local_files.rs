@@ -94,3 +94,16 @@ async fn a_file_that_cannot_be_read_is_the_sources_error_and_names_the_blob() {
     assert_eq!((error.side(), error.operation()), (None, "read"), "outside of a copy there are no sides");
     assert_eq!(fs::read_dir(folder.path().join("ingest")).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn a_folder_in_a_blobs_place_is_told_at_once() {
+    let one = tempfile::tempdir().unwrap();
+    let blob = describe(b"blob");
+    let from = LayoutStore::create(one.path()).await.unwrap();
+    fs::create_dir(one.path().join("blobs/sha256").join(blob.digest.hex())).unwrap();
+    let options = options(5);
+    let to = MemoryStore::new();
+    let error = copy(Step::Layer, &blob, &from, &to, &options, &Heard::default()).await.unwrap_err();
+    assert_eq!((error.kind(), error.side()), (ErrorKind::Invalid, Some(Side::Source)));
+    assert_eq!(options.budget.left(), 5, "no retry is spent on it");
+}
