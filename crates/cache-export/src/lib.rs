@@ -2,7 +2,8 @@
 //!
 //! An [`Exporter`] holds the records of a build and the provider of its layers; [`Exporter::finalize`] copies the
 //! layers, then writes the config, then the manifest. [`republish`] copies a cache that exists already, in another
-//! form if wanted. [`add_records`] takes a build's records as JSON lines. Nothing is named in the destination before it is stored there.
+//! form if wanted. [`add_records`] takes a build's records as JSON lines. Nothing is named in the destination before
+//! it is stored there.
 //!
 //! It reads layers through the provider only, never prints, and knows no store by name.
 //!

@@ -350,6 +350,11 @@ impl CacheChains {
     /// point; then the links within a cycle go, and a record that is left with an input without links goes.
     ///
     /// For merging caches. On a cache that one build exported it changes nothing, save in rare cases.
+    ///
+    /// Marshalling a closed graph, loading that and closing it again gives the same bytes. Without closing again that is
+    /// only sure where each digest has one number of inputs: BuildKit's rule takes a record with fewer inputs into one
+    /// with more that comes before it. And what is marshalled does not hold the links that a cycle took away, so that
+    /// uniting is associative for chains, but for caches that were written in between only where no cycle was cut.
     pub fn close(&self) -> Graph<'_> {
         Graph::closed(self)
     }

@@ -80,7 +80,10 @@ impl std::fmt::Display for MarshalWarning {
 impl Graph<'_> {
     /// Marshals the graph. `present` says whether a blob can be read; it is asked once for each.
     ///
-    /// The config depends on the graph alone. The cost is linear in records, links and layers, but for sorting.
+    /// The config depends on the graph alone, not on the order in which it was put together. The one exception: records
+    /// that are equal in all that tells records apart (digest, links, result), which only BuildKit's reading can leave,
+    /// keep the order in which they were added; in a closed graph there are none. The cost is linear in records, links
+    /// and layers, but for sorting.
     pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
         let mut warnings: Vec<_> =
             self.left_out().map(|record| MarshalWarning::LeftOut { record: record.clone() }).collect();
