@@ -3,15 +3,15 @@
 //! Classes of adds grow until none shares a link in every input with another of its digest and number of inputs;
 //! then the links within a cycle of classes are left out. Nothing is dropped before all is known.
 
-use std::hash::BuildHasher;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use crate::chains::{CacheChains, Log};
 use crate::cycles::components;
 use crate::draft::{Draft, DraftLink, DraftNode};
-use crate::index::{DigestIx, EdgeIx, EntryIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
+use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
@@ -20,13 +20,11 @@ pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> 
         log: &chains.log,
         classes: Classes::new(ops),
         edges: IndexVec::new(),
-        next_same: IndexVec::new(),
         in_edges: Lists::new(ops),
         out_edges: Lists::new(ops),
-        alternatives: HashTable::new(),
-        state: RandomState::default(),
+        sharing: HashMap::default(),
+        linked: HashSet::default(),
         queue: Vec::new(),
-        queued: IndexVec::filled(false, ops),
     };
     let mut roots: IndexVec<DigestIx, Option<OpIx>> = IndexVec::filled(None, chains.digests.len());
     for (op, digest) in chains.log.digests.iter_indexed() {
@@ -38,7 +36,6 @@ pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> 
             closing.unite(root, op);
         } else {
             closing.register_links(op);
-            closing.enqueue(op);
         }
     }
     closing.run();
@@ -50,13 +47,14 @@ struct Closing<'a> {
     classes: Classes,
     /// The links of the adds that may overlap others.
     edges: IndexVec<EdgeIx, Edge>,
-    next_same: IndexVec<EntryIx, (EdgeIx, Option<EntryIx>)>,
     in_edges: Lists,
     out_edges: Lists,
-    alternatives: HashTable<Alternatives>,
-    state: RandomState,
-    queue: Vec<OpIx>,
-    queued: IndexVec<OpIx, bool>,
+    /// The classes that are linked as a key says, some of them by names that they no longer have.
+    sharing: HashMap<Key, SmallVec<[OpIx; 4]>, RandomState>,
+    /// The same by class and key.
+    linked: HashSet<(OpIx, Key), RandomState>,
+    /// Edges that link their class in a way in which it was not linked before.
+    queue: Vec<EdgeIx>,
 }
 
 #[derive(Clone, Copy)]
@@ -77,25 +75,14 @@ struct Key {
     digest: DigestIx,
 }
 
-/// The edges that have one key.
-#[derive(Clone, Copy)]
-struct Alternatives {
-    key: Key,
-    /// The latest; the others follow by `next_same`.
-    latest: EntryIx,
-    count: u32,
-}
-
 /// Disjoint sets of adds.
 struct Classes {
     parent: IndexVec<OpIx, OpIx>,
-    weight: IndexVec<OpIx, u32>,
 }
 
 impl Classes {
     fn new(ops: usize) -> Self {
-        let parent = IndexVec::from_vec((0..ops).map(OpIx::new).collect());
-        Self { parent, weight: IndexVec::filled(1, ops) }
+        Self { parent: IndexVec::from_vec((0..ops).map(OpIx::new).collect()) }
     }
 
     fn find(&mut self, op: OpIx) -> OpIx {
@@ -114,16 +101,18 @@ impl Classes {
 /// A list of edges for each class; two are joined in constant time.
 struct Lists {
     ends: IndexVec<OpIx, Option<(EdgeIx, EdgeIx)>>,
+    lens: IndexVec<OpIx, u32>,
     next: IndexVec<EdgeIx, Option<EdgeIx>>,
 }
 
 impl Lists {
     fn new(ops: usize) -> Self {
-        Self { ends: IndexVec::filled(None, ops), next: IndexVec::new() }
+        Self { ends: IndexVec::filled(None, ops), lens: IndexVec::filled(0, ops), next: IndexVec::new() }
     }
 
     fn push(&mut self, class: OpIx, edge: EdgeIx) {
         self.next.grow(None, edge.position() + 1);
+        self.lens[class] += 1;
         self.ends[class] = match self.ends[class] {
             None => Some((edge, edge)),
             Some((first, last)) => {
@@ -135,6 +124,7 @@ impl Lists {
 
     fn join(&mut self, class: OpIx, other: OpIx) {
         let Some((first, last)) = self.ends[other].take() else { return };
+        self.lens[class] += std::mem::take(&mut self.lens[other]);
         self.ends[class] = match self.ends[class] {
             None => Some((first, last)),
             Some((start, end)) => {
@@ -160,7 +150,7 @@ impl Closing<'_> {
                 let source = self.classes.find(link.source);
                 self.in_edges.push(op, edge);
                 self.out_edges.push(source, edge);
-                self.index(edge);
+                self.note(edge);
             }
         }
     }
@@ -172,114 +162,95 @@ impl Closing<'_> {
         Key { source: self.classes.find(source), selector, input, inputs, digest }
     }
 
-    /// Enters an edge under the key that it has now.
-    fn index(&mut self, edge: EdgeIx) {
+    /// Notes how an edge links its class now. If nothing did so before, the class may share a link that it did not.
+    fn note(&mut self, edge: EdgeIx) {
         let key = self.key(edge);
-        let hash = self.state.hash_one(key);
-        let state = &self.state;
-        let entry = self.alternatives.entry(hash, |at| at.key == key, |at| state.hash_one(at.key));
-        match entry {
-            hashbrown::hash_table::Entry::Occupied(mut known) => {
-                let known = known.get_mut();
-                known.latest = self.next_same.push((edge, Some(known.latest)));
-                known.count += 1;
-            }
-            hashbrown::hash_table::Entry::Vacant(free) => {
-                let latest = self.next_same.push((edge, None));
-                free.insert(Alternatives { key, latest, count: 1 });
-            }
-        }
-    }
-
-    fn alternatives(&self, key: &Key) -> Option<Alternatives> {
-        self.alternatives.find(self.state.hash_one(key), |at| at.key == *key).copied()
-    }
-
-    fn enqueue(&mut self, class: OpIx) {
-        if !std::mem::replace(&mut self.queued[class], true) {
-            self.queue.push(class);
+        let class = self.classes.find(self.edges[edge].target);
+        if self.linked.insert((class, key)) {
+            self.sharing.entry(key).or_default().push(class);
+            self.queue.push(edge);
         }
     }
 
     fn run(&mut self) {
-        while let Some(class) = self.queue.pop() {
-            self.queued[class] = false;
-            let class = self.classes.find(class);
-            for other in self.overlapping(class) {
-                self.unite(class, other);
+        while let Some(edge) = self.queue.pop() {
+            for other in self.candidates(edge) {
+                // Uniting one may have changed both.
+                let class = self.classes.find(self.edges[edge].target);
+                let other = self.classes.find(other);
+                if other != class && self.share_all_inputs(class, other) {
+                    self.unite(class, other);
+                }
             }
         }
     }
 
-    /// The classes that share, in every input, a link with `class`.
+    /// Classes among which are all that share, in every input, a link with the class of `edge`.
     ///
-    /// Starts from the input that the fewest links share, so that many records which share one input but not another
-    /// do not make each other slow.
-    fn overlapping(&mut self, class: OpIx) -> Vec<OpIx> {
-        let keys = self.keys(class);
-        let sharing = |of_input: &&[Key]| -> u64 {
-            let each = of_input.iter().filter_map(|key| self.alternatives(key));
-            each.map(|found| u64::from(found.count)).sum()
-        };
-        let Some(rarest) = keys.chunk_by(|a, b| a.input == b.input).min_by_key(sharing) else {
-            return Vec::new();
-        };
-        let mut others = Vec::new();
-        for key in rarest {
-            let mut next = self.alternatives(key).map(|found| found.latest);
-            while let Some(entry) = next {
-                let (edge, after) = self.next_same[entry];
-                others.push(self.classes.find(self.edges[edge].target));
-                next = after;
-            }
+    /// These share its key in some input, whichever. Where many have the key of `edge`, and the class has fewer links than
+    /// that, they are taken from the input that the fewest share.
+    fn candidates(&mut self, edge: EdgeIx) -> SmallVec<[OpIx; 4]> {
+        let key = self.key(edge);
+        let class = self.classes.find(self.edges[edge].target);
+        let sharing = self.sharing.get(&key).map_or(0, |sharing| sharing.len());
+        if sharing <= self.in_edges.lens[class] as usize {
+            return self.sharing_now(&key);
         }
-        others.sort_unstable();
-        others.dedup();
-        others.retain(|other| *other != class && self.shares_all_inputs(*other, &keys));
-        others
-    }
-
-    /// The distinct keys of a class's links, sorted, so that those of an input stand together.
-    fn keys(&mut self, class: OpIx) -> Vec<Key> {
         let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
         let mut keys: Vec<Key> = edges.into_iter().map(|edge| self.key(edge)).collect();
         keys.sort_unstable();
         keys.dedup();
-        keys
+        let len = |of_input: &&[Key]| -> usize {
+            of_input.iter().filter_map(|key| self.sharing.get(key)).map(|sharing| sharing.len()).sum()
+        };
+        let rarest = keys.chunk_by(|a, b| a.input == b.input).min_by_key(len).unwrap_or_default().to_vec();
+        rarest.iter().flat_map(|key| self.sharing_now(key)).collect()
     }
 
-    /// Whether a class has, in each input, one of these keys, which are sorted.
-    fn shares_all_inputs(&mut self, class: OpIx, keys: &[Key]) -> bool {
-        let Some(inputs) = keys.last().map(|last| last.input + 1) else { return false };
-        let mut shared = self.keys(class);
-        shared.retain(|key| keys.binary_search(key).is_ok());
-        shared.dedup_by_key(|key| key.input);
-        u64::try_from(shared.len()) == Ok(u64::from(inputs))
+    /// The classes that are linked as a key says, each once and by the name that it has now.
+    fn sharing_now(&mut self, key: &Key) -> SmallVec<[OpIx; 4]> {
+        let Some(sharing) = self.sharing.get_mut(key) else { return SmallVec::new() };
+        for class in sharing.iter_mut() {
+            *class = self.classes.find(*class);
+        }
+        sharing.sort_unstable();
+        sharing.dedup();
+        sharing.clone()
     }
 
-    /// Makes two classes one: the links from the lighter are entered anew under the heavier, and whoever has them is
-    /// looked at again.
+    /// Whether two classes share a link in every input. Looks at the links of the one that has fewer.
+    fn share_all_inputs(&mut self, a: OpIx, b: OpIx) -> bool {
+        let (few, many) = if self.in_edges.lens[a] <= self.in_edges.lens[b] { (a, b) } else { (b, a) };
+        let edges: SmallVec<[EdgeIx; 16]> = self.in_edges.of(few).collect();
+        let mut shared: SmallVec<[u32; 16]> = SmallVec::new();
+        let mut inputs = 0;
+        for edge in edges {
+            let key = self.key(edge);
+            inputs = key.inputs as usize;
+            if self.linked.contains(&(many, key)) {
+                shared.push(key.input);
+            }
+        }
+        shared.sort_unstable();
+        shared.dedup();
+        shared.len() == inputs
+    }
+
+    /// Makes two classes one: the links from and to the one with fewer are noted anew.
     fn unite(&mut self, a: OpIx, b: OpIx) {
         let (a, b) = (self.classes.find(a), self.classes.find(b));
         if a == b {
             return;
         }
-        let (heavy, light) = if self.classes.weight[a] >= self.classes.weight[b] { (a, b) } else { (b, a) };
-        self.classes.parent[light] = heavy;
-        let moved: Vec<EdgeIx> = self.out_edges.of(light).collect();
         let weight =
-            u32::try_from(moved.len()).unwrap_or(u32::MAX).saturating_add(self.classes.weight[light]);
-        self.classes.weight[heavy] = self.classes.weight[heavy].saturating_add(weight);
+            |class: OpIx| u64::from(self.in_edges.lens[class]) + u64::from(self.out_edges.lens[class]);
+        let (heavy, light) = if weight(a) >= weight(b) { (a, b) } else { (b, a) };
+        let moved: Vec<EdgeIx> = self.out_edges.of(light).chain(self.in_edges.of(light)).collect();
+        self.classes.parent[light] = heavy;
         self.in_edges.join(heavy, light);
         self.out_edges.join(heavy, light);
         for edge in moved {
-            self.index(edge);
-            let target = self.edges[edge].target;
-            let target = self.classes.find(target);
-            self.enqueue(target);
-        }
-        if self.in_edges.of(heavy).next().is_some() {
-            self.enqueue(heavy);
+            self.note(edge);
         }
     }
 

@@ -61,8 +61,6 @@ index_types! {
     NodeIx;
     /// A link in the making.
     EdgeIx;
-    /// An entry of a list of links that have one key.
-    EntryIx;
 }
 
 /// A vector that only its own kind of index indexes.

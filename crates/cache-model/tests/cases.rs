@@ -438,6 +438,25 @@ fn merging_into_a_record_with_many_dependents_moves_the_few() {
 }
 
 #[test]
+fn a_class_that_grows_record_by_record_is_not_looked_at_whole_each_time() {
+    // Sorting all links of the class at each union would take some 10^9 steps for each shape.
+    let records = 20_000;
+    let mut script = vec![Add::new("r", &[])];
+    script.extend((0..=records).map(|n| Add::new(&format!("s{n}"), &[])));
+    let mut star = script.clone();
+    star.extend((0..records).map(|n| Add::new("x", &[&[(0, ""), (n + 1, "")], &[(0, "")]])));
+    let mut ladder = script.clone();
+    ladder.extend((0..records).map(|n| Add::new("x", &[&[(0, ""), (n + 1, "")], &[(0, ""), (n + 2, "")]])));
+    // One after the other, each joined to the next by a source of their own only.
+    let mut path = script.clone();
+    path.extend((0..records).map(|n| Add::new("x", &[&[(n + 1, ""), (n + 2, "")]])));
+    for script in [star, ladder, path] {
+        let closed = chains(&script);
+        assert_eq!(closed.close().len(), records + 3);
+    }
+}
+
+#[test]
 fn many_records_that_share_one_input_but_not_another_are_closed_one_by_one() {
     // Looking at all that share the first input, for each of them, would take 4 × 10^8 steps.
     let records = 20_000;
