@@ -4,6 +4,7 @@
 //! then the links within a cycle of classes are left out. Nothing is dropped before all is known.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
@@ -24,6 +25,8 @@ pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> 
         out_edges: Lists::new(ops),
         sharing: HashMap::default(),
         linked: HashSet::default(),
+        signatures: IndexVec::filled(0, ops),
+        settled: IndexVec::filled(false, ops),
         queue: Vec::new(),
     };
     let mut roots: IndexVec<DigestIx, Option<OpIx>> = IndexVec::filled(None, chains.digests.len());
@@ -53,6 +56,11 @@ struct Closing<'a> {
     sharing: HashMap<Key, SmallVec<[OpIx; 4]>, RandomState>,
     /// The same by class and key.
     linked: HashSet<(OpIx, Key), RandomState>,
+    /// For each class the bits of the keys that it is linked as, and perhaps some more: what two have no bit of in
+    /// common, they do not share.
+    signatures: IndexVec<OpIx, u64>,
+    /// Classes that were compared with all that they could be one with, and not linked anew since.
+    settled: IndexVec<OpIx, bool>,
     /// Edges that link their class in a way in which it was not linked before.
     queue: Vec<EdgeIx>,
 }
@@ -167,6 +175,8 @@ impl Closing<'_> {
         let key = self.key(edge);
         let class = self.classes.find(self.edges[edge].target);
         if self.linked.insert((class, key)) {
+            self.signatures[class] |= self.bit(&key);
+            self.settled[class] = false;
             self.sharing.entry(key).or_default().push(class);
             self.queue.push(edge);
         }
@@ -174,28 +184,63 @@ impl Closing<'_> {
 
     fn run(&mut self) {
         while let Some(edge) = self.queue.pop() {
-            for other in self.candidates(edge) {
-                // Uniting one may have changed both.
-                let class = self.classes.find(self.edges[edge].target);
+            let mut class = self.classes.find(self.edges[edge].target);
+            if self.settled[class] {
+                continue;
+            }
+            let candidates = self.candidates(edge, class);
+            let mut needed = self.needed(class, candidates.len());
+            for other in candidates {
+                // Uniting one may have changed another.
                 let other = self.classes.find(other);
-                if other != class && self.share_all_inputs(class, other) {
+                let signature = self.signatures[other];
+                if other != class
+                    && needed.iter().all(|of_input| of_input & signature != 0)
+                    && self.share_all_inputs(class, other)
+                {
                     self.unite(class, other);
+                    class = self.classes.find(class);
+                    needed.clear();
                 }
             }
         }
+    }
+
+    fn bit(&self, key: &Key) -> u64 {
+        1 << (self.linked.hasher().hash_one(key) >> 58)
+    }
+
+    /// For each input of a class the bits of its keys: whoever shares every input with it has one of each. Nothing where
+    /// finding them costs more than they can spare.
+    fn needed(&mut self, class: OpIx, candidates: usize) -> SmallVec<[u64; 4]> {
+        let mut needed = SmallVec::new();
+        if self.in_edges.lens[class] as usize <= candidates {
+            let edges: SmallVec<[EdgeIx; 16]> = self.in_edges.of(class).collect();
+            for edge in edges {
+                let key = self.key(edge);
+                let input = key.input as usize;
+                if needed.len() <= input {
+                    needed.resize(input + 1, 0);
+                }
+                if let Some(bits) = needed.get_mut(input) {
+                    *bits |= self.bit(&key);
+                }
+            }
+        }
+        needed
     }
 
     /// Classes among which are all that share, in every input, a link with the class of `edge`.
     ///
     /// These share its key in some input, whichever. Where many have the key of `edge`, and the class has fewer links than
     /// that, they are taken from the input that the fewest share.
-    fn candidates(&mut self, edge: EdgeIx) -> SmallVec<[OpIx; 4]> {
+    fn candidates(&mut self, edge: EdgeIx, class: OpIx) -> SmallVec<[OpIx; 4]> {
         let key = self.key(edge);
-        let class = self.classes.find(self.edges[edge].target);
         let sharing = self.sharing.get(&key).map_or(0, |sharing| sharing.len());
         if sharing <= self.in_edges.lens[class] as usize {
             return self.sharing_now(&key);
         }
+        self.settled[class] = true;
         let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
         let mut keys: Vec<Key> = edges.into_iter().map(|edge| self.key(edge)).collect();
         keys.sort_unstable();
@@ -213,8 +258,10 @@ impl Closing<'_> {
         for class in sharing.iter_mut() {
             *class = self.classes.find(*class);
         }
-        sharing.sort_unstable();
-        sharing.dedup();
+        if !sharing.is_sorted_by(|a, b| a < b) {
+            sharing.sort_unstable();
+            sharing.dedup();
+        }
         sharing.clone()
     }
 
@@ -247,6 +294,7 @@ impl Closing<'_> {
         let (heavy, light) = if weight(a) >= weight(b) { (a, b) } else { (b, a) };
         let moved: Vec<EdgeIx> = self.out_edges.of(light).chain(self.in_edges.of(light)).collect();
         self.classes.parent[light] = heavy;
+        self.signatures[heavy] |= self.signatures[light];
         self.in_edges.join(heavy, light);
         self.out_edges.join(heavy, light);
         for edge in moved {
@@ -281,6 +329,7 @@ impl Closing<'_> {
             nodes,
             order: Vec::with_capacity(nodes),
             inputs: Rows::with_capacity(log.inputs.rows().len(), log.inputs.rows().items_len()),
+            unsearched: 0,
         };
         let mut links: Vec<(u32, DraftLink)> = Vec::new();
         for node in sources_first {

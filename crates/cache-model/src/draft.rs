@@ -15,6 +15,8 @@ pub(crate) struct Draft {
     pub(crate) order: Vec<DraftNode>,
     /// The links of all inputs, in the order of `order`.
     pub(crate) inputs: Rows<InputIx, DraftLink>,
+    /// How many links are missing because finding out whether they close cycles would have taken too long.
+    pub(crate) unsearched: u64,
 }
 
 /// A node: its inputs are the next `inputs` rows.
@@ -63,7 +65,7 @@ impl Draft {
             order.push(DraftNode { node: node(op), digest: *digest, inputs: count });
         }
         let node_of_op = IndexVec::from_vec(log.digests.indices().map(node).collect());
-        Self { node_of_op, nodes: log.len(), order, inputs }
+        Self { node_of_op, nodes: log.len(), order, inputs, unsearched: 0 }
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Graph<'a> {
     pub(crate) results: Rows<RecordIx, LogResult>,
     record_of_op: IndexVec<OpIx, Option<RecordIx>>,
     pub(crate) left_out: Vec<DigestIx>,
+    unsearched: u64,
 }
 
 /// A link to a record that comes earlier.
@@ -112,7 +113,7 @@ impl<'a> Graph<'a> {
         let record_of_op: IndexVec<OpIx, _> =
             IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
         let results = collect_results(chains, &record_of_op, digests.len());
-        Self { chains, digests, inputs, results, record_of_op, left_out }
+        Self { chains, digests, inputs, results, record_of_op, left_out, unsearched: draft.unsearched }
     }
 
     /// How many records there are.
@@ -156,6 +157,23 @@ impl<'a> Graph<'a> {
     /// one of their inputs, or because all records that an input of theirs depends on were left out.
     pub fn left_out(&self) -> impl ExactSizeIterator<Item = &RecordDigest> {
         self.left_out.iter().map(|digest| self.chains.digests.value(*digest))
+    }
+
+    /// How many links were left out unsearched: those of which it would have taken too long to find out whether they
+    /// close cycles. 0 for every cache that a build exports, and for a closed graph; a config made to be slow has some.
+    pub fn unsearched_links(&self) -> u64 {
+        self.unsearched
+    }
+
+    /// The first add of each record.
+    pub(crate) fn first_adds(&self) -> IndexVec<RecordIx, Option<OpIx>> {
+        let mut first = IndexVec::filled(None, self.len());
+        for (op, record) in self.record_of_op.iter_indexed() {
+            if let Some(record) = record {
+                first[*record].get_or_insert(op);
+            }
+        }
+        first
     }
 }
 

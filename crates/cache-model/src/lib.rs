@@ -24,6 +24,7 @@ mod load;
 mod marshal;
 mod media_type;
 mod order;
+mod order_list;
 mod overlap;
 mod presence;
 mod rank;

@@ -10,19 +10,27 @@ use hashbrown::HashTable;
 use crate::chains::{CacheChains, Log, LogLink};
 use crate::draft::{Draft, DraftLink, DraftNode};
 use crate::index::{DigestIx, EdgeIx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
-use crate::order::{Neighbours, Order};
+use crate::order::{Direction, Neighbours, Order, Verdict};
+
+/// How many links may be followed to find out whether others would close cycles: so many, and some for each link.
+///
+/// No cache that a build exports comes near it. Without a bound, a config of ten megabytes could ask for hours.
+const BUDGET: u64 = 1 << 26;
+const BUDGET_OF_A_LINK: u64 = 64;
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
+    let budget = BUDGET + BUDGET_OF_A_LINK * chains.log.inputs.rows().items_len() as u64;
     let mut overlap = Overlap {
         log: &chains.log,
         shared,
         records: Records { nodes: IndexVec::new(), edges: IndexVec::new() },
-        order: Order::new(),
+        order: Order::new(budget),
         node_of_op: IndexVec::with_capacity(chains.log.len()),
         roots: IndexVec::filled(None, chains.digests.len()),
         alternatives: HashTable::new(),
         exact: HashTable::new(),
+        unsearched: 0,
         state: RandomState::default(),
     };
     for op in chains.log.digests.indices() {
@@ -43,6 +51,8 @@ struct Overlap<'a> {
     alternatives: HashTable<EdgeIx>,
     /// The edges by key and target.
     exact: HashTable<EdgeIx>,
+    /// How many links were dropped because the budget was spent.
+    unsearched: u64,
     state: RandomState,
 }
 
@@ -61,10 +71,12 @@ struct Node {
     weight: u32,
     /// The first of the records that were merged into this one.
     oldest: NodeIx,
+    /// The bits of the keys that it is linked as, and perhaps some more.
+    signature: u64,
     merged_into: Option<NodeIx>,
 }
 
-/// A link. A dead one stays in its lists and is passed over.
+/// A link. A dead one is taken out of its lists when they are next walked.
 #[derive(Clone, Copy)]
 struct Edge {
     source: NodeIx,
@@ -94,22 +106,45 @@ impl Records {
         Key { source: edge.source, selector: edge.selector, input: edge.input, digest }
     }
 
-    fn edges_in(&self, node: NodeIx) -> impl Iterator<Item = EdgeIx> {
-        self.list(self.nodes[node].first_in, |edge| edge.next_in)
+    /// The living edges of a node in a direction.
+    fn list(&mut self, node: NodeIx, direction: Direction) -> Vec<EdgeIx> {
+        let mut list = Vec::new();
+        let mut next = self.first(node, direction);
+        while let Some(edge) = next {
+            list.push(edge);
+            next = self.next(edge, direction);
+        }
+        list
     }
 
-    fn edges_out(&self, node: NodeIx) -> impl Iterator<Item = EdgeIx> {
-        self.list(self.nodes[node].first_out, |edge| edge.next_out)
+    /// Adds the targets of the living edges that have the key of `first`, which is the first of them.
+    fn add_alternatives(&mut self, first: EdgeIx, found: &mut Vec<NodeIx>) {
+        let (mut last, mut next) = (first, Some(first));
+        while let Some(at) = next {
+            let edge = self.edges[at];
+            next = edge.next_same;
+            if edge.alive {
+                found.push(edge.target);
+                last = at;
+            } else if at != first {
+                self.edges[last].next_same = next;
+                self.edges[first].same -= 1;
+            }
+        }
     }
 
-    /// The living edges of a list.
-    fn list(
-        &self,
-        first: Option<EdgeIx>,
-        next: impl Fn(&Edge) -> Option<EdgeIx>,
-    ) -> impl Iterator<Item = EdgeIx> {
-        std::iter::successors(first, move |edge| next(&self.edges[*edge]))
-            .filter(|edge| self.edges[*edge].alive)
+    /// The first living edge of the rest of a list.
+    fn first_alive(&mut self, mut rest: Option<EdgeIx>, direction: Direction) -> Option<EdgeIx> {
+        while let Some(edge) = rest.filter(|edge| !self.edges[*edge].alive) {
+            rest = *self.edges[edge].next(direction);
+        }
+        rest
+    }
+
+    fn kill(&mut self, edges: &[EdgeIx]) {
+        for edge in edges {
+            self.edges[*edge].alive = false;
+        }
     }
 
     /// The record that a node has become part of.
@@ -128,12 +163,42 @@ impl Records {
 }
 
 impl Neighbours for Records {
-    fn sources(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx, EdgeIx)) {
-        self.edges_in(node).for_each(|edge| visit(self.edges[edge].source, edge));
+    fn first(&mut self, node: NodeIx, direction: Direction) -> Option<EdgeIx> {
+        let Node { first_in, first_out, .. } = self.nodes[node];
+        let first = match direction {
+            Direction::ToSources => first_in,
+            Direction::ToDependents => first_out,
+        };
+        let alive = self.first_alive(first, direction);
+        let node = &mut self.nodes[node];
+        *match direction {
+            Direction::ToSources => &mut node.first_in,
+            Direction::ToDependents => &mut node.first_out,
+        } = alive;
+        alive
     }
 
-    fn dependents(&self, node: NodeIx, visit: &mut dyn FnMut(NodeIx, EdgeIx)) {
-        self.edges_out(node).for_each(|edge| visit(self.edges[edge].target, edge));
+    fn next(&mut self, link: EdgeIx, direction: Direction) -> Option<EdgeIx> {
+        let next = *self.edges[link].next(direction);
+        let alive = self.first_alive(next, direction);
+        *self.edges[link].next(direction) = alive;
+        alive
+    }
+
+    fn end(&self, link: EdgeIx, direction: Direction) -> NodeIx {
+        match direction {
+            Direction::ToSources => self.edges[link].source,
+            Direction::ToDependents => self.edges[link].target,
+        }
+    }
+}
+
+impl Edge {
+    fn next(&mut self, direction: Direction) -> &mut Option<EdgeIx> {
+        match direction {
+            Direction::ToSources => &mut self.next_in,
+            Direction::ToDependents => &mut self.next_out,
+        }
     }
 }
 
@@ -190,6 +255,7 @@ impl<'a> Overlap<'a> {
             first_out,
             weight: 0,
             oldest: node,
+            signature: 0,
             merged_into,
         })
     }
@@ -198,7 +264,7 @@ impl<'a> Overlap<'a> {
     ///
     /// Starts from the input that the fewest records share, so that many records which share one input but not
     /// another do not make each other slow.
-    fn candidates(&self, digest: DigestIx, inputs: &[Vec<DraftLink>]) -> Vec<NodeIx> {
+    fn candidates(&mut self, digest: DigestIx, inputs: &[Vec<DraftLink>]) -> Vec<NodeIx> {
         let mut fewest: Option<(u64, u32, &[DraftLink])> = None;
         for (input, links) in (0u32..).zip(inputs) {
             let sharing = links
@@ -211,21 +277,35 @@ impl<'a> Overlap<'a> {
             }
         }
         let Some((_, first, links)) = fewest else { return Vec::new() };
-        let mut found: Vec<NodeIx> = links
-            .iter()
-            .filter_map(|link| self.first_alternative(&key(link, first, digest)))
-            .flat_map(|edge| self.records.list(Some(edge), |edge| edge.next_same))
-            .map(|edge| self.records.edges[edge].target)
-            .collect();
+        let mut found = Vec::new();
+        for link in links {
+            if let Some(edge) = self.first_alternative(&key(link, first, digest)) {
+                self.records.add_alternatives(edge, &mut found);
+            }
+        }
         found.sort_unstable();
         found.dedup();
-        found.retain(|candidate| {
-            (0u32..).zip(inputs).all(|(input, links)| {
-                input == first
-                    || links.iter().any(|link| self.is_linked(&key(link, input, digest), *candidate))
+        let others: Vec<(u32, &[DraftLink], u64)> = (0u32..)
+            .zip(inputs)
+            .filter(|(input, _)| *input != first)
+            .map(|(input, links)| {
+                let bits = links.iter().map(|link| self.bit(&key(link, input, digest)));
+                (input, links.as_slice(), bits.fold(0, |all, bit| all | bit))
             })
+            .collect();
+        found.retain(|candidate| {
+            let signature = self.records.nodes[*candidate].signature;
+            // Most of those that share one input only are told by their signatures.
+            others.iter().all(|(.., bits)| signature & bits != 0)
+                && others.iter().all(|(input, links, _)| {
+                    links.iter().any(|link| self.is_linked(&key(link, *input, digest), *candidate))
+                })
         });
         found
+    }
+
+    fn bit(&self, key: &Key) -> u64 {
+        1 << (self.state.hash_one(key) >> 58)
     }
 
     fn first_alternative(&self, key: &Key) -> Option<EdgeIx> {
@@ -260,8 +340,15 @@ impl<'a> Overlap<'a> {
         if is_indexed && self.is_linked(&key, target) {
             return;
         }
-        if may_close_cycle && !self.order.allow(&self.records, link.source, target) {
-            return;
+        if may_close_cycle {
+            match self.order.allow(&mut self.records, link.source, target) {
+                Verdict::Open => {}
+                Verdict::Cycle => return,
+                Verdict::Unknown => {
+                    self.unsearched += 1;
+                    return;
+                }
+            }
         }
         let edge = self.records.edges.push(Edge {
             source: link.source,
@@ -284,6 +371,7 @@ impl<'a> Overlap<'a> {
     }
 
     fn index(&mut self, edge: EdgeIx, key: &Key, target: NodeIx) {
+        self.records.nodes[target].signature |= self.bit(key);
         if let Some(first) = self.first_alternative(key) {
             self.records.edges[edge].next_same = self.records.edges[first].next_same;
             self.records.edges[first].next_same = Some(edge);
@@ -306,22 +394,22 @@ impl<'a> Overlap<'a> {
     ///
     /// Whichever has fewer links is moved, so that a record with many is not moved again and again.
     fn merge(&mut self, older: NodeIx, younger: NodeIx) -> NodeIx {
-        let in_the_way = self.order.links_between(&self.records, older, younger);
-        for edge in in_the_way {
-            self.records.edges[edge].alive = false;
-        }
-        let nodes = &mut self.records.nodes;
+        let nodes = &self.records.nodes;
         let (inputs, oldest) = (nodes[older].inputs.max(nodes[younger].inputs), nodes[older].oldest);
         let (kept, moved) =
             if nodes[older].weight >= nodes[younger].weight { (older, younger) } else { (younger, older) };
-        nodes[kept].inputs = inputs;
-        nodes[kept].oldest = oldest;
-        nodes[moved].merged_into = Some(kept);
-        let from: Vec<EdgeIx> = self.records.edges_in(moved).collect();
-        let to: Vec<EdgeIx> = self.records.edges_out(moved).collect();
-        for edge in from.iter().chain(&to) {
-            self.records.edges[*edge].alive = false;
+        let between = self.order.links_between(&mut self.records, older, younger, moved);
+        self.records.kill(&between.links);
+        if !between.is_exact {
+            self.unsearched += between.links.len() as u64;
         }
+        self.records.nodes[kept].inputs = inputs;
+        self.records.nodes[kept].oldest = oldest;
+        self.records.nodes[moved].merged_into = Some(kept);
+        let from = self.records.list(moved, Direction::ToSources);
+        let to = self.records.list(moved, Direction::ToDependents);
+        self.records.kill(&from);
+        self.records.kill(&to);
         for edge in from {
             let Edge { source, selector, input, .. } = self.records.edges[edge];
             self.link(DraftLink { source, selector }, input, kept, true);
@@ -337,24 +425,27 @@ impl<'a> Overlap<'a> {
         for op in self.node_of_op.indices() {
             self.node_of_op[op] = self.records.find(self.node_of_op[op]);
         }
-        let records = &self.records;
+        let records = &mut self.records;
         let mut live: Vec<NodeIx> =
             records.nodes.indices().filter(|node| records.nodes[*node].merged_into.is_none()).collect();
-        live.sort_unstable_by_key(|node| self.order.position(*node));
+        live.sort_unstable_by_key(|node| self.order.label(*node));
 
         let mut draft = Draft {
             node_of_op: self.node_of_op,
             nodes: records.nodes.len(),
             order: Vec::with_capacity(live.len()),
             inputs: Rows::with_capacity(live.len(), records.edges.len()),
+            unsearched: self.unsearched,
         };
         let mut links: Vec<(u32, DraftLink)> = Vec::new();
         for node in live {
             links.clear();
-            links.extend(records.edges_in(node).map(|edge| {
+            let mut next = records.first(node, Direction::ToSources);
+            while let Some(edge) = next {
                 let Edge { source, selector, input, .. } = records.edges[edge];
-                (input, DraftLink { source, selector })
-            }));
+                links.push((input, DraftLink { source, selector }));
+                next = records.next(edge, Direction::ToSources);
+            }
             let Node { digest, inputs, .. } = records.nodes[node];
             draft.push(DraftNode { node, digest, inputs }, &mut links);
         }

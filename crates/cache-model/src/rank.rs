@@ -3,11 +3,12 @@
 //! Records go by height, then digest, then number of inputs, then their sorted links, then the result that marshal
 //! takes. No hash and no address has a part in it.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 
 use crate::chains::LogResult;
 use crate::graph::{Graph, cmp_results};
-use crate::index::{DigestIx, Idx, IndexVec, Inputs, Rank, RecordIx, SelectorIx};
+use crate::index::{DigestIx, Idx, IndexVec, Inputs, OpIx, Rank, RecordIx, SelectorIx};
 use crate::presence::Newest;
 use crate::{Digest, RecordDigest};
 
@@ -39,6 +40,7 @@ impl Ranked {
             graph,
             chosen,
             rank_of: IndexVec::filled(None, graph.len()),
+            first_adds: OnceCell::new(),
             ranked: Self {
                 records: IndexVec::with_capacity(graph.len()),
                 inputs: Inputs::with_capacity(
@@ -61,6 +63,8 @@ struct Ranking<'r, 'g> {
     graph: &'r Graph<'g>,
     chosen: &'r IndexVec<RecordIx, Option<Newest>>,
     rank_of: IndexVec<RecordIx, Option<Rank>>,
+    /// The first add of each record, for those that are equal in all else.
+    first_adds: OnceCell<IndexVec<RecordIx, Option<OpIx>>>,
     ranked: Ranked,
 }
 
@@ -116,7 +120,9 @@ impl Ranking<'_, '_> {
         let mut keyed: Vec<(Vec<Vec<RankedLink>>, RecordIx)> =
             records.into_iter().map(|record| (self.sorted_links(record), record)).collect();
         keyed.sort_by(|(a, x), (b, y)| {
-            a.len().cmp(&b.len()).then_with(|| a.cmp(b)).then_with(|| self.cmp_chosen(*x, *y))
+            let by_content =
+                a.len().cmp(&b.len()).then_with(|| a.cmp(b)).then_with(|| self.cmp_chosen(*x, *y));
+            by_content.then_with(|| self.first_add(*x).cmp(&self.first_add(*y)))
         });
         for (_, record) in keyed {
             self.take(record);
@@ -136,6 +142,10 @@ impl Ranking<'_, '_> {
             links
         };
         self.graph.inputs.of(record).map(sorted).collect()
+    }
+
+    fn first_add(&self, record: RecordIx) -> Option<OpIx> {
+        self.first_adds.get_or_init(|| self.graph.first_adds())[record]
     }
 
     fn cmp_chosen(&self, a: RecordIx, b: RecordIx) -> Ordering {
