@@ -4,6 +4,7 @@
 //! by another, so that making it does not count. Always runs an optimised build.
 
 mod generate;
+mod hostile;
 mod measure;
 mod stages;
 mod table;
@@ -24,6 +25,8 @@ use self::measure::Measured;
 pub(crate) enum Bench {
     /// Measure decode, load, marshal and encode on generated caches
     Graph(Graph),
+    /// Measure caches that were made to be slow, against limits
+    Hostile(hostile::Hostile),
     /// Write a generated cache: PREFIX.config.json and PREFIX.index.json
     Generate(Generate),
     /// Measure one cache in this process; the result is a line of JSON
@@ -98,8 +101,9 @@ impl Bench {
     /// Measures, or does one part of it.
     pub(crate) fn run(&self) -> Result<()> {
         match self {
-            Self::Graph(_) if cfg!(debug_assertions) => optimised(),
+            Self::Graph(_) | Self::Hostile(_) if cfg!(debug_assertions) => optimised(),
             Self::Graph(graph) => graph.run(),
+            Self::Hostile(hostile) => hostile.run(),
             Self::Generate(args) => args.run(),
             Self::Measure(args) => args.run(),
         }
@@ -136,8 +140,8 @@ impl Graph {
     fn one(&self, shape: Shape, records: u32, folder: &Path) -> Result<Measured> {
         let prefix = folder.join(format!("{shape}-{records}"));
         let (shape, records) = (shape.to_string(), records.to_string());
-        child(&["generate", &shape, &records], &prefix)?;
-        let line = child(&["measure", "--repeat", &self.repeat.to_string()], &prefix)?;
+        child(&["generate", &shape, &records], Some(&prefix))?;
+        let line = child(&["measure", "--repeat", &self.repeat.to_string()], Some(&prefix))?;
         for path in [config_path(&prefix), index_path(&prefix)] {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
@@ -168,12 +172,12 @@ impl Measure {
 }
 
 /// Runs `bench` in another process of this program; what it printed.
-fn child(arguments: &[&str], prefix: &Path) -> Result<String> {
+fn child(arguments: &[&str], prefix: Option<&Path>) -> Result<String> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let output = Command::new(program)
         .arg("bench")
         .args(arguments)
-        .arg(prefix)
+        .args(prefix)
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run this program again")?;

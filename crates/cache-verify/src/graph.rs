@@ -77,6 +77,9 @@ pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, 
         section.record(place, FindingKind::DroppedResult { layer, blob });
     }
     let (graph, closed) = (chains.graph(), chains.close());
+    if graph.unsearched_links() > 0 {
+        section.metadata(place.clone(), FindingKind::LinksUnsearched { links: graph.unsearched_links() });
+    }
     check_records(section, config, &graph, &closed);
     if let Checks::OfConfig(bytes) = checks {
         check_layers(section, config);

@@ -157,6 +157,11 @@ pub enum FindingKind {
     },
     /// A record that is left out on import: none of an input's links is left that closes no cycle.
     RecordLeftOut,
+    /// Links that are left out on import, since it would take too long to find out whether they close cycles.
+    LinksUnsearched {
+        /// How many.
+        links: u64,
+    },
 }
 
 /// Why content cannot be decompressed.
@@ -205,7 +210,8 @@ impl FindingKind {
             | Self::UnknownMediaType { .. }
             | Self::DiffIdMissing
             | Self::DuplicateRecord { .. }
-            | Self::RecordLeftOut => Severity::Warning,
+            | Self::RecordLeftOut
+            | Self::LinksUnsearched { .. } => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -242,6 +248,7 @@ impl FindingKind {
             Self::DroppedResult { .. } => "dropped-result",
             Self::DuplicateRecord { .. } => "duplicate-record",
             Self::RecordLeftOut => "record-left-out",
+            Self::LinksUnsearched { .. } => "links-unsearched",
         }
     }
 }
@@ -355,6 +362,10 @@ impl fmt::Display for FindingKind {
                 write!(f, "they mean the same and count as {distinct}; merging the cache unites them")
             }
             Self::RecordLeftOut => f.write_str("it is left out on import: its links lead back to itself"),
+            Self::LinksUnsearched { links } => write!(
+                f,
+                "{links} links are left out on import: it would take too long to find out whether they close cycles"
+            ),
         }
     }
 }

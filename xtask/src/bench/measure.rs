@@ -98,7 +98,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// The high-water mark of this process's resident memory, as Linux tells it.
-fn peak_bytes() -> Option<u64> {
+pub(super) fn peak_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

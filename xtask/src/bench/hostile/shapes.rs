@@ -1,0 +1,339 @@
+//! Cache configs of a given size that are made to be slow: each shape aims at one step of loading and marshalling.
+//!
+//! What a shape is made of is written as JSON text, so that nothing but the reader decides what it means. All of them
+//! are valid.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+
+/// A shape of hostile config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// Records without anything, all of them the same root
+    Empty,
+    /// One long chain, all records of one digest
+    Chain,
+    /// Each record has a link to every record before it
+    Dense,
+    /// One digest, and links to anything that comes before
+    Equal,
+    /// One record with as many links as there is room for
+    Wide,
+    /// One digest and two inputs: each record shares one input with many, and both with none
+    Grid,
+    /// Links from a far descendant of the record that they are added to: each would close a cycle
+    Cycles,
+    /// Records of few digests with links to anything, which become one again and again
+    Tangle,
+    /// Roots that are added late to a record on which many depend
+    Late,
+    /// Records at the end of a long chain become one with a record at its start
+    Folds,
+    /// Two long chains that are one as soon as their first records are
+    Cascade,
+    /// Records that become one with a record on which many depend
+    Merges,
+    /// One long chain of layers, with a result at each
+    Layers,
+    /// One record with as many results as there is room for, of one instant, on a long chain of layers
+    Results,
+    /// Lists of layers that are alike but for their ends
+    Lists,
+}
+
+/// A config in the making.
+struct Writer {
+    room: usize,
+    layers: String,
+    layers_count: usize,
+    records: String,
+    count: usize,
+}
+
+const INSTANT: &str = "2024-01-01T00:00:00Z";
+
+/// The config of a shape, of about so many bytes.
+pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
+    let mut to =
+        Writer { room: bytes, layers: String::new(), layers_count: 0, records: String::new(), count: 0 };
+    match shape {
+        Shape::Empty => while to.record(1.0, format_args!("")) {},
+        Shape::Chain => {
+            to.record(1.0, format_args!(""));
+            while to.linked_to_last() {}
+        }
+        Shape::Dense => dense(&mut to),
+        Shape::Equal => tangle(&mut to, 1),
+        Shape::Tangle => tangle(&mut to, 40),
+        Shape::Wide => wide(&mut to),
+        Shape::Grid => grid(&mut to, bytes),
+        Shape::Cycles => cycles(&mut to),
+        Shape::Late => late(&mut to),
+        Shape::Folds => folds(&mut to),
+        Shape::Cascade => cascade(&mut to),
+        Shape::Merges => merges(&mut to),
+        Shape::Layers => layers(&mut to),
+        Shape::Results => results(&mut to),
+        Shape::Lists => lists(&mut to),
+    }
+    to.finish()
+}
+
+fn dense(to: &mut Writer) {
+    loop {
+        let links: Vec<String> = (0..to.count).map(|at| format!(r#"{{"link":{at}}}"#)).collect();
+        let digest = to.count;
+        let written = if links.is_empty() {
+            to.record(1.0, format_args!(r#""digest":"0""#))
+        } else {
+            to.record(1.0, format_args!(r#""digest":"{digest}","inputs":[[{}]]"#, links.join(",")))
+        };
+        if !written {
+            return;
+        }
+    }
+}
+
+/// Records of a few digests, with one or two inputs of one to three links each, to anything that comes before.
+fn tangle(to: &mut Writer, digests: usize) {
+    let mut random = Random(1);
+    to.record(1.0, format_args!(""));
+    loop {
+        let mut inputs = String::new();
+        for input in 0..1 + random.below(2) {
+            inputs.push_str(if input == 0 { "[" } else { ",[" });
+            for link in 0..1 + random.below(3) {
+                let comma = if link == 0 { "" } else { "," };
+                let _ = write!(inputs, r#"{comma}{{"link":{}}}"#, random.below(to.count));
+            }
+            inputs.push(']');
+        }
+        let digest = random.below(digests);
+        if !to.record(1.0, format_args!(r#""digest":"{digest}","inputs":[{inputs}]"#)) {
+            return;
+        }
+    }
+}
+
+fn wide(to: &mut Writer) {
+    to.roots(0.3);
+    let mut links = String::new();
+    let mut at = 0;
+    while to.has_room(1.0, links.len() + 40) {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(links, r#"{comma}{{"selector":"{at}","link":{}}}"#, at % to.count);
+        at += 1;
+    }
+    to.record(2.0, format_args!(r#""digest":"wide","inputs":[[{links}]]"#));
+}
+
+fn grid(to: &mut Writer, bytes: usize) {
+    let side = (1..).find(|side: &usize| side * side * 44 > bytes).unwrap_or(1);
+    for root in 0..2 * side {
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+    }
+    for n in 0..side * side {
+        let (row, column) = (n / side, side + n % side);
+        to.record(1.0, format_args!(r#""inputs":[[{{"link":{row}}}],[{{"link":{column}}}]]"#));
+    }
+}
+
+/// A root, a chain on it, and then the first record of the chain again and again, each time with a link to another
+/// record of the second half of the chain.
+fn cycles(to: &mut Writer) {
+    to.record(1.0, format_args!(r#""digest":"root""#));
+    to.record(1.0, format_args!(r#""digest":"first","inputs":[[{{"link":0}}]]"#));
+    while to.linked_to_last_as("first", 0.4) {}
+    let end = to.count;
+    let (mut random, mut first) = (Random(2), 1);
+    loop {
+        // Each round begins further up, so that no record is looked from twice.
+        first = 1 + first % (end / 2);
+        let far = end / 2 + random.below(end / 2);
+        let below = first - 1;
+        let written = to.record(
+            1.0,
+            format_args!(r#""digest":"first","inputs":[[{{"link":{below}}},{{"link":{far}}}]]"#),
+        );
+        if !written {
+            return;
+        }
+    }
+}
+
+fn late(to: &mut Writer) {
+    to.record(1.0, format_args!(r#""digest":"root""#));
+    to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}}]]"#));
+    to.dependents_of_1(0.4);
+    loop {
+        let root = to.count;
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+        if !to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}},{{"link":{root}}}]]"#)) {
+            return;
+        }
+    }
+}
+
+fn folds(to: &mut Writer) {
+    to.record(1.0, format_args!(r#""digest":"root""#));
+    to.record(1.0, format_args!(r#""digest":"fold","inputs":[[{{"link":0}}]]"#));
+    while to.linked_to_last() && to.has_room(0.4, 0) {}
+    let end = to.count - 1;
+    loop {
+        // A record of the hub's digest behind the chain, and one that shares a link with both.
+        let root = to.count;
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+        to.record(1.0, format_args!(r#""digest":"fold","inputs":[[{{"link":{root}}},{{"link":{end}}}]]"#));
+        if !to.record(1.0, format_args!(r#""digest":"fold","inputs":[[{{"link":0}},{{"link":{root}}}]]"#)) {
+            return;
+        }
+    }
+}
+
+fn cascade(to: &mut Writer) {
+    for root in ["a", "b"] {
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+    }
+    for root in 0..2 {
+        to.record(1.0, format_args!(r#""digest":"first","inputs":[[{{"link":{root}}}]]"#));
+    }
+    for (first, share) in [(2, 0.5), (3, 1.0)] {
+        let (mut last, mut step) = (first, 0);
+        while to.record(share, format_args!(r#""digest":"{step}","inputs":[[{{"link":{last}}}]]"#)) {
+            (last, step) = (to.count - 1, step + 1);
+        }
+    }
+    to.record(2.0, format_args!(r#""digest":"first","inputs":[[{{"link":0}},{{"link":1}}]]"#));
+}
+
+fn merges(to: &mut Writer) {
+    to.record(1.0, format_args!(r#""digest":"root""#));
+    to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}}]]"#));
+    to.dependents_of_1(0.4);
+    loop {
+        let root = to.count;
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+        to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":{root}}}]]"#));
+        if !to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}},{{"link":{root}}}]]"#)) {
+            return;
+        }
+    }
+}
+
+fn layers(to: &mut Writer) {
+    while to.layer_on_last(0.7) {}
+    let layers = to.layers_count;
+    let mut at = 0;
+    while to
+        .record(1.0, format_args!(r#""layers":[{{"layer":{at},"createdAt":"{INSTANT}"}}],"digest":"{at}""#))
+    {
+        at = (at + 1) % layers;
+    }
+}
+
+fn results(to: &mut Writer) {
+    while to.layer_on_last(0.5) {}
+    let layers = to.layers_count;
+    let mut results = String::new();
+    let mut at = 0;
+    while to.has_room(1.0, results.len() + 80) {
+        let comma = if results.is_empty() { "" } else { "," };
+        let _ = write!(results, r#"{comma}{{"layer":{},"createdAt":"{INSTANT}"}}"#, at % layers);
+        at += 1;
+    }
+    to.record(2.0, format_args!(r#""layers":[{results}],"digest":"one""#));
+}
+
+fn lists(to: &mut Writer) {
+    for _ in 0..2000 {
+        to.layer_on_last(1.0);
+    }
+    let common: Vec<String> = (0..1000).map(|at: usize| at.to_string()).collect();
+    let common = common.join(",");
+    let mut at = 0;
+    while to.record(
+        1.0,
+        format_args!(
+            r#""chains":[{{"layers":[{common},{}],"createdAt":"{INSTANT}"}}],"digest":"{}""#,
+            1000 + at % 1000,
+            at % 7,
+        ),
+    ) {
+        at += 1;
+    }
+}
+
+impl Writer {
+    /// Whether there is room for more bytes within a share of all.
+    fn has_room(&self, share: f64, more: usize) -> bool {
+        ((self.layers.len() + self.records.len() + more) as f64) < self.room as f64 * share
+    }
+
+    /// Appends a record, if what was written so far is within a share of the room; false where it is not.
+    fn record(&mut self, share: f64, members: std::fmt::Arguments<'_>) -> bool {
+        if !self.has_room(share, 0) {
+            return false;
+        }
+        let comma = if self.count == 0 { "" } else { "," };
+        let _ = write!(self.records, "{comma}{{{members}}}");
+        self.count += 1;
+        true
+    }
+
+    /// A record without a digest that depends on the one before it.
+    fn linked_to_last(&mut self) -> bool {
+        let last = self.count - 1;
+        self.record(1.0, format_args!(r#""inputs":[[{{"link":{last}}}]]"#))
+    }
+
+    fn linked_to_last_as(&mut self, digest: &str, share: f64) -> bool {
+        let last = self.count - 1;
+        self.record(share, format_args!(r#""digest":"{digest}","inputs":[[{{"link":{last}}}]]"#))
+    }
+
+    /// Records without inputs, each of a digest of its own.
+    fn roots(&mut self, share: f64) {
+        let mut digest = self.count;
+        while self.record(share, format_args!(r#""digest":"{digest}""#)) {
+            digest += 1;
+        }
+    }
+
+    /// Records that depend on record 1, each of a digest of its own.
+    fn dependents_of_1(&mut self, share: f64) {
+        let mut digest = self.count;
+        while self.record(share, format_args!(r#""digest":"{digest}","inputs":[[{{"link":1}}]]"#)) {
+            digest += 1;
+        }
+    }
+
+    /// A layer on top of the one before it.
+    fn layer_on_last(&mut self, share: f64) -> bool {
+        if !self.has_room(share, 0) {
+            return false;
+        }
+        let layer = self.layers_count;
+        let comma = if layer == 0 { "" } else { "," };
+        let parent = if layer == 0 { -1 } else { i64::try_from(layer - 1).unwrap_or(-1) };
+        let _ = write!(self.layers, r#"{comma}{{"blob":"sha256:{layer:064x}","parent":{parent}}}"#);
+        self.layers_count += 1;
+        true
+    }
+
+    fn finish(self) -> Vec<u8> {
+        format!(r#"{{"layers":[{}],"records":[{}]}}"#, self.layers, self.records).into_bytes()
+    }
+}
+
+/// A generator of numbers (xorshift64), the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap_or(0) % bound.max(1)
+    }
+}
