@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod coverage;
 mod edges;
 mod release;
 mod tidy;
@@ -40,15 +41,21 @@ enum Task {
         #[command(subcommand)]
         bench: bench::Bench,
     },
+    /// Run the tests and tell which share of each crate's lines they run
+    Coverage(coverage::Coverage),
     /// Check that a version can be released, and print the commands that publish it
     Release(release::Release),
 }
 
 fn main() -> ExitCode {
+    if let Some(done) = coverage::as_wrapper() {
+        return done;
+    }
     let outcome = match Cli::parse().task {
         Task::Edges => Workspace::load().map(|workspace| report("edges", &edges::check(&workspace.packages))),
         Task::Tidy => tidy::check(&workspace::root()).map(|findings| report("tidy", &findings)),
         Task::Bench { bench } => bench.run().map(|()| true),
+        Task::Coverage(coverage) => coverage.run(),
         Task::Release(release) => release.run(),
     };
     match outcome {
