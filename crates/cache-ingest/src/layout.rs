@@ -5,6 +5,7 @@
 
 mod blocking;
 mod clone;
+mod disk;
 mod entry;
 mod files;
 mod folder_sync;
@@ -30,12 +31,14 @@ use crate::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Name, Provider, ProviderExt, Publisher, Resolver,
     Source, Stored,
 };
-use files::{ensure_folder, open_blob, read_small, sync_folder};
+use disk::Disk;
+use files::{open_blob, read_small};
 use folder_sync::FolderSync;
 use index::Index;
 use staging::{Staged, remove_stale};
 
 pub(crate) use blocking::blocking;
+pub use disk::{DiskHook, DiskOperation};
 pub use entry::LayoutEntry;
 pub(crate) use read::stream_file;
 
@@ -59,7 +62,7 @@ const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
 #[derive(Clone, Debug)]
 pub struct LayoutStore {
     shared: Arc<Shared>,
-    sync: bool,
+    disk: Disk,
     lock_wait: Duration,
 }
 
@@ -79,7 +82,7 @@ impl LayoutStore {
     /// [`ErrorKind::Unsupported`] when its version is not 1.0.0, [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`]
     /// when `index.json` cannot be read. A layout without `index.json` has no entries.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let store = Self::at(path.into());
+        let store = Self::at(path.into(), None);
         let opened = store.clone();
         blocking("open", move || opened.check_layout()).await?;
         store.entries().await?;
@@ -90,28 +93,38 @@ impl LayoutStore {
     ///
     /// Errors: those of [`open`](Self::open), and [`ErrorKind::Invalid`] when the folder has something else in it.
     pub async fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let store = Self::at(path.into());
+        Self::create_at(path.into(), None).await
+    }
+
+    /// As [`create`](Self::create), with a hook that every change on disk goes through, from the first folder on: for
+    /// tests of what a crash or a broken disk does.
+    pub async fn create_with_hook(path: impl Into<PathBuf>, hook: Arc<dyn DiskHook>) -> Result<Self, Error> {
+        Self::create_at(path.into(), Some(hook)).await
+    }
+
+    async fn create_at(root: PathBuf, hook: Option<Arc<dyn DiskHook>>) -> Result<Self, Error> {
+        let store = Self::at(root, hook);
         let made = store.clone();
         blocking("create", move || made.make_layout()).await?;
         store.entries().await?;
         Ok(store)
     }
 
-    fn at(root: PathBuf) -> Self {
+    fn at(root: PathBuf, hook: Option<Arc<dyn DiskHook>>) -> Self {
         let shared = Shared {
             root,
             prepared: Mutex::new(false),
             sha256: FolderSync::default(),
             sha512: FolderSync::default(),
         };
-        Self { shared: Arc::new(shared), sync: true, lock_wait: DEFAULT_LOCK_WAIT }
+        Self { shared: Arc::new(shared), disk: Disk::new(hook), lock_wait: DEFAULT_LOCK_WAIT }
     }
 
     /// The same layout, with or without fsync. Without, a crash of the machine may lose or garble what was written;
     /// a crash of the process loses nothing. For folders that are thrown away, as those of tests and benchmarks.
     #[must_use]
     pub fn with_sync(mut self, sync: bool) -> Self {
-        self.sync = sync;
+        self.disk = self.disk.with_sync(sync);
         self
     }
 
@@ -143,10 +156,6 @@ impl LayoutStore {
             }
         }
         Ok(tags)
-    }
-
-    fn syncs(&self) -> bool {
-        self.sync
     }
 
     fn lock_wait(&self) -> Duration {
@@ -207,10 +216,11 @@ impl LayoutStore {
 
     fn make_layout(&self) -> Result<(), Error> {
         if !self.path().is_dir() {
-            fs::create_dir_all(self.path())
+            self.disk
+                .perform(DiskOperation::CreateFolder(self.path()), || fs::create_dir_all(self.path()))
                 .map_err(|cause| Error::io("create", self.path().display(), cause))?;
-            if let (true, Some(parent)) = (self.sync, self.path().parent().filter(|parent| parent.is_dir())) {
-                sync_folder(parent)?;
+            if let Some(parent) = self.path().parent().filter(|parent| parent.is_dir()) {
+                self.disk.sync_folder(parent)?;
             }
         }
         if self.path().join(LAYOUT_FILE).exists() {
@@ -231,11 +241,9 @@ impl LayoutStore {
         self.prepare_for_writing()?;
         let mut staged = self.stage()?;
         staged.write(LAYOUT_TEXT)?;
-        if self.sync {
-            staged.sync()?;
-        }
+        staged.sync()?;
         staged.rename(&self.path().join(LAYOUT_FILE))?;
-        if self.sync { sync_folder(self.path()) } else { Ok(()) }
+        self.disk.sync_folder(self.path())
     }
 
     /// Makes the folders and removes stale staged files, once for all clones.
@@ -245,17 +253,17 @@ impl LayoutStore {
             return Ok(());
         }
         let (ingest, blobs) = (self.path().join("ingest"), self.path().join("blobs"));
-        let mut made = ensure_folder(&ingest)?;
+        let mut made = self.disk.ensure_folder(&ingest)?;
         if !blobs.is_dir() {
-            made |= ensure_folder(&blobs)?;
+            made |= self.disk.ensure_folder(&blobs)?;
         }
-        if ensure_folder(&blobs.join(Algorithm::Sha256.name()))? && self.sync {
-            sync_folder(&blobs)?;
+        if self.disk.ensure_folder(&blobs.join(Algorithm::Sha256.name()))? {
+            self.disk.sync_folder(&blobs)?;
         }
-        if made && self.sync {
-            sync_folder(self.path())?;
+        if made {
+            self.disk.sync_folder(self.path())?;
         }
-        remove_stale(&ingest);
+        remove_stale(&self.disk, &ingest);
         *prepared = true;
         Ok(())
     }
@@ -263,8 +271,8 @@ impl LayoutStore {
     /// A new file in progress.
     fn stage(&self) -> Result<Staged, Error> {
         let ingest = self.path().join("ingest");
-        ensure_folder(&ingest)?;
-        Staged::create(&ingest)
+        self.disk.ensure_folder(&ingest)?;
+        Staged::create(&self.disk, &ingest)
     }
 
     async fn size_of(&self, digest: Digest) -> Result<u64, Error> {

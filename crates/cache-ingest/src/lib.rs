@@ -45,7 +45,7 @@ pub use blob_folder::BlobFolder;
 pub use copy::{CopyOptions, Summary, Tally, copy, copy_all, copy_bytes};
 pub use error::{Error, ErrorKind, Side};
 pub use hash::Hasher;
-pub use layout::{LayoutEntry, LayoutStore};
+pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutStore};
 pub use memory::MemoryStore;
 pub use multi::MultiProvider;
 pub use name::{Expect, Name};

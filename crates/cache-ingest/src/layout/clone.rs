@@ -19,14 +19,14 @@ pub(crate) enum CopyError {
 
 /// Makes `to` share the blocks of `from`, where the file system can.
 #[cfg(target_os = "linux")]
-pub(crate) fn reflink(from: &File, to: &File) -> bool {
-    rustix::fs::ioctl_ficlone(to, from).is_ok()
+pub(crate) fn reflink(from: &File, to: &File) -> io::Result<()> {
+    Ok(rustix::fs::ioctl_ficlone(to, from)?)
 }
 
 /// Makes `to` share the blocks of `from`, where the file system can.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn reflink(_from: &File, _to: &File) -> bool {
-    false
+pub(crate) fn reflink(_from: &File, _to: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Copies at most `limit` bytes from where the files stand, and says how many: none only at the end of `from`.

@@ -1,4 +1,4 @@
-//! Opens what lies in a layout without following a symbolic link, and makes folders durable.
+//! Opens what lies in a layout without following a symbolic link. It changes nothing.
 //!
 //! A path is made of the layout's root, fixed names and a digest's strict hexadecimal digits, and of nothing else.
 
@@ -109,36 +109,4 @@ pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 pub(crate) fn is_same_file(_file: &File, path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
-}
-
-/// Makes the names in a folder durable.
-#[cfg(unix)]
-pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
-    match synced {
-        Err(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            // Some network file systems have no such thing as a folder's sync.
-            Ok(())
-        }
-        synced => synced.map_err(|cause| Error::io("sync", path.display(), cause)),
-    }
-}
-
-/// Makes the names in a folder durable, which elsewhere the rename has done.
-#[cfg(not(unix))]
-pub(crate) fn sync_folder(_path: &Path) -> Result<(), Error> {
-    Ok(())
-}
-
-/// Makes a folder where it is absent, and says whether it did. What is there must be a folder and no link to one.
-pub(crate) fn ensure_folder(path: &Path) -> Result<bool, Error> {
-    match fs::create_dir(path) {
-        Ok(()) => Ok(true),
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match fs::symlink_metadata(path) {
-            Ok(there) if there.is_dir() => Ok(false),
-            Ok(_) => Err(Error::new(ErrorKind::Invalid, "open", path.display(), "it is not a folder")),
-            Err(cause) => Err(Error::io("open", path.display(), cause)),
-        },
-        Err(cause) => Err(Error::io("create", path.display(), cause)),
-    }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::layout::files::sync_folder;
+use crate::layout::disk::Disk;
 use crate::{Error, ErrorKind};
 
 /// Shares the fsyncs of one folder among threads.
@@ -38,9 +38,9 @@ struct Failure {
 
 impl FolderSync {
     /// Returns when everything that was renamed into the folder before the call is durable.
-    pub(crate) fn sync(&self, folder: &Path) -> Result<(), Error> {
+    pub(crate) fn sync(&self, disk: &Disk, folder: &Path) -> Result<(), Error> {
         let ticket = self.take_ticket();
-        self.settle(ticket, folder, sync_folder)
+        self.settle(ticket, folder, |folder| disk.sync_folder(folder))
     }
 
     fn take_ticket(&self) -> u64 {

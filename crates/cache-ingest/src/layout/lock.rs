@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::layout::disk::{Disk, DiskOperation};
 use crate::layout::files::is_same_file;
 
 /// A lock that is held until it is dropped.
@@ -18,9 +19,11 @@ pub(crate) struct IndexLock {
 
 impl IndexLock {
     /// Takes the lock of the layout at `root`; `None` when another process has it, or gave it back just now.
-    pub(crate) fn try_take(root: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn try_take(disk: &Disk, root: &Path) -> Result<Option<Self>, Error> {
         let path = root.join("index.json.lock");
-        let file = open(&path).map_err(|cause| Error::io("create", path.display(), cause))?;
+        let file = disk
+            .perform(DiskOperation::CreateFile(&path), || open(&path))
+            .map_err(|cause| Error::io("create", path.display(), cause))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::layout::LayoutStore;
 use crate::layout::blocking;
-use crate::layout::files::{blob_folder, sync_folder};
+use crate::layout::files::blob_folder;
 use crate::layout::index_file::{PAUSE, READS};
 use crate::layout::lock::IndexLock;
 use crate::random::random;
@@ -101,7 +101,7 @@ impl LayoutStore {
         expect: Expect,
         is_last: bool,
     ) -> Result<Outcome, Error> {
-        let Some(lock) = IndexLock::try_take(self.path())? else {
+        let Some(lock) = IndexLock::try_take(&self.disk, self.path())? else {
             return Ok(Outcome::Hindered(Hindrance::Locked));
         };
         let before = self.read_index_text()?;
@@ -119,24 +119,20 @@ impl LayoutStore {
         if before.as_ref() != Some(&after) {
             let mut staged = self.stage()?;
             staged.write(&after)?;
-            if self.syncs() {
-                staged.sync()?;
-            }
+            staged.sync()?;
             if !lock.is_held() || self.read_index_text()? != before {
                 return Ok(Outcome::Hindered(Hindrance::Changed));
             }
             staged.rename(&self.path().join("index.json"))?;
         }
-        if self.syncs() {
-            sync_folder(self.path())?;
-        }
+        self.disk.sync_folder(self.path())?;
         Ok(Outcome::Done)
     }
 
     /// Makes the blobs of an algorithm durable that were renamed to their place before.
     pub(crate) fn sync_blobs(&self, algorithm: Algorithm) -> Result<(), Error> {
         let folder = blob_folder(self.path(), algorithm);
-        if self.syncs() && folder.is_dir() { self.folder_sync(algorithm).sync(&folder) } else { Ok(()) }
+        if folder.is_dir() { self.folder_sync(algorithm).sync(&self.disk, &folder) } else { Ok(()) }
     }
 }
 
@@ -146,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_lock_that_is_held_and_an_index_that_changes_are_told_apart() {
-        let store = LayoutStore::at("cache".into()).with_lock_wait(Duration::from_secs(2));
+        let store = LayoutStore::at("cache".into(), None).with_lock_wait(Duration::from_secs(2));
         let told = [Hindrance::Locked, Hindrance::Changed].map(|by| store.gave_up(by));
         assert!(told.iter().all(|error| error.kind() == ErrorKind::Conflict));
         let wait = "for 2s now; try again when it has finished";

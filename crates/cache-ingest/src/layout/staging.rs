@@ -6,6 +6,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::layout::clone::{CopyError, copy_piece, reflink};
+use crate::layout::disk::{Disk, DiskOperation};
 use crate::layout::files::is_same_file;
 use crate::random::random;
 use crate::{Error, ErrorKind};
@@ -18,29 +20,34 @@ const NAMES: u32 = 16;
 /// A file in progress. Dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct Staged {
+    disk: Disk,
     file: File,
     path: PathBuf,
+    /// How many bytes were written.
+    len: u64,
     renamed: bool,
 }
 
 impl Staged {
     /// Makes and locks a new file in `folder`.
-    pub(crate) fn create(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn create(disk: &Disk, folder: &Path) -> Result<Self, Error> {
         for _ in 0..NAMES {
             let path = folder.join(format!("{PREFIX}{:016x}", random()));
-            let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            let create = || OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+            let file = match disk.perform(DiskOperation::CreateFile(&path), create) {
                 Ok(file) => file,
                 Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(cause) => return Err(Error::io("create", path.display(), cause)),
             };
             match file.try_lock() {
                 // Between making and locking it, another process may have taken it for a stale one.
-                Ok(()) if is_same_file(&file, &path) => return Ok(Self { file, path, renamed: false }),
+                Ok(()) if is_same_file(&file, &path) => {
+                    return Ok(Self { disk: disk.clone(), file, path, len: 0, renamed: false });
+                }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(cause)) => {
-                    let error = Error::io("lock", path.display(), cause);
-                    let _ = fs::remove_file(&path);
-                    return Err(error);
+                    disk.try_remove(&path);
+                    return Err(Error::io("lock", path.display(), cause));
                 }
             }
         }
@@ -54,12 +61,37 @@ impl Staged {
 
     /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(|cause| self.error("write", cause))
+        let len = bytes.len() as u64;
+        self.disk
+            .perform(self.write_of(len), || (&self.file).write_all(bytes))
+            .map_err(|cause| self.error("write", cause))?;
+        self.len += len;
+        Ok(())
+    }
+
+    /// Shares the blocks of a file, of which there should be so many bytes, where the file system can.
+    pub(crate) fn reflink(&self, from: &File, len: u64) -> bool {
+        self.disk.perform(self.write_of(len), || reflink(from, &self.file)).is_ok()
+    }
+
+    /// Appends at most `limit` bytes from where a file stands, and says how many: none only at its end.
+    pub(crate) fn copy_piece(&mut self, from: &File, limit: u64) -> Result<u64, CopyError> {
+        let copied = self.disk.perform(self.write_of(limit), || match copy_piece(from, &self.file, limit) {
+            Err(CopyError::Write(cause)) => Err(cause),
+            copied => Ok(copied),
+        });
+        let copied = copied.map_err(CopyError::Write)??;
+        self.len += copied;
+        Ok(copied)
+    }
+
+    fn write_of(&self, at_most: u64) -> DiskOperation<'_> {
+        DiskOperation::Write { path: &self.path, offset: self.len, at_most }
     }
 
     /// Makes the content durable.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.file.sync_all().map_err(|cause| self.error("sync", cause))
+        self.disk.sync_file(&self.file, &self.path).map_err(|cause| self.error("sync", cause))
     }
 
     /// Takes everyone's leave to write it, as containerd does with blobs, where the file system knows of such.
@@ -69,14 +101,18 @@ impl Staged {
             use std::os::unix::fs::PermissionsExt;
             if let Ok(metadata) = self.file.metadata() {
                 let mode = metadata.permissions().mode() & 0o444;
-                let _ = self.file.set_permissions(fs::Permissions::from_mode(mode));
+                let set = || self.file.set_permissions(fs::Permissions::from_mode(mode));
+                let _ = self.disk.perform(DiskOperation::SetPermissions(&self.path), set);
             }
         }
     }
 
     /// Renames it to its place, where it takes the place of what is there.
     pub(crate) fn rename(mut self, to: &Path) -> Result<(), Error> {
-        fs::rename(&self.path, to).map_err(|cause| Error::io("rename to", to.display(), cause))?;
+        let operation = DiskOperation::Rename { from: &self.path, to };
+        self.disk
+            .perform(operation, || fs::rename(&self.path, to))
+            .map_err(|cause| Error::io("rename to", to.display(), cause))?;
         self.renamed = true;
         Ok(())
     }
@@ -90,7 +126,7 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.renamed {
             // What cannot be removed now is removed as stale later.
-            let _ = fs::remove_file(&self.path);
+            self.disk.try_remove(&self.path);
         }
     }
 }
@@ -98,19 +134,19 @@ impl Drop for Staged {
 /// Removes our files in progress that no process has locked: those of processes that were killed.
 ///
 /// Nothing depends on its success.
-pub(crate) fn remove_stale(folder: &Path) {
+pub(crate) fn remove_stale(disk: &Disk, folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
         if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            remove_if_unlocked(&entry.path());
+            remove_if_unlocked(disk, &entry.path());
         }
     }
 }
 
-fn remove_if_unlocked(path: &Path) {
+fn remove_if_unlocked(disk: &Disk, path: &Path) {
     let Ok(file) = File::open(path) else { return };
     if file.try_lock().is_ok() && is_same_file(&file, path) {
-        let _ = fs::remove_file(path);
+        disk.try_remove(path);
     }
 }

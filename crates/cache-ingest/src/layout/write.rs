@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::layout::LayoutStore;
 use crate::layout::blocking;
-use crate::layout::clone::{CopyError, copy_piece, reflink};
-use crate::layout::files::{blob_folder, blob_path, ensure_folder, open_blob, sync_folder};
+use crate::layout::clone::CopyError;
+use crate::layout::files::{blob_folder, blob_path, open_blob};
 use crate::layout::staging::Staged;
 use crate::{Error, ErrorKind, Hasher, Source, Stored, Verifier};
 
@@ -125,16 +125,15 @@ impl LayoutStore {
         reports: &mpsc::Sender<u64>,
     ) -> Result<Stored, Error> {
         let gone = || interrupted(descriptor);
-        let staged = self.stage()?;
-        if !reflink(file, staged.file()) {
+        let mut staged = self.stage()?;
+        if !staged.reflink(file, descriptor.size) {
             // One byte more than the size: enough to see that a file is too long.
             let mut left = descriptor.size.saturating_add(1);
             while left > 0 && !reports.is_closed() {
-                let copied =
-                    copy_piece(file, staged.file(), left.min(PIECE)).map_err(|error| match error {
-                        CopyError::Read(cause) => verifier.blame(Error::io("read", descriptor.digest, cause)),
-                        CopyError::Write(cause) => staged.error("write", cause),
-                    })?;
+                let copied = staged.copy_piece(file, left.min(PIECE)).map_err(|error| match error {
+                    CopyError::Read(cause) => verifier.blame(Error::io("read", descriptor.digest, cause)),
+                    CopyError::Write(cause) => staged.error("write", cause),
+                })?;
                 left = if copied == 0 { 0 } else { left - copied };
             }
         }
@@ -162,13 +161,11 @@ impl LayoutStore {
     fn commit(&self, staged: Staged, descriptor: &Descriptor, trust: Trust) -> Result<Stored, Error> {
         let digest = &descriptor.digest;
         let folder = blob_folder(self.path(), digest.algorithm());
-        if ensure_folder(&folder)? && self.syncs() {
-            sync_folder(&self.path().join("blobs"))?;
+        if self.disk.ensure_folder(&folder)? {
+            self.disk.sync_folder(&self.path().join("blobs"))?;
         }
         staged.make_read_only();
-        if self.syncs() {
-            staged.sync()?;
-        }
+        staged.sync()?;
         let stored = if is_present(self.path(), descriptor, trust) {
             // Another put was faster. Its file may not be durable yet, but from here on it is in the folder's sync.
             Stored::AlreadyPresent

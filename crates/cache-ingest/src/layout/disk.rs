@@ -1,0 +1,143 @@
+//! The one seam through which a layout's files and folders are changed.
+//!
+//! Whatever is made, written, synced, renamed or removed is a [`DiskOperation`] of a [`Disk`]; reading and locking are
+//! not. Without a hook a disk does the operation and nothing else.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::{Error, ErrorKind};
+
+/// What a [`LayoutStore`](crate::LayoutStore) is about to change. Paths begin with the store's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DiskOperation<'a> {
+    /// A folder is made, where it is absent, and with it those that it is to lie in.
+    CreateFolder(&'a Path),
+    /// An empty file is made. The file of a lock is opened where it is there.
+    CreateFile(&'a Path),
+    /// Bytes are added at the end of a file.
+    Write {
+        /// The file.
+        path: &'a Path,
+        /// How many bytes it has.
+        offset: u64,
+        /// How many are added; fewer where they come from a file that ends.
+        at_most: u64,
+    },
+    /// The permissions of a file are changed.
+    SetPermissions(&'a Path),
+    /// The content of a file is made durable.
+    SyncFile(&'a Path),
+    /// The names in a folder are made durable.
+    SyncFolder(&'a Path),
+    /// A file gets another name, in another folder, in place of the file that has it.
+    Rename {
+        /// The name that it has.
+        from: &'a Path,
+        /// The name that it gets.
+        to: &'a Path,
+    },
+    /// A file is removed.
+    Remove(&'a Path),
+}
+
+/// Stands between a [`LayoutStore`](crate::LayoutStore) and its disk: for tests of what a crash or a broken disk does.
+///
+/// It is called on any thread that writes, and from several at once.
+pub trait DiskHook: Send + Sync {
+    /// Does an operation, or does not.
+    ///
+    /// `work` does it, and may be called once. When this returns an error, or `work` was not called or has failed,
+    /// the operation has failed for the store.
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()>;
+}
+
+/// Changes files and folders. Clones have the same hook.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    /// Whether anything is made durable.
+    sync: bool,
+    hook: Option<Arc<dyn DiskHook>>,
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").field("sync", &self.sync).field("hook", &self.hook.is_some()).finish()
+    }
+}
+
+impl Disk {
+    pub(crate) fn new(hook: Option<Arc<dyn DiskHook>>) -> Self {
+        Self { sync: true, hook }
+    }
+
+    /// The same disk, which makes things durable or does not.
+    pub(crate) fn with_sync(self, sync: bool) -> Self {
+        Self { sync, ..self }
+    }
+
+    /// Does an operation, which is `work`.
+    pub(crate) fn perform<T>(
+        &self,
+        operation: DiskOperation<'_>,
+        work: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let Some(hook) = &self.hook else { return work() };
+        let (mut work, mut done) = (Some(work), None);
+        hook.perform(&operation, &mut || {
+            let Some(work) = work.take() else { return Err(io::Error::other("it was done before")) };
+            done = Some(work()?);
+            Ok(())
+        })?;
+        done.ok_or_else(|| io::Error::other("the hook has not done it"))
+    }
+
+    /// Makes a folder where it is absent, and says whether it did. What is there must be a folder and no link to one.
+    pub(crate) fn ensure_folder(&self, path: &Path) -> Result<bool, Error> {
+        match self.perform(DiskOperation::CreateFolder(path), || fs::create_dir(path)) {
+            Ok(()) => Ok(true),
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match fs::symlink_metadata(path) {
+                Ok(there) if there.is_dir() => Ok(false),
+                Ok(_) => Err(Error::new(ErrorKind::Invalid, "open", path.display(), "it is not a folder")),
+                Err(cause) => Err(Error::io("open", path.display(), cause)),
+            },
+            Err(cause) => Err(Error::io("create", path.display(), cause)),
+        }
+    }
+
+    /// Makes the content of an open file durable.
+    pub(crate) fn sync_file(&self, file: &File, path: &Path) -> io::Result<()> {
+        if !self.sync {
+            return Ok(());
+        }
+        self.perform(DiskOperation::SyncFile(path), || file.sync_all())
+    }
+
+    /// Makes the names in a folder durable, which elsewhere than on Unix the rename has done.
+    pub(crate) fn sync_folder(&self, path: &Path) -> Result<(), Error> {
+        if !self.sync {
+            return Ok(());
+        }
+        let synced = self.perform(DiskOperation::SyncFolder(path), || {
+            if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+        });
+        synced.or_else(|cause| match cause.kind() {
+            // Some network file systems have no such thing as a folder's sync.
+            io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Ok(()),
+            _ => Err(Error::io("sync", path.display(), cause)),
+        })
+    }
+
+    /// Removes a file, where that can be done.
+    pub(crate) fn try_remove(&self, path: &Path) {
+        let _ = self.perform(DiskOperation::Remove(path), || fs::remove_file(path));
+    }
+}
