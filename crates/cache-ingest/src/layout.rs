@@ -215,17 +215,10 @@ impl LayoutStore {
     }
 
     fn make_layout(&self) -> Result<(), Error> {
-        if !self.path().is_dir() {
-            self.disk
-                .perform(DiskOperation::CreateFolder(self.path()), || fs::create_dir_all(self.path()))
-                .map_err(|cause| Error::io("create", self.path().display(), cause))?;
-            if let Some(parent) = self.path().parent().filter(|parent| parent.is_dir()) {
-                self.disk.sync_folder(parent)?;
-            }
-        }
         if self.path().join(LAYOUT_FILE).exists() {
             return self.check_layout();
         }
+        self.make_root()?;
         let entries =
             fs::read_dir(self.path()).map_err(|cause| Error::io("read", self.path().display(), cause))?;
         for entry in entries {
@@ -246,23 +239,53 @@ impl LayoutStore {
         self.disk.sync_folder(self.path())
     }
 
+    /// Makes the folder and those that it is to lie in, and their names durable.
+    fn make_root(&self) -> Result<(), Error> {
+        let mut missing = Vec::new();
+        for folder in self.path().ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+            if folder.is_dir() {
+                // A process may have made it and been killed before its name was durable.
+                match self.sync_parent(folder) {
+                    // Then it is not ours: it lies in a folder that we may not even open.
+                    Err(error) if error.kind() == ErrorKind::Denied => {}
+                    synced => synced?,
+                }
+                break;
+            }
+            missing.push(folder);
+        }
+        for folder in missing.into_iter().rev() {
+            self.disk.ensure_folder(folder)?;
+            self.sync_parent(folder)?;
+        }
+        Ok(())
+    }
+
+    fn sync_parent(&self, folder: &Path) -> Result<(), Error> {
+        match folder.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => self.disk.sync_folder(Path::new(".")),
+            Some(parent) => self.disk.sync_folder(parent),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the folders and removes stale staged files, once for all clones.
+    ///
+    /// Nothing is put below a name that is not durable. That a name is there does not say so: the process that made it
+    /// may have been killed just then.
     fn prepare_for_writing(&self) -> Result<(), Error> {
         let mut prepared = self.shared.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if *prepared {
             return Ok(());
         }
         let (ingest, blobs) = (self.path().join("ingest"), self.path().join("blobs"));
-        let mut made = self.disk.ensure_folder(&ingest)?;
+        self.disk.ensure_folder(&ingest)?;
         if !blobs.is_dir() {
-            made |= self.disk.ensure_folder(&blobs)?;
+            self.disk.ensure_folder(&blobs)?;
         }
-        if self.disk.ensure_folder(&blobs.join(Algorithm::Sha256.name()))? {
-            self.disk.sync_folder(&blobs)?;
-        }
-        if made {
-            self.disk.sync_folder(self.path())?;
-        }
+        self.disk.ensure_folder(&blobs.join(Algorithm::Sha256.name()))?;
+        self.disk.sync_folder(&blobs)?;
+        self.disk.sync_folder(self.path())?;
         remove_stale(&self.disk, &ingest);
         *prepared = true;
         Ok(())

@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiskOperation<'a> {
-    /// A folder is made, where it is absent, and with it those that it is to lie in.
+    /// A folder is made, where it is absent.
     CreateFolder(&'a Path),
     /// An empty file is made. The file of a lock is opened where it is there.
     CreateFile(&'a Path),

@@ -55,6 +55,7 @@ impl LayoutStore {
         // taken, as BuildKit fails rather than waits while we hold it.
         let store = self.clone();
         blocking("sync", move || {
+            store.prepare_for_writing()?;
             store.sync_blobs(Algorithm::Sha256)?;
             store.sync_blobs(Algorithm::Sha512)
         })

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::pin::pin;
 
 use bytes::Bytes;
-use cache_model::Descriptor;
+use cache_model::{Algorithm, Descriptor};
 use futures_util::future::{Either, join, select};
 use tokio::sync::mpsc;
 
@@ -161,7 +161,9 @@ impl LayoutStore {
     fn commit(&self, staged: Staged, descriptor: &Descriptor, trust: Trust) -> Result<Stored, Error> {
         let digest = &descriptor.digest;
         let folder = blob_folder(self.path(), digest.algorithm());
-        if self.disk.ensure_folder(&folder)? {
+        let made = self.disk.ensure_folder(&folder)?;
+        // Where it is there already, it may have been made this moment, save the one that is made before all else.
+        if made || digest.algorithm() != Algorithm::Sha256 {
             self.disk.sync_folder(&self.path().join("blobs"))?;
         }
         staged.make_read_only();

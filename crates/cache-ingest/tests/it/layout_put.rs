@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_ingest::{
-    CopyOptions, ErrorKind, Hasher, Ingester, LayoutStore, MemoryStore, Mismatch, ProviderExt, Source, Step,
-    Stored, copy, copy_all,
+    CopyOptions, ErrorKind, Expect, Hasher, Ingester, LayoutStore, MemoryStore, Mismatch, Name, ProviderExt,
+    Publisher, Source, Step, Stored, copy, copy_all,
 };
 use cache_model::{Algorithm, Descriptor, MediaType};
 
@@ -191,6 +191,21 @@ async fn sha512_blobs_have_a_folder_of_their_own() {
     assert_eq!(store.read(&blob, 7).await.unwrap(), "content");
     let error = store.put(&blob, &Source::from_bytes(blob.clone(), "CONTENT")).await.unwrap();
     assert_eq!(error, Stored::AlreadyPresent);
+}
+
+#[tokio::test]
+async fn stale_staged_files_go_also_where_all_blobs_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let blob = describe(b"manifest");
+    let publish = async || {
+        let store = layout(folder.path()).await;
+        let name = Name::Tag("a".into());
+        store.publish(&name, &blob, "manifest".into(), Expect::Any).await.unwrap();
+        store
+    };
+    publish().await;
+    fs::write(folder.path().join("ingest/bkcache-stale"), "").unwrap();
+    nothing_staged(&publish().await).await;
 }
 
 #[tokio::test]
