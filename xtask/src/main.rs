@@ -11,6 +11,7 @@
 
 mod bench;
 mod coverage;
+mod crash;
 mod edges;
 mod release;
 mod tidy;
@@ -43,6 +44,11 @@ enum Task {
     },
     /// Run the tests and tell which share of each crate's lines they run
     Coverage(coverage::Coverage),
+    /// Crash copies, and look at what is left
+    Crash {
+        #[command(subcommand)]
+        crash: crash::Crash,
+    },
     /// Check that a version can be released, and print the commands that publish it
     Release(release::Release),
 }
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::check(&workspace::root()).map(|findings| report("tidy", &findings)),
         Task::Bench { bench } => bench.run().map(|()| true),
         Task::Coverage(coverage) => coverage.run(),
+        Task::Crash { crash } => crash.run(),
         Task::Release(release) => release.run(),
     };
     match outcome {

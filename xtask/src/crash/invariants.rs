@@ -1,0 +1,90 @@
+//! What has to hold of a cache's folder whenever its program or machine stops.
+//!
+//! No blob has wrong content; the index names only complete caches; what was reported done is there. It looks, and
+//! changes nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use cache_ingest::{Hasher, LayoutStore, Name, Resolver};
+use cache_model::Digest;
+use cache_verify::{Severity, VerifyOptions, verify};
+
+/// What the tags may stand for that were reported done. More than one while a copy to the tag is under way.
+pub(crate) type Claims = BTreeMap<String, Vec<Digest>>;
+
+/// A line for each breach.
+pub(crate) async fn check(cache: &Path, claims: &Claims) -> Result<Vec<String>> {
+    let mut breaches = Vec::new();
+    check_blobs(cache, &mut breaches)?;
+    if cache.join("index.json").exists()
+        && let Err(error) = check_entries(cache, &mut breaches).await
+    {
+        breaches.push(format!("the layout cannot be read: {error:#}"));
+    }
+    for (tag, digests) in claims {
+        match resolve(cache, tag).await {
+            Ok(found) if digests.contains(&found) => {}
+            Ok(found) => breaches.push(format!("{tag} was reported done and is {found}, an older one")),
+            Err(error) => breaches.push(format!("{tag} was reported done and is not there: {error}")),
+        }
+    }
+    Ok(breaches)
+}
+
+/// What a tag stands for.
+pub(crate) async fn resolve(cache: &Path, tag: &str) -> Result<Digest, cache_ingest::Error> {
+    let store = LayoutStore::open(cache).await?;
+    Ok(store.resolve(&Name::Tag(tag.to_owned())).await?.digest)
+}
+
+/// Every file under `blobs/` whose name is a digest has that content.
+fn check_blobs(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
+    for algorithm in names(&cache.join("blobs"))? {
+        for name in names(&cache.join("blobs").join(&algorithm))? {
+            let Ok(digest) = format!("{algorithm}:{name}").parse::<Digest>() else { continue };
+            let bytes =
+                fs::read(cache.join("blobs").join(&algorithm).join(&name)).context("cannot read a blob")?;
+            if Hasher::digest(digest.algorithm(), &bytes) != digest {
+                breaches.push(format!("{digest} has other content, {} bytes", bytes.len()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every entry's manifest, config and layers are there. Their content is looked at elsewhere.
+async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
+    let store = LayoutStore::open(cache).await?;
+    let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
+    for entry in store.entries().await? {
+        let name = Name::Digest(entry.descriptor()?.digest);
+        let report = verify(&store, &store, &name, &options, &()).await;
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => {
+                breaches.push(format!("{:?} is named and cannot be read: {error}", entry.tag()));
+                continue;
+            }
+        };
+        let wrong = report.findings.iter().filter(|finding| finding.severity() == Severity::Error);
+        breaches
+            .extend(wrong.map(|finding| format!("{:?} is named and not complete: {finding}", entry.tag())));
+    }
+    Ok(())
+}
+
+/// How many files of ours are staged.
+pub(crate) fn staged(cache: &Path) -> Result<usize> {
+    Ok(names(&cache.join("ingest"))?.iter().filter(|name| name.starts_with("bkcache-")).count())
+}
+
+/// The names in a folder; none where it is absent.
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    entries
+        .map(|entry| Ok(entry.context("cannot read a folder")?.file_name().to_string_lossy().into_owned()))
+        .collect()
+}

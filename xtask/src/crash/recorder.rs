@@ -1,0 +1,108 @@
+//! Notes every change that a store makes on its disk, in order, with the bytes that it writes.
+//!
+//! It makes no change of its own. Changes are made one at a time, so that the order noted is the order on disk.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cache_ingest::{DiskHook, DiskOperation};
+use cache_model::Digest;
+
+/// A thing that happened. Paths are below the recorder's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Change(Change),
+    /// A copy begins: from here on the tag may stand for this manifest.
+    Begun(String, Digest),
+    /// A copy was reported done: from here on the tag stands for this manifest.
+    Done(String, Digest),
+}
+
+/// A change on disk that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    CreateFolder(PathBuf),
+    /// Where it is absent.
+    CreateFile(PathBuf),
+    Write {
+        path: PathBuf,
+        offset: usize,
+        bytes: Arc<[u8]>,
+    },
+    SyncFile(PathBuf),
+    SyncFolder(PathBuf),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
+}
+
+/// A hook that notes what happens in a folder.
+pub(crate) struct Recorder {
+    folder: PathBuf,
+    steps: Mutex<Vec<Step>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(folder: &Path) -> Arc<Self> {
+        Arc::new(Self { folder: folder.to_owned(), steps: Mutex::default() })
+    }
+
+    pub(crate) fn note(&self, step: Step) {
+        self.steps().push(step);
+    }
+
+    /// What was noted so far.
+    pub(crate) fn take(&self) -> Vec<Step> {
+        std::mem::take(&mut self.steps())
+    }
+
+    fn steps(&self) -> MutexGuard<'_, Vec<Step>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The change that an operation has made; `None` where it has made none in the folder, or one of permissions, which
+    /// no invariant asks for.
+    fn change(&self, operation: &DiskOperation<'_>) -> io::Result<Option<Change>> {
+        let below = |path: &Path| path.strip_prefix(&self.folder).ok().map(Path::to_owned);
+        let change = match *operation {
+            DiskOperation::CreateFolder(path) => below(path).map(Change::CreateFolder),
+            DiskOperation::CreateFile(path) => below(path).map(Change::CreateFile),
+            DiskOperation::Write { path, offset, at_most } => {
+                let bytes = read(path, offset, at_most)?.into();
+                let offset = usize::try_from(offset).map_err(io::Error::other)?;
+                below(path).map(|path| Change::Write { path, offset, bytes })
+            }
+            DiskOperation::SetPermissions(_) => None,
+            DiskOperation::SyncFile(path) => below(path).map(Change::SyncFile),
+            DiskOperation::SyncFolder(path) => below(path).map(Change::SyncFolder),
+            DiskOperation::Rename { from, to } => {
+                below(from).zip(below(to)).map(|(from, to)| Change::Rename(from, to))
+            }
+            DiskOperation::Remove(path) => below(path).map(Change::Remove),
+            _ => return Err(io::Error::other("the recorder does not know this operation")),
+        };
+        Ok(change)
+    }
+}
+
+impl DiskHook for Recorder {
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut steps = self.steps();
+        work()?;
+        steps.extend(self.change(operation)?.map(Step::Change));
+        Ok(())
+    }
+}
+
+fn read(path: &Path, offset: u64, at_most: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.take(at_most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
