@@ -14,6 +14,7 @@ use cache_ingest::{
 use cache_model::MediaType;
 
 use crate::faults::{Faulty, describe, noise, options};
+use crate::whole;
 
 /// A file system of one mebibyte in memory, which goes when this is dropped.
 struct Mounted(tempfile::TempDir);
@@ -104,4 +105,36 @@ async fn a_full_disk_is_told_as_such_and_leaves_the_layout_as_it_was() {
     assert_eq!(to.read(&blob, u64::MAX).await.unwrap(), bytes);
     let second = publish(2, Expect::Digest(first)).await.unwrap();
     assert_eq!(to.resolve(&Name::Unspecified).await.unwrap().digest, second);
+}
+
+#[tokio::test]
+async fn a_disk_that_gets_full_at_any_write_keeps_a_whole_layout() {
+    const PAGE: u64 = 4096;
+    let Some(mounted) = Mounted::new() else { return };
+    let (root, ballast) = (mounted.0.path().join("cache"), mounted.0.path().join("ballast"));
+    let bytes = noise(20_000, 1);
+    let blob = describe(&bytes);
+    let from = Faulty::new(bytes, []).in_chunks_of(5_000);
+    let copy_all = async || {
+        let to = LayoutStore::create(&root).await?;
+        copy(Step::Layer, &blob, &from, &to, &options(0), &()).await?;
+        whole::publish(&to, "a", &[&blob], Expect::Any).await
+    };
+    let mut pages = 0;
+    loop {
+        fill(&ballast, pages * PAGE);
+        let copied = copy_all().await;
+        whole::check(&root).await;
+        assert!(whole::names(&root.join("ingest")).is_empty(), "with {pages} pages");
+        fs::remove_file(&ballast).unwrap();
+        copy_all().await.unwrap();
+        assert_eq!(whole::check(&root).await, ["a"]);
+        match copied {
+            Ok(_) => break,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NoSpace, "with {pages} pages: {error}"),
+        }
+        fs::remove_dir_all(&root).unwrap();
+        pages += 1;
+    }
+    assert!(pages >= 7, "it had room enough with {pages} pages");
 }

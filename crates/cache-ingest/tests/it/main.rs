@@ -10,6 +10,8 @@
 )]
 
 mod copying;
+#[cfg(unix)]
+mod disk_faults;
 mod faults;
 mod fixtures;
 #[cfg(target_os = "linux")]
@@ -20,7 +22,9 @@ mod layout_put;
 mod local_files;
 mod memory;
 mod presence;
+mod provider_faults;
 mod providers;
 mod reading;
 #[cfg(unix)]
 mod second_process;
+mod whole;

@@ -11,14 +11,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_ingest::{
-    ByteStream, Error, Expect, Hasher, Info, Ingester, LayoutStore, Name, Provider, ProviderExt, Publisher,
-    Source,
-};
-use cache_model::{Algorithm, Descriptor, Digest, MediaType};
+use cache_ingest::{ByteStream, Error, Expect, Info, Ingester, LayoutStore, Provider, Source};
+use cache_model::Descriptor;
 use futures_util::{StreamExt, stream};
 
 use crate::faults::{describe, noise};
+use crate::whole::{check, names};
 
 /// Names the part that the other process plays.
 const PART: &str = "BKCACHE_TEST_PART";
@@ -129,35 +127,7 @@ async fn publish(store: &LayoutStore, tag: &str) -> Result<(), Error> {
     let layer = Bytes::from([tag.as_bytes(), &noise(16_000, 1)].concat());
     let blob = describe(&layer);
     store.put(&blob, &Source::new(&Slow(layer), blob.clone())).await?;
-    let manifest = format!(r#"{{"layer":"{}"}}"#, blob.digest);
-    let mut descriptor = describe(manifest.as_bytes());
-    descriptor.media_type = MediaType::OCI_MANIFEST;
-    store.publish(&Name::Tag(tag.into()), &descriptor, manifest.into(), Expect::Absent).await
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-}
-
-/// Checks what was left: every blob has its digest, and every entry its manifest and that its layer.
-async fn check(cache: &Path) -> Vec<String> {
-    let blobs = cache.join("blobs/sha256");
-    for name in names(&blobs) {
-        let bytes = fs::read(blobs.join(&name)).unwrap();
-        assert_eq!(Hasher::digest(Algorithm::Sha256, &bytes).hex().as_str(), name);
-    }
-    if !cache.join("index.json").exists() {
-        return Vec::new();
-    }
-    let store = LayoutStore::open(cache).await.unwrap();
-    for entry in store.entries().await.unwrap() {
-        let manifest = store.read(entry.descriptor().unwrap(), 1000).await.unwrap();
-        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        let layer: Digest = manifest["layer"].as_str().unwrap().parse().unwrap();
-        assert!(blobs.join(layer.hex()).is_file(), "{layer} is named and not there");
-    }
-    store.tags().await.unwrap()
+    crate::whole::publish(store, tag, &[&blob], Expect::Absent).await.map(|_| ())
 }
 
 fn random(below: u64) -> u64 {
