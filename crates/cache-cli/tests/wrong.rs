@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "a test that cannot go on fails"
 )]
 
@@ -310,4 +311,66 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A folder's content on a file system that cannot be written to; it goes when this is dropped.
+#[cfg(target_os = "linux")]
+struct ReadOnly<'a>(&'a Path);
+
+#[cfg(target_os = "linux")]
+impl<'a> ReadOnly<'a> {
+    /// Mounts the folder over itself; `None`, and why on standard error, where that is not allowed.
+    fn mount(folder: &'a Path) -> Option<Self> {
+        let mount = |args: &[&str]| {
+            let mut mount = std::process::Command::new("mount");
+            match mount.args(args).arg(folder).output() {
+                Ok(output) if output.status.success() => Ok(()),
+                Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+                Err(cause) => Err(cause.to_string()),
+            }
+        };
+        let bind = folder.display().to_string();
+        let mounted = mount(&["--bind", &bind]).map(|()| Self(folder)).and_then(|mounted| {
+            mount(&["-o", "remount,bind,ro"])?;
+            Ok(mounted)
+        });
+        match mounted {
+            Ok(mounted) => Some(mounted),
+            Err(cause) => {
+                let message = format!("nothing can be mounted read-only: {cause}");
+                assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{message}");
+                eprintln!("skipped: {message}");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_destination_that_cannot_be_written_to() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    copy_of(APP, &folder.join("layout"));
+    std::fs::create_dir(folder.join("empty")).unwrap();
+    let Some(mounted) = ReadOnly::mount(folder) else { return };
+    let mut lines = Lines::new(folder);
+    let mut copy = |what: &str, from: &str, to: &str| {
+        let to = folder.join(to).display().to_string();
+        lines.add(what, &bkcache(["copy", "--progress", "none", &fixture(from).display().to_string(), &to]));
+    };
+    copy("no folder", APP, "new/cache:a");
+    copy("an empty folder", APP, "empty:a");
+    copy("a layout", "platforms-2", "layout:a");
+    copy("a layout that has all the blobs", APP, "layout:a");
+    bkcache(["verify", &folder.join("layout").display().to_string()]).ok();
+    drop(mounted);
+    insta::assert_snapshot!(lines.text);
 }

@@ -4,14 +4,19 @@
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher as _, RandomState};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_ingest::{ByteStream, Error, Expect, Info, Ingester, LayoutStore, Provider, Source};
+use cache_ingest::{
+    ByteStream, DiskHook, DiskOperation, Error, ErrorKind, Expect, Info, Ingester, LayoutStore, Provider,
+    Source,
+};
 use cache_model::Descriptor;
 use futures_util::{StreamExt, stream};
 
@@ -86,7 +91,7 @@ fn the_other_process() {
         lock.try_lock().unwrap();
         tell("locked");
         // Until the first process closes the pipe, or ends.
-        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        io::stdin().read_to_end(&mut Vec::new()).unwrap();
         return;
     }
     let runtime =
@@ -172,8 +177,12 @@ async fn a_lock_that_another_process_holds_is_waited_for() {
     let mut other = Other::start("hold", folder.path(), 0);
     other.wait_for_log(folder.path());
     let impatient = store.clone().with_lock_wait(Duration::from_millis(50));
+    let began = Instant::now();
     let error = publish(&impatient, "a").await.unwrap_err();
-    assert!(error.reason().starts_with("another process holds the lock"), "{error}");
+    assert!(began.elapsed() >= Duration::from_millis(50) && began.elapsed() < PATIENCE / 2, "it is a bound");
+    let told =
+        "index.json.lock: another process holds the lock, for 50ms now; try again when it has finished";
+    assert!(error.kind() == ErrorKind::Conflict && error.to_string().ends_with(told), "{error}");
     let waiting = tokio::spawn(async move { publish(&store, "a").await });
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert!(!waiting.is_finished());
@@ -181,4 +190,57 @@ async fn a_lock_that_another_process_holds_is_waited_for() {
     waiting.await.unwrap().unwrap();
     assert_eq!(check(&folder.path().join("cache")).await, ["a"]);
     assert!(other.0.wait().unwrap().success());
+}
+
+/// Sees from outside whether the lock is taken when the index is replaced.
+struct Outside(AtomicBool);
+
+impl Outside {
+    fn may_lock(lock: &Path) -> bool {
+        // The program of util-linux, which calls flock(2), as BuildKit does.
+        let status = Command::new("flock").arg("--nonblock").arg(lock).arg("true").status();
+        status.unwrap().success()
+    }
+}
+
+impl DiskHook for Outside {
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if let DiskOperation::Rename { to, .. } = operation
+            && to.ends_with("index.json")
+        {
+            self.0.store(!Self::may_lock(&to.with_file_name("index.json.lock")), Ordering::SeqCst);
+        }
+        work()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lock_is_the_one_that_flock_takes() {
+    if Command::new("flock").arg("--version").output().is_err() {
+        assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "flock is missing");
+        eprintln!("skipped: flock is missing");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("index.json.lock");
+    let outside = Arc::new(Outside(AtomicBool::new(false)));
+    let store = LayoutStore::create_with_hook(folder.path(), outside.clone()).await.unwrap();
+    publish(&store, "a").await.unwrap();
+    assert!(outside.0.load(Ordering::SeqCst), "nobody else has it while the index is replaced");
+    assert!(Outside::may_lock(&lock), "it is given back");
+
+    let mut flock = Command::new("flock");
+    flock.arg(&lock).args(["sh", "-c", "echo locked; cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = Other(flock.spawn().unwrap());
+    let mut told = [0; 7];
+    holder.0.stdout.take().unwrap().read_exact(&mut told).unwrap();
+    let impatient = store.with_lock_wait(Duration::from_millis(50));
+    assert_eq!(publish(&impatient, "b").await.unwrap_err().kind(), ErrorKind::Conflict);
+    drop(holder.0.stdin.take());
+    holder.0.wait().unwrap();
+    publish(&impatient, "b").await.unwrap();
 }
