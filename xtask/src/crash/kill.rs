@@ -164,7 +164,9 @@ impl Place {
         }
         let mut breaches = invariants::check(&self.cache(), &self.claims).await?;
         if breaches.is_empty() {
-            self.leave_alone(cache.copy(&self.program), cache, tag)?;
+            if let Err(error) = self.leave_alone(cache.copy(&self.program), cache, tag) {
+                return Ok((phase, vec![error.to_string()]));
+            }
             breaches = invariants::check(&self.cache(), &self.claims).await?;
             let staged = invariants::staged(&self.cache())?;
             if staged > 0 {
@@ -197,7 +199,7 @@ impl Place {
         let status = self.run(command, tag, None)?;
         let output = self.output()?;
         if !status.is_some_and(|status| status.success()) || !output.contains(&cache.digest.to_string()) {
-            bail!("a copy into {} that nobody killed has failed: {output}", self.folder.path().display());
+            bail!("a copy that nobody killed has failed: {output}");
         }
         self.claims.insert(tag.to_owned(), vec![cache.digest]);
         Ok(())
