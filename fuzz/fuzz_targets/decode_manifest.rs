@@ -1,10 +1,5 @@
-//! Any bytes as a manifest or an index: an error or a document, never a panic.
+//! Runs the target `decode_manifest`, whose laws stand in `fuzz/targets`.
 
 #![no_main]
 
-use cache_format::Document;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = Document::decode(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bkcache_fuzz_targets::decode_manifest::run(bytes));

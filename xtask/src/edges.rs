@@ -27,6 +27,7 @@ const VERIFY: &str = "cache-verify";
 const CLI: &str = "cache-cli";
 const TESTS: &str = "tests";
 const XTASK: &str = "xtask";
+const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
 const LIBRARIES: &[&str] = &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY];
 const EVERYTHING: &[&str] =
@@ -77,6 +78,7 @@ const ROWS: &[Row] = &[
     Row { name: CLI, uses: LIBRARIES, tests_use: &[], never: &[] },
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[], never: &[] },
     Row { name: XTASK, uses: EVERYTHING, tests_use: &[], never: &[] },
+    Row { name: FUZZ_TARGETS, uses: LIBRARIES, tests_use: &[], never: &[] },
 ];
 
 /// Crates from outside that only some of ours may use (tests may always).

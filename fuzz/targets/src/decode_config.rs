@@ -1,0 +1,22 @@
+//! Any bytes as a cache config or a record line: an error on one line or a value, never a panic.
+//!
+//! A config that is read is written and read again: the same config, and from then on the same bytes.
+
+use cache_format::{decode_config, decode_record_line, encode_config};
+
+use crate::assert_one_line;
+
+/// Runs the target on some bytes.
+pub fn run(bytes: &[u8]) {
+    if let Err(error) = decode_record_line(bytes) {
+        assert_one_line(&error);
+    }
+    let config = match decode_config(bytes) {
+        Ok(config) => config,
+        Err(error) => return assert_one_line(&error),
+    };
+    let written = encode_config(&config);
+    let again = decode_config(&written).expect("what was written can be read");
+    assert!(again == config, "written and read again it is another config");
+    assert!(encode_config(&again) == written, "written twice it has other bytes");
+}

@@ -1,0 +1,67 @@
+//! Any bytes as a manifest, an index or an image config: an error on one line or a document, never a panic.
+//!
+//! A document that is read is written and read again, compactly and indented: the same document. Where it is a
+//! cache's, the same holds of what is built of it.
+
+use cache_format::{
+    CacheManifest, Document, ImageConfig, ImageManifest, descriptor_from_oci, descriptor_to_oci,
+};
+use cache_model::{Descriptor, Digest, MediaType};
+
+use crate::assert_one_line;
+
+/// More diff IDs than that are not tried as an image's.
+const MOST_LAYERS: usize = 100;
+
+/// Runs the target on some bytes.
+pub fn run(bytes: &[u8]) {
+    match Document::decode(bytes) {
+        Ok(document) => check(&document),
+        Err(error) => assert_one_line(&error),
+    }
+    match ImageConfig::decode(bytes) {
+        Ok(image) if image.diff_ids.len() < MOST_LAYERS => read_inline(&image, bytes),
+        Ok(_) => {}
+        Err(error) => assert_one_line(&error),
+    }
+}
+
+fn check(document: &Document) {
+    let written = document.encode();
+    assert!(Document::decode(&written).as_ref() == Ok(document), "written and read again it is another");
+    let indented = Document::decode(&document.encode_indented());
+    assert!(indented.as_ref() == Ok(document), "indented and read again it is another");
+    let descriptors = match document {
+        Document::Manifest(manifest) => &manifest.layers,
+        Document::Index(index) => &index.manifests,
+    };
+    for descriptor in descriptors {
+        let theirs = descriptor_to_oci(descriptor).expect("oci-spec takes every descriptor of ours");
+        assert_eq!(descriptor_from_oci(&theirs).as_ref(), Ok(descriptor), "there and back it is another");
+    }
+    let Some(manifest) = CacheManifest::from_document(document) else { return };
+    let Ok(built) = manifest.build() else { return };
+    let read = Document::decode(&built.bytes).expect("what was built can be read");
+    let again = CacheManifest::from_document(&read).expect("a cache's manifest stays one");
+    assert_eq!(again.form, manifest.form);
+    assert_eq!(again.config, manifest.config);
+    assert_eq!(again.layers.len(), manifest.layers.len());
+    assert!(again.build().as_ref().map(|b| &b.bytes) == Ok(&built.bytes), "built twice it has other bytes");
+}
+
+/// The bytes as the config of an image that has as many layers as they say.
+fn read_inline(image: &ImageConfig, bytes: &[u8]) {
+    let descriptor = Descriptor::new(MediaType::OCI_IMAGE_CONFIG, Digest::sha256([1; 32]), 1);
+    let manifest = ImageManifest {
+        schema_version: 2,
+        media_type: MediaType::OCI_MANIFEST,
+        artifact_type: String::new(),
+        config: descriptor.clone(),
+        layers: vec![descriptor; image.diff_ids.len()],
+        subject: None,
+        annotations: cache_model::Annotations::default(),
+    };
+    if let Err(error) = cache_format::read_inline(&manifest, bytes) {
+        assert_one_line(&error);
+    }
+}

@@ -1,0 +1,184 @@
+//! A hostile folder as an OCI layout: opened, listed, resolved, read, imported and verified.
+//!
+//! It never panics or hangs, never gives bytes that are not what their digest says, never gives what lies outside
+//! of the folder, and changes nothing in it.
+
+mod folder;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use arbitrary::{Arbitrary, Unstructured};
+use cache_import::ImportOptions;
+use cache_ingest::{Hasher, LayoutStore, Name, Provider, ProviderExt, Resolver, RetryBudget, RetryPolicy};
+use cache_model::{Descriptor, Digest};
+use cache_verify::VerifyOptions;
+use futures_util::StreamExt;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{assert_one_line, assert_says_something};
+use folder::{CANARY, Made, RawFolder};
+
+/// The greatest metadata that is read, in bytes.
+const MAX_METADATA: u64 = 64 << 10;
+/// The greatest expansion of a layer, in bytes.
+const MAX_EXPANSION: u64 = 1 << 20;
+
+thread_local! {
+    /// Its clock stands still while there is work and leaps over every wait.
+    static RUNTIME: Runtime =
+        Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+}
+
+/// Runs the target on some bytes.
+pub fn run(bytes: &[u8]) {
+    let Ok(raw) = RawFolder::arbitrary(&mut Unstructured::new(bytes)) else { return };
+    let made = raw.make();
+    let before = listing(&made.layout);
+    RUNTIME.with(|runtime| runtime.block_on(look_at(&made)));
+    assert_eq!(listing(&made.layout), before, "reading has changed the folder");
+}
+
+async fn look_at(made: &Made) {
+    let store = match LayoutStore::open(&made.layout).await {
+        Ok(store) => store,
+        Err(error) => return check_error(&error),
+    };
+    let mut descriptors = Vec::new();
+    match store.entries().await {
+        Ok(entries) => {
+            for entry in &entries {
+                match entry.descriptor() {
+                    Ok(descriptor) => descriptors.push(descriptor.clone()),
+                    Err(error) => check_error(&error),
+                }
+            }
+        }
+        Err(error) => check_error(&error),
+    }
+    if let Err(error) = store.tags().await {
+        check_error(&error);
+    }
+    let mut names = vec![Name::Unspecified];
+    names.extend(folder::NAMES.iter().map(|name| Name::Tag((*name).to_owned())));
+    names.extend(made.digests.iter().copied().map(Name::Digest));
+    for name in &names {
+        match store.resolve(name).await {
+            Ok(descriptor) => descriptors.push(descriptor),
+            Err(error) => {
+                check_error(&error);
+                continue;
+            }
+        }
+        import(&store, name).await;
+        verify(&store, name).await;
+    }
+    for descriptor in &descriptors {
+        read(&store, descriptor).await;
+    }
+}
+
+async fn read(store: &LayoutStore, descriptor: &Descriptor) {
+    match store.read(descriptor, MAX_METADATA).await {
+        Ok(bytes) => check_bytes(&bytes, &descriptor.digest, Some(descriptor.size)),
+        Err(error) => check_error(&error),
+    }
+    if let Err(error) = store.info(descriptor).await {
+        check_error(&error);
+    }
+    // A stream is not verified, but it comes from within the folder all the same.
+    match store.open(descriptor, 0).await {
+        Ok(mut stream) => {
+            let mut bytes = Vec::new();
+            while let Some(chunk) = stream.next().await {
+                bytes.extend_from_slice(&chunk.unwrap_or_default());
+            }
+            check_inside(&bytes);
+        }
+        Err(error) => check_error(&error),
+    }
+    if let Some(mut file) = store.file(descriptor) {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut bytes).expect("a regular file can be read");
+        check_inside(&bytes);
+    }
+}
+
+async fn import(store: &LayoutStore, name: &Name) {
+    let options = ImportOptions { max_metadata_size: MAX_METADATA };
+    let opened = match cache_import::open(store, store, name, &options).await {
+        Ok(opened) => opened,
+        Err(error) => return check_error(&error),
+    };
+    check_bytes(&opened.bytes, &opened.descriptor.digest, Some(opened.descriptor.size));
+    match opened.import(store, &options).await {
+        Ok(imported) => {
+            for cache in &imported.caches {
+                let (cache_import::CacheOrigin::Manifest { config, .. }
+                | cache_import::CacheOrigin::Inline { config, .. }) = &cache.origin;
+                check_bytes(&cache.config_bytes, &config.digest, Some(config.size));
+                let graph = cache.chains.graph();
+                cache_import::Inspection::of(cache, &graph);
+            }
+            imported.warnings.iter().for_each(assert_says_something);
+            match imported.into_chains() {
+                Ok(united) => drop(united.graph().marshal(&|_| true)),
+                Err(error) => check_error(&error),
+            }
+        }
+        Err(error) => check_error(&error),
+    }
+}
+
+async fn verify(store: &LayoutStore, name: &Name) {
+    let options = VerifyOptions {
+        max_metadata_size: MAX_METADATA,
+        max_expansion: MAX_EXPANSION,
+        concurrency: 2,
+        retry: RetryPolicy::never(),
+        budget: RetryBudget::new(2),
+        ..VerifyOptions::default()
+    };
+    match cache_verify::verify(store, store, name, &options, &()).await {
+        Ok(report) => report.findings.iter().for_each(check_error),
+        Err(error) => check_error(&error),
+    }
+}
+
+fn check_bytes(bytes: &[u8], digest: &Digest, size: Option<u64>) {
+    assert_eq!(
+        Hasher::digest(digest.algorithm(), bytes),
+        *digest,
+        "bytes that are not what their digest says"
+    );
+    assert!(size.is_none_or(|size| size == bytes.len() as u64), "bytes that are not as many as was said");
+    check_inside(bytes);
+}
+
+/// An error or a finding: one line, and nothing in it from outside.
+fn check_error(error: &impl std::fmt::Display) {
+    assert_one_line(error);
+    check_inside(error.to_string().as_bytes());
+}
+
+fn check_inside(bytes: &[u8]) {
+    assert!(!bytes.windows(CANARY.len()).any(|window| window == CANARY), "what lies outside was read");
+}
+
+/// Everything below a folder: path, kind, length, time of the last change.
+fn listing(root: &Path) -> Vec<(PathBuf, String, u64, Option<SystemTime>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.path().symlink_metadata() else { continue };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+            let kind = format!("{:?}", metadata.file_type());
+            found.push((entry.path(), kind, metadata.len(), metadata.modified().ok()));
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,57 @@
+//! The bodies of the fuzz targets: each takes any bytes and panics where a law is broken.
+//!
+//! They are plain functions, so that a plain `cargo test` runs them on every file of the corpora. Nothing here knows
+//! of a fuzzer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "to panic where a law is broken is what a fuzz target is for"
+)]
+
+pub mod add_script;
+pub mod attributes;
+pub mod decode_config;
+pub mod decode_manifest;
+pub mod digest_and_reference;
+pub mod layout_open;
+pub mod manifest_builder;
+mod reference;
+pub mod roundtrip;
+mod script;
+
+use std::fmt::Display;
+
+/// A fuzz target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, which is also that of its folder in `fuzz/corpus`.
+    pub name: &'static str,
+    /// Takes any bytes, and panics where a law is broken.
+    pub run: fn(&[u8]),
+}
+
+/// All fuzz targets.
+pub const TARGETS: &[Target] = &[
+    Target { name: "add_script", run: add_script::run },
+    Target { name: "attributes", run: attributes::run },
+    Target { name: "decode_config", run: decode_config::run },
+    Target { name: "decode_manifest", run: decode_manifest::run },
+    Target { name: "digest_and_reference", run: digest_and_reference::run },
+    Target { name: "layout_open", run: layout_open::run },
+    Target { name: "manifest_builder", run: manifest_builder::run },
+    Target { name: "roundtrip", run: roundtrip::run },
+];
+
+/// Law of the errors and findings that promise it: they say something, on one line.
+fn assert_one_line(error: &impl Display) {
+    let text = error.to_string();
+    assert!(!text.is_empty(), "an error that says nothing");
+    assert!(!text.contains(['\n', '\r']), "an error of several lines: {text:?}");
+}
+
+/// Law of all other errors and warnings: they say something.
+fn assert_says_something(error: &impl Display) {
+    assert!(!error.to_string().is_empty(), "an error that says nothing");
+}

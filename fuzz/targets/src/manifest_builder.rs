@@ -1,0 +1,229 @@
+//! Any descriptors through each builder, then read back: the same descriptors in the same order, in the same form.
+//!
+//! The layers are also made an image's, with a cache inside, which is read back too.
+
+use std::sync::Arc;
+
+use arbitrary::{Arbitrary, Unstructured};
+use cache_format::{CacheManifest, Document, Form, ImageManifest, InlineOutcome, read_inline, write_inline};
+use cache_model::{
+    Annotations, CacheChains, Converted, Descriptor, DescriptorExtra, Digest, MediaType, NewResult, Platform,
+    RecordDigest, Timestamp,
+};
+
+const MEDIA_TYPES: [&str; 12] = [
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "",
+    CACHE_CONFIG,
+];
+const CACHE_CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
+const KEYS: [&str; 5] = [
+    "containerd.io/uncompressed",
+    "buildkit/createdat",
+    "org.opencontainers.image.ref.name",
+    "containerd.io/snapshot/stargz/toc.digest",
+    "",
+];
+/// More layers would be no more telling.
+const MOST_LAYERS: usize = 12;
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    layers: Vec<RawDescriptor<'a>>,
+    /// The media type of the config, where it is not to be the right one.
+    config_type: Option<Text<'a>>,
+    config: RawDescriptor<'a>,
+    artifact_type: &'a str,
+    subject: Option<RawDescriptor<'a>>,
+    annotations: Vec<(Text<'a>, &'a str)>,
+    /// The layers of a result, by their positions.
+    result: Vec<u8>,
+}
+
+#[derive(Debug, Arbitrary)]
+struct RawDescriptor<'a> {
+    media_type: Text<'a>,
+    digest: u8,
+    size: u64,
+    annotations: Vec<(Text<'a>, &'a str)>,
+    extra: Option<RawExtra<'a>>,
+}
+
+#[derive(Debug, Arbitrary)]
+struct RawExtra<'a> {
+    urls: Vec<&'a str>,
+    data: &'a str,
+    platform: Option<RawPlatform<'a>>,
+    artifact_type: &'a str,
+}
+
+#[derive(Debug, Arbitrary)]
+struct RawPlatform<'a> {
+    architecture: &'a str,
+    os: &'a str,
+    os_version: &'a str,
+    os_features: Vec<&'a str>,
+    variant: &'a str,
+}
+
+/// A known text, or any.
+#[derive(Debug, Arbitrary)]
+struct Text<'a> {
+    known: u8,
+    free: &'a str,
+}
+
+impl<'a> Text<'a> {
+    fn of(&self, known: &[&'a str]) -> &'a str {
+        known.get(usize::from(self.known)).copied().unwrap_or(self.free)
+    }
+}
+
+/// Runs the target on some bytes.
+pub fn run(bytes: &[u8]) {
+    let Ok(input) = Input::arbitrary(&mut Unstructured::new(bytes)) else { return };
+    let layers: Vec<Descriptor> =
+        input.layers.iter().take(MOST_LAYERS).map(RawDescriptor::descriptor).collect();
+    let mut config = input.config.descriptor();
+    let config_type = input.config_type.as_ref().map_or(CACHE_CONFIG, |text| text.of(&MEDIA_TYPES));
+    config.media_type = MediaType::new(config_type);
+    for form in [Form::Manifest, Form::Index, Form::DockerList] {
+        build(&CacheManifest {
+            form,
+            layers: layers.clone(),
+            config: config.clone(),
+            artifact_type: input.artifact_type.to_owned(),
+            subject: input.subject.as_ref().map(RawDescriptor::descriptor),
+            annotations: annotations(&input.annotations),
+        });
+    }
+    let result: Vec<usize> = match layers.len() {
+        0 => Vec::new(),
+        len => input.result.iter().take(MOST_LAYERS).map(|at| usize::from(*at) % len).collect(),
+    };
+    inline(&layers, &result);
+}
+
+fn build(manifest: &CacheManifest) {
+    let is_config = |descriptor: &Descriptor| descriptor.media_type == MediaType::CACHE_CONFIG;
+    let is_refused = !is_config(&manifest.config) || manifest.layers.iter().any(is_config);
+    let built = match manifest.build() {
+        Ok(built) => built,
+        Err(error) => {
+            assert!(is_refused, "{error}: {manifest:?}");
+            return crate::assert_one_line(&error);
+        }
+    };
+    assert!(!is_refused, "a cache that nobody could read: {manifest:?}");
+    assert_eq!(built.descriptor.media_type, manifest.form.media_type());
+    assert_eq!(built.descriptor.size, built.bytes.len() as u64);
+    let hash = cache_ingest::Hasher::digest(built.descriptor.digest.algorithm(), &built.bytes);
+    assert_eq!(built.descriptor.digest, hash);
+
+    let dialect = manifest.form.dialect();
+    let unknown = |layer: &&Descriptor| layer.media_type.in_dialect(dialect) == Converted::Unknown;
+    assert_eq!(built.warnings.len(), manifest.layers.iter().filter(unknown).count());
+    built.warnings.iter().for_each(crate::assert_says_something);
+
+    let document = Document::decode(&built.bytes).expect("what was built can be read");
+    assert_eq!(document.media_type(), manifest.form.media_type());
+    assert_eq!(Document::decode(&document.encode_indented()).as_ref(), Ok(&document), "indented");
+    let read = CacheManifest::from_document(&document).expect("what was built is a cache's");
+    let layers = manifest.layers.iter().map(|layer| layer.in_dialect(dialect)).collect();
+    assert_eq!(read, CacheManifest { layers, ..manifest.clone() });
+    assert_eq!(read.build().map(|again| again.bytes), Ok(built.bytes), "built twice");
+}
+
+/// A cache of one record whose result has some of the layers, inside an image of all of them.
+fn inline(layers: &[Descriptor], result: &[usize]) {
+    let picked: Vec<&Descriptor> = result.iter().map(|at| &layers[*at]).collect();
+    let mut chains = CacheChains::new();
+    let Ok(layer) = chains.layers(picked.iter().copied()) else { return };
+    let created_at: Timestamp = "2026-01-02T03:04:05Z".parse().expect("it is a time");
+    let digest = RecordDigest::new("sha256:a");
+    chains.add(&digest, &[], &[NewResult { created_at, layer }]).expect("a root can be added");
+
+    let image: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
+    let Some(text) = write_inline(&chains.graph(), &image) else {
+        return assert!(picked.is_empty(), "a result whose layers are all in the image");
+    };
+    let diff_ids: Vec<String> = layers.iter().map(|layer| format!("\"{}\"", layer.digest)).collect();
+    let config =
+        format!(r#"{{"rootfs":{{"diff_ids":[{}]}},"moby.buildkit.cache.v0":"{text}"}}"#, diff_ids.join(","));
+    let manifest = ImageManifest {
+        schema_version: 2,
+        media_type: MediaType::OCI_MANIFEST,
+        artifact_type: String::new(),
+        config: Descriptor::new(MediaType::OCI_IMAGE_CONFIG, Digest::sha256([0; 32]), 0),
+        layers: layers.to_vec(),
+        subject: None,
+        annotations: Annotations::default(),
+    };
+    let outcome = read_inline(&manifest, config.as_bytes()).expect("what was written can be read");
+    let InlineOutcome::Cache(cache) = outcome else { panic!("there is a cache: {outcome:?}") };
+    let mut read = CacheChains::new();
+    if let Err(error) = read.load(&cache.config, &cache.layers) {
+        // The one thing that an image may have and a cache may not: a blob of two sizes.
+        return assert!(error.to_string().contains("is said to have"), "{error}");
+    }
+    let graph = read.graph();
+    let record = graph.records().next().expect("there is a record");
+    let found = record.results().next().expect("it has a result");
+    let blobs: Vec<Digest> = found.layers().iter().map(|layer| layer.digest).collect();
+    assert_eq!(blobs, picked.iter().map(|layer| layer.digest).collect::<Vec<_>>());
+    // A list of layers has no time of its own.
+    assert!(found.created_at() == created_at || found.created_at().is_zero());
+}
+
+impl RawDescriptor<'_> {
+    fn descriptor(&self) -> Descriptor {
+        let digest = match self.digest % 8 {
+            7 => Digest::sha512([self.digest; 64]),
+            byte => Digest::sha256([byte; 32]),
+        };
+        let mut descriptor =
+            Descriptor::new(MediaType::new(self.media_type.of(&MEDIA_TYPES)), digest, self.size);
+        // A blob has one size, save in what is wrong.
+        if self.size % 4 != 0 {
+            descriptor.size = u64::from(self.digest % 8);
+        }
+        descriptor.annotations = annotations(&self.annotations);
+        let extra = self.extra.as_ref().map(RawExtra::extra);
+        descriptor.extra = extra.filter(|extra| *extra != DescriptorExtra::default()).map(Arc::new);
+        descriptor
+    }
+}
+
+impl RawExtra<'_> {
+    fn extra(&self) -> DescriptorExtra {
+        DescriptorExtra {
+            urls: owned(&self.urls),
+            data: self.data.to_owned(),
+            platform: self.platform.as_ref().map(|platform| Platform {
+                architecture: platform.architecture.to_owned(),
+                os: platform.os.to_owned(),
+                os_version: platform.os_version.to_owned(),
+                os_features: owned(&platform.os_features),
+                variant: platform.variant.to_owned(),
+            }),
+            artifact_type: self.artifact_type.to_owned(),
+        }
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn annotations(pairs: &[(Text<'_>, &str)]) -> Annotations {
+    pairs.iter().map(|(key, value)| (key.of(&KEYS), *value)).collect()
+}

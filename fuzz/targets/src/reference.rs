@@ -1,0 +1,190 @@
+//! BuildKit's rules for adding and marshalling records, slow and simple: maps and sets, everything computed anew.
+//!
+//! It is written from the description of what BuildKit does, shares nothing with the model that it is compared with,
+//! and cares for no cost. A record goes by the position of the first add that is part of it.
+
+mod closed;
+mod marshal;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::script::{Add, Outcome};
+
+pub(crate) use marshal::{Exported, marshal};
+
+/// A link: the source, and the selector.
+type Link = (usize, &'static str);
+
+/// The records, oldest first.
+pub(crate) type Records = BTreeMap<usize, Record>;
+
+/// A record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    digest: &'static str,
+    inputs: Vec<BTreeSet<Link>>,
+    /// By instant and list of blobs, which make a result what it is.
+    results: BTreeMap<(u64, Vec<String>), Details>,
+}
+
+/// What may differ between two results that are one.
+#[derive(Clone, Debug)]
+struct Details {
+    time: &'static str,
+    /// The texts of the descriptors that each blob came with.
+    descriptors: BTreeSet<(String, String)>,
+}
+
+/// Why an add is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    EmptyInput(usize),
+}
+
+/// What was added so far.
+#[derive(Debug, Default)]
+pub(crate) struct Reference {
+    records: Records,
+    /// The record of each add that is part of one.
+    record_of: Vec<Option<usize>>,
+    /// The adds that are part of a record.
+    adds: BTreeMap<usize, Add>,
+}
+
+impl Reference {
+    /// Adds a record; false where it is skipped. Its links lead to adds that are part of a record.
+    pub(crate) fn add(&mut self, add: &Add) -> Result<bool, Refused> {
+        let at = self.record_of.len();
+        self.record_of.push(None);
+        if add.digest.starts_with("random:") {
+            return Ok(false);
+        }
+        if let Some(input) = add.inputs.iter().position(Vec::is_empty) {
+            return Err(Refused::EmptyInput(input));
+        }
+        let record = if add.inputs.is_empty() { self.root(at, add) } else { self.with_inputs(at, add) };
+        self.record_of[at] = Some(record);
+        let record = self.records.get_mut(&record).unwrap();
+        add.results.iter().for_each(|result| record.merge_result(result));
+        self.adds.insert(at, add.clone());
+        Ok(true)
+    }
+
+    /// The records as BuildKit's rule leaves them.
+    pub(crate) fn by_order(&self) -> Records {
+        self.records.clone()
+    }
+
+    /// The records of the closed reading.
+    pub(crate) fn closed(&self) -> Records {
+        closed::records(&self.adds)
+    }
+
+    /// The root of the add's digest: there is one for each.
+    fn root(&mut self, at: usize, add: &Add) -> usize {
+        let is_root = |record: &Record| record.digest == add.digest && record.inputs.is_empty();
+        let root = self.records.iter().find(|(_, record)| is_root(record)).map(|(root, _)| *root);
+        root.unwrap_or_else(|| {
+            self.records.insert(at, Record { digest: add.digest, ..Record::default() });
+            at
+        })
+    }
+
+    fn with_inputs(&mut self, at: usize, add: &Add) -> usize {
+        let candidates = self.candidates(add);
+        let Some((oldest, others)) = candidates.split_first() else {
+            let inputs = self.links(add).into_iter().map(BTreeSet::from_iter).collect();
+            self.records.insert(at, Record { digest: add.digest, inputs, ..Record::default() });
+            return at;
+        };
+        others.iter().for_each(|other| self.merge(*oldest, *other));
+        for (input, links) in self.links(add).into_iter().enumerate() {
+            links.into_iter().for_each(|link| self.link(*oldest, input, link));
+        }
+        *oldest
+    }
+
+    /// The records that are linked, in every input of the add, with one of its links; oldest first.
+    fn candidates(&self, add: &Add) -> Vec<usize> {
+        let links = self.links(add);
+        let is_candidate = |record: &Record| {
+            record.digest == add.digest
+                && links.iter().enumerate().all(|(input, given)| {
+                    let known = record.inputs.get(input);
+                    known.is_some_and(|known| given.iter().any(|link| known.contains(link)))
+                })
+        };
+        self.records.iter().filter(|(_, record)| is_candidate(record)).map(|(at, _)| *at).collect()
+    }
+
+    /// The add's links to the records that their sources are now.
+    fn links(&self, add: &Add) -> Vec<Vec<Link>> {
+        let link = |link: &crate::script::Link| (self.record_of[link.source].unwrap(), link.selector);
+        add.inputs.iter().map(|links| links.iter().map(link).collect()).collect()
+    }
+
+    /// Adds a link, unless it would close a cycle.
+    fn link(&mut self, record: usize, input: usize, link: Link) {
+        if !self.depends(link.0, record) {
+            let inputs = &mut self.records.get_mut(&record).unwrap().inputs;
+            inputs.resize(inputs.len().max(input + 1), BTreeSet::new());
+            inputs[input].insert(link);
+        }
+    }
+
+    /// Whether a record is another, or depends on it.
+    fn depends(&self, record: usize, on: usize) -> bool {
+        let mut found = BTreeSet::from([record]);
+        let mut next = vec![record];
+        while let Some(at) = next.pop() {
+            for (source, _) in self.records[&at].inputs.iter().flatten() {
+                if found.insert(*source) {
+                    next.push(*source);
+                }
+            }
+        }
+        found.contains(&on)
+    }
+
+    /// Merges a younger record whole into an older one: links from it, links to it, results.
+    fn merge(&mut self, older: usize, younger: usize) {
+        let gone = self.records.remove(&younger).unwrap();
+        let mut links_to: Vec<(usize, usize, &'static str)> = Vec::new();
+        for (target, record) in &mut self.records {
+            for (input, links) in record.inputs.iter_mut().enumerate() {
+                let to = links.iter().filter(|(source, _)| *source == younger);
+                links_to.extend(to.map(|(_, selector)| (*target, input, *selector)));
+                links.retain(|(source, _)| *source != younger);
+            }
+        }
+        for of in self.record_of.iter_mut().filter(|of| **of == Some(younger)) {
+            *of = Some(older);
+        }
+        let record = self.records.get_mut(&older).unwrap();
+        record.inputs.resize(record.inputs.len().max(gone.inputs.len()), BTreeSet::new());
+        for (key, details) in gone.results {
+            record.merge_details(key, details);
+        }
+        for (input, links) in gone.inputs.into_iter().enumerate() {
+            links.into_iter().for_each(|link| self.link(older, input, link));
+        }
+        for (target, input, selector) in links_to {
+            self.link(target, input, (older, selector));
+        }
+    }
+}
+
+impl Record {
+    /// The same instant and the same list of blobs is the same result; of two texts the smaller is kept.
+    fn merge_result(&mut self, result: &Outcome) {
+        let blobs = result.layers.iter().map(|layer| layer.blob()).collect();
+        let descriptors = result.layers.iter().map(|layer| (layer.blob(), layer.exported())).collect();
+        self.merge_details((result.instant, blobs), Details { time: result.time, descriptors });
+    }
+
+    fn merge_details(&mut self, key: (u64, Vec<String>), details: Details) {
+        let known = self.results.entry(key).or_insert_with(|| details.clone());
+        known.time = known.time.min(details.time);
+        known.descriptors.extend(details.descriptors);
+    }
+}

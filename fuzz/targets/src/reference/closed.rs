@@ -1,0 +1,67 @@
+//! The closed reading, as its definition says it.
+//!
+//! Adds of one digest and one number of inputs whose links meet in every input are one record, to a fixed point; then
+//! the links within a cycle go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Link, Record, Records};
+use crate::script::Add;
+
+pub(super) fn records(adds: &BTreeMap<usize, Add>) -> Records {
+    let mut record_of: BTreeMap<usize, usize> = adds.keys().map(|at| (*at, *at)).collect();
+    while let Some((older, younger)) = next_to_join(adds, &record_of) {
+        record_of.values_mut().filter(|of| **of == younger).for_each(|of| *of = older);
+    }
+    let mut records = united(adds, &record_of);
+    cut_cycles(&mut records);
+    records
+}
+
+/// The records that the adds make up, the links of all united.
+fn united(adds: &BTreeMap<usize, Add>, record_of: &BTreeMap<usize, usize>) -> Records {
+    let mut records = Records::new();
+    for (at, add) in adds {
+        let record = records.entry(record_of[at]).or_insert_with(|| Record {
+            digest: add.digest,
+            inputs: vec![BTreeSet::new(); add.inputs.len()],
+            ..Record::default()
+        });
+        for (all, links) in record.inputs.iter_mut().zip(&add.inputs) {
+            all.extend(links.iter().map(|link| -> Link { (record_of[&link.source], link.selector) }));
+        }
+        add.results.iter().for_each(|result| record.merge_result(result));
+    }
+    records
+}
+
+fn next_to_join(adds: &BTreeMap<usize, Add>, record_of: &BTreeMap<usize, usize>) -> Option<(usize, usize)> {
+    let records = united(adds, record_of);
+    for (older, a) in &records {
+        for (younger, b) in records.range(older + 1..) {
+            let mut inputs = a.inputs.iter().zip(&b.inputs);
+            let alike = a.digest == b.digest && a.inputs.len() == b.inputs.len();
+            if alike && inputs.all(|(x, y)| !x.is_disjoint(y)) {
+                return Some((*older, *younger));
+            }
+        }
+    }
+    None
+}
+
+/// Drops each link whose source depends on the record, or is it.
+fn cut_cycles(records: &mut Records) {
+    let whole = records.clone();
+    let reached = |from: usize| {
+        let mut found = BTreeSet::from([from]);
+        let mut next = vec![from];
+        while let Some(at) = next.pop() {
+            let sources = whole[&at].inputs.iter().flatten().map(|(source, _)| *source);
+            next.extend(sources.filter(|source| found.insert(*source)));
+        }
+        found
+    };
+    for (at, record) in records {
+        record.inputs.iter_mut().for_each(|links| links.retain(|(source, _)| !reached(*source).contains(at)));
+    }
+}

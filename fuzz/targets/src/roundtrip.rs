@@ -1,0 +1,85 @@
+//! Any bytes as a cache config that is loaded, marshalled, written, read, and loaded again: where a fixed point is
+//! promised, it is one.
+//!
+//! The manifest is made up: it lists every layer that the config names.
+
+use std::collections::BTreeMap;
+
+use cache_format::{decode_config, encode_config};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Graph, MediaType, RecordDigest};
+
+use crate::assert_says_something;
+
+/// Runs the target on some bytes.
+pub fn run(bytes: &[u8]) {
+    let Ok(config) = decode_config(bytes) else { return };
+    let mut chains = CacheChains::new();
+    match chains.load(&config, &descriptors(&config)) {
+        Ok(loaded) => loaded.dropped.iter().for_each(assert_says_something),
+        Err(error) => {
+            assert!(chains.is_empty(), "a refused config left something");
+            return assert_says_something(&error);
+        }
+    }
+    let by_order = written(&chains.graph());
+    let closed = written(&chains.close());
+
+    // Whatever is marshalled loads again, in either reading.
+    let from_order = reloaded(&by_order);
+    let from_closed = reloaded(&closed);
+
+    // Closing is idempotent.
+    assert_same(&written(&from_closed.close()), &closed, "closed, loaded and closed again");
+    // Loading a closed graph needs no closing where each digest has one number of inputs.
+    if has_one_number_of_inputs(&chains.close()) {
+        assert_same(&written(&from_closed.graph()), &closed, "closed and loaded again");
+    }
+    // Where no records overlap, the two readings are one, and order does not matter.
+    let adds = config.records().filter(|record| !record.digest().is_random()).count();
+    let is_apart = |graph: &Graph<'_>| graph.len() == adds && has_one_number_of_inputs(graph);
+    if is_apart(&chains.graph()) && is_apart(&chains.close()) {
+        assert_same(&by_order, &closed, "closed where nothing overlaps");
+        assert_same(&written(&from_order.graph()), &by_order, "loaded again where nothing overlaps");
+    }
+}
+
+/// A descriptor for each blob; the size follows from the digest, since one blob has one size.
+fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
+    let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+    let blobs = config.layers().iter().filter_map(|layer| layer.blob);
+    blobs.map(|blob| Descriptor::new(gzip.clone(), blob, u64::from(blob.as_bytes()[0]))).collect()
+}
+
+/// Marshals and writes; what is written is read the same, and written again has the same bytes.
+fn written(graph: &Graph<'_>) -> Vec<u8> {
+    let marshalled = graph.marshal(&|_| true);
+    marshalled.warnings.iter().for_each(assert_says_something);
+    assert_eq!(marshalled.layer_descriptors().count(), marshalled.config.layers().len());
+    let bytes = encode_config(&marshalled.config);
+    let read = decode_config(&bytes).expect("what was marshalled can be read");
+    assert!(read == marshalled.config, "what was marshalled is read as another config");
+    assert_same(&encode_config(&read), &bytes, "written twice");
+    bytes
+}
+
+/// Loads what was written: nothing is refused and nothing dropped.
+fn reloaded(bytes: &[u8]) -> CacheChains {
+    let config = decode_config(bytes).expect("what was written can be read");
+    let mut chains = CacheChains::new();
+    let loaded = chains.load(&config, &descriptors(&config)).expect("what was marshalled loads");
+    assert_eq!(loaded.dropped, []);
+    chains
+}
+
+fn has_one_number_of_inputs(graph: &Graph<'_>) -> bool {
+    let mut numbers: BTreeMap<&RecordDigest, usize> = BTreeMap::new();
+    graph.records().all(|record| {
+        let inputs = record.inputs_len();
+        *numbers.entry(record.digest()).or_insert(inputs) == inputs
+    })
+}
+
+fn assert_same(found: &[u8], expected: &[u8], what: &str) {
+    let (found, expected) = (String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
+    assert!(found == expected, "{what} it is another config:\n{found}\nrather than\n{expected}");
+}
