@@ -78,14 +78,31 @@ fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads a small file whole; `None` where there is none, [`ErrorKind::TooLarge`] above `limit` bytes.
+/// Opens a file for reading, wherever a link leads; a pipe that was put there is not waited for.
+#[cfg(unix)]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
+}
+
+/// Opens a file for reading, wherever a link leads.
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Reads a small file whole; `None` where there is none, [`ErrorKind::TooLarge`] above `limit` bytes,
+/// [`ErrorKind::Invalid`] for what is no regular file.
 pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     let fail = |cause| Error::io("read", path.display(), cause);
-    let file = match File::open(path) {
+    let file = match open_at_once(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(fail(cause)),
     };
+    if !file.metadata().map_err(fail)?.is_file() {
+        return Err(Error::new(ErrorKind::Invalid, "read", path.display(), "it is not a regular file"));
+    }
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {

@@ -148,6 +148,19 @@ async fn a_symbolic_link_and_what_is_no_file_are_refused_below_blobs() {
     assert_eq!(store.info(&describe(b"any")).await.unwrap_err().kind(), ErrorKind::Invalid);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    for name in ["oci-layout", "index.json"] {
+        let folder = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
+        let path = folder.path().join(name);
+        let _ = fs::remove_file(&path);
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        refused(folder.path(), ErrorKind::Invalid, "it is not a regular file").await;
+    }
+}
+
 #[tokio::test]
 async fn a_layout_that_vanished_is_not_an_empty_one() {
     let folder = folder(&[("oci-layout", LAYOUT)]);
