@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use cache_model::OneLine;
+
 /// Why bytes could not be read, or what was given could not be written.
 ///
 /// The text is one line: the document, the place in it where there is one, and what is wrong, such as
@@ -69,8 +71,20 @@ impl fmt::Display for FormatError {
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
         }
-        f.write_str(&self.message)
+        write!(f, "{}", OneLine(&self.message))
     }
 }
 
 impl std::error::Error for FormatError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stays_on_one_line_whatever_it_quotes() {
+        let error =
+            FormatError::invalid("manifest", "the media type a\nb is not c").at(Some("config".to_owned()));
+        assert_eq!(error.to_string(), r"manifest: config: the media type a\nb is not c");
+    }
+}

@@ -5,6 +5,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use cache_model::OneLine;
+
 /// What went wrong, as far as a caller would act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -142,7 +144,8 @@ impl fmt::Display for Error {
             Some(Side::Destination) => f.write_str("destination: ")?,
             None => {}
         }
-        write!(f, "{} {}: {}", self.0.operation, self.0.subject, self.0.reason)
+        let Inner { operation, subject, reason, .. } = &*self.0;
+        write!(f, "{operation} {}: {}", OneLine(subject), OneLine(reason))
     }
 }
 

@@ -4,12 +4,14 @@
 
 use std::fmt::Display;
 
+use cache_model::OneLine;
+
 /// Why a target cannot be opened. Displays on one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
     /// What was typed is no target: bad quoting, an unknown type or attribute, a malformed value.
-    #[error("{message}")]
+    #[error("{}", OneLine(.message))]
     Usage {
         /// The attribute that it is about, where it is about one.
         attribute: Option<String>,
@@ -17,7 +19,7 @@ pub enum TargetError {
         message: String,
     },
     /// What was typed is understood, but this build cannot do it.
-    #[error("{message}")]
+    #[error("{}", OneLine(.message))]
     Unsupported {
         /// The attribute that cannot be honoured.
         attribute: String,

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use cache_model::{Digest, RecordDigest};
+use cache_model::{Digest, OneLine, RecordDigest};
 
 use crate::FindingKind;
 
@@ -111,7 +111,7 @@ impl fmt::Display for Finding {
         if let Some(image) = &self.image {
             write!(f, "image {image}, ")?;
         }
-        write!(f, "{}: {}", self.place, self.kind)
+        write!(f, "{}: {}", OneLine(&self.place), OneLine(&self.kind))
     }
 }
 
@@ -147,5 +147,19 @@ fn write_positions(f: &mut fmt::Formatter<'_>, noun: &str, positions: &[usize]) 
     match positions.len().saturating_sub(SHOWN) {
         0 => Ok(()),
         more => write!(f, " and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_stays_on_one_line_whatever_it_quotes() {
+        let digest = RecordDigest::new("two\nlines");
+        let place = Place::Record { positions: vec![3], digest };
+        let kind = FindingKind::UnknownMediaType { media_type: "a\rb".into() };
+        let line = Finding { image: None, place, kind }.to_string();
+        assert!(line.starts_with(r"record 3 (two\nlines): a\rb is no known media type"), "{line}");
     }
 }

@@ -148,6 +148,19 @@ async fn a_symbolic_link_and_what_is_no_file_are_refused_below_blobs() {
     assert_eq!(store.info(&describe(b"any")).await.unwrap_err().kind(), ErrorKind::Invalid);
 }
 
+#[tokio::test]
+async fn an_error_stays_on_one_line_whatever_the_tags_hold() {
+    let digest = describe(b"x").digest;
+    let entry = format!(
+        r#"{{"digest":"{digest}","size":1,"annotations":{{"org.opencontainers.image.ref.name":"two\nlines"}}}}"#
+    );
+    let index = format!(r#"{{"manifests":[{entry}]}}"#);
+    let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
+    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let error = store.resolve(&Name::Tag("main".to_owned())).await.unwrap_err();
+    assert!(error.to_string().ends_with(r"the tags are: two\nlines"), "{error}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {

@@ -166,3 +166,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_error_stays_on_one_line_whatever_it_quotes() {
+    bad("a\nb=1", r"`a\nb=1` has no type: put type=local, in front");
+    let attributes = Attributes::parse("type=local,reset=a\r\nb", Role::Destination).unwrap();
+    let error = attributes.boolean("reset").unwrap_err();
+    assert_eq!(error.to_string(), r"reset=a\r\nb: expected true or false");
+}
