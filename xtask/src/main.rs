@@ -13,6 +13,7 @@ mod bench;
 mod coverage;
 mod crash;
 mod edges;
+mod fuzz;
 mod release;
 mod tidy;
 mod workspace;
@@ -49,6 +50,8 @@ enum Task {
         #[command(subcommand)]
         crash: crash::Crash,
     },
+    /// Run a fuzz target for a while; without one, list them
+    Fuzz(fuzz::Fuzz),
     /// Check that a version can be released, and print the commands that publish it
     Release(release::Release),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Bench { bench } => bench.run().map(|()| true),
         Task::Coverage(coverage) => coverage.run(),
         Task::Crash { crash } => crash.run(),
+        Task::Fuzz(fuzz) => fuzz.run(),
         Task::Release(release) => release.run(),
     };
     match outcome {

@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(again, attributes, "{printed:?}");
     assert_eq!(again.to_string(), printed);
     read_values(&attributes);
-    open(attributes, role);
+    open(&attributes, role);
 }
 
 fn read_values(attributes: &Attributes) {
@@ -46,12 +46,12 @@ fn read_values(attributes: &Attributes) {
 }
 
 /// Checks the attributes against a store that takes some of each kind.
-fn open(attributes: Attributes, role: Role) {
+fn open(attributes: &Attributes, role: Role) {
     let mut targets = Targets::new();
     targets.register(Box::new(Memory));
     // Nothing waits: the store in memory opens at once.
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    match runtime.block_on(targets.open_attributes(&attributes, role)) {
+    match runtime.block_on(targets.open_attributes(attributes, role)) {
         Ok(opened) => assert!(attributes.kind() == "local" && opened.location == "memory"),
         Err(error) => assert_one_line(&error),
     }

@@ -62,17 +62,20 @@ async fn look_at(made: &Made) {
     let mut names = vec![Name::Unspecified];
     names.extend(folder::NAMES.iter().map(|name| Name::Tag((*name).to_owned())));
     names.extend(made.digests.iter().copied().map(Name::Digest));
+    let mut seen = Vec::new();
     for name in &names {
         match store.resolve(name).await {
-            Ok(descriptor) => descriptors.push(descriptor),
-            Err(error) => {
-                check_error(&error);
-                continue;
+            // Several names for one manifest would only take more time.
+            Ok(descriptor) if seen.contains(&descriptor) => {}
+            Ok(descriptor) => {
+                seen.push(descriptor);
+                import(&store, name).await;
+                verify(&store, name).await;
             }
+            Err(error) => check_error(&error),
         }
-        import(&store, name).await;
-        verify(&store, name).await;
     }
+    descriptors.extend(seen);
     for descriptor in &descriptors {
         read(&store, descriptor).await;
     }

@@ -190,12 +190,10 @@ impl RawDescriptor<'_> {
             7 => Digest::sha512([self.digest; 64]),
             byte => Digest::sha256([byte; 32]),
         };
-        let mut descriptor =
-            Descriptor::new(MediaType::new(self.media_type.of(&MEDIA_TYPES)), digest, self.size);
-        // A blob has one size, save in what is wrong.
-        if self.size % 4 != 0 {
-            descriptor.size = u64::from(self.digest % 8);
-        }
+        // A blob has one size, save in what is wrong; and never more than Go's numbers hold, which reading refuses.
+        let size = if self.size.is_multiple_of(4) { self.size >> 1 } else { u64::from(self.digest % 8) };
+        let media_type = MediaType::new(self.media_type.of(&MEDIA_TYPES));
+        let mut descriptor = Descriptor::new(media_type, digest, size);
         descriptor.annotations = annotations(&self.annotations);
         let extra = self.extra.as_ref().map(RawExtra::extra);
         descriptor.extra = extra.filter(|extra| *extra != DescriptorExtra::default()).map(Arc::new);

@@ -1,0 +1,241 @@
+//! Writes the seeds of the corpora: `cargo run -p bkcache-fuzz-targets --example seed`.
+//!
+//! Texts come from the real caches in `tests/fixtures`; structured inputs are put together by hand. It writes the
+//! same files each time, and leaves what a fuzzer has found beside them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a tool of this repository: what goes wrong stops it"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Larger files make a fuzzer slow.
+const LARGEST: usize = 64 << 10;
+
+/// Attribute strings and bare paths, each once as a source and once as a destination.
+const TARGETS: &[&str] = &[
+    "type=local,dest=/cache,tag=main",
+    "type=local,src=/cache,digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    r#"type=local,"dest=/a,""b""",Image-Manifest=false,oci-mediatypes=F"#,
+    "type=local,dest=x,mode=max,compression=zstd,compression-level=3,force-compression=,ignore-error=1",
+    "type=registry,ref=registry.example/app:cache,registry.insecure=true",
+    "type=s3,region=eu,bucket=b",
+    "dest=x",
+    "./cache:main",
+    "cache@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "/cache:example.org/app:main",
+    "https://registry.example/app",
+    "-",
+];
+
+/// Digests, times, forms and paths; behind a line break one to compare with.
+const TEXTS: &[&str] = &[
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\nsha256:00b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+    "sha256:E3B0\nsha256:e3b0",
+    "random:abc",
+    "2026-01-02T03:04:05.120Z\n2026-01-02T04:04:05.12+01:00",
+    "0001-01-01T00:00:00Z",
+    "manifest",
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "cache:main@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+];
+
+/// Small configs with what real ones have not.
+const CONFIGS: &[&str] = &[
+    "{}",
+    r#"{"records":[{"digest":"a","inputs":[[{"link":1}]]},{"digest":"b","inputs":[[{"link":0}]]}]}"#,
+    r#"{"layers":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","parent":-1,"annotations":{"mediaType":"x","diffID":"y","size":3,"createdAt":"2026-01-02T03:04:05Z"}}],"records":[{"digest":"a","layers":[{"layer":0,"createdAt":"2026-01-02T03:04:05.5+01:00"}],"chains":[{"layers":[0,0],"createdAt":"0001-01-01T00:00:00Z"}]},{"digest":"random:x"},{"digest":"b","inputs":[[{"selector":"/<a>","link":0}]]},{"digest":"b","inputs":[[{"link":0},{"selector":"/<a>","link":0}],[{"link":2}]]}]}"#,
+    r#"{"digest":"sha256:run","inputs":[[{"record":0,"selector":"/src"}]],"results":[{"createdAt":"2026-01-02T03:04:05Z","layers":[]}]}"#,
+];
+
+const SCHEMA_1: &str = r#"{"schemaVersion":1,"fsLayers":[]}"#;
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let corpus = root.join("fuzz/corpus");
+    let (configs, manifests) = fixtures(&root.join("tests/fixtures"));
+    let given =
+        |texts: &[&str]| -> Vec<Vec<u8>> { texts.iter().map(|text| text.as_bytes().to_vec()).collect() };
+    let configs = [configs, given(CONFIGS)].concat();
+    let roles = TARGETS.iter().flat_map(|text| [0, 1].map(|role| [&[role], text.as_bytes()].concat()));
+    for (target, seeds) in [
+        ("add_script", scripts()),
+        ("attributes", roles.collect()),
+        ("decode_config", configs.clone()),
+        ("decode_manifest", [manifests, given(&[SCHEMA_1])].concat()),
+        ("digest_and_reference", given(&[TEXTS, TARGETS].concat())),
+        ("layout_open", layouts(&root.join("tests/fixtures"))),
+        ("manifest_builder", builders()),
+        ("roundtrip", configs),
+    ] {
+        let folder = corpus.join(target);
+        fs::create_dir_all(&folder).unwrap();
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(folder.join(format!("seed-{number:02}")), seed).unwrap();
+        }
+    }
+}
+
+/// The small cache configs, and the small manifests and image configs, of all real caches, each once.
+fn fixtures(folder: &Path) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let mut blobs: BTreeMap<Vec<u8>, PathBuf> = BTreeMap::new();
+    for name in sorted(folder) {
+        for blob in sorted(&folder.join(name).join("blobs/sha256")) {
+            let bytes = fs::read(folder.join(&blob)).unwrap();
+            if bytes.len() <= LARGEST && bytes.starts_with(b"{") {
+                blobs.entry(bytes).or_insert(blob);
+            }
+        }
+    }
+    let is_config =
+        |bytes: &Vec<u8>| bytes.starts_with(br#"{"layers":"#) || bytes.starts_with(br#"{"records":"#);
+    blobs.into_keys().partition(is_config)
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// A list as `arbitrary` reads it: a 1 before each item, a 0 at the end.
+fn list(items: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = items.iter().flat_map(|item| [&[1], item.as_slice()].concat()).collect();
+    bytes.push(0);
+    bytes
+}
+
+fn bytes(bytes: &[u8]) -> Vec<u8> {
+    list(&bytes.iter().map(|byte| vec![*byte]).collect::<Vec<_>>())
+}
+
+/// One add: digest, inputs of links (how far back, selector), results (time, layers).
+fn add(digest: u8, inputs: &[&[[u8; 2]]], results: &[(u8, &[u8])]) -> Vec<u8> {
+    let input = |links: &&[[u8; 2]]| list(&links.iter().map(|link| link.to_vec()).collect::<Vec<_>>());
+    let result = |(time, layers): &(u8, &[u8])| [vec![*time], bytes(layers)].concat();
+    [
+        vec![digest],
+        list(&inputs.iter().map(input).collect::<Vec<_>>()),
+        list(&results.iter().map(result).collect::<Vec<_>>()),
+    ]
+    .concat()
+}
+
+fn scripts() -> Vec<Vec<u8>> {
+    let script = |absent: u8, adds: &[Vec<u8>]| [vec![absent], list(adds)].concat();
+    let root = |digest: u8| add(digest, &[], &[(1, &[0])]);
+    vec![
+        script(0, &[]),
+        // A chain, with layers that grow.
+        script(
+            0,
+            &[
+                add(0, &[], &[(1, &[0])]),
+                add(1, &[&[[0, 0]]], &[(2, &[0, 1])]),
+                add(2, &[&[[0, 1]]], &[(3, &[0, 1, 2])]),
+            ],
+        ),
+        // Two records of one digest that a third makes one.
+        script(
+            0,
+            &[
+                root(0),
+                root(1),
+                add(2, &[&[[0, 0]]], &[(0, &[3])]),
+                add(2, &[&[[2, 0]]], &[(1, &[4])]),
+                add(2, &[&[[3, 0], [2, 0]]], &[]),
+                add(4, &[&[[2, 2]], &[[1, 3]]], &[(6, &[])]),
+            ],
+        ),
+        // A merge in whose way a link stands.
+        script(
+            0,
+            &[
+                root(0),
+                add(4, &[&[[0, 0]]], &[]),
+                add(4, &[&[[0, 0]]], &[(4, &[1])]),
+                add(4, &[&[[0, 0], [2, 0]]], &[(5, &[1])]),
+            ],
+        ),
+        // One input and two under one digest; a digest that is skipped, and an input that is left empty by it.
+        script(
+            0,
+            &[
+                root(0),
+                add(1, &[&[[0, 0]], &[[0, 1]]], &[]),
+                add(1, &[&[[1, 0]]], &[]),
+                add(6, &[], &[]),
+                add(2, &[&[]], &[]),
+            ],
+        ),
+        // Blobs that are absent, instants with two texts, descriptors with variants.
+        script(
+            2,
+            &[
+                add(3, &[], &[(3, &[0, 1]), (2, &[0]), (1, &[5])]),
+                add(3, &[], &[(0, &[0]), (1, &[10])]),
+                add(5, &[&[[0, 0]]], &[(7, &[1]), (6, &[0, 0])]),
+            ],
+        ),
+    ]
+}
+
+/// Descriptors by the number of their media type, their digest and size; texts are empty, for the zeros at the end
+/// are their lengths.
+fn builders() -> Vec<Vec<u8>> {
+    let descriptor = |media_type: u8, digest: u8, annotations: &[u8]| {
+        let pairs: Vec<Vec<u8>> = annotations.iter().map(|key| vec![*key]).collect();
+        [vec![media_type, digest], u64::from(digest).to_le_bytes().to_vec(), list(&pairs), vec![0]].concat()
+    };
+    let input = |layers: &[Vec<u8>], result: &[u8]| {
+        let config = descriptor(11, 6, &[]);
+        [list(layers), vec![0], config, vec![0], list(&[vec![2]]), bytes(result), vec![0; 64]].concat()
+    };
+    vec![
+        input(&[], &[]),
+        input(&[descriptor(0, 1, &[0]), descriptor(1, 2, &[1, 3])], &[0, 1]),
+        input(&[descriptor(5, 1, &[]), descriptor(6, 7, &[]), descriptor(4, 3, &[])], &[2, 0]),
+        input(&[descriptor(8, 1, &[]), descriptor(9, 1, &[]), descriptor(10, 1, &[4])], &[1, 1, 0]),
+        input(&[descriptor(11, 1, &[])], &[]),
+    ]
+}
+
+/// Folders: what `oci-layout` and `index.json` are, entries, blobs, oddities, and a text for one of the two files.
+fn layouts(fixtures: &Path) -> Vec<Vec<u8>> {
+    let folder = |index: u8, entries: &[[u8; 4]], blobs: &[[u8; 3]], odd: &[u8], text: &[u8]| {
+        let entries: Vec<Vec<u8>> = entries.iter().map(|entry| entry.to_vec()).collect();
+        let blobs: Vec<Vec<u8>> = blobs.iter().map(|blob| blob.to_vec()).collect();
+        let mut all = [vec![3, index], list(&entries), list(&blobs), bytes(odd), text.to_vec()].concat();
+        match text.len() {
+            // The lengths of the blobs' contents.
+            0 => all.extend([0; 16]),
+            len => all.extend(u16::try_from(len).unwrap().to_be_bytes()),
+        }
+        all
+    };
+    let cache = [[0, 0, 0], [2, 0, 0], [3, 0, 4]];
+    let index = fs::read(fixtures.join("app-max-manifest-oci-gzip/index.json")).unwrap();
+    let mut seeds = vec![
+        folder(3, &[[2, 0, 0, 0]], &cache, &[], b""),
+        folder(3, &[[2, 0, 1, 2], [2, 0, 0, 1]], &[[1, 0, 0], [2, 0, 0], [4, 0, 8]], &[0], b""),
+        folder(3, &[[2, 0, 0, 0]], &[[0, 0, 0], [8, 0, 0], [5, 0, 0]], &[7], b""),
+        folder(3, &[[3, 0, 1, 0]], &[[0, 0, 0], [8, 0, 0], [5, 0, 0], [6, 0, 0]], &[], b""),
+        // The canary, named and linked to.
+        folder(3, &[[1, 0, 0, 0]], &[[0, 211, 0]], &[], b""),
+        folder(3, &[[0, 0, 0, 0]], &[], &[1], b""),
+        folder(2, &[], &[], &[], &index),
+    ];
+    seeds.extend((2..12).map(|odd| folder(3, &[[2, 0, 0, 0]], &cache, &[odd], b"")));
+    seeds.extend(
+        [203, 208, 223, 228, 233, 238, 243, 250]
+            .map(|place| folder(3, &[[2, 0, 0, 0]], &[[0, 0, 0], [2, place, 0], [3, 0, 0]], &[], b"")),
+    );
+    seeds
+}
