@@ -81,6 +81,32 @@ fn sources_that_become_one_leave_two_records_on_it_until_closed() {
 }
 
 #[test]
+fn records_alike_in_everything_keep_the_order_in_which_they_were_added() {
+    // Late links, from the second `u` to the first `x` and the other way, put the second ahead of the first wherever
+    // sources come first. Then their sources become one, and only the `y` on top of them tell them apart.
+    let script = [
+        Add::new("A", &[]),
+        Add::new("B", &[]),
+        Add::new("s", &[&[(0, "")]]),
+        Add::new("s", &[&[(1, "")]]),
+        Add::new("x", &[&[(2, "")]]),
+        Add::new("x", &[&[(3, "")]]),
+        Add::new("u", &[&[(0, "")]]),
+        Add::new("u", &[&[(1, "")]]),
+        Add::new("x", &[&[(2, ""), (7, "")]]),
+        Add::new("x", &[&[(3, ""), (6, "")]]),
+        Add::new("s", &[&[(0, ""), (1, "")]]),
+        Add::new("u", &[&[(0, ""), (1, "")]]),
+        Add::new("y", &[&[(4, "")]]).with_result(1, &[0]),
+        Add::new("y", &[&[(5, "")]]).with_result(1, &[1]),
+    ];
+    let config = chains(&script).marshal(&all).config;
+    let on_top: Vec<_> = config.records().filter(|record| record.digest() == &"y".into()).collect();
+    let layers: Vec<i32> = on_top.iter().flat_map(|record| record.results()).map(|r| r.layer).collect();
+    assert_eq!(layers, [0, 1]);
+}
+
+#[test]
 fn a_merge_that_would_close_a_cycle_drops_the_link_and_the_record_that_it_empties() {
     let script = [
         Add::new("r1", &[]),
