@@ -154,14 +154,54 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(4, &[&[[2, 2]], &[[1, 3]]], &[(6, &[])]),
             ],
         ),
-        // A merge in whose way a link stands.
+        // A merge of two between which a record stands: the link of the younger one goes, though it has more links.
         script(
             0,
             &[
                 root(0),
-                add(4, &[&[[0, 0]]], &[]),
-                add(4, &[&[[0, 0]]], &[(4, &[1])]),
-                add(4, &[&[[0, 0], [2, 0]]], &[(5, &[1])]),
+                root(1),
+                add(4, &[&[[1, 0]]], &[]),
+                add(2, &[&[[0, 0]]], &[(4, &[1])]),
+                add(4, &[&[[0, 0], [2, 0]]], &[]),
+                add(3, &[&[[0, 0]]], &[]),
+                add(5, &[&[[1, 0]]], &[]),
+                add(4, &[&[[6, 0], [5, 0]]], &[]),
+            ],
+        ),
+        // Two records that become alike but for their results, and two on top of them.
+        script(
+            0,
+            &[
+                root(0),
+                root(1),
+                add(2, &[&[[1, 0]]], &[]),
+                add(2, &[&[[1, 0]]], &[]),
+                add(4, &[&[[1, 0]]], &[(2, &[1])]),
+                add(4, &[&[[1, 0]]], &[(0, &[0])]),
+                add(2, &[&[[5, 0], [4, 0]]], &[]),
+                add(3, &[&[[2, 0]]], &[(0, &[2])]),
+                add(3, &[&[[2, 0]]], &[(0, &[3])]),
+            ],
+        ),
+        // Two that become alike in everything, the older one behind the younger in every order with sources first.
+        script(
+            0,
+            &[
+                root(0),
+                root(1),
+                root(3),
+                add(2, &[&[[2, 0]]], &[]),
+                add(2, &[&[[2, 0]]], &[]),
+                add(4, &[&[[1, 0]]], &[]),
+                add(4, &[&[[1, 0]]], &[]),
+                add(5, &[&[[6, 0]]], &[]),
+                add(5, &[&[[6, 0]]], &[]),
+                add(4, &[&[[5, 0], [0, 0]]], &[]),
+                add(4, &[&[[5, 0], [2, 0]]], &[]),
+                add(2, &[&[[10, 0], [9, 0]]], &[]),
+                add(5, &[&[[11, 0], [10, 0]]], &[]),
+                add(3, &[&[[7, 0]]], &[(0, &[0])]),
+                add(3, &[&[[7, 0]]], &[(0, &[1])]),
             ],
         ),
         // One input and two under one digest; a digest that is skipped, and an input that is left empty by it.

@@ -137,6 +137,9 @@ fn build(manifest: &CacheManifest) {
     let document = Document::decode(&built.bytes).expect("what was built can be read");
     assert_eq!(document.media_type(), manifest.form.media_type());
     assert_eq!(Document::decode(&document.encode_indented()).as_ref(), Ok(&document), "indented");
+    if let Document::Index(index) = &document {
+        assert_eq!(index.manifests.last(), Some(&manifest.config), "the config stands last");
+    }
     let read = CacheManifest::from_document(&document).expect("what was built is a cache's");
     let layers = manifest.layers.iter().map(|layer| layer.in_dialect(dialect)).collect();
     assert_eq!(read, CacheManifest { layers, ..manifest.clone() });
