@@ -15,6 +15,10 @@ use crate::workspace::{cargo, root};
 /// An input that takes longer than so many seconds is a finding.
 const LONGEST: u32 = 25;
 
+/// The least length, in bytes, that inputs may grow to. By itself libFuzzer makes none longer than the longest of the
+/// corpus, and some corpora are short.
+const LEAST_LENGTH: u64 = 1024;
+
 /// Options of `cargo xtask fuzz`.
 #[derive(Args)]
 #[command(after_help = "Example: cargo xtask fuzz add_script --seconds 900")]
@@ -80,13 +84,16 @@ impl Fuzz {
         // libFuzzer writes what is new to the first folder only.
         let found = fuzz.join("target/corpus").join(target);
         fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+        let corpus = fuzz.join("corpus").join(target);
+        let length = longest(&corpus)?.max(LEAST_LENGTH);
         let mut fuzzer = cargo()
             .current_dir(fuzz)
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["fuzz", "run", target])
-            .args([found, fuzz.join("corpus").join(target)])
+            .args([found, corpus])
             .arg("--")
             .arg(format!("-max_total_time={}", self.seconds))
+            .arg(format!("-max_len={length}"))
             .arg(format!("-timeout={LONGEST}"))
             .arg("-print_final_stats=1")
             .stderr(Stdio::piped())
@@ -133,6 +140,12 @@ impl Outcome {
         let executed = words.first().and_then(|word| word.trim_start_matches('#').parse().ok());
         self.executions = self.executions.max(executed.unwrap_or(0));
     }
+}
+
+/// The length, in bytes, of the longest file in a folder.
+fn longest(folder: &Path) -> Result<u64> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    Ok(entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).max().unwrap_or(0))
 }
 
 /// The names of the targets, sorted.
