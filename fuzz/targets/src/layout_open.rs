@@ -32,6 +32,10 @@ thread_local! {
 
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {
+    if holds_canary(bytes) {
+        // A fuzzer learns that text, too, and would put it into the folder.
+        return;
+    }
     let Ok(raw) = RawFolder::arbitrary(&mut Unstructured::new(bytes)) else { return };
     let made = raw.make();
     let before = listing(&made.layout);
@@ -165,7 +169,11 @@ fn check_error(error: &impl std::fmt::Display) {
 }
 
 fn check_inside(bytes: &[u8]) {
-    assert!(!bytes.windows(CANARY.len()).any(|window| window == CANARY), "what lies outside was read");
+    assert!(!holds_canary(bytes), "what lies outside was read");
+}
+
+fn holds_canary(bytes: &[u8]) -> bool {
+    bytes.windows(CANARY.len()).any(|window| window == CANARY)
 }
 
 /// Everything below a folder: path, kind, length, time of the last change.
