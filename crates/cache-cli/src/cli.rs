@@ -203,6 +203,15 @@ pub(crate) struct Write {
     /// Write the export's metadata (cache.manifest) to a file, `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata_file: Option<PathBuf>,
+
+    /// Read and hash the blobs that are already there, instead of trusting their size, and replace the wrong ones
+    #[arg(long)]
+    pub(crate) rehash: bool,
+
+    /// Do not wait for the disk: for folders that are thrown away, as in CI. A crash of the machine may lose or
+    /// garble what was written
+    #[arg(long)]
+    pub(crate) no_sync: bool,
 }
 
 #[derive(Args, Debug)]

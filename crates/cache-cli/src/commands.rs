@@ -14,9 +14,9 @@ use cache_export::{Destination, Exported};
 use cache_format::Form;
 use cache_import::{ImportOptions, OpenedCache};
 use cache_ingest::{Expect, Ingester, Name, Publisher};
-use cache_target::{Attributes, ExportAttributes, Opened, Role, Targets};
+use cache_target::{Attributes, ExportAttributes, LocalScheme, Opened, Role, Targets};
 
-use crate::cli::Global;
+use crate::cli::{self, Global};
 use crate::display::{count, size};
 use crate::failure::{Doing, Failure};
 
@@ -72,12 +72,14 @@ pub(crate) struct Write {
 
 impl Write {
     /// Opens a destination. What was typed is checked first, so that no folder is made for nothing.
-    pub(crate) async fn open(text: &str, form: Option<Form>) -> Result<Self, Failure> {
+    pub(crate) async fn open(text: &str, form: Option<Form>, options: &cli::Write) -> Result<Self, Failure> {
         let doing = || format!("cannot write to {text}");
         let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
-        let target =
-            Targets::with_local().open_attributes(&attributes, Role::Destination).await.doing(doing)?;
+        let mut targets = Targets::with_local();
+        let folders = LocalScheme::default().with_sync(!options.no_sync).with_rehash(options.rehash);
+        targets.register(Box::new(folders));
+        let target = targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
         match (target.ingester.clone(), target.publisher.clone()) {
             (Some(ingester), Some(publisher)) => Ok(Self { target, ingester, publisher, form }),
             _ => Err(Failure::Usage(format!("{}: it can only be read", doing()))),

@@ -107,6 +107,26 @@ fn a_plain_copy_is_the_same_folder() {
 }
 
 #[test]
+fn a_damaged_blob_is_replaced_on_request_and_without_sync_a_copy_is_the_same() {
+    let name = path("app-max-manifest-oci-gzip");
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy");
+    let at = to.display().to_string();
+    bkcache(["copy", "--no-sync", &name, &at]).ok();
+    bkcache(["verify", &at]).ok();
+    let manifest = bkcache(["manifest", &at]).ok().json();
+    let layer = &manifest["layers"][0];
+    let blob = blob(&to, layer["digest"].as_str().unwrap());
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, vec![0; usize::try_from(layer["size"].as_u64().unwrap()).unwrap()]).unwrap();
+    for (option, copied) in [("--no-sync", "0 blobs"), ("--rehash", "1 blob "), ("--rehash", "0 blobs")] {
+        let ran = bkcache(["copy", option, &name, &at]).ok().text();
+        assert!(ran.lines().nth(1).unwrap().starts_with(copied), "{option}: {ran}");
+    }
+    bkcache(["verify", &at]).ok();
+}
+
+#[test]
 fn every_form_and_back_gives_the_original_digests() {
     for name in standalone() {
         let folder = tempfile::tempdir().unwrap();

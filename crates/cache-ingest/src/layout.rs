@@ -57,12 +57,13 @@ const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
 /// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`.
 ///
 /// A blob that is there is trusted by its size, so that a copy need not read what was copied before; verification
-/// reads it. Blobs that come as bytes in memory, such as configs and manifests, are small: then the one that is there
+/// reads it, and so does a store [`with_rehash`](Self::with_rehash). Blobs that come as bytes in memory, such as configs and manifests, are small: then the one that is there
 /// is read, and replaced where its content is another.
 #[derive(Clone, Debug)]
 pub struct LayoutStore {
     shared: Arc<Shared>,
     disk: Disk,
+    rehash: bool,
     lock_wait: Duration,
 }
 
@@ -93,17 +94,21 @@ impl LayoutStore {
     ///
     /// Errors: those of [`open`](Self::open), and [`ErrorKind::Invalid`] when the folder has something else in it.
     pub async fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::create_at(path.into(), None).await
+        Self::create_at(Self::at(path.into(), None)).await
     }
 
     /// As [`create`](Self::create), with a hook that every change on disk goes through, from the first folder on: for
     /// tests of what a crash or a broken disk does.
     pub async fn create_with_hook(path: impl Into<PathBuf>, hook: Arc<dyn DiskHook>) -> Result<Self, Error> {
-        Self::create_at(path.into(), Some(hook)).await
+        Self::create_at(Self::at(path.into(), Some(hook))).await
     }
 
-    async fn create_at(root: PathBuf, hook: Option<Arc<dyn DiskHook>>) -> Result<Self, Error> {
-        let store = Self::at(root, hook);
+    /// As [`create`](Self::create), without fsync from the first folder on: see [`with_sync`](Self::with_sync).
+    pub async fn create_without_sync(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Self::create_at(Self::at(path.into(), None).with_sync(false)).await
+    }
+
+    async fn create_at(store: Self) -> Result<Self, Error> {
         let made = store.clone();
         blocking("create", move || made.make_layout()).await?;
         store.entries().await?;
@@ -117,7 +122,7 @@ impl LayoutStore {
             sha256: FolderSync::default(),
             sha512: FolderSync::default(),
         };
-        Self { shared: Arc::new(shared), disk: Disk::new(hook), lock_wait: DEFAULT_LOCK_WAIT }
+        Self { shared: Arc::new(shared), disk: Disk::new(hook), rehash: false, lock_wait: DEFAULT_LOCK_WAIT }
     }
 
     /// The same layout, with or without fsync. Without, a crash of the machine may lose or garble what was written;
@@ -125,6 +130,14 @@ impl LayoutStore {
     #[must_use]
     pub fn with_sync(mut self, sync: bool) -> Self {
         self.disk = self.disk.with_sync(sync);
+        self
+    }
+
+    /// The same layout, which trusts the blobs that are there by their size, or reads and hashes each that is put, and
+    /// replaces the wrong ones. By default it trusts.
+    #[must_use]
+    pub fn with_rehash(mut self, rehash: bool) -> Self {
+        self.rehash = rehash;
         self
     }
 
@@ -339,7 +352,7 @@ impl Provider for LayoutStore {
 #[async_trait]
 impl Ingester for LayoutStore {
     /// A blob is already present where there is a regular file of its size; for a source that has its bytes in
-    /// memory, where that file has its content too. Any other file in its place is replaced.
+    /// memory, and for a store that rehashes, where that file has its content too. Any other file in its place is replaced.
     async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.put_blob(descriptor, source).await
     }

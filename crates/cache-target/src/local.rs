@@ -48,8 +48,37 @@ const DESTINATION: &[Attribute] = &[
 /// decides, as in BuildKit); with neither it is the cache tagged `latest`, else the only one. It has to exist. A
 /// destination takes `dest`, `tag` (`latest` where none is given), and the attributes of [`ExportAttributes`]; the folder is made
 /// where there is none.
+///
+/// How a destination treats its disk is no part of what names it: that is said to the scheme, which then is
+/// [registered](crate::Targets::register).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LocalScheme;
+pub struct LocalScheme {
+    without_sync: bool,
+    rehash: bool,
+}
+
+impl LocalScheme {
+    /// The same scheme, whose destinations are written with or without fsync: [`LayoutStore::with_sync`].
+    #[must_use]
+    pub fn with_sync(self, sync: bool) -> Self {
+        Self { without_sync: !sync, ..self }
+    }
+
+    /// The same scheme, whose destinations trust the blobs that are there or not: [`LayoutStore::with_rehash`].
+    #[must_use]
+    pub fn with_rehash(self, rehash: bool) -> Self {
+        Self { rehash, ..self }
+    }
+
+    async fn create(self, path: &str) -> Result<LayoutStore, cache_ingest::Error> {
+        let store = if self.without_sync {
+            LayoutStore::create_without_sync(path).await?
+        } else {
+            LayoutStore::create(path).await?
+        };
+        Ok(store.with_rehash(self.rehash))
+    }
+}
 
 #[async_trait]
 impl Scheme for LocalScheme {
@@ -81,7 +110,7 @@ impl Scheme for LocalScheme {
             Role::Destination => {
                 let name = Name::Tag(tag.unwrap_or(DEFAULT_TAG).to_owned());
                 let export = ExportAttributes::of(attributes)?;
-                let store = LayoutStore::create(path).await.map_err(TargetError::Store)?;
+                let store = self.create(path).await.map_err(TargetError::Store)?;
                 Ok(Opened::destination(path, name, Arc::new(store), export))
             }
         }

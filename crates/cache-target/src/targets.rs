@@ -40,7 +40,7 @@ impl Targets {
     /// A table with local folders, `type=local`.
     pub fn with_local() -> Self {
         let mut targets = Self::new();
-        targets.register(Box::new(LocalScheme));
+        targets.register(Box::new(LocalScheme::default()));
         targets
     }
 

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{ErrorKind, MemoryStore, Name};
-use cache_target::{Attribute, Attributes, Opened, Role, Scheme, TargetError, Targets, ValueKind};
+use cache_ingest::{ErrorKind, MemoryStore, Name, Source};
+use cache_model::{Descriptor, Digest, MediaType};
+use cache_target::{
+    Attribute, Attributes, LocalScheme, Opened, Role, Scheme, TargetError, Targets, ValueKind,
+};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -59,6 +62,25 @@ async fn a_destination_is_made_and_its_attributes_are_read() {
     let opened = Targets::with_local().open(&bare, Role::Destination).await.unwrap();
     assert_eq!(opened.name, Name::Tag("main".to_owned()));
     assert_eq!(opened.export, cache_target::ExportAttributes::default());
+}
+
+#[tokio::test]
+async fn what_is_said_to_the_scheme_holds_for_the_destinations_that_it_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let digest: Digest = DIGEST.parse().unwrap();
+    // The digest is that of no bytes at all, and the file has one; it cannot be had from elsewhere.
+    let empty = MemoryStore::new();
+    let blob = Descriptor::new(MediaType::default(), digest, 1);
+    let file = folder.path().join("blobs/sha256").join(digest.hex());
+    for (rehash, is_trusted) in [(false, true), (true, false)] {
+        let mut targets = Targets::new();
+        targets.register(Box::new(LocalScheme::default().with_sync(false).with_rehash(rehash)));
+        let opened = targets.open(&path, Role::Destination).await.unwrap();
+        std::fs::write(&file, "x").unwrap();
+        let put = opened.ingester.unwrap().put(&blob, &Source::new(&empty, blob.clone())).await;
+        assert_eq!(put.is_ok(), is_trusted, "{put:?}");
+    }
 }
 
 #[tokio::test]

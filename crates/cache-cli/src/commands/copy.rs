@@ -15,7 +15,7 @@ pub(crate) async fn run(args: &Copy, global: &Global) -> Result<(), Failure> {
     let read = read_source(&args.source.source, global).await?;
     let imported = read.cache.import(&*read.target.provider, &read.options).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
-    let to = Write::open(&args.destination, args.form).await?;
+    let to = Write::open(&args.destination, args.form, &args.write).await?;
     unless_ignored(copy(&read, imported, &to, args, global).await, &to)
 }
 

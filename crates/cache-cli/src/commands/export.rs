@@ -63,7 +63,7 @@ async fn export(
     args: &Export,
     global: &Global,
 ) -> Result<(), Failure> {
-    let to = Write::open(to, args.form).await?;
+    let to = Write::open(to, args.form, &args.write).await?;
     let options = ExportOptions {
         form: to.form.unwrap_or_default(),
         reading: if args.canonical { Reading::Closed } else { Reading::ByOrder },

@@ -3,7 +3,7 @@
 //! When the one who wanted it is gone, the thread that writes it notices and removes the staged file.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::pin::pin;
 
@@ -17,12 +17,14 @@ use crate::layout::blocking;
 use crate::layout::clone::CopyError;
 use crate::layout::files::{blob_folder, blob_path, open_blob};
 use crate::layout::staging::Staged;
-use crate::{Error, ErrorKind, Hasher, Source, Stored, Verifier};
+use crate::{Error, ErrorKind, Source, Stored, Verifier};
 
 /// How many chunks may wait to be written.
 const AHEAD: usize = 3;
 /// How many bytes are cloned or hashed at once before asking whether they are still wanted.
 const PIECE: u64 = 8 << 20;
+/// How many bytes are read at once to be hashed.
+const HASHED_AT_ONCE: usize = 256 * 1024;
 
 /// What the writing thread is sent.
 enum Piece {
@@ -35,7 +37,7 @@ enum Piece {
 #[derive(Clone, Copy)]
 enum Trust {
     Size,
-    /// For small blobs: it is read and hashed.
+    /// For small blobs, and for all where that is wanted: it is read and hashed.
     Content,
 }
 
@@ -45,7 +47,7 @@ impl LayoutStore {
         descriptor: &Descriptor,
         source: &Source<'_>,
     ) -> Result<Stored, Error> {
-        let trust = if source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
+        let trust = if self.rehash || source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
         let (store, wanted) = (self.clone(), descriptor.clone());
         let present = blocking("put", move || {
             if is_present(store.path(), &wanted, trust) {
@@ -57,7 +59,7 @@ impl LayoutStore {
             return Ok(Stored::AlreadyPresent);
         }
         match source.file() {
-            Some(file) => self.put_file(descriptor, source, file).await,
+            Some(file) => self.put_file(descriptor, source, file, trust).await,
             None => self.put_stream(descriptor, source, trust).await,
         }
     }
@@ -104,10 +106,11 @@ impl LayoutStore {
         descriptor: &Descriptor,
         source: &Source<'_>,
         file: File,
+        trust: Trust,
     ) -> Result<Stored, Error> {
         let (sender, mut receiver) = mpsc::channel(AHEAD);
         let (store, descriptor, verifier) = (self.clone(), descriptor.clone(), source.verifier());
-        let writer = blocking("put", move || store.clone_file(&file, &descriptor, verifier, &sender));
+        let writer = blocking("put", move || store.clone_file(&file, &descriptor, trust, verifier, &sender));
         let reports = async {
             while let Some(bytes) = receiver.recv().await {
                 source.transferred(bytes);
@@ -121,6 +124,7 @@ impl LayoutStore {
         &self,
         file: &File,
         descriptor: &Descriptor,
+        trust: Trust,
         mut verifier: Verifier,
         reports: &mpsc::Sender<u64>,
     ) -> Result<Stored, Error> {
@@ -139,7 +143,7 @@ impl LayoutStore {
         }
         let mut clone = staged.file();
         clone.seek(SeekFrom::Start(0)).map_err(|cause| staged.error("read", cause))?;
-        let mut buffer = vec![0; 256 * 1024];
+        let mut buffer = vec![0; HASHED_AT_ONCE];
         let mut unreported = 0;
         loop {
             let read = clone.read(&mut buffer).map_err(|cause| staged.error("read", cause))?;
@@ -154,7 +158,7 @@ impl LayoutStore {
             unreported += read as u64;
         }
         verifier.finish()?;
-        self.commit(staged, descriptor, Trust::Size)
+        self.commit(staged, descriptor, trust)
     }
 
     /// Brings a staged file whose content is verified to its place.
@@ -196,10 +200,17 @@ fn is_present(root: &Path, descriptor: &Descriptor, trust: Trust) -> bool {
 /// Whether the file of a blob has its content; one that cannot be read has not.
 fn has_content(root: &Path, descriptor: &Descriptor) -> bool {
     let digest = &descriptor.digest;
-    let Ok((file, _)) = open_blob("read", root, digest) else { return false };
-    let mut bytes = Vec::new();
-    let read = file.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes);
-    read.is_ok() && Hasher::digest(digest.algorithm(), &bytes) == *digest
+    let Ok((mut file, _)) = open_blob("read", root, digest) else { return false };
+    let mut verifier = Verifier::new(descriptor);
+    let mut buffer = vec![0; HASHED_AT_ONCE];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return verifier.finish().is_ok(),
+            Ok(read) if verifier.update(buffer.get(..read).unwrap_or_default()).is_ok() => {}
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            _ => return false,
+        }
+    }
 }
 
 /// Sends a source's chunks and the commit. Stops without an error when the writer has gone: it tells why.

@@ -273,6 +273,38 @@ async fn a_source_that_breaks_is_resumed_into_the_same_staged_file() {
 }
 
 #[tokio::test]
+async fn a_damaged_blob_of_the_right_size_is_replaced_only_by_a_store_that_rehashes() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (bytes, damaged) = (noise(700_000, 1), noise(700_000, 2));
+    let blob = describe(&bytes);
+    let files = layout(one.path()).await;
+    files.put(&blob, &Source::from_bytes(blob.clone(), bytes.clone())).await.unwrap();
+    let stream = Faulty::new(bytes.clone(), []);
+    let trusting = layout(other.path()).await;
+    let rehashing = trusting.clone().with_rehash(true);
+    let path = blob_path(&trusting, &blob);
+    for source in [Source::new(&files, blob.clone()), Source::new(&stream, blob.clone())] {
+        fs::write(&path, &damaged).unwrap();
+        assert_eq!(trusting.put(&blob, &source).await.unwrap(), Stored::AlreadyPresent);
+        assert!(fs::read(&path).unwrap() == damaged);
+        assert_eq!(rehashing.put(&blob, &source).await.unwrap(), Stored::Stored);
+        assert!(fs::read(&path).unwrap() == bytes);
+        assert_eq!(rehashing.put(&blob, &source).await.unwrap(), Stored::AlreadyPresent);
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(stream.opened(), [0], "what is there and right is not asked for");
+}
+
+#[tokio::test]
+async fn a_folder_for_staged_files_that_was_tidied_up_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path()).await;
+    fs::remove_dir(folder.path().join("ingest")).unwrap();
+    let blob = describe(b"blob");
+    assert_eq!(store.put(&blob, &Source::from_bytes(blob.clone(), "blob")).await.unwrap(), Stored::Stored);
+}
+
+#[tokio::test]
 async fn a_put_that_cannot_write_does_not_wait_for_its_source() {
     let folder = tempfile::tempdir().unwrap();
     let store = layout(folder.path()).await;
