@@ -13,6 +13,7 @@ mod index;
 mod index_file;
 mod lock;
 mod publish;
+mod put_file;
 mod read;
 mod staging;
 mod write;
@@ -31,6 +32,7 @@ use crate::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Name, Provider, ProviderExt, Publisher, Resolver,
     Source, Stored,
 };
+use blocking::Few;
 use disk::Disk;
 use files::{open_blob, read_small};
 use folder_sync::FolderSync;
@@ -74,6 +76,7 @@ struct Shared {
     prepared: Mutex<bool>,
     sha256: FolderSync,
     sha512: FolderSync,
+    few: Few,
 }
 
 impl LayoutStore {
@@ -121,6 +124,7 @@ impl LayoutStore {
             prepared: Mutex::new(false),
             sha256: FolderSync::default(),
             sha512: FolderSync::default(),
+            few: Few::default(),
         };
         Self { shared: Arc::new(shared), disk: Disk::new(hook), rehash: false, lock_wait: DEFAULT_LOCK_WAIT }
     }
@@ -306,14 +310,31 @@ impl LayoutStore {
 
     /// A new file in progress.
     fn stage(&self) -> Result<Staged, Error> {
+        self.stage_as(false)
+    }
+
+    /// A new file in progress that is to be a blob, which no one may write, as in containerd.
+    fn stage_blob(&self) -> Result<Staged, Error> {
+        self.stage_as(true)
+    }
+
+    fn stage_as(&self, read_only: bool) -> Result<Staged, Error> {
         let ingest = self.path().join("ingest");
-        self.disk.ensure_folder(&ingest)?;
-        Staged::create(&self.disk, &ingest)
+        match Staged::create(&self.disk, &ingest, read_only) {
+            Err(_) if !ingest.is_dir() => {
+                // Someone has tidied up since it was made.
+                self.disk.ensure_folder(&ingest)?;
+                Staged::create(&self.disk, &ingest, read_only)
+            }
+            staged => staged,
+        }
     }
 
     async fn size_of(&self, digest: Digest) -> Result<u64, Error> {
         let store = self.clone();
-        blocking("look up", move || open_blob("look up", store.path(), &digest).map(|(_, size)| size)).await
+        let few = &self.shared.few;
+        few.blocking("look up", move || open_blob("look up", store.path(), &digest).map(|(_, size)| size))
+            .await
     }
 
     /// The descriptor of a blob that no entry has.

@@ -86,6 +86,10 @@ impl Verifier {
         Ok(())
     }
 
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// How many bytes it has taken.
     pub fn received(&self) -> u64 {
         self.received

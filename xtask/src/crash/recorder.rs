@@ -73,7 +73,6 @@ impl Recorder {
                 let offset = usize::try_from(offset).map_err(io::Error::other)?;
                 below(path).map(|path| Change::Write { path, offset, bytes })
             }
-            DiskOperation::SetPermissions(_) => None,
             DiskOperation::SyncFile(path) => below(path).map(Change::SyncFile),
             DiskOperation::SyncFolder(path) => below(path).map(Change::SyncFolder),
             DiskOperation::Rename { from, to } => {

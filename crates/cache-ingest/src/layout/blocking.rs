@@ -2,6 +2,14 @@
 //!
 //! Nothing of this store touches a file on a thread that other tasks wait for, save the opening of one.
 
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+
+use tokio::sync::oneshot;
+
 use crate::{Error, ErrorKind};
 
 /// Runs `work` where it may block. When the future is dropped, work that has begun runs to its end.
@@ -11,9 +19,154 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(cause) => {
-            let reason = "the thread that did it was stopped";
-            Err(Error::new(ErrorKind::Other, operation, "file", reason).with_cause(cause))
+        Err(cause) => Err(stopped(operation).with_cause(cause)),
+    }
+}
+
+fn stopped(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Other, operation, "file", "the thread that did it was stopped")
+}
+
+/// A few threads for work that takes less time than waking a thread for it does.
+///
+/// No more than there are processors, each takes one job after the other for as long as there are any, and goes back to
+/// the runtime then.
+#[derive(Clone, Default)]
+pub(crate) struct Few(Arc<Mutex<Jobs>>);
+
+/// Asked once, for it takes reading files of the system.
+static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    threads: usize,
+}
+
+impl Few {
+    /// As [`blocking`], on one of these threads.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(Box::new(move || {
+            let _ = sender.send(work());
+        }));
+        receiver.await.unwrap_or_else(|_| Err(stopped(operation)))
+    }
+
+    fn push(&self, job: Job) {
+        {
+            let mut jobs = self.lock();
+            jobs.waiting.push_back(job);
+            if jobs.threads == *PROCESSORS {
+                return;
+            }
+            jobs.threads += 1;
         }
+        // A runtime that has ended drops the worker here and now.
+        let worker = Worker(self.clone());
+        tokio::task::spawn_blocking(move || worker.run());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Few {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Few")
+    }
+}
+
+/// One of the threads, from when it is asked for until it has nothing to do or its runtime has ended.
+struct Worker(Few);
+
+impl Worker {
+    fn run(self) {
+        // Not in a `while let`, which would hold the lock meanwhile.
+        loop {
+            let mut jobs = self.0.lock();
+            let Some(job) = jobs.waiting.pop_front() else { return };
+            drop(jobs);
+            // One that panics is missed by whoever waits for it.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut jobs = self.0.lock();
+        jobs.threads -= 1;
+        if jobs.threads == 0 {
+            // Any that still wait would wait for ever: there are some only where the runtime has ended.
+            let left = std::mem::take(&mut jobs.waiting);
+            drop(jobs);
+            drop(left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Waker};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_jobs_are_all_done_by_no_more_threads_than_processors() {
+        let few = Few::default();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let jobs = (0..100).map(|n| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            few.blocking("test", move || {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(std::time::Duration::from_micros(100));
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(n)
+            })
+        });
+        let done: Vec<i32> = join_all(jobs).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(done, (0..100).collect::<Vec<_>>());
+        assert!(most.load(Ordering::SeqCst) <= *PROCESSORS);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_an_error_and_stops_no_other() {
+        let few = Few::default();
+        let jobs =
+            (0..50).map(|n| few.blocking("test", move || if n == 7 { panic!("on purpose") } else { Ok(n) }));
+        let done = join_all(jobs).await;
+        assert!(done.iter().enumerate().all(|(n, done)| done.is_err() == (n == 7)));
+        assert_eq!(few.blocking("test", || Ok(1)).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn a_runtime_that_has_ended_is_an_error_and_the_next_one_goes_on() {
+        let few = Few::default();
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ended = runtime();
+        let handle = ended.handle().clone();
+        drop(ended);
+        let done = {
+            let _inside = handle.enter();
+            let mut waiting = Box::pin(few.blocking("test", || Ok(1)));
+            let poll = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            match poll {
+                Poll::Ready(done) => done,
+                Poll::Pending => panic!("it would wait for ever"),
+            }
+        };
+        assert_eq!(done.unwrap_err().operation(), "test");
+        assert_eq!(runtime().block_on(few.blocking("test", || Ok(2))).unwrap(), 2);
     }
 }

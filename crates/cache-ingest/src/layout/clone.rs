@@ -43,7 +43,7 @@ pub(crate) fn copy_piece(from: &File, to: &File, limit: u64) -> Result<u64, Copy
 }
 
 fn read_and_write(mut from: &File, mut to: &File, limit: u64) -> Result<u64, CopyError> {
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = vec![0; usize::try_from(limit).unwrap_or(CHUNK).min(CHUNK)];
     let mut copied = 0;
     while copied < limit {
         let len = usize::try_from(limit - copied).unwrap_or(usize::MAX).min(CHUNK);

@@ -28,8 +28,6 @@ pub enum DiskOperation<'a> {
         /// How many are added; fewer where they come from a file that ends.
         at_most: u64,
     },
-    /// The permissions of a file are changed.
-    SetPermissions(&'a Path),
     /// The content of a file is made durable.
     SyncFile(&'a Path),
     /// The names in a folder are made durable.
@@ -84,6 +82,10 @@ impl Disk {
         Self { sync, ..self }
     }
 
+    pub(crate) fn syncs(&self) -> bool {
+        self.sync
+    }
+
     /// Does an operation, which is `work`.
     pub(crate) fn perform<T>(
         &self,
@@ -102,13 +104,21 @@ impl Disk {
 
     /// Makes a folder where it is absent, and says whether it did. What is there must be a folder and no link to one.
     pub(crate) fn ensure_folder(&self, path: &Path) -> Result<bool, Error> {
+        let look = || match fs::symlink_metadata(path) {
+            Ok(there) if there.is_dir() => Ok(Some(false)),
+            Ok(_) => Err(Error::new(ErrorKind::Invalid, "open", path.display(), "it is not a folder")),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(Error::io("open", path.display(), cause)),
+        };
+        // Mostly it is there, and to see that needs no lock on the folder that it lies in, as making it does.
+        if let Some(made) = look()? {
+            return Ok(made);
+        }
         match self.perform(DiskOperation::CreateFolder(path), || fs::create_dir(path)) {
             Ok(()) => Ok(true),
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match fs::symlink_metadata(path) {
-                Ok(there) if there.is_dir() => Ok(false),
-                Ok(_) => Err(Error::new(ErrorKind::Invalid, "open", path.display(), "it is not a folder")),
-                Err(cause) => Err(Error::io("open", path.display(), cause)),
-            },
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
+                look()?.ok_or_else(|| Error::io("create", path.display(), cause))
+            }
             Err(cause) => Err(Error::io("create", path.display(), cause)),
         }
     }

@@ -112,6 +112,19 @@ pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Err
     Ok(Some(bytes))
 }
 
+/// Whether a file that was made at a path still has that name, or any: none of ours is renamed before it is locked.
+#[cfg(unix)]
+pub(crate) fn has_name(file: &File, _path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+}
+
+/// Whether a file that was made at a path still has that name.
+#[cfg(not(unix))]
+pub(crate) fn has_name(file: &File, path: &Path) -> bool {
+    is_same_file(file, path)
+}
+
 /// Whether a path leads to just the file that is open.
 #[cfg(unix)]
 pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::layout::clone::{CopyError, copy_piece, reflink};
 use crate::layout::disk::{Disk, DiskOperation};
-use crate::layout::files::is_same_file;
+use crate::layout::files::{has_name, is_same_file};
 use crate::random::random;
 use crate::{Error, ErrorKind};
 
@@ -29,19 +29,18 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Makes and locks a new file in `folder`.
-    pub(crate) fn create(disk: &Disk, folder: &Path) -> Result<Self, Error> {
+    /// Makes and locks a new file in `folder`. One that is to be read-only is so for all others from the start.
+    pub(crate) fn create(disk: &Disk, folder: &Path, read_only: bool) -> Result<Self, Error> {
         for _ in 0..NAMES {
             let path = folder.join(format!("{PREFIX}{:016x}", random()));
-            let create = || OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-            let file = match disk.perform(DiskOperation::CreateFile(&path), create) {
+            let file = match disk.perform(DiskOperation::CreateFile(&path), || open_new(&path, read_only)) {
                 Ok(file) => file,
                 Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(cause) => return Err(Error::io("create", path.display(), cause)),
             };
             match file.try_lock() {
                 // Between making and locking it, another process may have taken it for a stale one.
-                Ok(()) if is_same_file(&file, &path) => {
+                Ok(()) if has_name(&file, &path) => {
                     return Ok(Self { disk: disk.clone(), file, path, len: 0, renamed: false });
                 }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
@@ -57,6 +56,15 @@ impl Staged {
     /// The file.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file once more, which reads from its start wherever the other one stands.
+    pub(crate) fn reader(&self) -> Result<File, Error> {
+        File::open(&self.path).map_err(|cause| self.error("open", cause))
     }
 
     /// Appends bytes.
@@ -94,19 +102,6 @@ impl Staged {
         self.disk.sync_file(&self.file, &self.path).map_err(|cause| self.error("sync", cause))
     }
 
-    /// Takes everyone's leave to write it, as containerd does with blobs, where the file system knows of such.
-    pub(crate) fn make_read_only(&self) {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            if let Ok(metadata) = self.file.metadata() {
-                let mode = metadata.permissions().mode() & 0o444;
-                let set = || self.file.set_permissions(fs::Permissions::from_mode(mode));
-                let _ = self.disk.perform(DiskOperation::SetPermissions(&self.path), set);
-            }
-        }
-    }
-
     /// Renames it to its place, where it takes the place of what is there.
     pub(crate) fn rename(mut self, to: &Path) -> Result<(), Error> {
         let operation = DiskOperation::Rename { from: &self.path, to };
@@ -129,6 +124,16 @@ impl Drop for Staged {
             self.disk.try_remove(&self.path);
         }
     }
+}
+
+fn open_new(path: &Path, read_only: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    if read_only {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o444);
+    }
+    options.open(path)
 }
 
 /// Removes our files in progress that no process has locked: those of processes that were killed.

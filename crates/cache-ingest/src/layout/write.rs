@@ -2,8 +2,8 @@
 //!
 //! When the one who wanted it is gone, the thread that writes it notices and removes the staged file.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 use std::pin::pin;
 
@@ -14,17 +14,13 @@ use tokio::sync::mpsc;
 
 use crate::layout::LayoutStore;
 use crate::layout::blocking;
-use crate::layout::clone::CopyError;
 use crate::layout::files::{blob_folder, blob_path, open_blob};
+use crate::layout::put_file::BUFFER;
 use crate::layout::staging::Staged;
 use crate::{Error, ErrorKind, Source, Stored, Verifier};
 
 /// How many chunks may wait to be written.
 const AHEAD: usize = 3;
-/// How many bytes are cloned or hashed at once before asking whether they are still wanted.
-const PIECE: u64 = 8 << 20;
-/// How many bytes are read at once to be hashed.
-const HASHED_AT_ONCE: usize = 256 * 1024;
 
 /// What the writing thread is sent.
 enum Piece {
@@ -49,7 +45,7 @@ impl LayoutStore {
     ) -> Result<Stored, Error> {
         let trust = if self.rehash || source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
         let (store, wanted) = (self.clone(), descriptor.clone());
-        let present = blocking("put", move || {
+        let present = self.shared.few.blocking("put", move || {
             if is_present(store.path(), &wanted, trust) {
                 return Ok(true);
             }
@@ -59,20 +55,16 @@ impl LayoutStore {
             return Ok(Stored::AlreadyPresent);
         }
         match source.file() {
-            Some(file) => self.put_file(descriptor, source, file, trust).await,
-            None => self.put_stream(descriptor, source, trust).await,
+            Some(file) => self.put_file(descriptor, source, file).await,
+            None => self.put_stream(descriptor, source).await,
         }
     }
 
-    async fn put_stream(
-        &self,
-        descriptor: &Descriptor,
-        source: &Source<'_>,
-        trust: Trust,
-    ) -> Result<Stored, Error> {
+    async fn put_stream(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let (store, wanted) = (self.clone(), descriptor.clone());
-        let writer = blocking("put", move || store.write_pieces(receiver, &wanted, trust));
+        // It waits for what comes, and would keep others waiting.
+        let writer = blocking("put", move || store.write_pieces(receiver, &wanted));
         let feeder = async {
             let fed = feed(source, &sender).await;
             drop(sender);
@@ -89,80 +81,19 @@ impl LayoutStore {
         &self,
         mut receiver: mpsc::Receiver<Piece>,
         descriptor: &Descriptor,
-        trust: Trust,
     ) -> Result<Option<Stored>, Error> {
-        let mut staged = self.stage()?;
+        let mut staged = self.stage_blob()?;
         loop {
             match receiver.blocking_recv() {
                 Some(Piece::Chunk(bytes)) => staged.write(&bytes)?,
-                Some(Piece::Commit) => return self.commit(staged, descriptor, trust).map(Some),
+                Some(Piece::Commit) => return self.commit(staged, descriptor).map(Some),
                 None => return Ok(None),
             }
         }
     }
 
-    async fn put_file(
-        &self,
-        descriptor: &Descriptor,
-        source: &Source<'_>,
-        file: File,
-        trust: Trust,
-    ) -> Result<Stored, Error> {
-        let (sender, mut receiver) = mpsc::channel(AHEAD);
-        let (store, descriptor, verifier) = (self.clone(), descriptor.clone(), source.verifier());
-        let writer = blocking("put", move || store.clone_file(&file, &descriptor, trust, verifier, &sender));
-        let reports = async {
-            while let Some(bytes) = receiver.recv().await {
-                source.transferred(bytes);
-            }
-        };
-        join(writer, reports).await.0
-    }
-
-    /// Clones a file to a staged one, and hashes the staged one: what was not hashed does not count.
-    fn clone_file(
-        &self,
-        file: &File,
-        descriptor: &Descriptor,
-        trust: Trust,
-        mut verifier: Verifier,
-        reports: &mpsc::Sender<u64>,
-    ) -> Result<Stored, Error> {
-        let gone = || interrupted(descriptor);
-        let mut staged = self.stage()?;
-        if !staged.reflink(file, descriptor.size) {
-            // One byte more than the size: enough to see that a file is too long.
-            let mut left = descriptor.size.saturating_add(1);
-            while left > 0 && !reports.is_closed() {
-                let copied = staged.copy_piece(file, left.min(PIECE)).map_err(|error| match error {
-                    CopyError::Read(cause) => verifier.blame(Error::io("read", descriptor.digest, cause)),
-                    CopyError::Write(cause) => staged.error("write", cause),
-                })?;
-                left = if copied == 0 { 0 } else { left - copied };
-            }
-        }
-        let mut clone = staged.file();
-        clone.seek(SeekFrom::Start(0)).map_err(|cause| staged.error("read", cause))?;
-        let mut buffer = vec![0; HASHED_AT_ONCE];
-        let mut unreported = 0;
-        loop {
-            let read = clone.read(&mut buffer).map_err(|cause| staged.error("read", cause))?;
-            if unreported >= PIECE || read == 0 {
-                reports.blocking_send(unreported).map_err(|_| gone())?;
-                unreported = 0;
-            }
-            if read == 0 {
-                break;
-            }
-            verifier.update(buffer.get(..read).unwrap_or_default())?;
-            unreported += read as u64;
-        }
-        verifier.finish()?;
-        self.commit(staged, descriptor, trust)
-    }
-
     /// Brings a staged file whose content is verified to its place.
-    fn commit(&self, staged: Staged, descriptor: &Descriptor, trust: Trust) -> Result<Stored, Error> {
+    pub(crate) fn commit(&self, staged: Staged, descriptor: &Descriptor) -> Result<Stored, Error> {
         let digest = &descriptor.digest;
         let folder = blob_folder(self.path(), digest.algorithm());
         let made = self.disk.ensure_folder(&folder)?;
@@ -170,17 +101,24 @@ impl LayoutStore {
         if made || digest.algorithm() != Algorithm::Sha256 {
             self.disk.sync_folder(&self.path().join("blobs"))?;
         }
-        staged.make_read_only();
         staged.sync()?;
-        let stored = if is_present(self.path(), descriptor, trust) {
-            // Another put was faster. Its file may not be durable yet, but from here on it is in the folder's sync.
-            Stored::AlreadyPresent
+        // Where another put was faster, its file is replaced by one that is the same.
+        staged.rename(&blob_path(self.path(), digest))?;
+        self.folder_sync(digest.algorithm()).sync(&self.disk, &folder)?;
+        Ok(Stored::Stored)
+    }
+
+    /// Runs what writes a blob that is at hand. Those that wait for the disk wait together, each on a thread; where none
+    /// waits, more threads than processors only stand in each other's way.
+    pub(crate) async fn writing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.disk.syncs() {
+            blocking("put", work).await
         } else {
-            staged.rename(&blob_path(self.path(), digest))?;
-            Stored::Stored
-        };
-        self.sync_blobs(digest.algorithm())?;
-        Ok(stored)
+            self.shared.few.blocking("put", work).await
+        }
     }
 }
 
@@ -188,9 +126,9 @@ impl LayoutStore {
 /// over from something that was cut short, or was damaged, and is replaced.
 fn is_present(root: &Path, descriptor: &Descriptor, trust: Trust) -> bool {
     let folder = fs::symlink_metadata(blob_folder(root, descriptor.digest.algorithm()));
-    let blob = fs::symlink_metadata(blob_path(root, &descriptor.digest));
+    let blob = || fs::symlink_metadata(blob_path(root, &descriptor.digest));
     folder.is_ok_and(|folder| folder.is_dir())
-        && blob.is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size)
+        && blob().is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size)
         && match trust {
             Trust::Size => true,
             Trust::Content => has_content(root, descriptor),
@@ -202,7 +140,7 @@ fn has_content(root: &Path, descriptor: &Descriptor) -> bool {
     let digest = &descriptor.digest;
     let Ok((mut file, _)) = open_blob("read", root, digest) else { return false };
     let mut verifier = Verifier::new(descriptor);
-    let mut buffer = vec![0; HASHED_AT_ONCE];
+    let mut buffer = vec![0; BUFFER];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return verifier.finish().is_ok(),
@@ -229,6 +167,6 @@ async fn feed(source: &Source<'_>, sender: &mpsc::Sender<Piece>) -> Result<(), E
 }
 
 /// The error of a put whose other half has gone, and with it whoever would be told.
-fn interrupted(descriptor: &Descriptor) -> Error {
+pub(crate) fn interrupted(descriptor: &Descriptor) -> Error {
     Error::new(ErrorKind::Other, "put", descriptor.digest, "it was interrupted")
 }

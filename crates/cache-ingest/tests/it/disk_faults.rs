@@ -67,7 +67,6 @@ impl DiskHook for Broken {
                 failures.decisive += usize::from(offset > 0);
             }
             DiskOperation::Remove(_) => failures.removals += 1,
-            DiskOperation::SetPermissions(_) => {}
             // The name of a folder that was there before, in one that is not ours.
             DiskOperation::SyncFolder(path) if path == memory() && denied => {}
             _ => failures.decisive += 1,

@@ -16,6 +16,7 @@ mod faults;
 mod fixtures;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod large_files;
 mod layout_open;
 mod layout_publish;
 mod layout_put;

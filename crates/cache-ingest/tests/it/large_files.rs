@@ -1,0 +1,95 @@
+//! Blobs from files that are large enough to be hashed on another thread than they are copied on.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_ingest::{LayoutStore, Mismatch, Step, Stored, copy};
+use cache_model::Descriptor;
+
+use crate::faults::{Heard, describe, mismatch, noise, options};
+
+/// More than what is copied ahead of the hashing, and than what is hashed before it is reported.
+const LARGE: usize = (9 << 20) + 5;
+
+/// A layout that has other bytes in the place of a blob, perhaps.
+async fn source(folder: &Path, blob: &Descriptor, bytes: &[u8]) -> LayoutStore {
+    let store = LayoutStore::create(folder).await.unwrap().with_sync(false);
+    fs::write(folder.join("blobs/sha256").join(blob.digest.hex()), bytes).unwrap();
+    store
+}
+
+fn names(path: &Path) -> Vec<std::ffi::OsString> {
+    fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+}
+
+#[tokio::test]
+async fn a_large_file_is_copied_and_told_to_the_byte() {
+    for sync in [false, true] {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let bytes = noise(LARGE, 1);
+        let blob = describe(&bytes);
+        let from = source(one.path(), &blob, &bytes).await;
+        let to = LayoutStore::create(other.path()).await.unwrap().with_sync(sync);
+        let heard = Heard::default();
+        let stored = copy(Step::Layer, &blob, &from, &to, &options(0), &heard).await.unwrap();
+        assert_eq!((stored, heard.transferred()), (Stored::Stored, LARGE as u64));
+        let path = other.path().join("blobs/sha256").join(blob.digest.hex());
+        assert!(fs::read(&path).unwrap() == bytes);
+        assert!(fs::metadata(&path).unwrap().permissions().readonly(), "as in containerd");
+        assert!(names(&other.path().join("ingest")).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_that_is_wrong_anywhere_is_never_visible() {
+    let bytes = noise(LARGE, 1);
+    let blob = describe(&bytes);
+    let wrong_at = |at: usize| {
+        let mut wrong = bytes.to_vec();
+        wrong[at] ^= 1;
+        Bytes::from(wrong)
+    };
+    let long = Bytes::from([&bytes[..], b"x"].concat());
+    for file in [wrong_at(0), wrong_at(5 << 20), wrong_at(LARGE - 1), bytes.slice(1..), long] {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let from = source(one.path(), &blob, &file).await;
+        let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+        let error = copy(Step::Layer, &blob, &from, &to, &options(0), &()).await.unwrap_err();
+        let told = match mismatch(&error) {
+            Mismatch::Different { .. } => LARGE,
+            Mismatch::TooShort { .. } => LARGE - 1,
+            Mismatch::TooLong { .. } => LARGE + 1,
+        };
+        assert_eq!(told, file.len());
+        for folder in ["blobs/sha256", "ingest"] {
+            assert!(names(&other.path().join(folder)).is_empty(), "{folder}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_that_no_one_wants_any_more_is_given_up() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes = noise(64 << 20, 1);
+    let blob = describe(&bytes);
+    let from = source(one.path(), &blob, &bytes).await;
+    let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+    let ingest = other.path().join("ingest");
+    let options = options(0);
+    let put = copy(Step::Layer, &blob, &from, &to, &options, &());
+    tokio::select! {
+        biased;
+        _ = put => panic!("it was faster than the look at what is staged"),
+        () = async {
+            while names(&ingest).is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        } => {}
+    }
+    while !names(&ingest).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(names(&other.path().join("blobs/sha256")).is_empty());
+}
