@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: how long a cache's graph takes from bytes to bytes, and how much memory.
+//! `cargo xtask bench`: how long a cache's graph takes from bytes to bytes, how long a copy from folder to folder, and
+//! how much memory each.
 //!
 //! Every measurement is a process of its own, so that its peak of memory is that of one run, and the input is made
 //! by another, so that making it does not count. Always runs an optimised build.
 
+mod copy;
 mod generate;
 mod hostile;
 mod measure;
@@ -27,11 +29,16 @@ pub(crate) enum Bench {
     Graph(Graph),
     /// Measure caches that were made to be slow, against limits
     Hostile(hostile::Hostile),
+    /// Measure `bkcache copy` from folder to folder, beside cp and skopeo
+    Copy(copy::Copy),
     /// Write a generated cache: PREFIX.config.json and PREFIX.index.json
     Generate(Generate),
     /// Measure one cache in this process; the result is a line of JSON
     #[command(hide = true)]
     Measure(Measure),
+    /// Run a program and measure it; the result is a line of JSON
+    #[command(hide = true)]
+    Run(copy::Run),
 }
 
 /// Options of `cargo xtask bench graph`.
@@ -101,9 +108,11 @@ impl Bench {
     /// Measures, or does one part of it.
     pub(crate) fn run(&self) -> Result<()> {
         match self {
-            Self::Graph(_) | Self::Hostile(_) if cfg!(debug_assertions) => optimised(),
+            Self::Graph(_) | Self::Hostile(_) | Self::Copy(_) if cfg!(debug_assertions) => optimised(),
             Self::Graph(graph) => graph.run(),
             Self::Hostile(hostile) => hostile.run(),
+            Self::Copy(copy) => copy.run(),
+            Self::Run(args) => args.run(),
             Self::Generate(args) => args.run(),
             Self::Measure(args) => args.run(),
         }

@@ -211,16 +211,21 @@ fn stamp(nanoseconds: u64) -> Timestamp {
 }
 
 /// The generator of numbers: SplitMix64.
-struct SplitMix(u64);
+pub(super) struct SplitMix(pub(super) u64);
 
 impl SplitMix {
     /// A number below `bound`.
     fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// Any number.
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
+        z ^ (z >> 31)
     }
 }
 

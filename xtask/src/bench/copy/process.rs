@@ -1,0 +1,93 @@
+//! Runs a program in a process that does nothing else, and says what it took.
+//!
+//! The system tells the peak of memory of all children together, so each program has a parent of its own: this one,
+//! started anew.
+
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+/// Options of `cargo xtask bench run`.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// What a run took.
+pub(super) struct Ran {
+    /// From its start to its end.
+    pub(super) time: Duration,
+    pub(super) used: Used,
+}
+
+/// What the system counts for a process; `None` where it does not say.
+#[derive(Clone, Copy)]
+pub(super) struct Used {
+    /// The time on all processors.
+    pub(super) cpu: Option<Duration>,
+    /// The most memory that it held, in bytes.
+    pub(super) peak: Option<u64>,
+}
+
+impl Used {
+    /// The least time and the most memory of two runs.
+    pub(super) fn join(self, other: Self) -> Self {
+        Self { cpu: self.cpu.min(other.cpu), peak: self.peak.max(other.peak) }
+    }
+}
+
+/// Runs a program by a process of its own.
+pub(super) fn measure(command: &[OsString]) -> Result<Ran> {
+    let this = std::env::current_exe().context("cannot find this program")?;
+    let output = Command::new(this).args(["bench", "run", "--"]).args(command).output();
+    let output = output.context("cannot run this program again")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let value: Value =
+        serde_json::from_slice(&output.stdout).context("the measuring process printed something else")?;
+    let number = |key: &str| value.get(key).and_then(Value::as_u64);
+    let time = number("time_ns").context("no time_ns")?;
+    let used = Used { cpu: number("cpu_us").map(Duration::from_micros), peak: number("peak_bytes") };
+    Ok(Ran { time: Duration::from_nanos(time), used })
+}
+
+impl Run {
+    pub(crate) fn run(&self) -> Result<()> {
+        let [program, arguments @ ..] = self.command.as_slice() else { bail!("no program is given") };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+        let start = Instant::now();
+        let status = command.status().with_context(|| format!("cannot run {}", program.display()))?;
+        let time = u64::try_from(start.elapsed().as_nanos())?;
+        if !status.success() {
+            bail!("{command:?} failed");
+        }
+        let (cpu, peak) = children();
+        println!("{}", json!({"time_ns": time, "cpu_us": cpu, "peak_bytes": peak}));
+        Ok(())
+    }
+}
+
+/// The time on processors in microseconds and the peak of memory in bytes of this process's children.
+#[cfg(target_os = "linux")]
+fn children() -> (Option<i64>, Option<i64>) {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike as _;
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return (None, None) };
+    let cpu = usage.user_time() + usage.system_time();
+    // Linux counts in KiB.
+    (Some(cpu.num_microseconds()), Some(usage.max_rss() * 1024))
+}
+
+/// Other systems count in other units.
+#[cfg(not(target_os = "linux"))]
+fn children() -> (Option<i64>, Option<i64>) {
+    (None, None)
+}
