@@ -325,3 +325,68 @@ impl std::fmt::Debug for Graph<'_> {
         f.debug_list().entries(self.records()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Link, MarshalWarning};
+
+    /// The graph by BuildKit's rule, with so many links to follow.
+    fn within(budget: u64, chains: &CacheChains) -> Graph<'_> {
+        Graph::read(chains, |chains, shared| overlap::draft_within(budget, chains, shared))
+    }
+
+    /// Chains of adds, each a digest and the positions of earlier adds that its one input is linked to.
+    fn chains(adds: &[(u8, Vec<usize>)]) -> CacheChains {
+        let (mut chains, mut ids) = (CacheChains::new(), Vec::new());
+        for (digest, sources) in adds {
+            let links: Vec<Link<'_>> = sources
+                .iter()
+                .filter_map(|source| ids.get(source % ids.len().max(1)))
+                .map(|source| Link { source: *source, selector: "" })
+                .collect();
+            let inputs: &[&[Link<'_>]] = if links.is_empty() { &[] } else { &[&links] };
+            ids.extend(chains.add(&RecordDigest::new(&digest.to_string()), inputs, &[]).unwrap());
+        }
+        chains
+    }
+
+    #[test]
+    fn a_link_that_nobody_could_afford_to_look_at_is_left_out_and_told() {
+        // The last links the second record to what depends on it: a cycle, if anyone looks.
+        let chains = chains(&[(0, vec![]), (1, vec![0]), (2, vec![1]), (1, vec![0, 2])]);
+        let warnings = |budget| within(budget, &chains).marshal(&|_| true).warnings;
+        assert_eq!(warnings(100), []);
+        assert_eq!(warnings(0), [MarshalWarning::Unsearched { links: 1 }]);
+        assert_eq!(within(0, &chains).links_len(), within(100, &chains).links_len());
+        let told = warnings(0)[0].to_string();
+        assert!(told.starts_with("links left out: 1, of which it would take too long"), "{told}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+        /// Law: whatever the budget, no cycle is left; and where it suffices, the graph is the one without a bound.
+        #[test]
+        fn a_budget_costs_links_and_nothing_else(
+            adds in prop::collection::vec((0u8..4, prop::collection::vec(0usize..20, 0..3)), 1..20),
+            budget in 0u64..30,
+        ) {
+            let chains = chains(&adds);
+            let (bounded, free) = (within(budget, &chains), chains.graph());
+            let marshalled = bounded.marshal(&|_| true);
+            CacheChains::new().load(&marshalled.config, []).unwrap();
+            prop_assert_eq!(free.unsearched_links(), 0);
+            if bounded.unsearched_links() == 0 {
+                let unbounded = free.marshal(&|_| true);
+                prop_assert_eq!(marshalled.config, unbounded.config);
+                prop_assert_eq!(marshalled.warnings, unbounded.warnings);
+            } else {
+                let told = MarshalWarning::Unsearched { links: bounded.unsearched_links() };
+                prop_assert!(marshalled.warnings.contains(&told));
+            }
+        }
+    }
+}

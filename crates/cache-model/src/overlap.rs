@@ -20,7 +20,11 @@ const BUDGET_OF_A_LINK: u64 = 64;
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
-    let budget = BUDGET + BUDGET_OF_A_LINK * chains.log.inputs.rows().items_len() as u64;
+    draft_within(BUDGET + BUDGET_OF_A_LINK * chains.log.inputs.rows().items_len() as u64, chains, shared)
+}
+
+/// As [`draft`], following no more links than the budget allows to find out whether others would close cycles.
+pub(crate) fn draft_within(budget: u64, chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
     let mut overlap = Overlap {
         log: &chains.log,
         shared,
