@@ -73,12 +73,7 @@ impl Coverage {
         }
         let profile = tools.merge(folder.path())?;
         let found = tools.export(&profile, &programs)?;
-        let mut crates: BTreeMap<String, Lines> = BTreeMap::new();
-        for (file, lines) in by_file(&found)? {
-            let of_crate = crates.entry(file.0).or_default();
-            of_crate.all += lines.all;
-            of_crate.ran += lines.ran;
-        }
+        let crates = by_crate(&found)?;
         println!("\n{:>16} {:>7} {:>7} {:>7}", "crate", "lines", "run", "share");
         for (name, lines) in &crates {
             println!("{name:>16} {:>7} {:>7} {:>6.1}%", lines.all, lines.ran, lines.share());
@@ -219,11 +214,11 @@ fn run(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// The lines of each source file of a crate, by the crate and its path.
-fn by_file(exported: &Value) -> Result<BTreeMap<(String, PathBuf), Lines>> {
+/// The lines of each crate's sources.
+fn by_crate(exported: &Value) -> Result<BTreeMap<String, Lines>> {
     let files = exported.pointer("/data/0/files").and_then(Value::as_array).context("no files")?;
     let crates = root().join("crates");
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<String, Lines> = BTreeMap::new();
     for file in files {
         let path = Path::new(file.get("filename").and_then(Value::as_str).unwrap_or_default());
         let Ok(inside) = path.strip_prefix(&crates) else { continue };
@@ -231,8 +226,9 @@ fn by_file(exported: &Value) -> Result<BTreeMap<(String, PathBuf), Lines>> {
         let (Some(name), Some(part)) = (parts.next(), parts.next()) else { continue };
         if part == "src" && TESTED.contains(&name.as_ref()) {
             let count = |key: &str| file.pointer(&format!("/summary/lines/{key}")).and_then(Value::as_u64);
-            let lines = Lines { all: count("count").unwrap_or(0), ran: count("covered").unwrap_or(0) };
-            found.insert((name.into_owned(), inside.to_owned()), lines);
+            let lines = found.entry(name.into_owned()).or_default();
+            lines.all += count("count").unwrap_or(0);
+            lines.ran += count("covered").unwrap_or(0);
         }
     }
     Ok(found)
