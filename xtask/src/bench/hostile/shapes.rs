@@ -69,10 +69,10 @@ pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
         Shape::Wide => wide(&mut to),
         Shape::Grid => grid(&mut to, bytes),
         Shape::Cycles => cycles(&mut to),
-        Shape::Late => late(&mut to),
+        Shape::Late => hub(&mut to, false),
         Shape::Folds => folds(&mut to),
         Shape::Cascade => cascade(&mut to),
-        Shape::Merges => merges(&mut to),
+        Shape::Merges => hub(&mut to, true),
         Shape::Layers => layers(&mut to),
         Shape::Results => results(&mut to),
         Shape::Lists => lists(&mut to),
@@ -117,7 +117,10 @@ fn tangle(to: &mut Writer, digests: usize) {
 }
 
 fn wide(to: &mut Writer) {
-    to.roots(0.3);
+    let mut digest = 0;
+    while to.record(0.3, format_args!(r#""digest":"{digest}""#)) {
+        digest += 1;
+    }
     let mut links = String::new();
     let mut at = 0;
     while to.has_room(1.0, links.len() + 40) {
@@ -139,22 +142,20 @@ fn grid(to: &mut Writer, bytes: usize) {
     }
 }
 
-/// A root, a chain on it, and then the first record of the chain again and again, each time with a link to another
-/// record of the second half of the chain.
+/// A long chain, and then records of it again and again, each with a link to another record far down the chain: a link
+/// that nothing else has, so that it is not what makes two records one.
 fn cycles(to: &mut Writer) {
-    to.record(1.0, format_args!(r#""digest":"root""#));
-    to.record(1.0, format_args!(r#""digest":"first","inputs":[[{{"link":0}}]]"#));
-    while to.linked_to_last_as("first", 0.4) {}
+    to.record(1.0, format_args!(""));
+    while to.has_room(0.4, 0) && to.linked_to_last() {}
     let end = to.count;
-    let (mut random, mut first) = (Random(2), 1);
+    let (mut random, mut source) = (Random(2), 0);
     loop {
-        // Each round begins further up, so that no record is looked from twice.
-        first = 1 + first % (end / 2);
+        // Each time from further down, so that no two walks are the same.
+        source = (source + 1) % (end / 2);
         let far = end / 2 + random.below(end / 2);
-        let below = first - 1;
         let written = to.record(
             1.0,
-            format_args!(r#""digest":"first","inputs":[[{{"link":{below}}},{{"link":{far}}}]]"#),
+            format_args!(r#""inputs":[[{{"link":{source}}},{{"selector":"far","link":{far}}}]]"#),
         );
         if !written {
             return;
@@ -162,13 +163,21 @@ fn cycles(to: &mut Writer) {
     }
 }
 
-fn late(to: &mut Writer) {
+/// A record on which many depend, and to which new roots are linked; with `merges` another record of its digest is first,
+/// so that the two become one.
+fn hub(to: &mut Writer, merges: bool) {
     to.record(1.0, format_args!(r#""digest":"root""#));
     to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}}]]"#));
-    to.dependents_of_1(0.4);
+    let mut digest = to.count;
+    while to.record(0.4, format_args!(r#""digest":"{digest}","inputs":[[{{"link":1}}]]"#)) {
+        digest += 1;
+    }
     loop {
         let root = to.count;
         to.record(1.0, format_args!(r#""digest":"{root}""#));
+        if merges {
+            to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":{root}}}]]"#));
+        }
         if !to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}},{{"link":{root}}}]]"#)) {
             return;
         }
@@ -205,20 +214,6 @@ fn cascade(to: &mut Writer) {
         }
     }
     to.record(2.0, format_args!(r#""digest":"first","inputs":[[{{"link":0}},{{"link":1}}]]"#));
-}
-
-fn merges(to: &mut Writer) {
-    to.record(1.0, format_args!(r#""digest":"root""#));
-    to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}}]]"#));
-    to.dependents_of_1(0.4);
-    loop {
-        let root = to.count;
-        to.record(1.0, format_args!(r#""digest":"{root}""#));
-        to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":{root}}}]]"#));
-        if !to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}},{{"link":{root}}}]]"#)) {
-            return;
-        }
-    }
 }
 
 fn layers(to: &mut Writer) {
@@ -285,27 +280,6 @@ impl Writer {
     fn linked_to_last(&mut self) -> bool {
         let last = self.count - 1;
         self.record(1.0, format_args!(r#""inputs":[[{{"link":{last}}}]]"#))
-    }
-
-    fn linked_to_last_as(&mut self, digest: &str, share: f64) -> bool {
-        let last = self.count - 1;
-        self.record(share, format_args!(r#""digest":"{digest}","inputs":[[{{"link":{last}}}]]"#))
-    }
-
-    /// Records without inputs, each of a digest of its own.
-    fn roots(&mut self, share: f64) {
-        let mut digest = self.count;
-        while self.record(share, format_args!(r#""digest":"{digest}""#)) {
-            digest += 1;
-        }
-    }
-
-    /// Records that depend on record 1, each of a digest of its own.
-    fn dependents_of_1(&mut self, share: f64) {
-        let mut digest = self.count;
-        while self.record(share, format_args!(r#""digest":"{digest}","inputs":[[{{"link":1}}]]"#)) {
-            digest += 1;
-        }
     }
 
     /// A layer on top of the one before it.
