@@ -72,6 +72,9 @@ impl Progress for Plain {
             Event::Retrying { descriptor, attempt, error } if self.verbose => {
                 line(&format!("retrying {}, attempt {attempt}: {error}", descriptor.digest));
             }
+            Event::Repeating { request, attempt, error, .. } if self.verbose => {
+                line(&format!("repeating {request}, attempt {attempt}: {error}"));
+            }
             event => Warnings.event(event),
         }
     }
@@ -94,6 +97,9 @@ impl Progress for Json {
             Event::Retrying { descriptor, attempt, error } => json!({
                 "event": "retrying", "digest": descriptor.digest.to_string(),
                 "attempt": attempt, "error": error.to_string(),
+            }),
+            Event::Repeating { request, attempt, error, .. } => json!({
+                "event": "repeating", "request": request, "attempt": attempt, "error": error.to_string(),
             }),
             Event::Finished { step, descriptor, stored } => json!({
                 "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),
@@ -163,6 +169,10 @@ impl Progress for Bar {
         match event {
             Event::Retrying { descriptor, attempt, error } if self.verbose => {
                 let message = format!("retrying {}, attempt {attempt}: {error}", short(&descriptor.digest));
+                self.bar.suspend(|| line(&message));
+            }
+            Event::Repeating { request, attempt, error, .. } if self.verbose => {
+                let message = format!("repeating {request}, attempt {attempt}: {error}");
                 self.bar.suspend(|| line(&message));
             }
             Event::Warning { .. } => self.bar.suspend(|| Warnings.event(event)),

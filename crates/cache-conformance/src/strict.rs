@@ -31,8 +31,8 @@ pub enum Operation {
 
 /// A [`MemoryStore`] that refuses what a lenient one lets pass.
 ///
-/// A manifest is refused as [`ErrorKind::Invalid`] when it is not JSON, or names (by an object with a `digest`) a blob
-/// that is not there or has another size. So is a put whose descriptor gives another digest or size than its source,
+/// A manifest is refused as [`ErrorKind::Invalid`] when it is not JSON, or gives a blob that it names (by an object with
+/// a `digest`) another size than it has; as [`ErrorKind::Incomplete`] when such a blob is not there. Invalid, too, is a put whose descriptor gives another digest or size than its source,
 /// or another size than the blob that is there. Streams come in chunks of uneven lengths, some of them empty.
 #[derive(Debug, Default)]
 pub struct StrictStore {
@@ -88,7 +88,8 @@ impl StrictStore {
                 return refuse(format!("the manifest names {named:?}, which is no digest"));
             };
             let Some(blob) = self.store.blob(&digest) else {
-                return refuse(format!("the manifest names {named}, which is not there"));
+                let reason = format_args!("the manifest names {named}, which is not there");
+                return Err(Error::new(ErrorKind::Incomplete, "publish", name, reason));
             };
             if value.get("size").is_some_and(|size| size.as_u64() != Some(blob.len() as u64)) {
                 return refuse(format!("the manifest gives {named} another size than it has"));

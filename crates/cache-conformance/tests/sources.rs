@@ -61,7 +61,7 @@ async fn the_strict_store_refuses_a_manifest_that_names_what_is_not_there() {
     store.put(&config.descriptor, &config.source()).await.unwrap();
     let (descriptor, bytes) = publish(&manifest);
     let refused = store.publish(&tag, &descriptor, bytes.clone(), Expect::Any).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    assert_eq!(refused.kind(), ErrorKind::Incomplete);
     assert!(refused.reason().contains(&blob().descriptor.digest.to_string()));
 
     store.put(&blob().descriptor, &blob().source()).await.unwrap();

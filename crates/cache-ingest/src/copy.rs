@@ -12,10 +12,9 @@ use cache_model::Descriptor;
 use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 
-use crate::retry::Retries;
 use crate::{
-    Error, ErrorKind, Event, Ingester, Mismatch, Progress, Provider, RetryBudget, RetryPolicy, Side, Source,
-    Step, Stored,
+    Error, ErrorKind, Event, Ingester, Mismatch, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side,
+    Source, Step, Stored,
 };
 
 /// How blobs are copied.
@@ -186,7 +185,7 @@ async fn transfer(
             }
             Err(error) => error.on(Side::Destination),
         };
-        let wait = if is_final(&error, &source) { None } else { retries.next_wait(error.kind()) };
+        let wait = if is_final(&error, &source) { None } else { retries.next_wait(&error) };
         let Some(wait) = wait else { return Err(error) };
         progress.event(&Event::Retrying { descriptor, attempt: retries.attempt(), error: &error });
         sleep(wait).await;

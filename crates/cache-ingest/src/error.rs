@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Conflict,
     /// What was asked for makes no sense.
     Invalid,
+    /// A manifest names a blob that the store does not have; storing its blobs again may help.
+    Incomplete,
     /// There is no room left.
     NoSpace,
     /// Anything else.
@@ -60,6 +62,7 @@ struct Inner {
     subject: String,
     reason: String,
     side: Option<Side>,
+    tried_enough: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -78,6 +81,7 @@ impl Error {
             subject: subject.to_string(),
             reason: reason.to_string(),
             side: None,
+            tried_enough: false,
             cause: None,
         }))
     }
@@ -109,6 +113,21 @@ impl Error {
     pub fn on(mut self, side: Side) -> Self {
         self.0.side.get_or_insert(side);
         self
+    }
+
+    /// The same error, for which trying again will not do: whoever reports it has tried as often as it may.
+    ///
+    /// So retries of a store and of what uses it do not multiply.
+    #[must_use]
+    pub fn tried_enough(mut self) -> Self {
+        self.0.tried_enough = true;
+        self
+    }
+
+    /// Whether the same request may succeed when it is made again: as its kind says, unless it was
+    /// [tried often enough](Self::tried_enough).
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind.is_retryable() && !self.0.tried_enough
     }
 
     /// What a caller would act on.

@@ -62,6 +62,10 @@ macro_rules! forward {
             ) -> Result<(), Error> {
                 (**self).publish(name, descriptor, bytes, expect).await
             }
+
+            async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
+                (**self).is_published(name, descriptor).await
+            }
         }
 
         impl<$($lifetime,)? T: Progress + ?Sized> Progress for $pointer {

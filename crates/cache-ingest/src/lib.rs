@@ -53,7 +53,7 @@ pub use presence::{Presence, presence};
 pub use progress::{Event, Progress, Step};
 pub use provider_ext::ProviderExt;
 pub use reader::SourceReader;
-pub use retry::{RetryBudget, RetryPolicy};
+pub use retry::{Retries, RetryBudget, RetryPolicy};
 pub use seams::{ByteStream, Info, Ingester, Origin, Provider, Publisher, Resolver, Stored};
 pub use source::Source;
 pub use verify::{Mismatch, Verifier};

@@ -3,6 +3,7 @@
 //! Nothing here draws or prints, and nothing waits for whoever listens.
 
 use std::fmt;
+use std::time::Duration;
 
 use cache_model::Descriptor;
 
@@ -51,6 +52,17 @@ pub enum Event<'a> {
         descriptor: &'a Descriptor,
         /// The number of the coming attempt; the first retry is 2.
         attempt: u32,
+        /// Why.
+        error: &'a Error,
+    },
+    /// A store makes a request again that failed.
+    Repeating {
+        /// What the request was for: a verb and a reference.
+        request: &'a str,
+        /// The number of the coming attempt; the first retry is 2.
+        attempt: u32,
+        /// How long the store waits before it.
+        wait: Duration,
         /// Why.
         error: &'a Error,
     },

@@ -8,8 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::sleep;
 
-use crate::retry::Retries;
-use crate::{ByteStream, Error, ErrorKind, Source, Verifier};
+use crate::{ByteStream, Error, ErrorKind, Retries, Source, Verifier};
 
 /// Reads a [`Source`] from its first byte to its last, and verifies it.
 ///
@@ -21,6 +20,8 @@ pub struct SourceReader<'a> {
     verifier: Verifier,
     /// The chunk that completed the size, until the end is known to follow.
     last: Option<Bytes>,
+    /// How many of the coming bytes are verified but not handed out.
+    hidden: u64,
     retries: Retries,
     state: State,
 }
@@ -33,12 +34,13 @@ enum State {
 }
 
 impl<'a> SourceReader<'a> {
-    pub(crate) fn new(source: &'a Source<'a>) -> Self {
+    pub(crate) fn new(source: &'a Source<'a>, offset: u64) -> Self {
         Self {
             source,
             stream: None,
             verifier: source.verifier(),
             last: None,
+            hidden: offset,
             retries: source.retries(),
             state: State::Reading,
         }
@@ -82,18 +84,27 @@ impl<'a> SourceReader<'a> {
                 self.verifier.finish()?;
                 self.state = State::Verified;
                 self.stream = None;
-                return Ok(self.last.take());
+                return Ok(self.last.take().filter(|chunk| !chunk.is_empty()));
             };
             if chunk.is_empty() {
                 continue;
             }
             self.verifier.update(&chunk)?;
             self.retries.progressed();
-            if !self.verifier.is_full() {
+            let chunk = self.hide(chunk);
+            if self.verifier.is_full() {
+                self.last = Some(chunk);
+            } else if !chunk.is_empty() {
                 return Ok(Some(chunk));
             }
-            self.last = Some(chunk);
         }
+    }
+
+    /// What of a chunk is handed out.
+    fn hide(&mut self, mut chunk: Bytes) -> Bytes {
+        let hidden = usize::try_from(self.hidden).unwrap_or(usize::MAX).min(chunk.len());
+        self.hidden -= hidden as u64;
+        chunk.split_off(hidden)
     }
 
     /// What the provider gives next. A stream that breaks is opened again where it broke.
@@ -118,7 +129,7 @@ impl<'a> SourceReader<'a> {
                 // All the bytes are here, and their hash decides; how the stream ended does not matter.
                 return Ok(None);
             }
-            let Some(wait) = self.retries.next_wait(error.kind()) else { return Err(error) };
+            let Some(wait) = self.retries.next_wait(&error) else { return Err(error) };
             sleep(wait).await;
         }
     }

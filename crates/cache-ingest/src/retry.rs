@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::ErrorKind;
+use crate::Error;
 use crate::random::random;
 
 /// How often one blob is tried again, and how long the waits in between are.
@@ -72,22 +72,25 @@ impl RetryBudget {
     }
 }
 
-/// The retries made for one blob.
+/// The retries made for one blob or one request, by a policy and within a budget.
+///
+/// For stores that repeat their requests. It counts and decides; the waiting is the caller's.
 #[derive(Clone, Debug)]
-pub(crate) struct Retries {
+pub struct Retries {
     policy: RetryPolicy,
     budget: RetryBudget,
     made: u32,
 }
 
 impl Retries {
-    pub(crate) fn new(policy: RetryPolicy, budget: RetryBudget) -> Self {
+    /// No retries made yet.
+    pub fn new(policy: RetryPolicy, budget: RetryBudget) -> Self {
         Self { policy, budget, made: 0 }
     }
 
-    /// Spends a retry after an error of a kind and says how long to wait before it; `None` where it is final.
-    pub(crate) fn next_wait(&mut self, kind: ErrorKind) -> Option<Duration> {
-        if !kind.is_retryable() || self.made >= self.policy.retries || !self.budget.spend() {
+    /// Spends a retry after an error and says how long to wait before it; `None` where it is final.
+    pub fn next_wait(&mut self, error: &Error) -> Option<Duration> {
+        if !error.is_retryable() || self.made >= self.policy.retries || !self.budget.spend() {
             return None;
         }
         self.made += 1;
@@ -95,12 +98,12 @@ impl Retries {
     }
 
     /// The number of the attempt that is under way or about to begin; the first is 1.
-    pub(crate) fn attempt(&self) -> u32 {
+    pub fn attempt(&self) -> u32 {
         self.made + 1
     }
 
     /// Starts counting again, since there was progress. The budget stays spent.
-    pub(crate) fn progressed(&mut self) {
+    pub fn progressed(&mut self) {
         self.made = 0;
     }
 }
@@ -108,6 +111,11 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
+
+    fn error(kind: ErrorKind) -> Error {
+        Error::new(kind, "open", "a blob", "a reason")
+    }
 
     #[test]
     fn the_wait_doubles_to_the_longest_and_at_most_half_of_it_is_left_out() {
@@ -132,11 +140,17 @@ mod tests {
         let budget = RetryBudget::new(3);
         let mut one = Retries::new(RetryPolicy::default(), budget.clone());
         let mut other = one.clone();
-        assert!(one.next_wait(ErrorKind::Unavailable).is_some());
-        assert!(one.next_wait(ErrorKind::Corrupt).is_some());
-        assert!(other.next_wait(ErrorKind::Denied).is_none());
-        assert!(other.next_wait(ErrorKind::Unavailable).is_some());
-        assert!(other.next_wait(ErrorKind::Unavailable).is_none());
+        assert!(one.next_wait(&error(ErrorKind::Unavailable)).is_some());
+        assert!(one.next_wait(&error(ErrorKind::Corrupt)).is_some());
+        assert!(other.next_wait(&error(ErrorKind::Denied)).is_none());
+        assert!(other.next_wait(&error(ErrorKind::Unavailable)).is_some());
+        assert!(other.next_wait(&error(ErrorKind::Unavailable)).is_none());
         assert_eq!((one.attempt(), other.attempt(), budget.left()), (3, 2, 0));
+    }
+
+    #[test]
+    fn what_was_tried_often_enough_below_is_not_tried_again_above() {
+        let mut retries = Retries::new(RetryPolicy::default(), RetryBudget::default());
+        assert!(retries.next_wait(&error(ErrorKind::Unavailable).tried_enough()).is_none());
     }
 }

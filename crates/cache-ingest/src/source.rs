@@ -9,9 +9,8 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 use futures_util::stream;
 
-use crate::retry::Retries;
 use crate::{
-    ByteStream, Error, ErrorKind, Event, Origin, Progress, Provider, RetryBudget, RetryPolicy, Side,
+    ByteStream, Error, ErrorKind, Event, Origin, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side,
     SourceReader, Verifier,
 };
 
@@ -104,7 +103,16 @@ impl<'a> Source<'a> {
 
     /// A verifying reader from the blob's first byte on.
     pub fn reader(&self) -> SourceReader<'_> {
-        SourceReader::new(self)
+        SourceReader::new(self, 0)
+    }
+
+    /// A verifying reader that hands out the blob from an offset in bytes on, for a destination that has what comes
+    /// before.
+    ///
+    /// It reads what comes before, too, and hashes it, so that it verifies the whole blob as
+    /// [`reader`](Self::reader) does; those bytes are not reported again.
+    pub fn reader_at(&self, offset: u64) -> SourceReader<'_> {
+        SourceReader::new(self, offset)
     }
 
     /// A verifier for the blob, whose errors are told as this source's.

@@ -143,6 +143,39 @@ async fn a_dropped_read_loses_nothing() {
     );
 }
 
+/// Reads from an offset on, in chunks of 7 bytes.
+async fn drain_from(offset: u64, served: &[u8], wanted: &[u8]) -> (Vec<u8>, Result<(), Error>) {
+    let provider = Faulty::new(served.to_vec(), []).in_chunks_of(7);
+    let source = Source::new(&provider, describe(wanted));
+    let mut reader = source.reader_at(offset);
+    let mut bytes = Vec::new();
+    loop {
+        match reader.next_chunk().await {
+            Ok(Some(chunk)) => {
+                assert!(!chunk.is_empty());
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(None) => return (bytes, Ok(())),
+            Err(error) => return (bytes, Err(error)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_from_an_offset_verifies_what_it_does_not_hand_out() {
+    let bytes = noise(40, 8);
+    let mut wrong_first = bytes.to_vec();
+    wrong_first[0] ^= 1;
+    for offset in [0, 1, 6, 7, 8, 35, 39, 40] {
+        let (read, result) = drain_from(offset as u64, &bytes, &bytes).await;
+        result.unwrap();
+        assert_eq!(read, bytes[offset..]);
+        let (read, result) = drain_from(offset as u64, &wrong_first, &bytes).await;
+        assert!(matches!(mismatch(&result.unwrap_err()), Mismatch::Different { .. }));
+        assert!(read.len() < bytes.len() - offset || offset == 40, "never as many bytes as were asked for");
+    }
+}
+
 #[tokio::test]
 async fn reading_whole_is_refused_above_the_limit_before_anything_is_opened() {
     let provider = Faulty::new(noise(100, 6), []);
