@@ -1,12 +1,12 @@
 //! The last part of every export: layers, then the config, then the manifest, then its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use cache_format::{BUILDKIT_IMPORT_LIMIT, BuiltManifest, Form};
 use cache_ingest::{
-    CopyOptions, Event, Expect, Ingester, Name, Progress, Provider, Publisher, Step, Stored, Summary,
-    copy_all, copy_bytes,
+    CopyOptions, ErrorKind, Event, Expect, Ingester, Name, Progress, Provider, Publisher, Side, Step, Stored,
+    Summary, Tally, copy_all, copy_bytes,
 };
 use cache_model::Descriptor;
 
@@ -87,6 +87,9 @@ pub(crate) struct Ready {
 }
 
 /// Stores a cache and names it, in the only order that never names what is not there.
+///
+/// Where the name stands for this manifest already, nothing is asked about the blobs. A store that turns out to lack
+/// some when the manifest comes, as one does that collects garbage meanwhile, is given all that it lacks once more.
 pub(crate) async fn publish(
     ready: Ready,
     provider: &dyn Provider,
@@ -100,25 +103,101 @@ pub(crate) async fn publish(
             exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, progress);
         }
     }
-    let layers = ready.layers.into_iter().map(|layer| (Step::Layer, layer));
-    exported.blobs =
-        copy_all(layers, provider, to.ingester, options, progress).await.map_err(ExportError::Store)?;
+    let step = if ready.form == Form::Manifest { Step::ImageManifest } else { Step::Manifest };
+    let stored = if is_published(&ready, to).await? {
+        exported.blobs = already_present(&ready);
+        let blobs = exported.blobs.total();
+        progress.event(&Event::Planned { blobs: blobs.blobs, bytes: blobs.bytes });
+        progress.event(&Event::Started { step, descriptor: &ready.manifest.descriptor });
+        Stored::AlreadyPresent
+    } else {
+        exported.blobs = store(&ready, provider, to, options, progress).await?;
+        let mut named = name(&ready, step, to, progress).await;
+        if matches!(&named, Err(error) if error.kind() == ErrorKind::Incomplete) {
+            let again = store(&ready, provider, to, options, progress).await?;
+            exported.blobs = after_all(exported.blobs, again);
+            named = name(&ready, step, to, progress).await;
+        }
+        named.map_err(failed)?;
+        Stored::Stored
+    };
+    progress.event(&Event::Finished { step, descriptor: &ready.manifest.descriptor, stored });
+    exported.manifest = Some(ready.manifest.descriptor);
+    exported.config = Some(ready.config.0);
+    Ok(())
+}
 
-    let (config, bytes) = ready.config;
+/// Whether there is nothing to do. With an expectation that this manifest does not meet, that is for the publisher to say.
+async fn is_published(ready: &Ready, to: &Destination<'_>) -> Result<bool, ExportError> {
+    let descriptor = &ready.manifest.descriptor;
+    match to.expect {
+        Expect::Any => {}
+        Expect::Digest(expected) if expected == descriptor.digest => {}
+        Expect::Absent | Expect::Digest(_) => return Ok(false),
+    }
+    to.publisher.is_published(to.name, descriptor).await.map_err(failed)
+}
+
+/// The blobs of a cache that is there.
+fn already_present(ready: &Ready) -> Summary {
+    let mut seen = HashSet::new();
+    let mut summary = Summary::default();
+    for blob in ready.layers.iter().chain([&ready.config.0]) {
+        if seen.insert(blob.digest) {
+            summary.count(Stored::AlreadyPresent, blob.size);
+        }
+    }
+    summary
+}
+
+/// Stores layers and config.
+async fn store(
+    ready: &Ready,
+    provider: &dyn Provider,
+    to: &Destination<'_>,
+    options: &CopyOptions,
+    progress: &dyn Progress,
+) -> Result<Summary, ExportError> {
+    let layers = ready.layers.iter().map(|layer| (Step::Layer, layer.clone()));
+    let copied = copy_all(layers, provider, to.ingester, options, progress).await;
+    let mut summary = copied.map_err(ExportError::Store)?;
+    let (config, bytes) = &ready.config;
     progress.event(&Event::Planned {
         blobs: 2,
         bytes: config.size.saturating_add(ready.manifest.descriptor.size),
     });
-    let stored = copy_bytes(Step::Config, &config, bytes, to.ingester, options, progress).await;
-    exported.blobs.count(stored.map_err(ExportError::Store)?, config.size);
+    let stored = copy_bytes(Step::Config, config, bytes.clone(), to.ingester, options, progress).await;
+    summary.count(stored.map_err(ExportError::Store)?, config.size);
+    Ok(summary)
+}
 
-    let step = if ready.form == Form::Manifest { Step::ImageManifest } else { Step::Manifest };
-    let BuiltManifest { bytes, descriptor, .. } = ready.manifest;
-    progress.event(&Event::Started { step, descriptor: &descriptor });
-    let published = to.publisher.publish(to.name, &descriptor, bytes.into(), to.expect).await;
-    published.map_err(|error| ExportError::Store(error.on(cache_ingest::Side::Destination)))?;
-    progress.event(&Event::Finished { step, descriptor: &descriptor, stored: Stored::Stored });
-    exported.manifest = Some(descriptor);
-    exported.config = Some(config);
-    Ok(())
+/// Stores the manifest under its name.
+async fn name(
+    ready: &Ready,
+    step: Step,
+    to: &Destination<'_>,
+    progress: &dyn Progress,
+) -> Result<(), cache_ingest::Error> {
+    let BuiltManifest { bytes, descriptor, .. } = &ready.manifest;
+    progress.event(&Event::Started { step, descriptor });
+    to.publisher.publish(to.name, descriptor, bytes.clone().into(), to.expect).await
+}
+
+/// What became of the blobs when some that were said to be there had to be stored after all.
+fn after_all(first: Summary, again: Summary) -> Summary {
+    let minus = |a: Tally, b: Tally| Tally {
+        blobs: a.blobs.saturating_sub(b.blobs),
+        bytes: a.bytes.saturating_sub(b.bytes),
+    };
+    let plus =
+        |a: Tally, b: Tally| Tally { blobs: a.blobs + b.blobs, bytes: a.bytes.saturating_add(b.bytes) };
+    Summary {
+        stored: plus(first.stored, again.stored),
+        already_present: minus(first.already_present, again.stored),
+        mounted: first.mounted,
+    }
+}
+
+fn failed(error: cache_ingest::Error) -> ExportError {
+    ExportError::Store(error.on(Side::Destination))
 }

@@ -8,8 +8,11 @@
 )]
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cache_conformance::{Down, StrictStore};
 use cache_export::{
     Destination, ExportError, ExportOptions, ExportWarning, Exporter, Reading, RecordsError, add_records,
@@ -17,7 +20,7 @@ use cache_export::{
 use cache_format::{CacheManifest, Document, Form, decode_config};
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Event, Expect, Info, MemoryStore, Name, Progress, Provider, ProviderExt,
-    RetryPolicy, Side,
+    Publisher, Resolver, RetryPolicy, Side,
 };
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
 use proptest::prelude::*;
@@ -111,6 +114,82 @@ async fn an_export_again_writes_no_blob_a_second_time() {
     let second = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
     assert_eq!(second.manifest, first.manifest);
     assert_eq!((second.blobs.stored.blobs, second.blobs.already_present.blobs), (0, 4));
+}
+
+/// A strict store that says what is published, and loses a blob some times before it takes a manifest.
+struct Forgetful {
+    store: StrictStore,
+    loses: Digest,
+    times: AtomicU32,
+    knows: bool,
+}
+
+impl Forgetful {
+    fn new(loses: Digest, times: u32) -> Self {
+        Self { store: StrictStore::new(), loses, times: AtomicU32::new(times), knows: false }
+    }
+}
+
+#[async_trait]
+impl Publisher for Forgetful {
+    async fn publish(&self, name: &Name, d: &Descriptor, bytes: Bytes, expect: Expect) -> Result<(), Error> {
+        if self.times.fetch_update(Relaxed, Relaxed, |times| times.checked_sub(1)).is_ok() {
+            self.store.memory().remove(&self.loses);
+        }
+        self.store.publish(name, d, bytes, expect).await
+    }
+
+    async fn is_published(&self, name: &Name, d: &Descriptor) -> Result<bool, Error> {
+        Ok(self.knows && self.store.resolve(name).await.is_ok_and(|named| named.digest == d.digest))
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_the_store_forgot_is_stored_again_once() {
+    let (provider, blobs) = build();
+    let mut exporter = Exporter::new(&provider);
+    add(&mut exporter.chains, "sha256:a", &[(1, &blobs)]);
+    let name = Name::Tag("latest".into());
+    for times in [1, 2] {
+        let store = Forgetful::new(blobs[1].digest, times);
+        let to = Destination { ingester: &store.store, publisher: &store, name: &name, expect: Expect::Any };
+        let exported = exporter.finalize(&to, &options(Form::Manifest), &()).await;
+        if times == 1 {
+            let blobs = exported.unwrap().blobs;
+            assert_eq!((blobs.stored.blobs, blobs.already_present.blobs), (5, 0), "four, one of them twice");
+            store.store.resolve(&name).await.unwrap();
+        } else {
+            assert_eq!(exported.unwrap_err().kind(), ErrorKind::Incomplete);
+            assert_eq!(store.store.resolve(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_name_stands_for_the_cache_already_no_blob_is_asked_about() {
+    let (provider, blobs) = build();
+    let mut exporter = Exporter::new(&provider);
+    add(&mut exporter.chains, "sha256:a", &[(1, &blobs)]);
+    let name = Name::Tag("latest".into());
+    let mut store = Forgetful::new(blobs[1].digest, 0);
+    store.knows = true;
+    let export = async |store: &Forgetful, expect: Expect| {
+        let to = Destination { ingester: &store.store, publisher: store, name: &name, expect };
+        exporter.finalize(&to, &options(Form::Manifest), &()).await
+    };
+    let first = export(&store, Expect::Any).await.unwrap();
+    let digest = first.manifest.clone().unwrap().digest;
+    let written = store.store.written().len();
+    for expect in [Expect::Any, Expect::Digest(digest)] {
+        let again = export(&store, expect).await.unwrap();
+        assert_eq!(again.manifest, first.manifest);
+        assert_eq!((again.blobs.already_present.blobs, again.blobs.stored.blobs), (4, 0));
+        assert_eq!(again.blobs.total(), first.blobs.total());
+    }
+    assert_eq!(store.store.written().len(), written);
+    for expect in [Expect::Absent, Expect::Digest(blobs[0].digest)] {
+        assert_eq!(export(&store, expect).await.unwrap_err().kind(), ErrorKind::Conflict);
+    }
 }
 
 #[tokio::test]
