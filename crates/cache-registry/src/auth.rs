@@ -1,0 +1,118 @@
+//! Authorization of requests to one registry: what it asks for, and what is sent.
+//!
+//! Learnt from its first 401 (RFC 9110, "HTTP Authentication"; Docker's token specification), never guessed. One
+//! token serves all requests of a scope, and is asked for once, however many wait for it.
+
+mod challenge;
+mod credentials;
+mod scopes;
+mod token;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cache_ingest::ErrorKind;
+use reqwest::header::{HeaderMap, HeaderValue};
+use tokio::sync::OnceCell;
+
+use crate::ClientOptions;
+use crate::error::{About, Failure};
+use crate::transport::Transport;
+use challenge::Challenge;
+pub use credentials::Credentials;
+pub(crate) use scopes::Scopes;
+use token::Slot;
+
+/// What a registry wants, as far as it is known, and what it was given.
+#[derive(Debug, Default)]
+pub(crate) struct Auth {
+    challenge: Mutex<Option<Challenge>>,
+    credentials: OnceCell<Credentials>,
+    slots: Mutex<HashMap<Scopes, Arc<Slot>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No one panics between two changes that belong together.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Auth {
+    /// What to authorize a request with; nothing before the registry has asked for it.
+    pub(crate) async fn authorization(
+        &self,
+        scopes: &Scopes,
+        transport: &Transport,
+        options: &ClientOptions,
+        about: &About,
+    ) -> Result<Option<HeaderValue>, Failure> {
+        let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
+        let (realm, service) = match challenge {
+            Challenge::Basic => return Ok(self.credentials(options, about).await?.basic()),
+            Challenge::Bearer { realm, service } => (realm, service),
+        };
+        let slot = self.slot(scopes);
+        if let Some(header) = slot.live() {
+            return Ok(Some(header));
+        }
+        let _one_at_a_time = slot.fetching.lock().await;
+        if let Some(header) = slot.live() {
+            return Ok(Some(header));
+        }
+        let credentials = self.credentials(options, about).await?;
+        let token = token::fetch(&realm, &service, scopes, credentials, transport, about).await?;
+        Ok(Some(slot.keep(token)))
+    }
+
+    /// Takes note of a 401 from `url`. Whether another try makes sense, since now more is known or what was used has
+    /// been thrown away.
+    pub(crate) async fn refused(
+        &self,
+        used: Option<&HeaderValue>,
+        headers: &HeaderMap,
+        (url, transport): (&reqwest::Url, &Transport),
+        options: &ClientOptions,
+        about: &About,
+    ) -> Result<bool, Failure> {
+        let Some(challenge) = challenge::choose(headers) else { return Ok(false) };
+        if !transport.is_safe(url) {
+            let reason = "the registry asks for credentials over plain HTTP, where anyone can read them; allow it with registry.insecure=true";
+            return Err(about.error(ErrorKind::Denied, reason).into());
+        }
+        let again = match &challenge {
+            Challenge::Basic => {
+                let basic = self.credentials(options, about).await?.basic();
+                basic.is_some() && basic.as_ref() != used
+            }
+            Challenge::Bearer { realm, .. } => {
+                token::check_realm(realm, url, transport, about)?;
+                if let Some(used) = used {
+                    lock(&self.slots).values().for_each(|slot| slot.forget(used));
+                }
+                true
+            }
+        };
+        *lock(&self.challenge) = Some(challenge);
+        Ok(again)
+    }
+
+    /// The place of the token for some scopes, or of one that is there and allows more.
+    fn slot(&self, scopes: &Scopes) -> Arc<Slot> {
+        let mut slots = lock(&self.slots);
+        let wider = slots.iter().find(|(held, slot)| held.cover(scopes) && slot.live().is_some());
+        if let Some((_, slot)) = wider {
+            return slot.clone();
+        }
+        slots.entry(scopes.clone()).or_default().clone()
+    }
+
+    async fn credentials(&self, options: &ClientOptions, about: &About) -> Result<&Credentials, Failure> {
+        let find = || async {
+            match options.credentials.get(&about.host) {
+                Some(given) => Ok(given.clone()),
+                None if options.find_credentials => credentials::find(about).await,
+                None => Ok(Credentials::Anonymous),
+            }
+        };
+        Ok(self.credentials.get_or_try_init(find).await?)
+    }
+}

@@ -1,0 +1,83 @@
+//! The bodies of answers: read whole up to a limit, or as a stream that must not stall.
+//!
+//! Nothing here verifies content; the reader of a stream does.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_ingest::{ByteStream, ErrorKind};
+use futures_util::{StreamExt, stream};
+use reqwest::Response;
+use tokio::time::{Instant, timeout};
+
+use crate::error::{About, Failure};
+
+/// What a body has to give within the time for a stall, in bytes.
+const LEAST: usize = 1024;
+/// The largest body of an error that is looked into, in bytes.
+const ERROR_LIMIT: usize = 64 * 1024;
+
+/// A whole body; [`ErrorKind::TooLarge`] when it is said to have, or has, more than `limit` bytes.
+pub(crate) async fn read_all(
+    response: Response,
+    limit: u64,
+    stall: Duration,
+    about: &About,
+) -> Result<Bytes, Failure> {
+    let too_large = || {
+        let reason = format_args!("the answer is larger than the {limit} bytes allowed here");
+        Failure::from(about.error(ErrorKind::TooLarge, reason))
+    };
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    let mut chunks = stream_body(response, stall, about.clone());
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk?);
+        if body.len() as u64 > limit {
+            return Err(too_large());
+        }
+    }
+    Ok(body.into())
+}
+
+/// The beginning of a body that tells of an error; what cannot be read of it does not matter.
+pub(crate) async fn read_error(response: Response, stall: Duration, about: &About) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut chunks = stream_body(response, stall, about.clone());
+    while let Some(Ok(chunk)) = chunks.next().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= ERROR_LIMIT {
+            body.truncate(ERROR_LIMIT);
+            break;
+        }
+    }
+    body
+}
+
+/// A body as a stream, which fails when it breaks off and when it gives less than a KiB in the time for a stall.
+///
+/// Only the time in which bytes are waited for counts: whoever reads may be as slow as it likes.
+pub(crate) fn stream_body(response: Response, stall: Duration, about: About) -> ByteStream {
+    let body = Box::pin(response.bytes_stream());
+    let state = Some((body, Duration::ZERO, 0usize, about));
+    Box::pin(stream::unfold(state, move |state| async move {
+        let (mut body, waited, seen, about) = state?;
+        let began = Instant::now();
+        match timeout(stall.saturating_sub(waited), body.next()).await {
+            Ok(None) => None,
+            Ok(Some(Ok(chunk))) => {
+                let seen = seen.saturating_add(chunk.len());
+                let (waited, seen) =
+                    if seen >= LEAST { (Duration::ZERO, 0) } else { (waited + began.elapsed(), seen) };
+                Some((Ok(chunk), Some((body, waited, seen, about))))
+            }
+            Ok(Some(Err(cause))) => Some((Err(about.broken(cause)), None)),
+            Err(_) => {
+                let reason = format_args!("the body stalls: less than {LEAST} bytes came within {stall:?}");
+                Some((Err(about.error(ErrorKind::Unavailable, reason)), None))
+            }
+        }
+    }))
+}

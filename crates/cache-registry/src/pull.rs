@@ -1,0 +1,172 @@
+//! Reading blobs and manifests: their size, and their bytes from an offset on.
+//!
+//! What comes is not verified here, and not bounded by the descriptor, which is a hint: whoever reads stops at the
+//! first byte too many.
+
+use bytes::Bytes;
+use cache_ingest::{ByteStream, Error, ErrorKind};
+use cache_model::Descriptor;
+use futures_util::{StreamExt, future, stream};
+use reqwest::header::{ACCEPT, CONTENT_RANGE, HeaderValue, RANGE};
+use reqwest::{Method, StatusCode};
+
+use crate::RegistryStore;
+use crate::body::stream_body;
+use crate::client::Call;
+use crate::error::About;
+use crate::store::accepted;
+use crate::transport::{Answer, Request};
+
+impl RegistryStore {
+    /// The size of a blob or manifest as the registry has it.
+    pub(crate) async fn size_of(&self, descriptor: &Descriptor) -> Result<u64, Error> {
+        let call = self.call("look up", self.at(&descriptor.digest));
+        let request = self.request(&call, Method::HEAD, descriptor).await?;
+        let answer = self.client.send(&call, &request).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(self.client.refusal(answer, &call.about).await.1);
+        }
+        if let Some(size) = answer.length() {
+            return Ok(size);
+        }
+        // Some proxies drop the length of what has no body.
+        let request = Request { method: Method::GET, ..request };
+        let answer = self.client.send(&call, &request).await?;
+        match answer.length() {
+            Some(size) if answer.status() == StatusCode::OK => Ok(size),
+            _ => Err(call.about.error(ErrorKind::Unsupported, "the registry does not tell its size")),
+        }
+    }
+
+    /// The bytes of a blob or manifest from an offset on.
+    pub(crate) async fn open_at(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        let call = self.call("open", self.at(&descriptor.digest));
+        let mut request = self.request(&call, Method::GET, descriptor).await?;
+        // Manifests are small, and few registries give parts of them.
+        let in_part = offset > 0 && !descriptor.media_type.is_manifest();
+        if in_part {
+            request.headers.insert(RANGE, header(&format!("bytes={offset}-"), &call.about)?);
+        }
+        let answer = self.client.send(&call, &request).await?;
+        let range = answer.header(CONTENT_RANGE).and_then(ContentRange::parse);
+        match answer.status() {
+            StatusCode::OK => match answer.length() {
+                Some(size) if offset > size => Err(beyond(&call.about, offset, size)),
+                _ => Ok(skip(offset, self.stream(answer, &call), call.about)),
+            },
+            StatusCode::PARTIAL_CONTENT if in_part => match range {
+                Some(ContentRange { first: Some(first), .. }) if first == offset => {
+                    Ok(self.stream(answer, &call))
+                }
+                _ => Err(call.about.error(
+                    ErrorKind::Corrupt,
+                    format_args!("the registry answers with another part than that from byte {offset} on"),
+                )),
+            },
+            StatusCode::RANGE_NOT_SATISFIABLE if in_part => {
+                let size = match range {
+                    Some(ContentRange { size: Some(size), .. }) => size,
+                    _ => self.size_of(descriptor).await?,
+                };
+                match offset.cmp(&size) {
+                    std::cmp::Ordering::Equal => Ok(Box::pin(stream::empty())),
+                    std::cmp::Ordering::Greater => Err(beyond(&call.about, offset, size)),
+                    std::cmp::Ordering::Less => Err(self.client.refusal(answer, &call.about).await.1),
+                }
+            }
+            _ => Err(self.client.refusal(answer, &call.about).await.1),
+        }
+    }
+
+    fn stream(&self, answer: Answer, call: &Call<'_>) -> ByteStream {
+        stream_body(answer.response, self.client.transport().stall(), call.about.clone())
+    }
+
+    async fn request(&self, call: &Call<'_>, method: Method, d: &Descriptor) -> Result<Request, Error> {
+        let mut request = Request::new(method, self.client.url(call, &self.path_of(d)).await?);
+        if d.media_type.is_manifest() {
+            request.headers.insert(ACCEPT, header(&accepted(), &call.about)?);
+        }
+        Ok(request)
+    }
+}
+
+/// A header of text that is known to fit.
+pub(crate) fn header(text: &str, about: &About) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(text)
+        .map_err(|cause| about.error(ErrorKind::Invalid, "it makes no header").with_cause(cause))
+}
+
+fn beyond(about: &About, offset: u64, size: u64) -> Error {
+    about.error(ErrorKind::Invalid, format_args!("offset {offset} is beyond its {size} bytes"))
+}
+
+/// Leaves out the beginning, which a server has sent that does not give parts.
+fn skip(offset: u64, stream: ByteStream, about: About) -> ByteStream {
+    if offset == 0 {
+        return stream;
+    }
+    let end = stream::once(future::ready(Ok(Bytes::new())));
+    let mut left = offset;
+    let mut ended = false;
+    // The empty chunk at the end is where a stream is seen to end too early.
+    Box::pin(stream.map(|chunk| (chunk, false)).chain(end.map(|chunk| (chunk, true))).map(
+        move |(chunk, is_end)| {
+            let mut chunk = chunk?;
+            ended |= is_end;
+            let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            left -= skipped as u64;
+            if ended && left > 0 {
+                return Err(about.error(ErrorKind::Corrupt, format_args!("it ended before byte {offset}")));
+            }
+            Ok(chunk.split_off(skipped))
+        },
+    ))
+}
+
+/// What `Content-Range` says (RFC 9110, section 14.4).
+#[derive(Debug, PartialEq, Eq)]
+struct ContentRange {
+    first: Option<u64>,
+    size: Option<u64>,
+}
+
+impl ContentRange {
+    fn parse(text: &str) -> Option<Self> {
+        let (range, size) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let first = range.split_once('-').and_then(|(first, _)| first.trim().parse().ok());
+        Some(Self { first, size: size.trim().parse().ok() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::TryStreamExt;
+
+    #[test]
+    fn a_content_range_says_where_a_part_begins_or_how_large_the_whole_is() {
+        let parse = |text| ContentRange::parse(text).map(|range| (range.first, range.size));
+        assert_eq!(parse("bytes 5-9/10"), Some((Some(5), Some(10))));
+        assert_eq!(parse("bytes 5-9/*"), Some((Some(5), None)));
+        assert_eq!(parse("bytes */10"), Some((None, Some(10))));
+        for wrong in ["", "bytes", "bytes 5-9", "items 5-9/10"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_skipped_is_neither_more_nor_less() {
+        let about = About { operation: "open", subject: "r/app".into(), host: "r".into() };
+        let from = |offset| {
+            let chunks = ["ab", "cde", "", "f"].map(|text| Ok(Bytes::from(text)));
+            let skipped = skip(offset, Box::pin(stream::iter(chunks)), about.clone());
+            skipped.try_collect::<Vec<Bytes>>()
+        };
+        for offset in 0..=6u64 {
+            let read = from(offset).await.unwrap().concat();
+            assert_eq!(read, b"abcdef"[usize::try_from(offset).unwrap()..], "{offset}");
+        }
+        assert!(from(7).await.is_err());
+    }
+}

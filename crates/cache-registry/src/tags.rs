@@ -1,0 +1,95 @@
+//! The tags of a repository, page by page.
+//!
+//! A registry never makes it ask another host, or without end.
+
+use std::collections::HashSet;
+
+use cache_ingest::{Error, ErrorKind};
+use reqwest::header::LINK;
+use reqwest::{Method, StatusCode, Url};
+use serde::Deserialize;
+
+use crate::RegistryStore;
+use crate::body::read_all;
+use crate::reference::is_tag;
+use crate::store::METADATA_LIMIT;
+use crate::transport::Request;
+
+/// The tags that are asked for at once.
+const PAGE: u32 = 1000;
+/// The most pages; a million tags where a registry gives as many as it is asked for.
+const MOST_PAGES: usize = 1000;
+
+impl RegistryStore {
+    /// The tags of the repository, in the order of the registry. What is no tag is left out.
+    ///
+    /// Errors: [`ErrorKind::NotFound`] where there is no such repository, and as of any other request.
+    pub async fn tags(&self) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let call = self.call("list the tags of", self.repository().to_string());
+        let mut url = self.client.url(&call, &self.path("tags/list")).await?;
+        let origin = url.origin();
+        url.set_query(Some(&format!("n={PAGE}")));
+        let mut tags = Vec::new();
+        let mut asked = HashSet::new();
+        loop {
+            let answer = self.client.send(&call, &Request::new(Method::GET, url.clone())).await?;
+            if answer.status() != StatusCode::OK {
+                return Err(self.client.refusal(answer, &call.about).await.1);
+            }
+            let next = answer
+                .response
+                .headers()
+                .get_all(LINK)
+                .iter()
+                .find_map(|link| next(&answer.url, link.to_str().ok()?));
+            let stall = self.client.transport().stall();
+            let body = read_all(answer.response, METADATA_LIMIT, stall, &call.about).await;
+            let page: Page =
+                serde_json::from_slice(&body.map_err(|failure| failure.error)?).map_err(|cause| {
+                    call.about.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
+                })?;
+            tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| is_tag(tag)));
+            let lost = |reason: &str| Err(call.about.error(ErrorKind::Corrupt, reason));
+            asked.insert(url);
+            match next {
+                None => return Ok(tags),
+                Some(next) if next.origin() != origin => return lost("the list goes on at another host"),
+                Some(next) if asked.contains(&next) => return lost("the list goes round in circles"),
+                Some(_) if asked.len() >= MOST_PAGES => return lost("the list does not end"),
+                Some(next) => url = next,
+            }
+        }
+    }
+}
+
+/// Where a list goes on (RFC 8288, as the OCI distribution specification has it).
+fn next(from: &Url, link: &str) -> Option<Url> {
+    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next =
+        parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("rel")
+                && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
+        });
+    if is_next { from.join(target).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_goes_on_where_its_link_says() {
+        let from = Url::parse("https://r/v2/app/tags/list?n=2").unwrap();
+        let next = |link| next(&from, link).map(String::from);
+        let expected = Some("https://r/v2/app/tags/list?n=2&last=b".to_owned());
+        assert_eq!(next(r#"</v2/app/tags/list?n=2&last=b>; rel="next""#), expected);
+        assert_eq!(next("<https://r/v2/app/tags/list?n=2&last=b>;rel=next"), expected);
+        for wrong in ["", "<", "<x>", r#"<x>; rel="prev""#, "x; rel=next"] {
+            assert_eq!(next(wrong), None, "{wrong}");
+        }
+    }
+}

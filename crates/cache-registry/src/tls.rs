@@ -1,0 +1,153 @@
+//! TLS: which certificates are trusted, and which one the client shows.
+//!
+//! rustls on ring, chosen here and not for the whole process. The system's authorities are asked through its own
+//! verifier where it has one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cache_ingest::{Error, ErrorKind};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+use crate::ClientOptions;
+
+/// What was read for TLS.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    provider: Arc<CryptoProvider>,
+    authorities: Vec<CertificateDer<'static>>,
+    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    insecure: bool,
+}
+
+impl Tls {
+    /// Reads the files that the options name.
+    pub(crate) fn new(options: &ClientOptions) -> Result<Self, Error> {
+        let mut authorities = Vec::new();
+        for path in &options.ca {
+            authorities.extend(certificates(path)?);
+        }
+        let identity = match &options.certificate {
+            Some(files) => {
+                let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| unreadable(&files.key, e))?;
+                Some((certificates(&files.certificate)?, key))
+            }
+            None => None,
+        };
+        let provider = Arc::new(ring::default_provider());
+        let tls = Self { provider, authorities, identity, insecure: options.insecure };
+        if tls.identity.is_some() {
+            // A key that does not fit its certificate is said now, not at the first request.
+            tls.without_roots()?;
+        }
+        Ok(tls)
+    }
+
+    /// Whether TLS was asked for by naming certificates.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        !self.authorities.is_empty() || self.identity.is_some()
+    }
+
+    /// The configuration for connections.
+    pub(crate) fn config(&self) -> Result<ClientConfig, Error> {
+        let verifier: Arc<dyn ServerCertVerifier> = if self.insecure {
+            Arc::new(AnyCertificate(self.provider.clone()))
+        } else {
+            let roots = self.authorities.iter().cloned();
+            Arc::new(Verifier::new_with_extra_roots(roots, self.provider.clone()).map_err(|cause| {
+                failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
+            })?)
+        };
+        self.finish(|versions| versions.dangerous().with_custom_certificate_verifier(verifier))
+    }
+
+    /// A configuration that trusts no one, for connections without TLS.
+    pub(crate) fn without_roots(&self) -> Result<ClientConfig, Error> {
+        self.finish(|versions| versions.with_root_certificates(RootCertStore::empty()))
+    }
+
+    fn finish(
+        &self,
+        trust: impl FnOnce(
+            rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>,
+        ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>,
+    ) -> Result<ClientConfig, Error> {
+        let builder = ClientConfig::builder_with_provider(self.provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|cause| failed(&cause).with_cause(cause))?;
+        let mut config = match &self.identity {
+            Some((chain, key)) => {
+                trust(builder).with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|cause| {
+                    failed(format_args!("the client's certificate: {cause}")).with_cause(cause)
+                })?
+            }
+            None => trust(builder).with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let read = CertificateDer::pem_file_iter(path).map_err(|cause| unreadable(path, cause))?;
+    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(|cause| unreadable(path, cause))?;
+    if read.is_empty() { Err(unreadable(path, pem::Error::NoItemsFound)) } else { Ok(read) }
+}
+
+fn unreadable(path: &Path, cause: pem::Error) -> Error {
+    match cause {
+        pem::Error::Io(cause) => Error::io("read", path.display(), cause),
+        cause => {
+            let reason = format_args!("it has no PEM certificate or key to use: {cause}");
+            Error::new(ErrorKind::Invalid, "read", path.display(), reason).with_cause(cause)
+        }
+    }
+}
+
+fn failed(reason: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Invalid, "set up", "TLS", reason)
+}
+
+/// Trusts any certificate of whoever holds its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

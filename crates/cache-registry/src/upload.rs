@@ -1,0 +1,268 @@
+//! One upload: the blob's bytes to where the registry takes them, whole or in pieces, continued where it broke off.
+//!
+//! The last byte goes out only when the whole blob has been verified, and the registry is told the digest. So nothing
+//! else can become visible, whatever the source or the connection does.
+
+use cache_ingest::{Error, ErrorKind, Retries, Source};
+use cache_model::Descriptor;
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
+use reqwest::{Method, StatusCode, Url};
+
+use crate::RegistryStore;
+use crate::client::Call;
+use crate::error::Failure;
+use crate::pull::header;
+use crate::push::session;
+use crate::sending::{Reading, send};
+use crate::transport::{Answer, Request};
+
+/// Why an upload does not go on as it did.
+pub(crate) enum Stop {
+    /// It cannot go on.
+    Final(Error),
+    /// It may go on from where the registry is.
+    Broken(Failure),
+    /// The same, at once: the token is a new one.
+    Refreshed(Error),
+    /// The registry knows nothing of it.
+    Lost(Error),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        if failure.error.kind() == ErrorKind::Unavailable {
+            Self::Broken(failure)
+        } else {
+            Self::Final(failure.error)
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// A blob on its way. Its methods take it mutable, as a reader cannot be shared among threads.
+pub(crate) struct Upload<'u> {
+    store: &'u RegistryStore,
+    descriptor: &'u Descriptor,
+    source: &'u Source<'u>,
+    reading: Reading<'u>,
+    /// How many bytes the registry has.
+    offset: u64,
+}
+
+impl<'u> Upload<'u> {
+    pub(crate) fn new(store: &'u RegistryStore, descriptor: &'u Descriptor, source: &'u Source<'u>) -> Self {
+        Self { store, descriptor, source, reading: Reading::new(source.reader()), offset: 0 }
+    }
+
+    /// Opens the source, and verifies a blob of one chunk.
+    pub(crate) async fn prepare(&mut self) -> Result<(), Error> {
+        self.reading.look().await.map(|_| ())
+    }
+
+    /// Sends the blob to a session of the registry.
+    pub(crate) async fn run(&mut self, call: &Call<'_>, mut location: Url) -> Result<(), Error> {
+        let client = &self.store.client;
+        let (policy, budget) = (client.options().retry.clone(), client.options().budget.clone());
+        let mut retries = Retries::new(policy, budget);
+        let mut refreshed = false;
+        loop {
+            let error = match self.send_rest(call, &mut location).await {
+                Ok(()) => return Ok(()),
+                Err(Stop::Final(error)) => return Err(error),
+                Err(Stop::Refreshed(error)) if refreshed => return Err(error),
+                Err(Stop::Refreshed(error)) => {
+                    refreshed = true;
+                    error
+                }
+                Err(Stop::Broken(failure)) => {
+                    let error = call.about.error(failure.error.kind(), failure.error.reason());
+                    client.wait(&call.about, &mut retries, failure).await?;
+                    error
+                }
+                Err(Stop::Lost(error)) => return self.lost(call, error).await,
+            };
+            match self.status(call, &mut location).await? {
+                Some(offset) => {
+                    if offset > self.offset {
+                        retries.progressed();
+                        refreshed = false;
+                    }
+                    self.offset = offset;
+                    self.reading = Reading::new(self.source.reader_at(offset));
+                }
+                None => return self.lost(call, error).await,
+            }
+        }
+    }
+
+    /// Sends all that the registry does not have, and the digest.
+    async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), Stop> {
+        let size = self.descriptor.size;
+        let piece = self.store.client.options().chunk_size.unwrap_or(size).max(1);
+        if self.offset == 0 && size <= piece {
+            let url = self.finished(location);
+            let answer = self.send(call, Method::PUT, url, size, None).await?;
+            return self.check_stored(call, &answer);
+        }
+        while self.offset < size {
+            let len = piece.min(size - self.offset);
+            let end = self.offset + len;
+            let range = format!("{}-{}", self.offset, end - 1);
+            let answer = self.send(call, Method::PATCH, location.clone(), len, Some(&range)).await?;
+            if answer.response.headers().contains_key(LOCATION) {
+                *location = session(&answer, call)?;
+            }
+            match answer.header(RANGE).and_then(received) {
+                Some(received) if received != end => {
+                    let reason =
+                        format_args!("the registry has taken {received} bytes where {end} were sent");
+                    return Err(Failure::from(call.about.error(ErrorKind::Unavailable, reason)).into());
+                }
+                _ => self.offset = end,
+            }
+        }
+        // Where nothing was left to be sent the source has not been verified yet.
+        self.reading.end().await?;
+        let mut request = Request::new(Method::PUT, self.finished(location));
+        request.headers = octets();
+        let answer = self.store.client.attempt(call, &request).await?;
+        let answer = self.judge(call, answer, None).await?;
+        self.check_stored(call, &answer)
+    }
+
+    /// Where the upload is finished.
+    fn finished(&self, location: &Url) -> Url {
+        let mut url = location.clone();
+        url.query_pairs_mut().append_pair("digest", &self.descriptor.digest.to_string());
+        url
+    }
+
+    /// Sends the next bytes.
+    async fn send(
+        &mut self,
+        call: &Call<'_>,
+        method: Method,
+        url: Url,
+        len: u64,
+        range: Option<&str>,
+    ) -> Result<Answer, Stop> {
+        let client = &self.store.client;
+        let mut request = Request::new(method, url);
+        request.headers = octets();
+        if let Some(range) = range {
+            request.headers.insert(CONTENT_RANGE, header(range, &call.about)?);
+        }
+        if let Some(whole) = self.reading.take_whole(len).await? {
+            request.body = whole;
+            let answer = client.attempt(call, &request).await?;
+            return self.judge(call, answer, None).await;
+        }
+        let used = client.authorization(call, &request.url).await?;
+        let answer =
+            send(client.transport(), request, used.clone(), len, &mut self.reading, &call.about).await?;
+        self.judge(call, answer, used.as_ref()).await
+    }
+
+    /// Whether an answer to bytes that were sent is a good one.
+    async fn judge(
+        &mut self,
+        call: &Call<'_>,
+        answer: Answer,
+        used: Option<&HeaderValue>,
+    ) -> Result<Answer, Stop> {
+        let client = &self.store.client;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        if crate::error::is_passing(status) {
+            return Err(Stop::Broken(client.failure(answer, &call.about).await));
+        }
+        let again = status == StatusCode::UNAUTHORIZED
+            && used.is_some()
+            && client.refused(call, used, &answer).await?;
+        let (_, error) = client.refusal(answer, &call.about).await;
+        match status {
+            StatusCode::UNAUTHORIZED if again => Err(Stop::Refreshed(error)),
+            StatusCode::NOT_FOUND => Err(Stop::Lost(error)),
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                let error = call.about.error(ErrorKind::Unavailable, error.reason());
+                Err(Stop::Broken(error.into()))
+            }
+            _ => Err(Stop::Final(error)),
+        }
+    }
+
+    fn check_stored(&self, call: &Call<'_>, answer: &Answer) -> Result<(), Stop> {
+        let told = answer.header("docker-content-digest").map(str::parse);
+        if told.is_some_and(|told| told != Ok(self.descriptor.digest)) {
+            let reason = "the registry says that it has stored a blob with another digest";
+            return Err(Stop::Final(call.about.error(ErrorKind::Corrupt, reason)));
+        }
+        if answer.status() == StatusCode::ACCEPTED {
+            let reason = "the registry does not say that it has stored the blob";
+            return Err(Stop::Final(call.about.error(ErrorKind::Other, reason)));
+        }
+        Ok(())
+    }
+
+    /// How many bytes the registry has; `None` where it knows nothing of the upload.
+    async fn status(&mut self, call: &Call<'_>, location: &mut Url) -> Result<Option<u64>, Error> {
+        let client = &self.store.client;
+        let answer = client.send(call, &Request::new(Method::GET, location.clone())).await?;
+        if !answer.status().is_success() {
+            return Ok(None);
+        }
+        let Some(received) = answer.header(RANGE).and_then(received) else { return Ok(None) };
+        if answer.response.headers().contains_key(LOCATION) {
+            *location = session(&answer, call)?;
+        }
+        Ok(Some(received).filter(|received| *received <= self.descriptor.size))
+    }
+
+    /// Whether an upload that the registry does not know is one whose end it did not tell. If it is not, the blob has
+    /// to be sent again from the start, which is for the copy to do.
+    async fn lost(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
+        if self.store.is_there(call, self.descriptor).await? {
+            return Ok(());
+        }
+        let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());
+        Err(call.about.error(ErrorKind::Unavailable, reason).with_cause(error))
+    }
+}
+
+fn octets() -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))])
+}
+
+/// How many bytes a `Range` says that the registry has. `0-0` is one byte by the specification, and none in the
+/// registries that began it, so it is none: a byte too many is refused, a byte too few would be lost.
+fn received(range: &str) -> Option<u64> {
+    let range = range.trim();
+    let (first, last) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
+    match (first.parse().ok()?, last.parse().ok()?) {
+        (0u64, 0u64) => Some(0),
+        (0, last) => last.checked_add(1),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_says_how_many_bytes_a_registry_has() {
+        for (range, bytes) in [("0-0", 0), ("0-1", 2), ("bytes=0-9", 10), (" 0-4 ", 5)] {
+            assert_eq!(received(range), Some(bytes), "{range}");
+        }
+        for wrong in ["", "0", "1-5", "0-", "-5", "0-x", "0-18446744073709551615", "bytes 0-5"] {
+            assert_eq!(received(wrong), None, "{wrong}");
+        }
+    }
+}
