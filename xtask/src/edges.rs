@@ -26,6 +26,7 @@ const IMPORT: &str = "cache-import";
 const VERIFY: &str = "cache-verify";
 const CLI: &str = "cache-cli";
 const TESTS: &str = "tests";
+const REGISTRIES: &str = "test-registries";
 const XTASK: &str = "xtask";
 const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
@@ -55,7 +56,7 @@ const ROWS: &[Row] = &[
         tests_use: &[CONFORMANCE],
         never: &["serde*", "reqwest", "http"],
     },
-    Row { name: REGISTRY, uses: &[MODEL, INGEST], tests_use: &[CONFORMANCE], never: &[] },
+    Row { name: REGISTRY, uses: &[MODEL, INGEST], tests_use: &[CONFORMANCE, REGISTRIES], never: &[] },
     Row { name: CONFORMANCE, uses: &[MODEL, INGEST], tests_use: &[], never: &["reqwest", "http"] },
     Row {
         name: EXPORT,
@@ -75,8 +76,10 @@ const ROWS: &[Row] = &[
         tests_use: &[CONFORMANCE],
         never: &["reqwest", "http"],
     },
-    Row { name: CLI, uses: LIBRARIES, tests_use: &[], never: &[] },
-    Row { name: TESTS, uses: EVERYTHING, tests_use: &[], never: &[] },
+    Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES], never: &[] },
+    Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },
+    // It shares nothing with what it tests.
+    Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
     Row { name: XTASK, uses: EVERYTHING, tests_use: &[], never: &[] },
     Row { name: FUZZ_TARGETS, uses: LIBRARIES, tests_use: &[], never: &[] },
 ];

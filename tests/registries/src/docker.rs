@@ -1,0 +1,155 @@
+//! Docker's daemon with the BuildKit inside it (Debian's `docker.io`), with a temporary folder for all that it has.
+//!
+//! It needs root. It makes no network and no rule for packets, and touches no other daemon.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as Starting;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::peer::{Daemon, has_program, run_command};
+
+/// A daemon that runs until it is dropped.
+#[derive(Debug)]
+pub struct Docker {
+    // In this order: the daemon unmounts before its folder goes.
+    process: Daemon,
+    folder: TempDir,
+    client: PathBuf,
+}
+
+/// A step of a build, as `--progress=plain` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it does, as `[2/5] RUN make`.
+    pub name: String,
+    /// Whether its result came from a cache.
+    pub cached: bool,
+}
+
+impl Docker {
+    /// Starts one; `None` where a program is missing.
+    pub async fn start() -> Option<Self> {
+        let programs = [("dockerd", "docker.io"), ("runc", "runc"), ("busybox", "busybox-static")];
+        // All are looked for, so that one run tells all that is missing.
+        if programs.map(|(program, package)| has_program(program, package)).contains(&false) {
+            return None;
+        }
+        let client = client();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::create_dir(path.join("config")).unwrap();
+        fs::write(path.join("daemon.json"), "{}").unwrap();
+        let mut command = Starting::new("dockerd");
+        command.args(["--iptables=false", "--ip6tables=false", "--bridge=none", "--host", &socket(path)]);
+        for (option, name) in
+            [("config-file", "daemon.json"), ("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")]
+        {
+            command.arg(format!("--{option}")).arg(path.join(name));
+        }
+        let log = path.join("log");
+        let mut process = Daemon::start(&mut command, &log, Duration::from_secs(15));
+        let answers = async || {
+            let output = ask(&client, path, &["version"]).output().await.unwrap();
+            output.status.success().then_some(())
+        };
+        process.until(&log, answers).await;
+        Some(Self { process, folder, client })
+    }
+
+    /// Runs `docker` with these arguments; what it printed, both streams. It fails if the program does.
+    pub async fn run(&self, args: &[&str]) -> String {
+        run_command(&mut ask(&self.client, self.folder.path(), args)).await
+    }
+
+    /// Builds a folder with BuildKit, without a network, with further arguments; its steps, in the order of the
+    /// Dockerfile.
+    pub async fn build(&self, context: &Path, args: &[&str]) -> Vec<Step> {
+        let fixed = ["build", "--progress=plain", "--network=none"];
+        let output = self.run(&[&fixed, args, &[context.to_str().unwrap()]].concat()).await;
+        steps(&output)
+    }
+
+    /// Forgets all images and all of the builder's cache.
+    pub async fn prune(&self) {
+        self.run(&["image", "prune", "--all", "--force"]).await;
+        self.run(&["builder", "prune", "--all", "--force"]).await;
+    }
+
+    /// The folder with all that it has.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Makes a folder what can be built from nothing, with Debian's `busybox-static` to run: three steps RUN, two COPY.
+    /// One of them gives another result each time that it runs.
+    pub fn write_context(folder: &Path) {
+        let busybox = programs("busybox").into_iter().next().expect("busybox is there");
+        fs::copy(busybox, folder.join("busybox")).unwrap();
+        fs::write(folder.join("greeting"), "hello\n").unwrap();
+        let dockerfile = r#"FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "mkdir", "/work"]
+COPY greeting /work/greeting
+RUN ["/bin/busybox", "sh", "-c", "/bin/busybox date +%s%N > /work/stamp"]
+RUN ["/bin/busybox", "cp", "/work/greeting", "/work/copy"]
+"#;
+        fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+    }
+}
+
+fn socket(folder: &Path) -> String {
+    format!("unix://{}", folder.join("socket").display())
+}
+
+/// A command of the client to the daemon in a folder. Its configuration is the folder's, never the user's.
+fn ask(client: &Path, folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(client);
+    command.args(args).env("DOCKER_HOST", socket(folder)).env("DOCKER_CONFIG", folder.join("config"));
+    command.env("DOCKER_BUILDKIT", "1").env_remove("DOCKER_CONTEXT").env_remove("DOCKER_TLS_VERIFY");
+    command
+}
+
+/// The client of the daemon's version: a newer one builds only with a plugin, `buildx`, that Debian does not have.
+fn client() -> PathBuf {
+    let wanted = version(Path::new("dockerd"));
+    let found = programs("docker").into_iter().find(|program| version(program) == wanted);
+    found.unwrap_or_else(|| panic!("no docker in PATH is of dockerd's version {wanted}"))
+}
+
+/// The third word of `Docker version 20.10.24+dfsg1, build …`.
+fn version(program: &Path) -> String {
+    let output = Starting::new(program).arg("--version").output().unwrap();
+    String::from_utf8_lossy(&output.stdout).split(' ').nth(2).unwrap_or_default().to_owned()
+}
+
+/// Every program of a name in PATH.
+fn programs(name: &str) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).filter(|program| program.is_file()).collect()
+}
+
+/// The steps of a build that come from the Dockerfile. BuildKit numbers what it does, and shows `#4 [1/5] COPY a b`
+/// once or more and `#4 CACHED` or `#4 DONE 0.1s` in the end.
+fn steps(output: &str) -> Vec<Step> {
+    let lines: Vec<(&str, &str)> =
+        output.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' ')).collect();
+    let mut steps: Vec<(&str, Step)> = Vec::new();
+    for (number, text) in &lines {
+        let counted = text.starts_with('[') && text.split(']').next().is_some_and(|head| head.contains('/'));
+        if counted && steps.iter().all(|(seen, _)| seen != number) {
+            let cached = lines.contains(&(number, "CACHED"));
+            steps.push((number, Step { name: (*text).to_owned(), cached }));
+        }
+    }
+    steps.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    steps.into_iter().map(|(_, step)| step).collect()
+}

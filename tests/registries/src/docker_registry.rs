@@ -1,0 +1,150 @@
+//! Docker's registry as a program (Debian's `docker-registry`), on a free port, with a temporary folder.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::authority::Authority;
+use crate::client::Client;
+use crate::peer::{Daemon, has_program};
+use crate::tokens::Tokens;
+
+/// How a registry guards itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Guard<'a> {
+    /// Not at all.
+    Open,
+    /// By names and passwords.
+    Passwords(&'a [(&'a str, &'a str)]),
+    /// By TLS. With the second, clients have to show an identity of the authority.
+    Tls(&'a Authority, bool),
+    /// By tokens that are signed below an authority.
+    Tokens {
+        /// The address of the token server.
+        realm: &'a str,
+        /// What the registry calls itself there.
+        service: &'a str,
+        /// Who certified the signer.
+        authority: &'a Authority,
+    },
+}
+
+/// A registry that runs until it is dropped.
+#[derive(Debug)]
+pub struct DockerRegistry {
+    // In this order: the process ends before its folder goes.
+    process: Daemon,
+    folder: TempDir,
+    address: SocketAddr,
+    tls: bool,
+}
+
+impl DockerRegistry {
+    /// The program.
+    pub const PROGRAM: &'static str = "docker-registry";
+
+    /// Starts one; `None` where the program is missing.
+    pub async fn start(guard: Guard<'_>) -> Option<Self> {
+        if !has_program(Self::PROGRAM, "docker-registry") {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        // Every YAML reader takes JSON. Port 0 is a free one, which the log tells.
+        let config = path.join("config.yml");
+        fs::write(&config, configuration(path, guard).to_string()).unwrap();
+        let log = path.join("log");
+        let mut command = Command::new(Self::PROGRAM);
+        command.arg("serve").arg(&config).env_clear();
+        let mut process = Daemon::start(&mut command, &log, Duration::from_secs(2));
+        let address = process.until(&log, async || listening(&log)).await;
+        Some(Self { process, folder, address, tls: matches!(guard, Guard::Tls(..)) })
+    }
+
+    /// Host and port, as they stand in a reference.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Scheme, host and port, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+    }
+
+    /// A client of it, which for TLS still needs the authority.
+    pub fn client(&self) -> Client {
+        Client::new(&self.host())
+    }
+
+    /// The folder with all that it has.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
+/// The address that the log names.
+fn listening(log: &Path) -> Option<SocketAddr> {
+    let log = fs::read_to_string(log).ok()?;
+    let (_, rest) = log.split_once("listening on ")?;
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))?;
+    rest[..end].parse().ok()
+}
+
+fn configuration(folder: &Path, guard: Guard<'_>) -> Value {
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let mut config = json!({
+        "version": "0.1",
+        "log": {"level": "info"},
+        "storage": {"filesystem": {"rootdirectory": folder.join("data")}, "delete": {"enabled": true}},
+        "http": {"addr": "127.0.0.1:0", "secret": "of a test"},
+    });
+    match guard {
+        Guard::Open => {}
+        Guard::Passwords(users) => {
+            // Four is the least cost that bcrypt has: these passwords guard nothing.
+            let line =
+                |(user, password): &(&str, &str)| format!("{user}:{}\n", bcrypt::hash(password, 4).unwrap());
+            let path = file("htpasswd", &users.iter().map(line).collect::<String>());
+            config["auth"] = json!({"htpasswd": {"realm": "registry of a test", "path": path}});
+        }
+        Guard::Tls(authority, asks_clients) => {
+            authority.identity("registry").write(folder, "server");
+            let certificate = folder.join("server.crt");
+            config["http"]["tls"] = json!({"certificate": certificate, "key": folder.join("server.key")});
+            if asks_clients {
+                config["http"]["tls"]["clientcas"] = json!([file("ca.crt", &authority.pem())]);
+            }
+        }
+        Guard::Tokens { realm, service, authority } => {
+            let bundle = file("ca.crt", &authority.pem());
+            config["auth"] = json!({"token": {
+                "realm": realm, "service": service, "issuer": Tokens::ISSUER, "rootcertbundle": bundle,
+            }});
+        }
+    }
+    config
+}

@@ -1,0 +1,87 @@
+//! Who may do what: tokens that were issued, and the scopes that they carry.
+//!
+//! One is shared by the token server that issues and the registry that checks.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// An action on a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Access {
+    /// The repository.
+    pub repository: String,
+    /// `pull`, `push` or `delete`.
+    pub action: String,
+}
+
+/// A scope as a request for a token writes it, `repository:name:pull,push`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope(pub String);
+
+impl Scope {
+    /// What it asks for; nothing where it is not about a repository.
+    pub fn accesses(&self) -> Vec<Access> {
+        let Some(rest) = self.0.strip_prefix("repository:") else { return Vec::new() };
+        let Some((repository, actions)) = rest.rsplit_once(':') else { return Vec::new() };
+        let access = |action: &str| Access { repository: repository.to_owned(), action: action.to_owned() };
+        actions.split(',').map(access).collect()
+    }
+}
+
+/// The tokens that are out.
+#[derive(Debug, Default)]
+pub struct Grants {
+    tokens: Mutex<HashMap<String, Grant>>,
+}
+
+#[derive(Debug)]
+struct Grant {
+    accesses: BTreeSet<Access>,
+    until: Option<Instant>,
+    /// How many requests it still serves.
+    uses: u64,
+}
+
+/// Why a token does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Unknown, or no longer good.
+    Invalid,
+    /// Good, but for something else.
+    Insufficient,
+}
+
+impl Grants {
+    /// Notes a token, good for so long and so many requests.
+    pub(crate) fn issue(
+        &self,
+        token: &str,
+        accesses: impl IntoIterator<Item = Access>,
+        lasts: Option<Duration>,
+        uses: u64,
+    ) {
+        let until = lasts.map(|lasts| Instant::now() + lasts);
+        let grant = Grant { accesses: accesses.into_iter().collect(), until, uses };
+        self.tokens.lock().unwrap().insert(token.to_owned(), grant);
+    }
+
+    /// Makes all tokens invalid, as when the registry's keys changed.
+    pub fn revoke_all(&self) {
+        self.tokens.lock().unwrap().clear();
+    }
+
+    /// Uses a token once.
+    pub(crate) fn spend(&self, token: &str, needed: &[Access]) -> Result<(), Refusal> {
+        let mut tokens = self.tokens.lock().unwrap();
+        let grant = tokens.get_mut(token).ok_or(Refusal::Invalid)?;
+        if grant.until.is_some_and(|until| until <= Instant::now()) || grant.uses == 0 {
+            return Err(Refusal::Invalid);
+        }
+        if !needed.iter().all(|access| grant.accesses.contains(access)) {
+            return Err(Refusal::Insufficient);
+        }
+        grant.uses -= 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Registries for tests: a scripted one in memory, a token server, a slow proxy, and real programs on loopback.
+//!
+//! A [`Server`] speaks HTTP/1.1 by its own few lines and not by a library, so that it can go wrong at any byte: a
+//! [`Fault`] says how, [`On`] says at which requests. Behind it stands a [`Registry`], which keeps to the OCI
+//! distribution specification, or [`Tokens`], which issues tokens for it; both remember what they were asked.
+//! [`DockerRegistry`] and [`Docker`] are the real programs, on free ports and temporary folders.
+//!
+//! It is for tests only: whatever does not work is a panic. It knows nothing of caches, and shares no code with the
+//! crates that it tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "test support"
+)]
+
+mod authority;
+mod client;
+mod content;
+mod digest;
+mod docker;
+mod docker_registry;
+mod fault;
+mod grants;
+mod message;
+mod peer;
+mod proxy;
+mod registry;
+mod server;
+mod tokens;
+mod wire;
+
+pub use authority::{Authority, Identity};
+pub use client::{Client, Response};
+pub use content::Content;
+pub use digest::{digest_of, sha256};
+pub use docker::{Docker, Step};
+pub use docker_registry::{DockerRegistry, Guard};
+pub use fault::{Fault, On};
+pub use grants::{Access, Grants, Scope};
+pub use message::{Answer, Request, Seen};
+pub use peer::{has_program, run};
+pub use proxy::SlowProxy;
+pub use registry::{Auth, Locations, Manners, Registry};
+pub use server::{Server, Service};
+pub use tokens::{Asked, TokenManners, Tokens};

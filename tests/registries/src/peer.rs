@@ -1,0 +1,90 @@
+//! Other programs: whether they are there, and how they are run and stopped.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
+
+/// Whether a program is there. If it is not, says how to get it; with `BKCACHE_REQUIRE_PEERS` set that is a failure.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub fn has_program(program: &str, package: &str) -> bool {
+    let found = std::process::Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        let message = format!("{program} is missing: apt-get install {package}");
+        assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{message}");
+        eprintln!("skipped: {message}");
+    }
+    found
+}
+
+/// Runs a program to its end; what it printed, both streams. It fails if the program does.
+pub async fn run(program: &str, args: &[&str]) -> String {
+    run_command(Command::new(program).args(args)).await
+}
+
+pub(crate) async fn run_command(command: &mut Command) -> String {
+    let output = command.kill_on_drop(true).stdin(Stdio::null()).output().await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{:?}: {}\n{text}", command.as_std(), output.status);
+    text
+}
+
+/// A program that serves until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    child: Child,
+    /// How long it may take to stop when it is asked to; then it is killed.
+    grace: Duration,
+}
+
+impl Daemon {
+    /// Starts one; its output goes to a file.
+    pub(crate) fn start(command: &mut std::process::Command, log: &Path, grace: Duration) -> Self {
+        let file = File::create(log).unwrap();
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        Self { child: command.spawn().unwrap(), grace }
+    }
+
+    /// Waits until something is so, and fails with the log where it is not within half a minute.
+    pub(crate) async fn until<T>(&mut self, log: &Path, ready: impl AsyncFn() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(found) = ready().await {
+                return found;
+            }
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || start.elapsed() > Duration::from_secs(30) {
+                let log = std::fs::read_to_string(log).unwrap_or_default();
+                panic!("does not start ({ended:?}):\n{log}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let start = Instant::now();
+        if let Some(pid) = Pid::from_raw(i32::try_from(self.child.id()).unwrap()) {
+            // It may have ended by itself; either way it is waited for.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        while start.elapsed() < self.grace {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

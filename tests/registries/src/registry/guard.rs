@@ -1,0 +1,95 @@
+//! Who may ask what of a registry, and the challenge to those who may not.
+
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+
+use super::route::Route;
+use crate::grants::{Access, Grants, Refusal};
+use crate::message::{Answer, Request};
+
+/// How a registry guards itself.
+#[derive(Clone, Debug, Default)]
+pub enum Auth {
+    /// Not at all.
+    #[default]
+    Open,
+    /// By one user's password.
+    Basic {
+        /// Its name.
+        user: String,
+        /// Its password.
+        password: String,
+    },
+    /// By tokens.
+    Bearer {
+        /// The address of the token server.
+        realm: String,
+        /// What it calls itself there.
+        service: String,
+        /// Those that are good.
+        grants: Arc<Grants>,
+    },
+}
+
+/// The answer to one who may not, or `None`.
+pub(super) fn refuse(auth: &Auth, request: &Request, route: &Route) -> Option<Answer> {
+    let given = request.header("Authorization").unwrap_or_default();
+    let unauthorized = |challenge: String| {
+        Answer::error(401, "UNAUTHORIZED", "authentication required").with("WWW-Authenticate", challenge)
+    };
+    match auth {
+        Auth::Open => None,
+        Auth::Basic { user, password } => {
+            let wanted = format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes()));
+            (given != wanted).then(|| unauthorized("Basic realm=\"Scripted Registry\"".to_owned()))
+        }
+        Auth::Bearer { realm, service, grants } => {
+            let needed = needed(request, route);
+            let refusal = match given.strip_prefix("Bearer ") {
+                Some(token) => Some(grants.spend(token, &needed).err()?),
+                None => None,
+            };
+            let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
+            if !needed.is_empty() {
+                challenge += &format!(",scope=\"{}\"", scopes(&needed));
+            }
+            challenge += match refusal {
+                Some(Refusal::Invalid) => ",error=\"invalid_token\"",
+                Some(Refusal::Insufficient) => ",error=\"insufficient_scope\"",
+                None => "",
+            };
+            Some(unauthorized(challenge))
+        }
+    }
+}
+
+/// What a request needs: a mount also to pull from where the blob is.
+fn needed(request: &Request, route: &Route) -> Vec<Access> {
+    let Some(repository) = route.repository() else { return Vec::new() };
+    let access = |repository: &str, action: &str| Access {
+        repository: repository.to_owned(),
+        action: action.to_owned(),
+    };
+    let mut needed = vec![access(repository, "pull")];
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        needed.push(access(repository, "push"));
+    }
+    if let Some(from) = request.parameter("from") {
+        needed.push(access(&from, "pull"));
+    }
+    needed
+}
+
+/// Accesses as a challenge writes them.
+fn scopes(accesses: &[Access]) -> String {
+    let mut scopes: Vec<(&str, Vec<&str>)> = Vec::new();
+    for access in accesses {
+        match scopes.iter_mut().find(|(repository, _)| *repository == access.repository) {
+            Some((_, actions)) => actions.push(&access.action),
+            None => scopes.push((&access.repository, vec![&access.action])),
+        }
+    }
+    let scope = |(name, actions): &(&str, Vec<&str>)| format!("repository:{name}:{}", actions.join(","));
+    scopes.iter().map(scope).collect::<Vec<_>>().join(" ")
+}
