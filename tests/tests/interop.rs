@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     reason = "a test that cannot go on fails"
 )]
 
@@ -15,18 +14,8 @@ use cache_format::Form;
 use cache_import::{ImportOptions, open};
 use cache_ingest::{CopyOptions, Expect, LayoutStore, Name};
 use cache_verify::{VerifyOptions, verify};
+use test_registries::has_program;
 use tests::{fixture, manifest, standalone_fixtures};
-
-/// Whether a program is there. If it is not, says how to get it, and fails where it has to be there.
-fn has_peer(program: &str, package: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        let message = format!("{program} is missing: apt-get install {package}");
-        assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{message}");
-        eprintln!("skipped: {message}");
-    }
-    found
-}
 
 fn skopeo(args: &[&str]) {
     let output = Command::new("skopeo").arg("--insecure-policy").args(args).output().unwrap();
@@ -36,7 +25,7 @@ fn skopeo(args: &[&str]) {
 /// Copies every fixture into a layout as an image manifest, has skopeo copy that, and verifies its copy.
 #[tokio::test]
 async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
-    if !has_peer("skopeo", "skopeo") {
+    if !has_program("skopeo", "skopeo") {
         return;
     }
     for name in standalone_fixtures() {
@@ -78,7 +67,7 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
 /// A cache that was imported and exported anew is one that skopeo copies, too.
 #[tokio::test]
 async fn skopeo_copies_a_cache_that_was_exported_from_chains() {
-    if !has_peer("skopeo", "skopeo") {
+    if !has_program("skopeo", "skopeo") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
