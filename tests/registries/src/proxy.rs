@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -23,6 +23,10 @@ pub struct SlowProxy {
 struct Counts {
     connections: AtomicUsize,
     requests: AtomicUsize,
+    /// The bytes to the server after which the connection that sent them is cut, once; 0 is never.
+    cut_up: AtomicU64,
+    /// The same of bytes to the client.
+    cut_down: AtomicU64,
 }
 
 impl SlowProxy {
@@ -48,6 +52,16 @@ impl SlowProxy {
     /// How many requests there were.
     pub fn requests(&self) -> usize {
         self.counts.requests.load(Ordering::SeqCst)
+    }
+
+    /// Cuts a connection, once, after so many bytes of it went to the server.
+    pub fn cut_upload(&self, after: u64) {
+        self.counts.cut_up.store(after, Ordering::SeqCst);
+    }
+
+    /// Cuts a connection, once, after so many bytes of it went to the client.
+    pub fn cut_download(&self, after: u64) {
+        self.counts.cut_down.store(after, Ordering::SeqCst);
     }
 
     /// Counts anew.
@@ -79,30 +93,33 @@ async fn accept(listener: TcpListener, server: SocketAddr, delay: Duration, coun
             let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
                 (client.into_split(), server.into_split());
             let asking = AtomicBool::new(false);
-            let up = pass(&mut from_client, &mut to_server, || {
+            let up = pass(&mut from_client, &mut to_server, &counts.cut_up, || {
                 if asking.swap(true, Ordering::SeqCst) {
                     return None;
                 }
                 counts.requests.fetch_add(1, Ordering::SeqCst);
                 Some(delay)
             });
-            let down = pass(&mut from_server, &mut to_client, || {
+            let down = pass(&mut from_server, &mut to_client, &counts.cut_down, || {
                 asking.store(false, Ordering::SeqCst);
                 None
             });
-            tokio::join!(up, down);
+            // A half that is cut takes the other with it.
+            let _ = tokio::try_join!(up, down);
         });
     }
 }
 
 /// Passes bytes on, each time after the pause that is then due, until there are no more or nobody takes them; then
-/// says so to who would take them.
+/// says so to who would take them. An error is a cut.
 async fn pass(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
+    cut: &AtomicU64,
     pause: impl Fn() -> Option<Duration>,
-) {
+) -> Result<(), ()> {
     let mut buffer = vec![0; 64 * 1024];
+    let mut passed = 0;
     loop {
         match from.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
@@ -113,9 +130,16 @@ async fn pass(
                 if to.write_all(&buffer[..length]).await.is_err() {
                     break;
                 }
+                passed += length as u64;
+                let limit = cut.load(Ordering::SeqCst);
+                if limit != 0 && passed >= limit {
+                    cut.store(0, Ordering::SeqCst);
+                    return Err(());
+                }
             }
         }
     }
     // The other side may be gone already, which is as good.
     let _ = to.shutdown().await;
+    Ok(())
 }

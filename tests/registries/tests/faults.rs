@@ -188,6 +188,22 @@ async fn a_proxy_delays_each_request_once_and_counts() {
     assert_eq!((proxy.requests(), proxy.connections()), (4, 4));
 }
 
+#[tokio::test]
+async fn a_proxy_cuts_one_connection_each_way() {
+    let Scene { server, target, .. } = scene().await;
+    let proxy = SlowProxy::start(server.address(), Duration::ZERO).await;
+    let client = Client::new(&proxy.host()).within(64 << 20, Duration::from_secs(5));
+    let large = format!("/v2/a/blobs/{}", server.service.content.insert_blob("a", vec![7; 8 << 20]));
+    proxy.cut_download(100_000);
+    assert!(!client.get(&large).await.unwrap().whole);
+    assert!(client.get(&large).await.unwrap().whole && client.get(&target).await.unwrap().whole);
+    let body = vec![0; 8 << 20];
+    proxy.cut_upload(100_000);
+    assert!(client.send("POST", "/v2/a/blobs/uploads/", &body).await.is_err());
+    assert!(server.seen_with("POST", "").iter().all(|seen| seen.status.is_none()));
+    assert_eq!(client.send("POST", "/v2/a/blobs/uploads/", &body).await.unwrap().status, 202);
+}
+
 /// Requests on one connection are one each, however the bytes fall.
 #[tokio::test]
 async fn a_proxy_tells_requests_of_one_connection_apart() {

@@ -1,0 +1,230 @@
+//! Who the client is to a registry, and what it tells to whom.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_conformance::Blob;
+use cache_ingest::{CopyOptions, Error, ErrorKind, MemoryStore, Step, Stored, copy_all};
+use cache_model::Algorithm;
+use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
+use test_registries::{Answer, Auth, Fault, Manners, On, Registry, Scope, Server, TokenManners, Tokens};
+
+use crate::scene::{APP, PASSWORD, as_user, assert_clear, copying, options, store_with, transfer};
+
+struct Guarded {
+    tokens: Server<Tokens>,
+    registry: Server<Registry>,
+}
+
+async fn guarded(manners: TokenManners) -> Guarded {
+    let users = vec![("user".to_owned(), PASSWORD.to_owned())];
+    let tokens = Server::start(Tokens::new(TokenManners { users, ..manners })).await;
+    let auth = Auth::Bearer {
+        realm: format!("{}{}", tokens.url(), Tokens::PATH),
+        service: "the registry".to_owned(),
+        grants: Arc::clone(&tokens.service.grants),
+    };
+    let registry = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    Guarded { tokens, registry }
+}
+
+impl Guarded {
+    fn user(&self) -> ClientOptions {
+        as_user(&self.registry.host(), "user", PASSWORD)
+    }
+
+    fn store(&self, options: ClientOptions) -> RegistryStore {
+        store_with(options, &self.registry.host(), APP)
+    }
+}
+
+fn layers() -> (MemoryStore, Vec<Blob>) {
+    let memory = MemoryStore::new();
+    let layers: Vec<Blob> = (0..30).map(|n| Blob::layer(Algorithm::Sha256, 10_000 + n)).collect();
+    for layer in &layers {
+        memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
+    }
+    (memory, layers)
+}
+
+async fn push_all(store: &RegistryStore) -> Result<u64, Error> {
+    let (memory, layers) = layers();
+    let steps = layers.iter().map(|layer| (Step::Layer, layer.descriptor.clone()));
+    let options = CopyOptions { concurrency: 8, ..copying() };
+    copy_all(steps, &memory, store, &options, &()).await.map(|summary| summary.stored.blobs)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_serves_all_and_names_all_that_it_is_for() {
+    let all = guarded(TokenManners::default()).await;
+    assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
+    let asked = all.tokens.service.asked();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0].user.as_deref(), Some("user"));
+    assert_eq!(asked[0].service, "the registry");
+    assert_eq!(asked[0].scopes, [format!("repository:{APP}:pull,push")]);
+
+    // A mount needs to pull from elsewhere, too.
+    let client = cache_registry::Client::new(all.user()).unwrap();
+    let store =
+        |path: &str| RegistryStore::new(&client, &format!("{}/{path}", all.registry.host()).parse().unwrap());
+    let layer = Blob::layer(Algorithm::Sha256, 10_000);
+    let mounted = transfer(&layer, &store(APP), &store("other").for_push()).await.unwrap();
+    assert_eq!(mounted, Stored::Mounted);
+    let scopes = all.tokens.service.asked().last().unwrap().scopes.clone();
+    assert_eq!(scopes, ["repository:other:pull,push".to_owned(), format!("repository:{APP}:pull")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_expires_amid_an_export_is_replaced() {
+    for chunk_size in [None, Some(4000)] {
+        for manners in [
+            TokenManners { uses: 25, ..TokenManners::default() },
+            TokenManners { lasts: Some(Duration::from_millis(100)), ..TokenManners::default() },
+        ] {
+            let all = guarded(manners.clone()).await;
+            for method in ["HEAD", "PUT"] {
+                all.registry.fault(On::new(method, "").always(), Fault::Delay(Duration::from_millis(20)));
+            }
+            let store = all.store(ClientOptions { chunk_size, ..all.user() });
+            let pushed = push_all(&store).await;
+            assert!(pushed.is_ok(), "{chunk_size:?} {manners:?}: {pushed:?}");
+            assert!(all.tokens.service.asked().len() > 1);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_found_under_either_name_and_may_say_nothing_of_its_life() {
+    for member in ["token", "access_token"] {
+        for expires_in in [None, Some(0), Some(u64::MAX)] {
+            let members = vec![member.to_owned()];
+            let all = guarded(TokenManners { members, expires_in, ..TokenManners::default() }).await;
+            assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
+            assert!(all.tokens.service.asked().len() < 5, "{member} {expires_in:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_token_goes_into_a_form() {
+    let all = guarded(TokenManners::default()).await;
+    let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
+    let credentials = [(all.registry.host(), identity)].into();
+    push_all(&all.store(ClientOptions { credentials, ..options() })).await.unwrap();
+    let seen = all.tokens.seen();
+    assert!(seen.iter().all(|seen| seen.method == "POST" && !seen.target.contains("refresh")), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_pulls_and_is_told_to_log_in_to_push() {
+    let all = guarded(TokenManners::default()).await;
+    let layer = Blob::layer(Algorithm::Sha256, 1000);
+    all.registry.service.content.insert_blob(APP, layer.bytes.clone());
+    assert_eq!(crate::scene::pull(&layer, &all.store(options())).await.unwrap(), layer.bytes);
+    for options in [options(), as_user(&all.registry.host(), "user", "wrong")] {
+        let error = push_all(&all.store(options)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert!(error.to_string().contains(&format!("docker login {}", all.registry.host())), "{error}");
+        assert_clear(&error);
+    }
+    assert!(all.registry.seen().len() < 200, "nobody asks for ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_that_lies_ends_in_one_error() {
+    let other = Server::start(Registry::default()).await;
+    let html = Answer::new(200).with("Content-Type", "text/html").body("<html>log in</html>");
+    for (fault, kind) in [
+        (Fault::Answer(html), ErrorKind::Other),
+        (Fault::Answer(Answer::new(200).body("")), ErrorKind::Other),
+        (Fault::Answer(Answer::new(200).body(r#"{"token": ""}"#)), ErrorKind::Other),
+        (Fault::Answer(Answer::new(200).body(r#"{"token": 7}"#)), ErrorKind::Other),
+        (Fault::Answer(Answer::new(200).body(r#"{"token": "a\nb: c"}"#)), ErrorKind::Other),
+        (Fault::Endless(None), ErrorKind::TooLarge),
+        (Fault::Endless(Some(1 << 30)), ErrorKind::TooLarge),
+        (Fault::status(500), ErrorKind::Unavailable),
+        (Fault::status(404), ErrorKind::Denied),
+        (Fault::CutBeforeStatus, ErrorKind::Unavailable),
+        (Fault::CutBody(5), ErrorKind::Unavailable),
+        (Fault::Silence, ErrorKind::Unavailable),
+        (Fault::Answer(Answer::redirect(307, "/token")), ErrorKind::Other),
+        (Fault::Answer(Answer::redirect(307, format!("{}/token", other.url()))), ErrorKind::Denied),
+    ] {
+        let all = guarded(TokenManners::default()).await;
+        all.tokens.fault(On::any("").always(), fault.clone());
+        let error = push_all(&all.store(all.user())).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{fault:?}: {error}");
+        assert!(!error.to_string().contains("a\nb"), "{error}");
+        assert_clear(&error);
+        let sent: u64 = all.tokens.seen().iter().map(|seen| seen.sent).sum();
+        assert!(sent < 300 << 20, "{fault:?}: {sent}");
+    }
+    assert!(!other.seen().is_empty());
+    assert!(other.seen().iter().all(|seen| seen.header("authorization").is_none()), "not to another host");
+
+    for scope in ["repository:other:pull,push", "", "registry:catalog:*"] {
+        let other_scope = Some(Scope(scope.to_owned()));
+        let all = guarded(TokenManners { other_scope, ..TokenManners::default() }).await;
+        let error = push_all(&all.store(all.user())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{scope}: {error}");
+        assert_clear(&error);
+        assert!(all.tokens.seen().len() < 100, "nobody asks for ever");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_server_that_stumbles_is_asked_again() {
+    for fault in [Fault::status(503), Fault::CutBeforeStatus, Fault::CutBody(5), Fault::too_many("0")] {
+        let all = guarded(TokenManners::default()).await;
+        all.tokens.fault(On::any("").times(2), fault);
+        assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_that_makes_no_sense_is_a_refusal() {
+    for challenge in [
+        None,
+        Some(""),
+        Some(","),
+        Some("Bearer"),
+        Some("Bearer realm="),
+        Some("Bearer realm=\"\""),
+        Some("Bearer realm=\"nonsense\""),
+        Some("Bearer realm=\"http://127.0.0.1:1"),
+        Some("Bearer realm=\"http://registry.invalid/token\",service=\"s\""),
+        Some("Negotiate"),
+        Some("Digest realm=\"a\", nonce=\"\u{1}"),
+    ] {
+        let all = guarded(TokenManners::default()).await;
+        let fault = Fault::Header("WWW-Authenticate", challenge.map(str::to_owned));
+        all.registry.fault(On::any("").always(), fault);
+        let error = push_all(&all.store(all.user())).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unavailable | ErrorKind::Other),
+            "{challenge:?}: {error}"
+        );
+        assert_clear(&error);
+        assert!(all.registry.seen().len() < 100, "{challenge:?}: nobody asks for ever");
+        assert!(all.tokens.seen().is_empty(), "{challenge:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_sent_where_it_is_asked_for_and_not_before() {
+    let auth = Auth::Basic { user: "user".to_owned(), password: PASSWORD.to_owned() };
+    let server = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    let store = store_with(as_user(&server.host(), "user", PASSWORD), &server.host(), APP);
+    assert_eq!(push_all(&store).await.unwrap(), 30);
+    assert!(server.seen()[0].header("authorization").is_none());
+    let error = push_all(&store_with(options(), &server.host(), APP)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    server.forget_seen();
+    let wrong = store_with(as_user(&server.host(), "user", &format!("not {PASSWORD}")), &server.host(), APP);
+    let error = push_all(&wrong).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.to_string().contains("docker login"), "{error}");
+    assert_clear(&error);
+    assert!(!format!("{wrong:?}{:?}", as_user(&server.host(), "user", PASSWORD)).contains(PASSWORD));
+}

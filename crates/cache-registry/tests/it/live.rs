@@ -1,0 +1,121 @@
+//! Docker's registry, open and guarded in each way: push, pull, mount, resume, push again.
+
+use std::time::Duration;
+
+use cache_conformance::Blob;
+use cache_ingest::{ErrorKind, Expect, MemoryStore, Name, Publisher, Resolver, Stored};
+use cache_model::{Algorithm, MediaType};
+use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
+use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
+
+use crate::scene::{APP, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
+
+/// Docker's registry takes its time on a busy machine.
+fn patient(options: ClientOptions) -> ClientOptions {
+    ClientOptions { stall: Duration::from_secs(20), ..options }
+}
+
+/// All that a cache needs of a registry.
+async fn push_pull_mount_and_push_again(registry: &DockerRegistry, options: ClientOptions) {
+    let client = Client::new(patient(options)).unwrap();
+    let store = |path: &str| {
+        RegistryStore::new(&client, &format!("{}/{path}", registry.host()).parse().unwrap()).for_push()
+    };
+    let (config, layer) = (Blob::new(MediaType::CACHE_CONFIG, "{}"), Blob::layer(Algorithm::Sha256, SIZE));
+    let memory = MemoryStore::new();
+    for blob in [&config, &layer] {
+        memory.insert(blob.descriptor.media_type.clone(), blob.bytes.clone());
+    }
+    let manifest = Blob::manifest(&config, std::slice::from_ref(&layer));
+    let name = Name::Tag("v1".to_owned());
+    for (path, first) in [(APP, Stored::Stored), (APP, Stored::AlreadyPresent)] {
+        for blob in [&config, &layer] {
+            assert_eq!(transfer(blob, &memory, &store(path)).await.unwrap(), first);
+        }
+    }
+    let publish =
+        store(APP).publish(&name, &manifest.descriptor, manifest.bytes.clone(), Expect::Absent).await;
+    publish.unwrap();
+    assert_eq!(transfer(&layer, &store(APP), &store("other")).await.unwrap(), Stored::Mounted);
+    for path in [APP, "other"] {
+        assert_eq!(pull(&layer, &store(path)).await.unwrap(), layer.bytes);
+    }
+    assert_eq!(store(APP).resolve(&name).await.unwrap().digest, manifest.descriptor.digest);
+    assert!(store(APP).is_published(&name, &manifest.descriptor).await.unwrap());
+    assert_eq!(store(APP).tags().await.unwrap(), ["v1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_registry() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    push_pull_mount_and_push_again(&registry, options()).await;
+    push_pull_mount_and_push_again(
+        &DockerRegistry::start(Guard::Open).await.unwrap(),
+        ClientOptions { chunk_size: Some(100_000), ..options() },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_passwords() {
+    let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else {
+        return;
+    };
+    push_pull_mount_and_push_again(&registry, as_user(&registry.host(), "user", PASSWORD)).await;
+    let stranger = store_with(patient(options()), &registry.host(), APP);
+    let error = stranger.resolve(&Name::Unspecified).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    authority.identity("client").write(folder.path(), "client");
+    let (certificate, key) = (folder.path().join("client.crt"), folder.path().join("client.key"));
+    let trusting = || ClientOptions { ca: vec![ca.clone()], ..options() };
+    let Some(registry) = DockerRegistry::start(Guard::Tls(&authority, false)).await else { return };
+    push_pull_mount_and_push_again(&registry, trusting()).await;
+    let insecure = store_with(ClientOptions { insecure: true, ..options() }, &registry.host(), APP);
+    assert!(insecure.resolve(&Name::Tag("v1".to_owned())).await.is_ok());
+    let registry = DockerRegistry::start(Guard::Tls(&authority, true)).await.unwrap();
+    let certificate = Some(ClientCertificate { certificate, key });
+    push_pull_mount_and_push_again(&registry, ClientOptions { certificate, ..trusting() }).await;
+    let unknown = store_with(trusting(), &registry.host(), APP);
+    assert!(unknown.resolve(&Name::Unspecified).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_tokens() {
+    let authority = Authority::new();
+    let users = vec![("user".to_owned(), PASSWORD.to_owned())];
+    let manners = TokenManners { users, ..TokenManners::default() };
+    let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+    let realm = format!("{}{}", tokens.url(), Tokens::PATH);
+    let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
+    let Some(registry) = DockerRegistry::start(guard).await else { return };
+    push_pull_mount_and_push_again(&registry, as_user(&registry.host(), "user", PASSWORD)).await;
+    assert!(tokens.service.asked().len() <= 4, "{:?}", tokens.service.asked());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_off_goes_on_where_it_was() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let layer = Blob::layer(Algorithm::Sha256, 32 << 20);
+    let memory = MemoryStore::new();
+    memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
+    for (n, chunk_size) in [None, Some(5 << 20)].into_iter().enumerate() {
+        let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
+        let options = ClientOptions { chunk_size, ..patient(options()) };
+        let store = store_with(options, &proxy.host(), &format!("broken/{n}"));
+        proxy.cut_upload(12 << 20);
+        assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored);
+        assert!(proxy.connections() > 1, "it was cut");
+        proxy.cut_download(12 << 20);
+        assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
+    }
+    let log = registry.log();
+    assert!(log.contains("http.request.method=PATCH"), "the upload went on");
+    assert!(log.contains("http.response.status=206"), "the download went on");
+}

@@ -1,0 +1,16 @@
+//! The store against registries that go wrong as told, and against real ones.
+//!
+//! Each fault ends in success or in one error that says what failed, and nothing unverified is ever written.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod auth;
+mod live;
+mod pull;
+mod push;
+mod scene;

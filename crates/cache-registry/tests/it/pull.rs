@@ -1,0 +1,335 @@
+//! Faults while a cache is read.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use cache_conformance::Store;
+use cache_conformance::{Blob, assert_conforms};
+use cache_ingest::{
+    CopyOptions, Error, ErrorKind, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget, Step,
+    copy,
+};
+use cache_model::{Algorithm, Descriptor, Digest, MediaType};
+use cache_registry::ClientOptions;
+use std::sync::atomic::{AtomicU32, Ordering};
+use test_registries::{Answer, Authority, Fault, Locations, Manners, On, Registry, Server};
+
+use crate::scene::{
+    APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, pull, scripted, store_with,
+};
+
+fn layer() -> Blob {
+    Blob::layer(Algorithm::Sha256, SIZE)
+}
+
+async fn with_layer() -> (Server<Registry>, Blob) {
+    let (server, layer) = (scripted().await, layer());
+    server.service.content.insert_blob(APP, layer.bytes.clone());
+    (server, layer)
+}
+
+/// A layer is read through a fault; how often the registry was asked for it, and how many bytes it sent.
+async fn survives(on: On, fault: Fault) -> (usize, u64) {
+    let (server, layer) = with_layer().await;
+    let shown = format!("{on:?} {fault:?}");
+    server.fault(on, fault);
+    let read = pull(&layer, &app(&server)).await;
+    assert_eq!(read.unwrap_or_else(|error| panic!("{shown}: {error}")), layer.bytes, "{shown}");
+    let asked = server.seen_with("GET", "/blobs/");
+    (asked.len(), asked.iter().map(|seen| seen.sent).sum())
+}
+
+/// A layer that cannot be read; how often the registry was asked for it, and how many bytes it sent.
+async fn fails(on: On, fault: Fault, kind: ErrorKind) -> (usize, u64, String) {
+    let (server, layer) = with_layer().await;
+    let shown = format!("{on:?} {fault:?}");
+    server.fault(on, fault);
+    let error = pull(&layer, &app(&server)).await.unwrap_err();
+    assert_eq!(error.kind(), kind, "{shown}: {error}");
+    assert_clear(&error);
+    let asked = server.seen_with("GET", "/blobs/");
+    (asked.len(), asked.iter().map(|seen| seen.sent).sum(), error.to_string())
+}
+
+fn get() -> On {
+    On::new("GET", "/blobs/")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_cut_in_any_phase_is_made_again() {
+    for fault in [Fault::CutBeforeStatus, Fault::LoseAnswer, Fault::CutInHeaders, Fault::Silence] {
+        assert_eq!(survives(get().times(2), fault).await.0, 3);
+    }
+    for fault in [Fault::CutBody(100_000), Fault::StallBody(100_000)] {
+        let (asked, sent) = survives(get(), fault.clone()).await;
+        assert_eq!((asked, sent), (2, u64::from(SIZE)), "{fault:?}: each byte is sent once");
+    }
+    let (asked, sent) = survives(get().always(), Fault::CutBody(100_000)).await;
+    assert_eq!((asked, sent), (7, u64::from(SIZE)), "what makes progress goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_passing_answers_is_sat_out_and_one_without_end_is_an_error() {
+    for status in [408, 425, 429, 500, 502, 503, 504] {
+        assert_eq!(survives(get().times(3), Fault::status(status)).await.0, 4, "{status}");
+        let (asked, _, text) = fails(get().always(), Fault::status(status), ErrorKind::Unavailable).await;
+        assert_eq!(asked, 5, "{status}: retries do not multiply");
+        assert!(text.contains(&status.to_string()), "{text}");
+    }
+    assert_eq!(fails(get().always(), Fault::CutBeforeStatus, ErrorKind::Unavailable).await.0, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_means_no_is_taken_for_it_at_once() {
+    for (status, kind) in [
+        (400, ErrorKind::Other),
+        (401, ErrorKind::Denied),
+        (403, ErrorKind::Denied),
+        (404, ErrorKind::NotFound),
+        (405, ErrorKind::Unsupported),
+        (410, ErrorKind::NotFound),
+    ] {
+        let no = Fault::Answer(Answer::error(status, "ODD", "because"));
+        let (asked, _, text) = fails(get().always(), no, kind).await;
+        assert_eq!(asked, 1, "{status}");
+        assert!(text.contains("ODD: because") && text.contains(APP), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_is_left_alone_for_as_long_as_it_asks() {
+    let start = Instant::now();
+    survives(get(), Fault::too_many("1")).await;
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    let start = Instant::now();
+    // A date is exact to the second: between one and two of them are left.
+    survives(get(), Fault::too_many_until(SystemTime::now() + Duration::from_secs(2))).await;
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    let start = Instant::now();
+    let (asked, _, text) = fails(get().always(), Fault::too_many("3600"), ErrorKind::Unavailable).await;
+    assert!(asked == 1 && start.elapsed() < Duration::from_secs(2) && text.contains("3600"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_not_the_blob_is_an_error_once_it_stays_so() {
+    for fault in
+        [Fault::FlipByte(5), Fault::FlipByte(SIZE as usize - 1), Fault::Shorten(1), Fault::Lengthen(1)]
+    {
+        survives(get(), fault.clone()).await;
+        let (asked, ..) = fails(get().always(), fault.clone(), ErrorKind::Corrupt).await;
+        assert!((2..=5).contains(&asked), "{fault:?}: {asked}");
+    }
+    // What HTTP itself does not count never becomes part of the body.
+    survives(get().always(), Fault::Overrun(10)).await;
+    survives(get().always(), Fault::Chunked).await;
+    for length in [None, Some(1 << 30)] {
+        let (_, sent, _) = fails(get().always(), Fault::Endless(length), ErrorKind::Corrupt).await;
+        assert!(sent < 100 << 20, "{sent} bytes were taken of a blob of {SIZE}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_trickles_is_left() {
+    let trickle = || Fault::Trickle(Duration::from_secs(1));
+    survives(get(), trickle()).await;
+    // Each byte is progress, so that it is the budget that ends it.
+    let (server, layer) = with_layer().await;
+    server.fault(get().always(), trickle());
+    let budget = RetryBudget::new(5);
+    let store = store_with(ClientOptions { budget: budget.clone(), ..options() }, &server.host(), APP);
+    let copying = CopyOptions { budget, ..copying() };
+    let to = MemoryStore::new();
+    let error = copy(Step::Layer, &layer.descriptor, &store, &to, &copying, &()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert_clear(&error);
+    assert!(to.digests().is_empty());
+    assert_eq!(server.seen_with("GET", "/blobs/").len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_blob_is_what_was_asked_for_or_an_error() {
+    let cut = |server: &Server<Registry>| server.fault(get(), Fault::CutBody(100_000));
+    let rest = get().nth(2).always();
+    let (server, layer) = with_layer().await;
+    cut(&server);
+    server.fault(rest.clone(), Fault::IgnoreRange);
+    assert_eq!(pull(&layer, &app(&server)).await.unwrap(), layer.bytes, "all of it again");
+    assert_eq!(server.seen_with("GET", "/blobs/")[1].header("range"), Some("bytes=100000-"));
+
+    for (range, kind) in
+        [("bytes 100001-699999/700000", ErrorKind::Corrupt), ("nonsense", ErrorKind::Corrupt)]
+    {
+        let (server, layer) = with_layer().await;
+        cut(&server);
+        server.fault(rest.clone(), Fault::Header("Content-Range", Some(range.to_owned())));
+        let error = pull(&layer, &app(&server)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{range}: {error}");
+        assert_clear(&error);
+    }
+    for fault in [Fault::FlipByte(0), Fault::Shorten(1), Fault::Lengthen(1)] {
+        let (server, layer) = with_layer().await;
+        cut(&server);
+        server.fault(rest.clone(), fault.clone());
+        let error = pull(&layer, &app(&server)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{fault:?}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
+    let (server, layer) = with_layer().await;
+    let storage = server.sibling().await;
+    let store = store_with(as_user(&server.host(), "user", PASSWORD), &server.host(), APP);
+    server.service.manners().blobs_elsewhere = Some(storage.url());
+    // The storage shares the manners, so that the challenge is set for the registry alone.
+    server.fault(
+        get(),
+        Fault::Answer(Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic")),
+    );
+    storage.fault(get(), Fault::CutBody(100_000));
+    assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
+    let asked = server.seen_with("GET", "/blobs/");
+    assert!(asked.last().unwrap().header("authorization").is_some(), "the registry is told who asks");
+    let sent = storage.seen();
+    assert_eq!(sent.len(), 2, "and the rest comes from the storage, too");
+    assert!(sent.iter().all(|seen| seen.header("authorization").is_none()), "the storage is not");
+    assert_eq!(sent[1].header("range"), Some("bytes=100000-"));
+    let path = format!("/v2/{APP}/blobs/{}", layer.descriptor.digest);
+    for location in [path.clone(), format!("{path}?again"), format!("http://127.0.0.1/{path}")] {
+        let away = location.starts_with("http");
+        let answer = Fault::Answer(Answer::redirect(307, location));
+        let kind = if away { ErrorKind::Unavailable } else { ErrorKind::Other };
+        let (asked, ..) = fails(On::any("/blobs/").always(), answer, kind).await;
+        assert!(asked <= 10, "{asked}");
+    }
+    // A link that has expired: the registry gives a new one.
+    let (server, layer) = with_layer().await;
+    let storage = server.sibling().await;
+    server.service.manners().blobs_elsewhere = Some(storage.url());
+    storage.fault(get().times(2), Fault::Answer(Answer::new(403).body("<Error>expired</Error>")));
+    assert_eq!(pull(&layer, &app(&server)).await.unwrap(), layer.bytes);
+    storage.fault(get().always(), Fault::status(403));
+    assert_clear(&pull(&layer, &app(&server)).await.unwrap_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_over_tls_never_sends_to_plain_http() {
+    let (authority, layer, folder) = (Authority::new(), layer(), tempfile::tempdir().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let server = Server::start_tls(Registry::default(), authority.server(false)).await;
+    server.service.content.insert_blob(APP, layer.bytes.clone());
+    let plain = server.sibling().await;
+    let trusting = ClientOptions { ca: vec![ca], ..options() };
+    let store = store_with(trusting, &server.host(), APP);
+    assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
+    server.service.manners().blobs_elsewhere = Some(plain.url());
+    assert_clear(&pull(&layer, &store).await.unwrap_err());
+    assert!(plain.seen().is_empty());
+
+    // Whom nobody vouches for is not asked for a thing, and not over plain HTTP instead.
+    server.forget_seen();
+    let other = folder.path().join("other.pem");
+    std::fs::write(&other, Authority::new().pem()).unwrap();
+    let wary = store_with(ClientOptions { ca: vec![other], ..options() }, &server.host(), APP);
+    let error = pull(&layer, &wary).await.unwrap_err();
+    assert!(error.to_string().contains("--ca"), "{error}");
+    assert!(server.seen().is_empty());
+}
+
+/// A manifest under `v1`.
+async fn with_manifest() -> (Server<Registry>, Blob) {
+    let (server, manifest) = (scripted().await, Blob::index("one"));
+    let media_type = MediaType::OCI_INDEX;
+    server.service.content.insert_manifest(APP, Some("v1"), media_type.as_str(), manifest.bytes.clone());
+    (server, manifest)
+}
+
+async fn resolve_and_read(server: &Server<Registry>) -> Result<Descriptor, Error> {
+    let store = app(server);
+    let found = store.resolve(&Name::Tag("v1".to_owned())).await?;
+    store.read(&found, 64 << 20).await.map(|_| found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_of_a_gigabyte_is_too_large_before_it_is_read() {
+    for (on, length) in [("GET", Some(1 << 30)), ("GET", None), ("", Some(1 << 30)), ("", None)] {
+        let (server, _) = with_manifest().await;
+        let at = if on.is_empty() { On::any("/manifests/") } else { On::new(on, "/manifests/") };
+        server.fault(at.always(), Fault::Endless(length));
+        let error = resolve_and_read(&server).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Corrupt), "{on} {length:?}: {error}");
+        assert_clear(&error);
+        let sent: u64 = server.seen().iter().map(|seen| seen.sent).sum();
+        assert!(sent < 100 << 20, "{on} {length:?}: {sent}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_has_the_digest_that_it_has_whatever_the_registry_says() {
+    let (server, manifest) = with_manifest().await;
+    server.fault(On::any("/manifests/").always(), Fault::Header("Docker-Content-Digest", None));
+    assert_eq!(resolve_and_read(&server).await.unwrap().digest, manifest.descriptor.digest);
+    for wrong in [format!("sha256:{}", "0".repeat(64)), "sha256:00".to_owned(), "nonsense".to_owned()] {
+        let (server, _) = with_manifest().await;
+        let fault = Fault::Header("Docker-Content-Digest", Some(wrong.clone()));
+        server.fault(On::any("/manifests/").always(), fault);
+        assert_clear(&resolve_and_read(&server).await.unwrap_err());
+    }
+    for fault in [Fault::FlipByte(20), Fault::Shorten(1), Fault::Lengthen(1)] {
+        let (server, _) = with_manifest().await;
+        server.fault(On::new("GET", "/manifests/").always(), fault.clone());
+        let error = resolve_and_read(&server).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{fault:?}: {error}");
+    }
+    // A name that is a digest stands for nothing else.
+    let (server, _) = with_manifest().await;
+    let asked: Digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
+    let other = Answer::new(200).with("Content-Type", MediaType::OCI_INDEX.as_str()).body("{}");
+    server.fault(On::any("/manifests/").always(), Fault::Answer(other));
+    let error = app(&server).resolve(&Name::Digest(asked)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_listed_over_pages_and_never_for_ever() {
+    let server = scripted().await;
+    for tag in ["a", "b", "c", "d", "e"] {
+        server.service.content.insert_manifest(APP, Some(tag), MediaType::OCI_INDEX.as_str(), "{}");
+    }
+    server.service.manners().page = Some(2);
+    assert_eq!(app(&server).tags().await.unwrap(), ["a", "b", "c", "d", "e"]);
+    assert_eq!(server.seen().len(), 3);
+    let round = format!("</v2/{APP}/tags/list?n=1000>; rel=\"next\"");
+    for link in [round, "<http://127.0.0.1:1/v2/x/tags/list>; rel=\"next\"".to_owned()] {
+        server.heal();
+        server.fault(On::any("/tags/").always(), Fault::Header("Link", Some(link)));
+        let error = app(&server).tags().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert_clear(&error);
+    }
+}
+
+/// The laws of stores hold against a registry that has other manners than Docker's.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_obeys_the_laws_against_the_scripted_registry() {
+    let all =
+        [(Locations::Absolute, None), (Locations::Relative, Some(50_001)), (Locations::Query, Some(50_001))];
+    for (locations, chunk_size) in all {
+        let server = Server::start(Registry::new(Manners { locations, ..Manners::default() })).await;
+        let made = AtomicU32::new(0);
+        let fresh = || async {
+            let path = format!("law/{}", made.fetch_add(1, Ordering::Relaxed));
+            let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), &path);
+            let unreachable = store_with(options(), "127.0.0.1:1", "app");
+            Ok::<_, Error>(Store::complete(store).not_atomic().with_unreachable(unreachable).with_sha512())
+        };
+        assert_conforms(&fresh).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_blob_is_known_without_reading_it() {
+    let (server, layer) = with_layer().await;
+    assert_eq!(app(&server).info(&layer.descriptor).await.unwrap().size, u64::from(SIZE));
+    assert!(server.seen().iter().all(|seen| seen.method == "HEAD"));
+}

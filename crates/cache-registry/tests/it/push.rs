@@ -1,0 +1,303 @@
+//! Faults while a cache is written.
+
+use std::time::{Duration, Instant};
+
+use cache_conformance::{Blob, Fault as Flaw, Faulty};
+use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Stored};
+use cache_model::{Algorithm, MediaType};
+use cache_registry::ClientOptions;
+use test_registries::{Answer, Fault, Locations, On, Registry, Server};
+
+use crate::scene::{APP, PASSWORD, SIZE, app, assert_clear, options, scripted, store_with, transfer};
+
+fn layer() -> Blob {
+    Blob::layer(Algorithm::Sha256, SIZE)
+}
+
+/// Where a blob can be had.
+fn memory(blob: &Blob) -> MemoryStore {
+    let memory = MemoryStore::new();
+    memory.insert(blob.descriptor.media_type.clone(), blob.bytes.clone());
+    memory
+}
+
+/// How blobs are sent: whole, or in pieces.
+fn ways() -> [Option<u64>; 2] {
+    [None, Some(100_000)]
+}
+
+/// A layer is pushed through a fault, whole or in pieces; the requests that it took.
+async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Registry> {
+    let (server, layer) = (scripted().await, layer());
+    let shown = format!("{chunk_size:?} {on:?} {fault:?}");
+    server.fault(on, fault);
+    let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+    let outcome = transfer(&layer, &memory(&layer), &store).await;
+    assert!(outcome.is_ok(), "{shown}: {outcome:?}");
+    let there = server.service.content.blob(APP, &layer.descriptor.digest.to_string());
+    assert_eq!(there.unwrap(), layer.bytes, "{shown}");
+    server
+}
+
+async fn fails(chunk_size: Option<u64>, on: On, fault: Fault, kind: ErrorKind) -> (Server<Registry>, String) {
+    let (server, layer) = (scripted().await, layer());
+    let shown = format!("{chunk_size:?} {on:?} {fault:?}");
+    server.fault(on, fault);
+    let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+    let error = transfer(&layer, &memory(&layer), &store).await.unwrap_err();
+    assert_eq!(error.kind(), kind, "{shown}: {error}");
+    assert_clear(&error);
+    (server, error.to_string())
+}
+
+fn received(server: &Server<Registry>) -> usize {
+    server.seen().iter().map(|seen| seen.received).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_goes_out_once_in_as_few_requests_as_it_takes() {
+    let server = survives(None, On::any("none"), Fault::Silence).await;
+    let methods: Vec<String> = server.seen().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(methods, ["HEAD", "POST", "PUT"]);
+    let server = survives(Some(100_000), On::any("none"), Fault::Silence).await;
+    assert_eq!(server.seen_with("PATCH", "").len(), 7);
+    assert_eq!(received(&server), SIZE as usize);
+    let layer = layer();
+    server.forget_seen();
+    let again = transfer(&layer, &memory(&layer), &app(&server)).await.unwrap();
+    assert_eq!((again, server.seen().len()), (Stored::AlreadyPresent, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_outlasts_connections_that_are_cut_and_passing_answers_in_every_phase() {
+    for chunk_size in ways() {
+        for method in ["HEAD", "POST", "PUT", "PATCH"] {
+            let on = || On::new(method, "/blobs/");
+            for fault in [
+                Fault::CutBeforeStatus,
+                Fault::LoseAnswer,
+                Fault::CutInHeaders,
+                Fault::status(503),
+                Fault::status(429),
+                Fault::status(408),
+                Fault::AnswerEarly(Answer::new(503)),
+            ] {
+                survives(chunk_size, on(), fault.clone()).await;
+                survives(chunk_size, on().nth(2).times(2), fault).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_cut_goes_on_from_where_the_registry_is() {
+    for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH")] {
+        let server = survives(chunk_size, On::new(method, ""), Fault::CutRequestBody(150_000)).await;
+        assert_eq!(received(&server), SIZE as usize, "{method}: each byte is taken once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_never_answers_is_given_up() {
+    let start = Instant::now();
+    fails(None, On::new("POST", "").always(), Fault::Silence, ErrorKind::Unavailable).await;
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let (server, _) =
+        fails(None, On::new("POST", "").always(), Fault::status(503), ErrorKind::Unavailable).await;
+    assert_eq!(server.seen_with("POST", "").len(), 5, "retries do not multiply");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_why_and_is_final() {
+    for (status, code, kind) in [
+        (400, "DIGEST_INVALID", ErrorKind::Corrupt),
+        (403, "DENIED", ErrorKind::Denied),
+        (404, "NAME_UNKNOWN", ErrorKind::NotFound),
+        (413, "SIZE_INVALID", ErrorKind::Corrupt),
+        (405, "UNSUPPORTED", ErrorKind::Unsupported),
+    ] {
+        let no = || Answer::error(status, code, "no, since");
+        let (server, text) = fails(None, On::new("POST", "").always(), Fault::Answer(no()), kind).await;
+        assert!(text.contains(&format!("{code}: no, since")) && text.contains(APP), "{text}");
+        if kind != ErrorKind::Corrupt {
+            assert_eq!(server.seen_with("POST", "").len(), 1, "{code}");
+        }
+    }
+    let denied = Fault::AnswerEarly(Answer::error(403, "DENIED", "no, since"));
+    let (server, text) = fails(None, On::new("PUT", "").always(), denied, ErrorKind::Denied).await;
+    assert!(text.contains("DENIED: no, since"), "{text}");
+    assert_eq!(server.seen_with("PUT", "").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_registry_forgot_begins_anew() {
+    for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
+        let unknown = Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
+        let server = survives(chunk_size, On::new(method, ""), Fault::Answer(unknown)).await;
+        assert_eq!(server.seen_with("POST", "").len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_goes_to_wherever_the_registry_says_without_the_credentials_where_that_is_elsewhere() {
+    for chunk_size in ways() {
+        let (server, layer) = (scripted().await, layer());
+        let other = server.sibling().await;
+        let all = [Locations::Relative, Locations::Query, Locations::Elsewhere(other.url())];
+        for (n, locations) in all.into_iter().enumerate() {
+            server.service.manners().locations = locations;
+            let challenge =
+                Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic realm=\"r\"");
+            server.heal();
+            server.fault(On::new("HEAD", ""), Fault::Answer(challenge));
+            let path = format!("app/{n}");
+            let known = crate::scene::as_user(&server.host(), "user", PASSWORD);
+            let store = store_with(ClientOptions { chunk_size, ..known }, &server.host(), &path);
+            transfer(&layer, &memory(&layer), &store).await.unwrap();
+            assert!(server.service.content.blob(&path, &layer.descriptor.digest.to_string()).is_some());
+        }
+        assert!(server.seen_with("POST", "").iter().all(|seen| seen.header("authorization").is_some()));
+        assert!(!other.seen().is_empty());
+        assert!(other.seen().iter().all(|seen| seen.header("authorization").is_none()));
+    }
+    let nowhere = Fault::Header("Location", None);
+    fails(None, On::new("POST", "").always(), nowhere, ErrorKind::Other).await;
+    let odd = Fault::Header("Location", Some("ftp://127.0.0.1/x".to_owned()));
+    fails(None, On::new("POST", "").always(), odd, ErrorKind::Other).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_does_not_say_that_it_stored_the_blob_is_asked_whether_it_has() {
+    let other = Some(format!("sha256:{}", "0".repeat(64)));
+    for chunk_size in ways() {
+        let put = || On::new("PUT", "").always();
+        let server = survives(chunk_size, put(), Fault::Header("Docker-Content-Digest", other.clone())).await;
+        assert_eq!(server.seen().last().unwrap().method, "HEAD");
+        fails(chunk_size, put(), Fault::Answer(Answer::new(202)), ErrorKind::Other).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_took_less_than_it_was_sent_is_sent_the_rest() {
+    let less = Fault::Header("Range", Some("0-9".to_owned()));
+    survives(Some(200_000), On::new("PATCH", ""), less).await;
+    let refused = Answer::error(416, "RANGE_INVALID", "").with("Range", "0-0");
+    survives(Some(200_000), On::new("PATCH", "").nth(2), Fault::Answer(refused)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_not_the_blob_is_never_stored() {
+    for chunk_size in ways() {
+        for flaw in [
+            Flaw::EndsAt(500_000),
+            Flaw::EndsAt(u64::from(SIZE) - 1),
+            Flaw::GoesOn(1),
+            Flaw::Differs(3),
+            Flaw::Differs(u64::from(SIZE) - 1),
+        ] {
+            let (server, layer) = (scripted().await, layer());
+            let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+            let source = Faulty::new(&layer, flaw).in_chunks_of(60_000);
+            let error = transfer(&layer, &source, &store).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(server.service.content.blobs(APP).is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mount_costs_one_request_and_a_declined_one_is_the_upload() {
+    let (server, layer) = (scripted().await, layer());
+    server.service.content.insert_blob("from", layer.bytes.clone());
+    let client = cache_registry::Client::new(options()).unwrap();
+    let store = |path: &str| {
+        cache_registry::RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap())
+    };
+    assert_eq!(transfer(&layer, &store("from"), &store("one")).await.unwrap(), Stored::Mounted);
+    assert_eq!(received(&server), 0);
+    server.service.manners().declines_mounts = true;
+    server.forget_seen();
+    assert_eq!(transfer(&layer, &store("from"), &store("two")).await.unwrap(), Stored::Stored);
+    assert_eq!(server.seen_with("POST", "").len(), 1, "the session of the answer is used");
+    assert_eq!(server.service.content.uploads(), 0, "and none is left");
+    for refusal in [Answer::error(405, "UNSUPPORTED", ""), Answer::error(404, "NAME_UNKNOWN", "")] {
+        server.forget_seen();
+        server.fault(On::new("POST", "mount="), Fault::Answer(refusal.clone()));
+        let path = format!("three/{}", refusal.status);
+        assert_eq!(transfer(&layer, &store("from"), &store(&path)).await.unwrap(), Stored::Stored);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_arrives_byte_for_byte_through_faults() {
+    let name = Name::Tag("v1".to_owned());
+    for fault in [
+        Fault::CutBeforeStatus,
+        Fault::LoseAnswer,
+        Fault::CutInHeaders,
+        Fault::CutRequestBody(5),
+        Fault::status(500),
+        Fault::too_many("0"),
+    ] {
+        for expect in [Expect::Any, Expect::Absent] {
+            let (server, index) = (scripted().await, Blob::index("one"));
+            server.fault(On::new("PUT", "/manifests/"), fault.clone());
+            let published = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), expect).await;
+            assert!(published.is_ok(), "{fault:?} {expect:?}: {published:?}");
+            let (digest, media_type, bytes) = server.service.content.manifest(APP, "v1").unwrap();
+            assert_eq!((digest, bytes), (index.descriptor.digest.to_string(), index.bytes));
+            assert_eq!(media_type, MediaType::OCI_INDEX.as_str());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
+    let (server, index) = (scripted().await, Blob::index("one"));
+    server.service.manners().refuses_indexes = true;
+    let name = Name::Tag("v1".to_owned());
+    let publish = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;
+    let error = publish.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("MANIFEST_INVALID") && error.to_string().contains("--form manifest"));
+    assert_clear(&error);
+    assert_eq!(server.seen_with("PUT", "").len(), 1);
+}
+
+/// What the registry forgot between a look and the manifest is known by name, and pushed though HEAD would find it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_the_registry_forgot_is_pushed_again() {
+    let server = scripted().await;
+    let store = app(&server);
+    let (config, layer) = (Blob::new(MediaType::CACHE_CONFIG, "{}"), layer());
+    let manifest = Blob::manifest(&config, std::slice::from_ref(&layer));
+    for blob in [&config, &layer] {
+        store.put(&blob.descriptor, &blob.source()).await.unwrap();
+    }
+    server.service.content.doom_blob(APP, &layer.descriptor.digest.to_string());
+    let name = Name::Tag("v1".to_owned());
+    let publish = || store.publish(&name, &manifest.descriptor, manifest.bytes.clone(), Expect::Any);
+    assert_eq!(publish().await.unwrap_err().kind(), ErrorKind::Incomplete);
+    server.service.content.insert_blob(APP, layer.bytes.clone());
+    assert_eq!(store.put(&layer.descriptor, &layer.source()).await.unwrap(), Stored::Stored);
+    assert_eq!(store.put(&config.descriptor, &config.source()).await.unwrap(), Stored::AlreadyPresent);
+    publish().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_changes_meanwhile_is_a_conflict() {
+    let server = scripted().await;
+    let (one, two, other) = (Blob::index("one"), Blob::index("two"), Blob::index("other"));
+    let store = app(&server);
+    let name = Name::Tag("v1".to_owned());
+    let publish = async |blob: &Blob, expect| {
+        store.publish(&name, &blob.descriptor, blob.bytes.clone(), expect).await.map_err(|error| error.kind())
+    };
+    publish(&one, Expect::Absent).await.unwrap();
+    assert_eq!(publish(&two, Expect::Absent).await, Err(ErrorKind::Conflict));
+    assert_eq!(publish(&two, Expect::Digest(other.descriptor.digest)).await, Err(ErrorKind::Conflict));
+    // Somebody else is there just after.
+    let told = other.descriptor.digest.to_string();
+    server.fault(On::new("HEAD", "/manifests/").nth(2), Fault::Header("Docker-Content-Digest", Some(told)));
+    assert_eq!(publish(&two, Expect::Digest(one.descriptor.digest)).await, Err(ErrorKind::Conflict));
+}

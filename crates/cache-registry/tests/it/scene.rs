@@ -1,0 +1,91 @@
+//! A client in a hurry, and copies whose outcome is looked at closely.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_conformance::Blob;
+use cache_ingest::{
+    CopyOptions, Error, Ingester, LayoutStore, Provider, RetryBudget, RetryPolicy, Step, Stored, copy,
+};
+use cache_registry::{Client, ClientOptions, Credentials, RegistryStore};
+use test_registries::{Registry, Server, sha256};
+
+pub(crate) const PASSWORD: &str = "open:sesame";
+
+/// The size of most blobs here: several pieces of a connection's.
+pub(crate) const SIZE: u32 = 700_000;
+
+pub(crate) fn policy() -> RetryPolicy {
+    RetryPolicy { retries: 4, first_wait: Duration::from_millis(1), longest_wait: Duration::from_millis(5) }
+}
+
+pub(crate) fn options() -> ClientOptions {
+    ClientOptions {
+        find_credentials: false,
+        retry: policy(),
+        budget: RetryBudget::new(1000),
+        stall: Duration::from_millis(400),
+        ..ClientOptions::default()
+    }
+}
+
+pub(crate) fn as_user(host: &str, user: &str, password: &str) -> ClientOptions {
+    let credentials = [(host.to_owned(), Credentials::password(user, password))].into();
+    ClientOptions { credentials, ..options() }
+}
+
+pub(crate) fn store_with(options: ClientOptions, host: &str, path: &str) -> RegistryStore {
+    RegistryStore::new(&Client::new(options).unwrap(), &format!("{host}/{path}").parse().unwrap())
+}
+
+/// The repository `team/app` of a scripted registry.
+pub(crate) fn app(server: &Server<Registry>) -> RegistryStore {
+    store_with(options(), &server.host(), "team/app")
+}
+
+pub(crate) const APP: &str = "team/app";
+
+pub(crate) async fn scripted() -> Server<Registry> {
+    Server::start(Registry::default()).await
+}
+
+pub(crate) fn copying() -> CopyOptions {
+    CopyOptions { retry: policy(), budget: RetryBudget::new(1000), ..CopyOptions::default() }
+}
+
+/// Copies a blob to another store.
+pub(crate) async fn transfer(blob: &Blob, from: &dyn Provider, to: &dyn Ingester) -> Result<Stored, Error> {
+    copy(Step::Layer, &blob.descriptor, from, to, &copying(), &()).await
+}
+
+/// Copies a blob into a folder. There is the blob then, or there was an error and nothing is there, in every case
+/// nothing else.
+pub(crate) async fn pull(blob: &Blob, from: &dyn Provider) -> Result<Bytes, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = LayoutStore::create(folder.path()).await.unwrap();
+    let outcome = transfer(blob, from, &layout).await;
+    let blobs = files(&folder.path().join("blobs/sha256"));
+    assert!(blobs.iter().all(|(name, bytes)| sha256(bytes) == format!("sha256:{name}")), "unverified");
+    assert_eq!(blobs.len(), usize::from(outcome.is_ok()), "{outcome:?}");
+    outcome.map(|_| blobs[0].1.clone().into())
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    entries
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), read(&entry.path())))
+        .collect()
+}
+
+/// That an error is one line that names what it is about, and no secret.
+pub(crate) fn assert_clear(error: &Error) {
+    let text = error.to_string();
+    let named = text.contains("127.0.0.1") || text.contains("sha256:");
+    assert!(!text.contains('\n') && text.len() > 30 && named, "{text}");
+    for secret in [PASSWORD, "token-", "s3cr3t", "signature", "Basic ", "Bearer "] {
+        assert!(!format!("{text} {error:?}").contains(secret), "{secret}: {error:?}");
+    }
+}
