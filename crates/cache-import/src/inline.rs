@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use cache_format::{Document, ImageIndex, ImageManifest, InlineOutcome, read_inline};
+use cache_format::{Document, ImageConfig, ImageIndex, ImageManifest, InlineOutcome, read_inline};
 use cache_ingest::{ErrorKind, Provider};
-use cache_model::{Descriptor, Digest};
+use cache_model::{Descriptor, Digest, Timestamp};
 
 use crate::import::{CacheOrigin, Imported};
 use crate::open::{decode, read_metadata};
@@ -20,16 +20,51 @@ const MAX_MANIFESTS: usize = 1000;
 /// How many of the things that are missing an error names.
 const NAMED: usize = 3;
 
+/// What a walk through the manifests below a name found.
+pub(crate) struct Walked {
+    /// The caches inside the images.
+    pub(crate) imported: Imported,
+    /// The images whose configs are there, with a cache inside or without.
+    pub(crate) images: Vec<Image>,
+    /// The manifests below the name.
+    pub(crate) manifests: Vec<Descriptor>,
+}
+
+/// An image that a walk came by.
+pub(crate) struct Image {
+    pub(crate) manifest: ImageManifest,
+    /// When its last step was taken, where its history says.
+    pub(crate) newest: Option<Timestamp>,
+}
+
 pub(crate) async fn import(
     opened: &OpenedCache,
     provider: &dyn Provider,
     options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
+    let imported = walk(opened, provider, options).await?.imported;
+    if imported.caches.is_empty() {
+        let reason = why_none(&imported.warnings);
+        return Err(ImportError::NotACache { digest: opened.descriptor.digest, reason });
+    }
+    Ok(imported)
+}
+
+/// Looks into all images behind a name.
+pub(crate) async fn walk(
+    opened: &OpenedCache,
+    provider: &dyn Provider,
+    options: &ImportOptions,
+) -> Result<Walked, ImportError> {
     let subject = &opened.descriptor;
     let mut walk = Walk {
         provider,
         options,
-        imported: Imported { caches: Vec::new(), warnings: Vec::new() },
+        walked: Walked {
+            imported: Imported { caches: Vec::new(), warnings: Vec::new() },
+            images: Vec::new(),
+            manifests: Vec::new(),
+        },
         seen: HashSet::from([subject.digest]),
         queue: Vec::new(),
         has_too_many: false,
@@ -44,19 +79,14 @@ pub(crate) async fn import(
     if walk.has_too_many {
         walk.warn(ImportWarning::TooManyManifests { limit: MAX_MANIFESTS });
     }
-    let imported = walk.imported;
-    if imported.caches.is_empty() {
-        let reason = why_none(&imported.warnings);
-        return Err(ImportError::NotACache { digest: subject.digest, reason });
-    }
-    Ok(imported)
+    Ok(walk.walked)
 }
 
 /// The way through the manifests below a name.
 struct Walk<'a> {
     provider: &'a dyn Provider,
     options: &'a ImportOptions,
-    imported: Imported,
+    walked: Walked,
     seen: HashSet<Digest>,
     queue: Vec<Descriptor>,
     has_too_many: bool,
@@ -64,7 +94,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn warn(&mut self, warning: ImportWarning) {
-        self.imported.warnings.push(warning);
+        self.walked.imported.warnings.push(warning);
     }
 
     /// The bytes of a manifest or config; `None` where it is not in the store.
@@ -100,6 +130,7 @@ impl Walk<'_> {
             }
             self.seen.insert(entry.digest);
             self.queue.push(entry.clone());
+            self.walked.manifests.push(entry.clone());
         }
         // The last one is looked into first, so this keeps their order.
         if let Some(entered) = self.queue.get_mut(first..) {
@@ -113,8 +144,11 @@ impl Walk<'_> {
             self.warn(ImportWarning::MissingConfig { image, config });
             return Ok(());
         };
-        let outcome = read_inline(manifest, &bytes)
-            .map_err(|source| ImportError::Format { digest: config, source: Box::new(source) })?;
+        let unreadable = |source| ImportError::Format { digest: config, source: Box::new(source) };
+        let history = ImageConfig::decode(&bytes).map_err(unreadable)?.history;
+        let newest = history.iter().filter_map(|step| step.created).max();
+        self.walked.images.push(Image { manifest: manifest.clone(), newest });
+        let outcome = read_inline(manifest, &bytes).map_err(unreadable)?;
         match outcome {
             InlineOutcome::Absent(reason) => {
                 self.warn(ImportWarning::SkippedImage { image, reason });
@@ -123,7 +157,7 @@ impl Walk<'_> {
             InlineOutcome::Cache(cache) => {
                 let origin =
                     CacheOrigin::Inline { image: descriptor.clone(), config: manifest.config.clone() };
-                self.imported.load(origin, bytes, cache.config, cache.layers, config)
+                self.walked.imported.load(origin, bytes, cache.config, cache.layers, config)
             }
         }
     }

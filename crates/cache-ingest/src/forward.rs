@@ -12,8 +12,8 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 
 use crate::{
-    ByteStream, Error, Event, Expect, Info, Ingester, Name, Origin, Progress, Provider, Publisher, Resolver,
-    Source, Stored,
+    ByteStream, Error, Event, Expect, Info, Ingester, Lister, Name, Origin, Progress, Provider, Publisher,
+    Resolver, Source, Stored,
 };
 
 macro_rules! forward {
@@ -48,6 +48,13 @@ macro_rules! forward {
         impl<$($lifetime,)? T: Resolver + ?Sized> Resolver for $pointer {
             async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
                 (**self).resolve(name).await
+            }
+        }
+
+        #[async_trait]
+        impl<$($lifetime,)? T: Lister + ?Sized> Lister for $pointer {
+            async fn names(&self) -> Result<Vec<Name>, Error> {
+                (**self).names().await
             }
         }
 

@@ -18,6 +18,7 @@ mod read;
 mod staging;
 mod write;
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,8 +30,8 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use serde::Deserialize;
 
 use crate::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Name, Provider, ProviderExt, Publisher, Resolver,
-    Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Lister, Name, Provider, ProviderExt, Publisher,
+    Resolver, Source, Stored,
 };
 use blocking::Few;
 use disk::Disk;
@@ -401,6 +402,25 @@ impl Resolver for LayoutStore {
         };
         let tags = index.tags_in_words();
         Err(Error::new(ErrorKind::NotFound, "resolve", subject, format_args!("{reason}; {tags}")))
+    }
+}
+
+#[async_trait]
+impl Lister for LayoutStore {
+    /// An entry without a tag is named by its full image name, or else by its digest.
+    async fn names(&self) -> Result<Vec<Name>, Error> {
+        let mut names = Vec::new();
+        let mut seen = HashSet::new();
+        for entry in self.entries().await? {
+            let name = match entry.tag().or(entry.image_name()) {
+                Some(tag) => Name::Tag(tag.to_owned()),
+                None => Name::Digest(entry.descriptor()?.digest),
+            };
+            if seen.insert(name.clone()) {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The async seams of a BuildKit remote cache's storage, and what needs nothing but them.
 //!
-//! A place that holds caches implements those of [`Provider`], [`Ingester`], [`Resolver`] and [`Publisher`] that it
-//! can. [`copy`] and [`copy_all`] bring verified blobs from a provider to an ingester, [`presence`] asks which
+//! A place that holds caches implements those of [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`] and
+//! [`Lister`] that it can. [`copy`] and [`copy_all`] bring verified blobs from a provider to an ingester, [`presence`] asks which
 //! blobs are there, [`ProviderExt`] reads small ones whole. Here are [`MemoryStore`], [`LayoutStore`]
 //! (an OCI image layout in a folder), [`BlobFolder`] (a folder of files named by digest) and [`MultiProvider`]
 //! (several providers as one).
@@ -54,6 +54,6 @@ pub use progress::{Event, Progress, Step};
 pub use provider_ext::ProviderExt;
 pub use reader::SourceReader;
 pub use retry::{Retries, RetryBudget, RetryPolicy};
-pub use seams::{ByteStream, Info, Ingester, Origin, Provider, Publisher, Resolver, Stored};
+pub use seams::{ByteStream, Info, Ingester, Lister, Origin, Provider, Publisher, Resolver, Stored};
 pub use source::Source;
 pub use verify::{Mismatch, Verifier};

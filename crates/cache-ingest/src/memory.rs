@@ -12,8 +12,8 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 
 use crate::source::chunks;
 use crate::{
-    ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Name, Provider, Publisher, Resolver,
-    Source, Stored, Verifier,
+    ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Lister, Name, Provider, Publisher,
+    Resolver, Source, Stored, Verifier,
 };
 
 /// Blobs and names in memory. Clones share them.
@@ -128,6 +128,13 @@ impl Resolver for MemoryStore {
             .current(name)
             .cloned()
             .ok_or_else(|| Error::new(ErrorKind::NotFound, "resolve", name, "no such manifest in memory"))
+    }
+}
+
+#[async_trait]
+impl Lister for MemoryStore {
+    async fn names(&self) -> Result<Vec<Name>, Error> {
+        Ok(self.tags().into_iter().map(Name::Tag).collect())
     }
 }
 

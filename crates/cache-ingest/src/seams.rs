@@ -106,6 +106,14 @@ pub trait Resolver: Send + Sync {
     async fn resolve(&self, name: &Name) -> Result<Descriptor, Error>;
 }
 
+/// Tells the names that there are.
+#[async_trait]
+pub trait Lister: Send + Sync {
+    /// The names of the store's manifests, each once, in the store's order. A manifest with a tag is named by it; one
+    /// that the store names without any, by its digest.
+    async fn names(&self) -> Result<Vec<Name>, Error>;
+}
+
 /// Names a manifest, which makes a cache visible.
 ///
 /// Laws: everything that the manifest names is stored before it is published; a reader sees the old or the new one,

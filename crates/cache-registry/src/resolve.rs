@@ -32,6 +32,12 @@ impl RegistryStore {
             StatusCode::OK => {}
             // What HEAD is not for, GET may be.
             StatusCode::METHOD_NOT_ALLOWED => return self.find_by_reading(&call, head, name).await,
+            StatusCode::NOT_FOUND => {
+                // The answer to a HEAD has no body that would say it.
+                let what = if matches!(name, Name::Digest(_)) { "manifest" } else { "tag" };
+                let reason = format_args!("there is no such {what}: the registry answers 404 Not Found");
+                return Err(call.about.error(ErrorKind::NotFound, reason));
+            }
             _ => return Err(self.client.refusal(answer, &call.about).await.1),
         }
         let told = Told::of(&answer, &call)?;

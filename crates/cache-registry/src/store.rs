@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, Expect, Info, Ingester, Name, Origin, Provider, Publisher, Resolver, Source, Stored,
+    ByteStream, Error, Expect, Info, Ingester, Lister, Name, Origin, Provider, Publisher, Resolver, Source,
+    Stored,
 };
 use cache_model::{Descriptor, Digest, MediaType};
 
@@ -177,6 +178,14 @@ impl Resolver for RegistryStore {
     /// type. A manifest of more than 64 MiB is [`ErrorKind::TooLarge`](cache_ingest::ErrorKind::TooLarge).
     async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
         self.find(name).await
+    }
+}
+
+#[async_trait]
+impl Lister for RegistryStore {
+    /// The tags. A registry does not tell of manifests without one.
+    async fn names(&self) -> Result<Vec<Name>, Error> {
+        Ok(self.tags().await?.into_iter().map(Name::Tag).collect())
     }
 }
 

@@ -1,20 +1,15 @@
-//! The laws of stores, and whole exports and copies, against `docker-registry` of Debian.
-//!
-//! It is started on a free port of this machine and stopped by the test. With `BKCACHE_REQUIRE_PEERS` set, not having
-//! it fails.
+//! The laws of stores, and what copies rely on, against Docker's registry.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     reason = "a test that cannot go on fails"
 )]
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cache_conformance::{Blob, Store, assert_conforms};
 use cache_ingest::{
@@ -23,52 +18,14 @@ use cache_ingest::{
 };
 use cache_model::{Algorithm, MediaType};
 use cache_registry::{Client, ClientOptions, RegistryStore};
+use test_registries::{DockerRegistry, Guard};
 
-/// A registry that ends with the test.
-struct Registry {
-    process: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
+async fn start() -> Option<DockerRegistry> {
+    DockerRegistry::start(Guard::Open).await
 }
 
-impl Registry {
-    fn start() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = folder.path().join("config.yml");
-        let data = folder.path().join("data");
-        let text = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
-            data.display()
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(process) = command.spawn() else {
-            let message = "docker-registry is missing (Debian: apt-get install docker-registry)";
-            assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{message}");
-            eprintln!("skipped: {message}");
-            return None;
-        };
-        let registry = Self { process, port, _folder: folder };
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(10), "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Some(registry)
-    }
-
-    fn store(&self, client: &Client, path: &str) -> RegistryStore {
-        RegistryStore::new(client, &format!("127.0.0.1:{}/{path}", self.port).parse().unwrap())
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn store(registry: &DockerRegistry, client: &Client, path: &str) -> RegistryStore {
+    RegistryStore::new(client, &format!("{}/{path}", registry.host()).parse().unwrap())
 }
 
 fn client(chunk_size: Option<u64>) -> Client {
@@ -85,13 +42,13 @@ fn client(chunk_size: Option<u64>) -> Client {
 }
 
 async fn conforms(chunk_size: Option<u64>) {
-    let Some(registry) = Registry::start() else { return };
+    let Some(registry) = start().await else { return };
     let client = client(chunk_size);
     let nobody =
         format!("127.0.0.1:{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
     let made = AtomicU32::new(0);
     let fresh = || async {
-        let store = registry.store(&client, &format!("law/{}", made.fetch_add(1, Ordering::Relaxed)));
+        let store = store(&registry, &client, &format!("law/{}", made.fetch_add(1, Ordering::Relaxed)));
         let unreachable = RegistryStore::new(&client, &format!("{nobody}/app").parse().unwrap());
         Ok::<_, Error>(Store::complete(store).not_atomic().with_unreachable(unreachable))
     };
@@ -110,9 +67,9 @@ async fn the_store_obeys_the_laws_with_uploads_in_pieces() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_of_another_repository_is_mounted() {
-    let Some(registry) = Registry::start() else { return };
+    let Some(registry) = start().await else { return };
     let client = client(None);
-    let (one, two) = (registry.store(&client, "one"), registry.store(&client, "two").for_push());
+    let (one, two) = (store(&registry, &client, "one"), store(&registry, &client, "two").for_push());
     let layer = Blob::layer(Algorithm::Sha256, 300_000);
     assert_eq!(one.put(&layer.descriptor, &layer.source()).await.unwrap(), Stored::Stored);
     let options = CopyOptions::default();
@@ -154,8 +111,8 @@ impl Provider for Elsewhere {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_whose_blobs_are_missing_is_incomplete_and_says_so() {
-    let Some(registry) = Registry::start() else { return };
-    let store = registry.store(&client(None), "app");
+    let Some(registry) = start().await else { return };
+    let store = store(&registry, &client(None), "app");
     let config = Blob::new(MediaType::CACHE_CONFIG, "{}");
     let manifest = Blob::manifest(&config, &[]);
     let name = Name::Tag("v1".into());
@@ -172,8 +129,8 @@ async fn a_manifest_whose_blobs_are_missing_is_incomplete_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tags_of_a_repository_are_listed() {
-    let Some(registry) = Registry::start() else { return };
-    let store = registry.store(&client(None), "app");
+    let Some(registry) = start().await else { return };
+    let store = store(&registry, &client(None), "app");
     assert_eq!(store.tags().await.unwrap_err().kind(), ErrorKind::NotFound);
     let index = Blob::index("one");
     for tag in ["b", "a", "c"] {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cache_ingest::{ErrorKind, LayoutStore, Name, Provider, ProviderExt, Resolver};
+use cache_ingest::{ErrorKind, LayoutStore, Lister, Name, Provider, ProviderExt, Resolver};
 use futures_util::StreamExt;
 
 use crate::faults::{describe, noise};
@@ -92,6 +92,8 @@ async fn entries_that_cannot_be_understood_are_listed_and_refused_when_asked_for
     let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
     let store = LayoutStore::open(folder.path()).await.unwrap();
     assert_eq!(store.tags().await.unwrap(), ["odd", "negative", "good"]);
+    let names = ["odd", "negative", "good"].map(|tag| Name::Tag(tag.into()));
+    assert_eq!(store.names().await.unwrap(), names);
     for tag in ["odd", "negative"] {
         assert_eq!(store.resolve(&Name::Tag(tag.into())).await.unwrap_err().kind(), ErrorKind::Corrupt);
     }

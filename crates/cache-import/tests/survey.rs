@@ -1,0 +1,121 @@
+//! What a name stands for, of caches, images and neither.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use cache_format::{Document, Form, ImageIndex, ImageManifest};
+use cache_import::{Content, ImportOptions, Survey, survey};
+use cache_ingest::{ErrorKind, Expect, LayoutStore, Lister, MemoryStore, Name, Publisher};
+use cache_model::{Annotations, Descriptor, MediaType};
+
+async fn of_fixture(name: &str) -> Survey {
+    let folder = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    let store = LayoutStore::open(folder).await.unwrap();
+    let names = store.names().await.unwrap();
+    assert_eq!(names.len(), 1, "{names:?}");
+    survey(&store, &store, &names[0], &ImportOptions::default()).await.unwrap()
+}
+
+/// The size of all blobs of a fixture.
+fn stored(name: &str) -> u64 {
+    let folder = format!("{}/../../tests/fixtures/{name}/blobs/sha256", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[tokio::test]
+async fn real_caches_are_told_by_form_with_all_that_they_take_up() {
+    for (name, content, records) in [
+        ("app-max-manifest-oci-gzip", Content::Cache(Form::Manifest), 22),
+        ("app-max-index-oci-gzip", Content::Cache(Form::Index), 22),
+        ("app-max-index-docker-gzip", Content::Cache(Form::DockerList), 22),
+        ("wide-40", Content::Cache(Form::Manifest), 161),
+        ("inline-oci-true", Content::ImageWithCache, 31),
+    ] {
+        let found = of_fixture(name).await;
+        assert_eq!((found.content, found.records, found.size), (content, records, stored(name)), "{name}");
+        assert!(found.newest.is_some(), "{name}");
+    }
+}
+
+fn manifest(store: &MemoryStore, config: Descriptor, layer: &str) -> Descriptor {
+    let layers =
+        vec![store.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), layer.to_owned())];
+    let manifest = Document::Manifest(ImageManifest {
+        schema_version: 2,
+        media_type: MediaType::OCI_MANIFEST,
+        artifact_type: String::new(),
+        config,
+        layers,
+        subject: None,
+        annotations: Annotations::default(),
+    });
+    store.insert(MediaType::OCI_MANIFEST, manifest.encode())
+}
+
+fn image(store: &MemoryStore, created: &str, layer: &str) -> Descriptor {
+    let text = format!(r#"{{"history":[{{"created":"{created}"}},{{}}],"rootfs":{{"diff_ids":[]}}}}"#);
+    manifest(store, store.insert(MediaType::OCI_IMAGE_CONFIG, text), layer)
+}
+
+async fn of(store: &MemoryStore, descriptor: &Descriptor) -> Survey {
+    let name = Name::Tag("latest".into());
+    let bytes = store.blob(&descriptor.digest).unwrap();
+    store.publish(&name, descriptor, bytes, Expect::Any).await.unwrap();
+    survey(store, store, &name, &ImportOptions::default()).await.unwrap()
+}
+
+fn total(store: &MemoryStore) -> u64 {
+    store.digests().iter().map(|digest| store.blob(digest).unwrap().len() as u64).sum()
+}
+
+#[tokio::test]
+async fn an_index_of_images_is_an_image_with_each_blob_counted_once() {
+    let store = MemoryStore::new();
+    let images = vec![
+        image(&store, "2020-01-01T00:00:00Z", "shared"),
+        image(&store, "2021-01-01T00:00:00Z", "shared"),
+    ];
+    let index = Document::Index(ImageIndex {
+        schema_version: 2,
+        media_type: MediaType::OCI_INDEX,
+        artifact_type: String::new(),
+        manifests: images.clone(),
+        subject: None,
+        annotations: Annotations::default(),
+    });
+    let index = store.insert(MediaType::OCI_INDEX, index.encode());
+    let found = of(&store, &index).await;
+    assert_eq!((found.content, found.records, found.size), (Content::Image, 0, total(&store)));
+    assert_eq!(found.newest.unwrap().to_string(), "2021-01-01T00:00:00Z");
+    // The manifest of one that is not there counts, as its descriptor is known.
+    let size = images[0].size;
+    store.remove(&images[0].digest);
+    let found = of(&store, &index).await;
+    assert!(found.content == Content::Image && found.size > size);
+}
+
+#[tokio::test]
+async fn an_artifact_is_told_by_the_media_type_of_its_config_which_is_not_read() {
+    let store = MemoryStore::new();
+    let helm = MediaType::new("application/vnd.cncf.helm.config.v1+json");
+    let config = store.insert(helm.clone(), "not JSON");
+    let chart = manifest(&store, config, "chart");
+    let found = of(&store, &chart).await;
+    assert_eq!((found.content, found.size), (Content::Other(helm), total(&store)));
+    assert_eq!(found.newest, None);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_an_error() {
+    let store = MemoryStore::new();
+    let config = store.insert(MediaType::OCI_IMAGE_CONFIG, "{");
+    let broken = manifest(&store, config, "layer");
+    let bytes = store.blob(&broken.digest).unwrap();
+    store.publish(&Name::Unspecified, &broken, bytes, Expect::Any).await.unwrap();
+    let found = survey(&store, &store, &Name::Unspecified, &ImportOptions::default()).await;
+    assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt);
+}
