@@ -52,7 +52,7 @@ const ROWS: &[Row] = &[
     Row { name: INGEST, uses: &[MODEL], tests_use: &[CONFORMANCE], never: &["reqwest", "http"] },
     Row {
         name: TARGET,
-        uses: &[MODEL, INGEST],
+        uses: &[MODEL, INGEST, REGISTRY],
         tests_use: &[CONFORMANCE],
         never: &["serde*", "reqwest", "http"],
     },

@@ -26,15 +26,19 @@ impl Attributes {
         Self { kind: kind.to_owned(), values: BTreeMap::new() }
     }
 
-    /// Reads what a user typed: an attribute string, or a bare path.
+    /// Reads what a user typed: an attribute string, a bare path, or a bare reference.
     ///
     /// An **attribute string** is one CSV record of fields `key=value`. A field with a comma or a quote in it is
     /// quoted whole, a quote within quotes is doubled (`"dest=a,b"`). Keys are taken in lower case, without the
     /// space around them; values as they are, whatever further `=` they hold. Of a key that comes twice, the last
-    /// value counts. `type` has to be there. All this is buildx's reading, but for one thing: where buildx takes a
-    /// word without any `=` for a registry reference, it is a path here.
+    /// value counts. `type` has to be there. All this is buildx's reading, but for one thing: where buildx takes any
+    /// word without `=` for a registry reference, here it has to begin with a host, and is a path otherwise.
     ///
-    /// A **bare path** is a text without `=`, or one that starts with `/`, `./`, `../` or `~/` (which is not
+    /// A **bare reference** is a text without `=` that begins with a registry's host and a slash
+    /// (`registry.example.com/app:main`, `localhost/app`, `[::1]:5000/app@sha256:…`): one with a dot or a port, or
+    /// `localhost`, and not the name of a folder that exists. It means `type=registry` with `ref`.
+    ///
+    /// A **bare path** is any other text without `=`, or one that starts with `/`, `./`, `../` or `~/` (which is not
     /// expanded). It means `type=local` with `src` or `dest`, after `role`. If nothing exists at the path as it
     /// was typed, `@sha256:…` at its end is a digest (of a source), and what follows the last colon is a tag,
     /// unless there is a slash in it or, on Windows, the colon is a drive's. A name with a slash in it, an image's full
@@ -56,7 +60,7 @@ impl Attributes {
         if text.trim().is_empty() {
             let key = role.path_key();
             return Err(TargetError::usage(format_args!(
-                "no {role} is given: name a folder, or write type=local,{key}=FOLDER"
+                "no {role} is given: name a folder or a registry's HOST/REPOSITORY:TAG, or write type=local,{key}=FOLDER"
             )));
         }
         if bare::is_bare(text) {

@@ -1,19 +1,43 @@
-//! Bare paths: a folder without `type=` in front, with a tag or a digest behind it where one is wanted.
+//! Bare words: a folder or a registry's reference without `type=` in front, with a tag or a digest behind it where one
+//! is wanted.
 //!
-//! `PATH`, `PATH:TAG`, `PATH@DIGEST`, `PATH:TAG@DIGEST`. A path that exists as it was typed is that path, whatever
-//! colons it has; this is the one question asked to the file system, and the caller answers it.
+//! `PATH`, `PATH:TAG`, `PATH@DIGEST`, `PATH:TAG@DIGEST`; `HOST/REPOSITORY` with the same endings. A path that exists as it
+//! was typed is that path, whatever colons it has, and so is one whose first folder exists, whatever host it looks like;
+//! this is the one question asked to the file system, and the caller answers it.
 
 use std::path::Path;
 
 use crate::{Attributes, Role, TargetError};
 
-/// Whether a text is a bare path rather than attributes: it has no `=`, or it starts as only a path does.
+/// Whether a text is a bare word rather than attributes: it has no `=`, or it starts as only a path does.
 pub(crate) fn is_bare(text: &str) -> bool {
-    let starts = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
-    starts || !text.contains('=') || (cfg!(windows) && starts_as_on_windows(text))
+    starts_as_a_path(text) || !text.contains('=')
 }
 
-/// The attributes that a bare path stands for.
+fn starts_as_a_path(text: &str) -> bool {
+    let starts = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    starts || (cfg!(windows) && starts_as_on_windows(text))
+}
+
+/// Whether a bare word names a registry: it begins with a host, which has a dot or a port or is `localhost`, and not
+/// with a folder that exists.
+fn is_reference(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
+    let Some((host, _)) = text.split_once('/').filter(|(host, _)| !host.starts_with('.')) else {
+        return false;
+    };
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) => (name, Some(port)),
+        None => (host, None),
+    };
+    let is_host = match port {
+        _ if host.starts_with('[') => true,
+        Some(port) => !name.is_empty() && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()),
+        None => host.contains('.') || host == "localhost",
+    };
+    is_host && !starts_as_a_path(text) && !exists(Path::new(host)) && !exists(Path::new(name))
+}
+
+/// The attributes that a bare word stands for.
 pub(crate) fn attributes(
     text: &str,
     role: Role,
@@ -23,9 +47,19 @@ pub(crate) fn attributes(
         return Err(TargetError::usage("`-` is no cache: name a folder (./- is one of that name)"));
     }
     if let Some((scheme, _)) = text.split_once("://") {
-        return Err(TargetError::usage(format_args!(
-            "`{text}` is not a folder: a place that is no folder is named by type=, not by {scheme}://"
-        )));
+        return Err(TargetError::usage(match scheme {
+            "docker" | "http" | "https" => format!(
+                "`{text}` is not a folder: a registry's name has no {scheme}://, as in registry.example.com/app"
+            ),
+            _ => format!(
+                "`{text}` is not a folder: a place that is no folder is named by type=, not by {scheme}://"
+            ),
+        }));
+    }
+    if is_reference(text, exists) {
+        let mut attributes = Attributes::new("registry");
+        attributes.set("ref", text);
+        return Ok(attributes);
     }
     let mut path = text;
     let mut attributes = Attributes::new("local");

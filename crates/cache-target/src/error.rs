@@ -43,6 +43,11 @@ impl TargetError {
         Self::Usage { attribute: Some(key.to_owned()), message }
     }
 
+    /// An attribute's value is not what it has to be, and an error that quotes it says why.
+    pub(crate) fn malformed_by(key: &str, error: impl Display) -> Self {
+        Self::Usage { attribute: Some(key.to_owned()), message: error.to_string() }
+    }
+
     /// An attribute that has to be there is not; `example` shows it, as in `"ref=registry.example/app:cache"`.
     pub fn missing(kind: &str, key: &str, example: &str) -> Self {
         let message = format!("type={kind} needs the attribute {key}, as in type={kind},{example}");

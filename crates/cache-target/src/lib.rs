@@ -1,11 +1,11 @@
 //! What users type to name a cache, and the stores that it stands for.
 //!
-//! A *target* is an attribute string as buildx takes it (`type=local,dest=/cache,tag=main`) or a bare path
-//! (`./cache:main`). [`Attributes`] reads either; [`Targets`] is the open table from `type=` to the stores that a
-//! build has: it knows local folders, other crates add theirs as a [`Scheme`].
+//! A *target* is an attribute string as buildx takes it (`type=local,dest=/cache,tag=main`), a bare path
+//! (`./cache:main`), or a bare reference with its host (`registry.example.com/app:main`). [`Attributes`] reads each;
+//! [`Targets`] is the open table from `type=` to the stores that a build has: it knows local folders and registries,
+//! other crates add theirs as a [`Scheme`].
 //!
-//! This crate opens stores and hands them over; it copies nothing, and knows nothing of cache configs or of a
-//! network.
+//! This crate opens stores and hands them over; it copies nothing, and knows nothing of cache configs.
 //!
 //! ```
 //! use cache_target::{Attributes, Role};
@@ -20,8 +20,10 @@ mod bare;
 mod check;
 mod csv;
 mod error;
+mod export_attributes;
 mod local;
 mod nearest;
+mod registry;
 mod scheme;
 mod targets;
 mod value;
@@ -29,7 +31,9 @@ mod value;
 pub use attributes::Attributes;
 pub use check::{Attribute, Support};
 pub use error::TargetError;
+pub use export_attributes::ExportAttributes;
 pub use local::LocalScheme;
-pub use scheme::{ExportAttributes, Opened, Role, Scheme};
+pub use registry::RegistryScheme;
+pub use scheme::{Opened, Role, Scheme};
 pub use targets::Targets;
 pub use value::ValueKind;

@@ -2,7 +2,7 @@
 //!
 //! It reads the attributes and opens the folder; what a layout is, [`LayoutStore`] knows.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use cache_ingest::{LayoutStore, Name};
@@ -12,35 +12,24 @@ use crate::{Attribute, Attributes, ExportAttributes, Opened, Role, Scheme, Targe
 /// The tag that a cache is written under where none is given.
 const DEFAULT_TAG: &str = "latest";
 
-const AS_THEY_ARE: &str = "layers are copied as they are";
-
 const SOURCE: &[Attribute] = &[
     Attribute::new("src", ValueKind::Text),
     Attribute::new("digest", ValueKind::Digest),
     Attribute::new("tag", ValueKind::Text),
 ];
 
-const DESTINATION: &[Attribute] = &[
-    Attribute::new("dest", ValueKind::Text),
-    Attribute::new("tag", ValueKind::Text),
-    Attribute::new("image-manifest", ValueKind::Bool),
-    Attribute::new("oci-mediatypes", ValueKind::Bool),
-    Attribute::new("ignore-error", ValueKind::Bool),
-    Attribute::only(
-        "mode",
-        ValueKind::Choice(&["min", "max"]),
-        "max",
-        "a cache is written with all that it has; what it has was chosen when it was built",
-    ),
-    Attribute::refused(
-        "compression",
-        ValueKind::Choice(&["uncompressed", "gzip", "estargz", "zstd"]),
-        AS_THEY_ARE,
-    ),
-    Attribute::refused("compression-level", ValueKind::Integer, AS_THEY_ARE),
-    Attribute::only("force-compression", ValueKind::Flag, "false", AS_THEY_ARE),
-    Attribute::only("reset", ValueKind::Bool, "false", "what no tag reaches is not dropped from a folder"),
-];
+static DESTINATION: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
+    let mut attributes =
+        vec![Attribute::new("dest", ValueKind::Text), Attribute::new("tag", ValueKind::Text)];
+    attributes.extend_from_slice(ExportAttributes::KNOWN);
+    attributes.push(Attribute::only(
+        "reset",
+        ValueKind::Bool,
+        "false",
+        "what no tag reaches is not dropped from a folder",
+    ));
+    attributes
+});
 
 /// Local folders.
 ///
@@ -89,7 +78,7 @@ impl Scheme for LocalScheme {
     fn attributes(&self, role: Role) -> &'static [Attribute] {
         match role {
             Role::Source => SOURCE,
-            Role::Destination => DESTINATION,
+            Role::Destination => &DESTINATION,
         }
     }
 
@@ -105,7 +94,7 @@ impl Scheme for LocalScheme {
                     (None, None) => Name::Unspecified,
                 };
                 let store = LayoutStore::open(path).await.map_err(TargetError::Store)?;
-                Ok(Opened::source(path, name, Arc::new(store)))
+                Ok(Opened::source(path, name, Arc::new(store.clone())).with_lister(Arc::new(store)))
             }
             Role::Destination => {
                 let name = Name::Tag(tag.unwrap_or(DEFAULT_TAG).to_owned());

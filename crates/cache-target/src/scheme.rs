@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Ingester, Name, Provider, Publisher, Resolver};
+use cache_ingest::{Ingester, Lister, Name, Provider, Publisher, Resolver};
 
-use crate::{Attribute, Attributes, TargetError};
+use crate::{Attribute, Attributes, ExportAttributes, TargetError};
 
 /// What a target is used as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +70,8 @@ pub struct Opened {
     pub provider: Arc<dyn Provider>,
     /// Finds its manifests.
     pub resolver: Arc<dyn Resolver>,
+    /// Tells what else there is, where the store can.
+    pub lister: Option<Arc<dyn Lister>>,
     /// Takes blobs, where it is a destination.
     pub ingester: Option<Arc<dyn Ingester>>,
     /// Names manifests, where it is a destination.
@@ -89,6 +91,7 @@ impl Opened {
             name,
             provider: Arc::<S>::clone(&store),
             resolver: store,
+            lister: None,
             ingester: None,
             publisher: None,
             export: ExportAttributes::default(),
@@ -108,6 +111,12 @@ impl Opened {
         let source = Self::source(location, name, Arc::clone(&store));
         Self { ingester: Some(Arc::<S>::clone(&store)), publisher: Some(store), export, ..source }
     }
+
+    /// The same, and this tells what else there is in the store.
+    #[must_use]
+    pub fn with_lister(self, lister: Arc<dyn Lister>) -> Self {
+        Self { lister: Some(lister), ..self }
+    }
 }
 
 impl fmt::Debug for Opened {
@@ -118,32 +127,5 @@ impl fmt::Debug for Opened {
             .field("writable", &self.publisher.is_some())
             .field("export", &self.export)
             .finish_non_exhaustive()
-    }
-}
-
-/// How a cache is to be written, as far as a destination's attributes say. `None`: they say nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ExportAttributes {
-    /// `image-manifest`: as an image manifest rather than an index.
-    pub image_manifest: Option<bool>,
-    /// `oci-mediatypes`: with OCI's media types rather than Docker's.
-    pub oci_mediatypes: Option<bool>,
-    /// `ignore-error`: a failure to write is reported, but fails nothing.
-    pub ignore_error: bool,
-}
-
-impl ExportAttributes {
-    /// Reads `image-manifest`, `oci-mediatypes` and `ignore-error`.
-    ///
-    /// # Errors
-    ///
-    /// [`TargetError::Usage`], where one is not a boolean.
-    pub fn of(attributes: &Attributes) -> Result<Self, TargetError> {
-        Ok(Self {
-            image_manifest: attributes.boolean("image-manifest")?,
-            oci_mediatypes: attributes.boolean("oci-mediatypes")?,
-            ignore_error: attributes.boolean("ignore-error")?.unwrap_or(false),
-        })
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::check::check;
 use crate::nearest::nearest;
-use crate::{Attributes, LocalScheme, Opened, Role, Scheme, TargetError};
+use crate::{Attributes, LocalScheme, Opened, RegistryScheme, Role, Scheme, TargetError};
 
 /// The types of cache that BuildKit has.
 const BUILDKIT: [&str; 6] = ["azblob", "gha", "inline", "local", "registry", "s3"];
@@ -41,6 +41,13 @@ impl Targets {
     pub fn with_local() -> Self {
         let mut targets = Self::new();
         targets.register(Box::new(LocalScheme::default()));
+        targets
+    }
+
+    /// A table with local folders, and with registries, `type=registry`, that are talked to by default options.
+    pub fn standard() -> Self {
+        let mut targets = Self::with_local();
+        targets.register(Box::new(RegistryScheme::default()));
         targets
     }
 

@@ -46,8 +46,14 @@ fn of_a_key_that_comes_twice_the_last_value_counts() {
 
 #[test]
 fn what_is_no_attribute_string_is_an_error_that_says_what_to_write() {
-    bad("", "no source is given: name a folder, or write type=local,src=FOLDER");
-    bad(" ", "no source is given: name a folder, or write type=local,src=FOLDER");
+    bad(
+        "",
+        "no source is given: name a folder or a registry's HOST/REPOSITORY:TAG, or write type=local,src=FOLDER",
+    );
+    bad(
+        " ",
+        "no source is given: name a folder or a registry's HOST/REPOSITORY:TAG, or write type=local,src=FOLDER",
+    );
     bad("src=/x", "`src=/x` has no type: put type=local, in front");
     bad("type=,src=/x", "type=: expected the name of a store, such as local");
     bad("type=local,src", "`src` is not an attribute: write key=value");
@@ -102,6 +108,35 @@ fn a_path_that_exists_is_that_path_whatever_colons_it_has() {
 }
 
 #[test]
+fn a_bare_word_that_begins_with_a_host_is_a_reference() {
+    for text in [
+        "registry.example.com/app",
+        "registry.example.com/team/app:v1",
+        "localhost/app",
+        "localhost:5000/app:v1",
+        "[::1]:5000/app",
+        "127.0.0.1:5000/app",
+        "reg:5000/App",
+        &format!("ghcr.io/org/app@{DIGEST}"),
+        &format!("ghcr.io/org/app:v1@{DIGEST}"),
+    ] {
+        good(text, &format!("type=registry,ref={text}"));
+    }
+    // Without a host, or with a folder in its place, it is a path.
+    for text in
+        ["user/app", "library/app", ".cache/app", "./ghcr.io/app", "../ghcr.io/app", "/ghcr.io/app", "C:/x"]
+    {
+        good(text, &format!("type=local,src={text}"));
+    }
+    for (text, there) in [("out.d/app", "out.d"), ("localhost/app", "localhost"), ("reg:5000/app", "reg")] {
+        let path = read(text, Role::Destination, &[there]).unwrap();
+        assert!(path.starts_with("type=local,dest="), "{text}: {path}");
+        let reference = read(text, Role::Destination, &[]).unwrap();
+        assert_eq!(reference, format!("type=registry,ref={text}"));
+    }
+}
+
+#[test]
 fn a_bare_path_that_is_none_is_an_error() {
     bad("-", "`-` is no cache: name a folder (./- is one of that name)");
     bad("cache:", "`cache:`: there is no tag after the colon");
@@ -113,7 +148,11 @@ fn a_bare_path_that_is_none_is_an_error() {
     );
     bad(
         "docker://example.com/app:cache",
-        "`docker://example.com/app:cache` is not a folder: a place that is no folder is named by type=, not by docker://",
+        "`docker://example.com/app:cache` is not a folder: a registry's name has no docker://, as in registry.example.com/app",
+    );
+    bad(
+        "s3://bucket/cache",
+        "`s3://bucket/cache` is not a folder: a place that is no folder is named by type=, not by s3://",
     );
     assert_eq!(
         read(&format!("cache@{DIGEST}"), Role::Destination, &[]),
