@@ -15,16 +15,23 @@ const STYLES: Styles = Styles::styled()
 const ABOUT: &str = "Inspects, verifies, copies and converts BuildKit remote caches";
 
 const AFTER_HELP: &str = "\
-A cache is named by a folder, ./cache, ./cache:TAG or ./cache@sha256:…, or by the attributes that buildx takes:
+A cache is named by a folder, ./cache, ./cache:TAG or ./cache@sha256:…, by a repository with its
+host, HOST/REPOSITORY with the same endings, or by the attributes that buildx takes:
   type=local,src=./cache,tag=main               where a cache is read
   type=local,dest=./cache,tag=main              where a cache is written
+  type=registry,ref=user/app:cache              docker.io/user/app:cache, either way
 
 Examples:
+  bkcache ls registry.example.com/app           which tags are caches
   bkcache inspect ./cache                       what is in a cache
   bkcache inspect --tree ./cache                its records as a tree
   bkcache verify ./cache && echo sound          whether all of it is there and right
   bkcache copy ./cache ./other:main             copy it, every byte kept
+  bkcache copy registry.example.com/app:cache ./cache
   bkcache copy --form manifest ./cache ./oci    in a form that skopeo and every registry takes
+
+Who you are to a registry is what docker login keeps (config.json in DOCKER_CONFIG, credential
+helpers), or DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, Podman's auth.json, or --username.
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems.";
 
@@ -73,8 +80,45 @@ pub(crate) enum ProgressMode {
     None,
 }
 
+/// What every command takes that may talk to a registry.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Registry {
+    /// Trust this authority's certificates too (PEM); may be given several times
+    #[arg(long, value_name = "FILE", help_heading = REGISTRIES)]
+    pub(crate) ca: Vec<PathBuf>,
+
+    /// Show this certificate to a registry that asks for one (PEM)
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = REGISTRIES)]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of --cert (PEM, not encrypted)
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = REGISTRIES)]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Log in as this user, instead of with what docker login keeps
+    #[arg(long, value_name = "NAME", requires = "password_stdin", help_heading = REGISTRIES)]
+    pub(crate) username: Option<String>,
+
+    /// Read the user's password, or a token in its place, from standard input
+    #[arg(long, requires = "username", help_heading = REGISTRIES)]
+    pub(crate) password_stdin: bool,
+}
+
+const REGISTRIES: &str = "Registries";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List what a folder or a repository has: which tags are caches, of which form, size and age
+    #[command(after_help = "\
+The newest result of a cache tells its age, the last step of an image that of an image. Reads
+manifests and configs, no layers.
+
+Examples:
+  bkcache ls registry.example.com/team/app
+  bkcache ls --caches ./cache
+  bkcache ls --json docker.io/user/app | jq -r '.[] | select(.kind == \"cache\").name'")]
+    Ls(Ls),
+
     /// Show what is in a cache
     #[command(after_help = "\
 Examples:
@@ -88,7 +132,7 @@ Examples:
 Examples:
   bkcache manifest ./cache | jq .
   bkcache manifest ./cache | sha256sum")]
-    Manifest(Source),
+    Manifest(Manifest),
 
     /// Print a cache's config, exactly as it is stored
     #[command(after_help = "\
@@ -106,6 +150,8 @@ Examples:
   bkcache copy ./cache ./backup
   bkcache copy --form index ./cache ./other:main
   bkcache copy ./cache type=local,dest=./other,image-manifest=false,tag=main
+  bkcache copy ./cache registry.example.com/app:cache
+  bkcache copy registry.example.com/app:main registry.example.com/app:backup
   bkcache copy --canonical ./image ./cache")]
     Copy(Copy),
 
@@ -143,9 +189,36 @@ Example:
 
 #[derive(Args, Debug)]
 pub(crate) struct Source {
-    /// The cache: a folder, or attributes as buildx takes them
+    /// The cache: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
+
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ls {
+    /// A folder, a registry's HOST/REPOSITORY, or attributes as buildx takes them
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: String,
+
+    /// List caches only, and images with a cache inside
+    #[arg(long)]
+    pub(crate) caches: bool,
+
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Manifest {
+    #[command(flatten)]
+    pub(crate) source: Source,
 }
 
 #[derive(Args, Debug)]
@@ -177,7 +250,7 @@ pub(crate) struct Copy {
     #[command(flatten)]
     pub(crate) source: Source,
 
-    /// Where to: a folder, or attributes as buildx takes them
+    /// Where to: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
     #[arg(value_name = "DST")]
     pub(crate) destination: String,
 
@@ -196,7 +269,7 @@ pub(crate) struct Copy {
 /// What every command that writes a cache takes.
 #[derive(Args, Debug)]
 pub(crate) struct Write {
-    /// How many blobs to copy at once
+    /// How many blobs to copy at once, and how many requests a registry gets at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
 
@@ -212,6 +285,10 @@ pub(crate) struct Write {
     /// garble what was written
     #[arg(long)]
     pub(crate) no_sync: bool,
+
+    /// Upload blobs to a registry in pieces of this size, as in 50MiB, where a proxy takes only smaller requests
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = REGISTRIES)]
+    pub(crate) chunk_size: Option<u64>,
 }
 
 #[derive(Args, Debug)]
@@ -242,7 +319,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "DIR", required_unless_present_any = ["print_config", "schema"])]
     pub(crate) blobs: Option<PathBuf>,
 
-    /// Where the cache goes: a folder, or attributes as buildx takes them
+    /// Where the cache goes: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
     #[arg(long, value_name = "DST", required_unless_present_any = ["print_config", "schema"])]
     pub(crate) to: Option<String>,
 
@@ -261,6 +338,9 @@ pub(crate) struct Export {
     /// Print the JSON schema of a record
     #[arg(long, exclusive = true)]
     pub(crate) schema: bool,
+
+    #[command(flatten)]
+    pub(crate) registry: Registry,
 
     #[command(flatten)]
     pub(crate) write: Write,

@@ -1,8 +1,10 @@
-//! The commands, a file each, and what they share: opening what the user named.
+//! The commands, a file each, and what those that write share.
 
 pub(crate) mod copy;
+pub(crate) mod env;
 pub(crate) mod export;
 pub(crate) mod inspect;
+pub(crate) mod ls;
 pub(crate) mod print;
 pub(crate) mod verify;
 
@@ -12,27 +14,13 @@ use std::sync::Arc;
 
 use cache_export::{Destination, Exported};
 use cache_format::Form;
-use cache_import::{ImportOptions, OpenedCache};
 use cache_ingest::{Expect, Ingester, Name, Publisher};
-use cache_target::{Attributes, ExportAttributes, LocalScheme, Opened, Role, Targets};
+use cache_target::{Attributes, ExportAttributes, Opened, Role};
 
-use crate::cli::{self, Global};
+use crate::cli::Global;
+use crate::commands::env::Env;
 use crate::display::{count, size};
 use crate::failure::{Doing, Failure};
-
-/// A source that the user named, and the manifest in it.
-pub(crate) struct Read {
-    pub(crate) target: Opened,
-    pub(crate) cache: OpenedCache,
-    pub(crate) options: ImportOptions,
-}
-
-impl Read {
-    /// Where it is, for messages.
-    pub(crate) fn place(&self) -> String {
-        place(&self.target)
-    }
-}
 
 /// Where a target is, for messages.
 pub(crate) fn place(target: &Opened) -> String {
@@ -41,25 +29,6 @@ pub(crate) fn place(target: &Opened) -> String {
         Name::Tag(tag) => format!("{}:{tag}", target.location),
         Name::Digest(digest) => format!("{}@{digest}", target.location),
     }
-}
-
-pub(crate) fn import_options(global: &Global) -> ImportOptions {
-    ImportOptions { max_metadata_size: global.max_metadata_size }
-}
-
-/// Opens a source.
-pub(crate) async fn open_source(text: &str) -> Result<Opened, Failure> {
-    Targets::with_local().open(text, Role::Source).await.doing(|| format!("cannot open {text}"))
-}
-
-/// Opens a source and reads the manifest that it names.
-pub(crate) async fn read_source(text: &str, global: &Global) -> Result<Read, Failure> {
-    let target = open_source(text).await?;
-    let options = import_options(global);
-    let cache = cache_import::open(&*target.provider, &*target.resolver, &target.name, &options)
-        .await
-        .doing(|| format!("cannot read {}", place(&target)))?;
-    Ok(Read { target, cache, options })
 }
 
 /// A destination that the user named, and the form that is to be written.
@@ -72,14 +41,11 @@ pub(crate) struct Write {
 
 impl Write {
     /// Opens a destination. What was typed is checked first, so that no folder is made for nothing.
-    pub(crate) async fn open(text: &str, form: Option<Form>, options: &cli::Write) -> Result<Self, Failure> {
+    pub(crate) async fn open(env: &Env<'_>, text: &str, form: Option<Form>) -> Result<Self, Failure> {
         let doing = || format!("cannot write to {text}");
         let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
-        let mut targets = Targets::with_local();
-        let folders = LocalScheme::default().with_sync(!options.no_sync).with_rehash(options.rehash);
-        targets.register(Box::new(folders));
-        let target = targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
+        let target = env.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
         match (target.ingester.clone(), target.publisher.clone()) {
             (Some(ingester), Some(publisher)) => Ok(Self { target, ingester, publisher, form }),
             _ => Err(Failure::Usage(format!("{}: it can only be read", doing()))),

@@ -1,6 +1,8 @@
 //! How sizes, digests and numbers are shown.
 
-use cache_model::Digest;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cache_model::{Digest, Timestamp};
 use humansize::{BINARY, format_size};
 
 /// A size in bytes for people, as in `1.5 MiB`.
@@ -26,6 +28,16 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// How long ago a time was, in its largest unit, as in `3 days`; `0 seconds` for one that is to come.
+pub(crate) fn age(time: Timestamp, now: SystemTime) -> String {
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = u64::try_from(time.unix_seconds()).map_or(now, |then| now.saturating_sub(then));
+    let units = [("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60)];
+    let unit = units.into_iter().find(|(_, length)| seconds >= *length);
+    let (noun, length) = unit.unwrap_or(("second", 1));
+    count(seconds / length, noun)
+}
+
 /// The first twelve digits of a digest: enough to tell the blobs of one cache apart.
 pub(crate) fn short(digest: &Digest) -> String {
     shorten(&digest.to_string())
@@ -45,6 +57,26 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_largest_unit() {
+        let now = UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+        let ago = |seconds: i64| {
+            let then = Timestamp::from_unix(1_800_000_000 - seconds, 0).unwrap();
+            age(then, now)
+        };
+        for (seconds, text) in [
+            (-5, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (7199, "1 hour"),
+            (86_400 * 365, "365 days"),
+            (86_400 * 366, "1 year"),
+        ] {
+            assert_eq!(ago(seconds), text, "{seconds}");
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -67,27 +67,44 @@ impl Failure {
         error: impl StdError + Send + Sync + 'static,
         kind: ErrorKind,
     ) -> Self {
-        Self::Failed { doing: doing.into(), error: error.into(), hint: hint(kind) }
+        let hint = hint(kind, &error);
+        Self::Failed { doing: doing.into(), error: error.into(), hint }
     }
 }
 
 /// What an error says, without the subject where the clause before it has just named that.
 fn detail(doing: &str, error: &anyhow::Error) -> String {
-    match error.downcast_ref::<cache_ingest::Error>() {
-        Some(store) if doing.ends_with(store.subject()) => store.reason().to_owned(),
-        _ => error.to_string(),
+    let whole = error.to_string();
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<cache_ingest::Error>());
+    match causes.find(|store| store.to_string() == whole && doing.ends_with(store.subject())) {
+        Some(store) => store.reason().to_owned(),
+        None => whole,
     }
 }
 
 /// What to do about a kind of failure, where the message does not say it already.
-fn hint(kind: ErrorKind) -> Option<&'static str> {
+fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static str> {
     match kind {
         ErrorKind::NoSpace => Some("free some space and run it again: what is there is not copied again"),
         ErrorKind::Unavailable => Some("try again later"),
-        ErrorKind::Denied => Some("check the permissions"),
+        // A registry that denies says what to do.
+        ErrorKind::Denied if is_of_the_disk(error) => Some("check the permissions"),
         _ => None,
     }
 }
+
+fn is_of_the_disk(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+pub(crate) const CHECK_THE_PATH: &str = "check the path";
 
 /// Adds what was being done to an error.
 pub(crate) trait Doing<T> {
@@ -102,7 +119,7 @@ impl<T> Doing<T> for Result<T, TargetError> {
                 let kind = error.kind();
                 let mut failure = Failure::failed(doing(), error, kind);
                 if let (Failure::Failed { hint, .. }, ErrorKind::NotFound) = (&mut failure, kind) {
-                    *hint = Some("check the path");
+                    *hint = Some(CHECK_THE_PATH);
                 }
                 failure
             }

@@ -48,8 +48,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     runtime.block_on(async {
         match cli.command {
+            Command::Ls(args) => commands::ls::run(&args, &global).await,
             Command::Inspect(args) => commands::inspect::run(&args, &global).await,
-            Command::Manifest(args) => commands::print::manifest(&args, &global).await,
+            Command::Manifest(args) => commands::print::manifest(&args.source, &global).await,
             Command::Config(args) => commands::print::config(&args, &global).await,
             Command::Copy(args) => commands::copy::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cache_ingest::{Event, Progress, Stored};
 use cache_model::Digest;
@@ -10,28 +10,51 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::cli::{Global, ProgressMode};
-use crate::display::{short, size};
+use crate::display::size;
 
-/// The progress that the options ask for.
-pub(crate) fn reporter(global: &Global) -> Box<dyn Progress> {
+/// The progress that the options ask for, with a line for each blob where there is no bar.
+pub(crate) fn reporter(global: &Global) -> Arc<dyn Progress> {
+    report(global, ProgressMode::Plain)
+}
+
+/// The same for a command whose output a line for each blob would bury: they come only when asked for.
+pub(crate) fn quiet_reporter(global: &Global) -> Arc<dyn Progress> {
+    report(global, ProgressMode::None)
+}
+
+/// Reports as the options say; in this way where they leave it to us and there is no terminal.
+fn report(global: &Global, without_terminal: ProgressMode) -> Arc<dyn Progress> {
+    let notices = Notices { verbose: global.verbose && !global.quiet };
     let mode = match global.progress {
         _ if global.quiet => ProgressMode::None,
         ProgressMode::Auto if std::io::stderr().is_terminal() => ProgressMode::Bar,
-        ProgressMode::Auto => ProgressMode::Plain,
+        ProgressMode::Auto => without_terminal,
         mode => mode,
     };
     match mode {
-        ProgressMode::Bar => Box::new(Bar::new(global.verbose)),
-        ProgressMode::Json => Box::new(Json),
-        ProgressMode::None => Box::new(Warnings),
-        ProgressMode::Plain | ProgressMode::Auto => Box::new(Plain { verbose: global.verbose }),
+        ProgressMode::Bar => Arc::new(Bar::new(notices)),
+        ProgressMode::Json => Arc::new(Json),
+        ProgressMode::None => Arc::new(notices),
+        ProgressMode::Plain | ProgressMode::Auto => Arc::new(Plain(notices)),
     }
 }
 
-/// Warnings alone, where the options would show a line for each blob of their own accord.
-pub(crate) fn quiet_reporter(global: &Global) -> Option<Box<dyn Progress>> {
-    let is_line_by_line = global.progress == ProgressMode::Auto && !std::io::stderr().is_terminal();
-    is_line_by_line.then(|| Box::new(Warnings) as Box<dyn Progress>)
+/// Hands events on as long as somebody else holds what reports them, so that a bar goes when the command is done with it
+/// and not when the last connection is.
+pub(crate) struct Relay(Weak<dyn Progress>);
+
+impl Relay {
+    pub(crate) fn to(progress: &Arc<dyn Progress>) -> Self {
+        Self(Arc::downgrade(progress))
+    }
+}
+
+impl Progress for Relay {
+    fn event(&self, event: &Event<'_>) {
+        if let Some(progress) = self.0.upgrade() {
+            progress.event(event);
+        }
+    }
 }
 
 /// Writes a line to standard error; when that is closed there is no one to tell.
@@ -47,21 +70,37 @@ fn outcome(stored: Stored) -> &'static str {
     }
 }
 
-/// Warnings only.
-struct Warnings;
+/// What has to be said in any case: warnings, and with `-v` what is tried again.
+#[derive(Clone, Copy)]
+struct Notices {
+    verbose: bool,
+}
 
-impl Progress for Warnings {
+impl Notices {
+    fn line(self, event: &Event<'_>) -> Option<String> {
+        match event {
+            Event::Warning { message } => Some(format!("warning: {message}")),
+            Event::Retrying { descriptor, attempt, error } if self.verbose => {
+                Some(format!("retrying {}, attempt {attempt}: {error}", descriptor.digest))
+            }
+            Event::Repeating { attempt, wait, error, .. } if self.verbose => {
+                Some(format!("attempt {attempt} in {} ms: {error}", wait.as_millis()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Progress for Notices {
     fn event(&self, event: &Event<'_>) {
-        if let Event::Warning { message } = event {
-            line(&format!("warning: {message}"));
+        if let Some(text) = self.line(event) {
+            line(&text);
         }
     }
 }
 
 /// A line for each blob that is done.
-struct Plain {
-    verbose: bool,
-}
+struct Plain(Notices);
 
 impl Progress for Plain {
     fn event(&self, event: &Event<'_>) {
@@ -69,13 +108,7 @@ impl Progress for Plain {
             Event::Finished { step, descriptor, stored } => {
                 line(&format!("{step} {} {} {}", descriptor.digest, size(descriptor.size), outcome(*stored)));
             }
-            Event::Retrying { descriptor, attempt, error } if self.verbose => {
-                line(&format!("retrying {}, attempt {attempt}: {error}", descriptor.digest));
-            }
-            Event::Repeating { request, attempt, error, .. } if self.verbose => {
-                line(&format!("repeating {request}, attempt {attempt}: {error}"));
-            }
-            event => Warnings.event(event),
+            event => self.0.event(event),
         }
     }
 }
@@ -98,8 +131,9 @@ impl Progress for Json {
                 "event": "retrying", "digest": descriptor.digest.to_string(),
                 "attempt": attempt, "error": error.to_string(),
             }),
-            Event::Repeating { request, attempt, error, .. } => json!({
-                "event": "repeating", "request": request, "attempt": attempt, "error": error.to_string(),
+            Event::Repeating { request, attempt, wait, error } => json!({
+                "event": "repeating", "request": request, "attempt": attempt,
+                "waitMs": u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "error": error.to_string(),
             }),
             Event::Finished { step, descriptor, stored } => json!({
                 "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),
@@ -115,7 +149,7 @@ impl Progress for Json {
 /// One bar for all bytes.
 struct Bar {
     bar: ProgressBar,
-    verbose: bool,
+    notices: Notices,
     counts: Mutex<Counts>,
 }
 
@@ -128,13 +162,13 @@ struct Counts {
 }
 
 impl Bar {
-    fn new(verbose: bool) -> Self {
+    fn new(notices: Notices) -> Self {
         let bar = ProgressBar::new(0);
         let template = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self { bar, verbose, counts: Mutex::default() }
+        Self { bar, notices, counts: Mutex::default() }
     }
 
     fn update(&self, event: &Event<'_>) {
@@ -166,17 +200,8 @@ impl Bar {
 impl Progress for Bar {
     fn event(&self, event: &Event<'_>) {
         self.update(event);
-        match event {
-            Event::Retrying { descriptor, attempt, error } if self.verbose => {
-                let message = format!("retrying {}, attempt {attempt}: {error}", short(&descriptor.digest));
-                self.bar.suspend(|| line(&message));
-            }
-            Event::Repeating { request, attempt, error, .. } if self.verbose => {
-                let message = format!("repeating {request}, attempt {attempt}: {error}");
-                self.bar.suspend(|| line(&message));
-            }
-            Event::Warning { .. } => self.bar.suspend(|| Warnings.event(event)),
-            _ => {}
+        if let Some(text) = self.notices.line(event) {
+            self.bar.suspend(|| line(&text));
         }
     }
 }

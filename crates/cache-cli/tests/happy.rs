@@ -24,7 +24,7 @@ fn path(name: &str) -> String {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["inspect", "manifest", "config", "copy", "verify", "export", "completions"] {
+    for command in ["ls", "inspect", "manifest", "config", "copy", "verify", "export", "completions"] {
         let help = bkcache([command, "--help"]).ok().text();
         assert!(help.contains("Example"), "{command}");
         insta::assert_snapshot!(format!("help_{command}"), help);

@@ -5,44 +5,39 @@ use cache_import::{CacheOrigin, Imported};
 use cache_ingest::{CopyOptions, Event};
 
 use crate::cli::{Copy, Global};
-use crate::commands::{Read, Write, place, read_source, report_export, unless_ignored};
+use crate::commands::env::{Env, Read};
+use crate::commands::{Write, place, report_export, unless_ignored};
 use crate::failure::{Doing, Failure};
-use crate::progress::reporter;
 
 /// Copies.
 pub(crate) async fn run(args: &Copy, global: &Global) -> Result<(), Failure> {
+    let (source, destination) = (&args.source.source, &args.destination);
+    let env = Env::to_write(global, &args.source.registry, &args.write, Some(source), destination)?;
     // The source comes first, and whole: a destination should not be made for a cache that makes no sense.
-    let read = read_source(&args.source.source, global).await?;
+    let read = env.read_source(source).await?;
     let imported = read.cache.import(&*read.target.provider, &read.options).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
-    let to = Write::open(&args.destination, args.form, &args.write).await?;
-    unless_ignored(copy(&read, imported, &to, args, global).await, &to)
+    let to = Write::open(&env, destination, args.form).await?;
+    unless_ignored(copy(&read, imported, &to, args, env).await, &to)
 }
 
-async fn copy(
-    read: &Read,
-    imported: Imported,
-    to: &Write,
-    args: &Copy,
-    global: &Global,
-) -> Result<(), Failure> {
-    let options = CopyOptions { concurrency: usize::from(args.write.jobs), ..CopyOptions::default() };
-    let progress = reporter(global);
+async fn copy(read: &Read, imported: Imported, to: &Write, args: &Copy, env: Env<'_>) -> Result<(), Failure> {
+    let (options, global) = (env.copy_options(&args.write), env.global);
     for warning in &imported.warnings {
-        progress.event(&Event::Warning { message: &warning.to_string() });
+        env.progress.event(&Event::Warning { message: &warning.to_string() });
     }
     let copied = match kept(read, &imported).filter(|_| !args.canonical) {
         Some(existing) => {
             let provider = &*read.target.provider;
-            republish(&existing, to.form, provider, &to.destination(), &options, &*progress).await
+            republish(&existing, to.form, provider, &to.destination(), &options, &*env.progress).await
         }
         None => {
             let united = imported.into_chains().doing(|| format!("cannot read {}", read.place()))?;
             let exporter = Exporter::with_chains(united.chains, &*read.target.provider);
-            exporter.finalize(&to.destination(), &canonical(read, to, options), &*progress).await
+            exporter.finalize(&to.destination(), &canonical(read, to, options), &*env.progress).await
         }
     };
-    drop(progress);
+    drop(env);
     let exported = copied.doing(|| format!("cannot copy {}", read.place()))?;
     report_export(&exported, &place(&to.target), args.write.metadata_file.as_deref(), global)
 }

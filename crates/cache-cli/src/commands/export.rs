@@ -6,13 +6,13 @@ use std::path::Path;
 
 use cache_export::{ExportOptions, Exporter, Reading, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
-use cache_ingest::{BlobFolder, CopyOptions, LayoutStore, Provider};
+use cache_ingest::{BlobFolder, LayoutStore, Provider};
 use cache_model::CacheChains;
 
 use crate::cli::{Export, Global};
+use crate::commands::env::Env;
 use crate::commands::{Write, place, report_export, unless_ignored, write_exactly};
 use crate::failure::{Doing, Failure};
-use crate::progress::reporter;
 
 /// Exports, or prints the config that would be.
 pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
@@ -20,6 +20,9 @@ pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
         return write_exactly(RECORDS_SCHEMA.as_bytes());
     }
     let Some(records) = &args.records else { return Err(Failure::Usage("--records is missing".to_owned())) };
+    if records == Path::new("-") && args.registry.password_stdin {
+        return Err(Failure::Usage("--records - and --password-stdin both read standard input".to_owned()));
+    }
     let mut chains = CacheChains::new();
     read_records(records, &mut chains)?;
     if args.print_config {
@@ -63,16 +66,16 @@ async fn export(
     args: &Export,
     global: &Global,
 ) -> Result<(), Failure> {
-    let to = Write::open(to, args.form, &args.write).await?;
+    let env = Env::to_write(global, &args.registry, &args.write, None, to)?;
+    let to = Write::open(&env, to, args.form).await?;
     let options = ExportOptions {
         form: to.form.unwrap_or_default(),
         reading: if args.canonical { Reading::Closed } else { Reading::ByOrder },
-        copy: CopyOptions { concurrency: usize::from(args.write.jobs), ..CopyOptions::default() },
+        copy: env.copy_options(&args.write),
     };
-    let progress = reporter(global);
     let exporter = Exporter::with_chains(chains, provider);
-    let exported = exporter.finalize(&to.destination(), &options, &*progress).await;
-    drop(progress);
+    let exported = exporter.finalize(&to.destination(), &options, &*env.progress).await;
+    drop(env);
     let result = exported.doing(|| format!("cannot export to {}", place(&to.target))).and_then(|exported| {
         report_export(&exported, &place(&to.target), args.write.metadata_file.as_deref(), global)
     });

@@ -9,7 +9,7 @@ use cache_model::{Compression, Descriptor, Graph, LayerRef, RecordRef, ResultRef
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Inspect};
-use crate::commands::{Read, read_source};
+use crate::commands::env::{Env, Read};
 use crate::display::{count, grouped, printable, size};
 use crate::failure::{Doing, Failure};
 use crate::tree;
@@ -18,7 +18,8 @@ const BOLD: Style = Style::new().bold();
 
 /// Inspects.
 pub(crate) async fn run(args: &Inspect, global: &Global) -> Result<(), Failure> {
-    let read = read_source(&args.source.source, global).await?;
+    let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
+    let read = env.read_source(&args.source.source).await?;
     let imported = read.cache.import(&*read.target.provider, &read.options).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
     let mut out = BufWriter::new(anstream::stdout().lock());

@@ -4,18 +4,21 @@ use cache_format::encode_config;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Config, Global, Source};
-use crate::commands::{Read, read_source, write_exactly};
+use crate::commands::env::{Env, Read};
+use crate::commands::write_exactly;
 use crate::failure::{Doing, Failure};
 
 /// Prints the manifest as stored.
 pub(crate) async fn manifest(args: &Source, global: &Global) -> Result<(), Failure> {
-    let read = read_source(&args.source, global).await?;
+    let env = Env::to_read(global, &args.registry, &args.source)?;
+    let read = env.read_source(&args.source).await?;
     write_exactly(&read.cache.bytes)
 }
 
 /// Prints the config as stored, or the canonical config of its records.
 pub(crate) async fn config(args: &Config, global: &Global) -> Result<(), Failure> {
-    let read = read_source(&args.source.source, global).await?;
+    let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
+    let read = env.read_source(&args.source.source).await?;
     if args.canonical {
         return canonical(&read).await;
     }

@@ -7,24 +7,24 @@ use cache_verify::{Report, Severity, VerifyOptions, verify};
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Verify};
-use crate::commands::{open_source, place};
+use crate::commands::env::Env;
+use crate::commands::place;
 use crate::display::{count, printable, size};
 use crate::failure::{Doing, Failure};
-use crate::progress::{quiet_reporter, reporter};
 
 /// Verifies.
 pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
-    let target = open_source(&args.source.source).await?;
+    // A line for each sound blob would bury the findings.
+    let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
+    let target = env.open_source(&args.source.source).await?;
     let options = VerifyOptions {
         blobs: !args.no_read,
         max_metadata_size: global.max_metadata_size,
         max_expansion: args.max_expansion,
         ..VerifyOptions::default()
     };
-    // A line for each sound blob would bury the findings.
-    let progress = quiet_reporter(global).unwrap_or_else(|| reporter(global));
-    let verified = verify(&*target.provider, &*target.resolver, &target.name, &options, &*progress).await;
-    drop(progress);
+    let verified = verify(&*target.provider, &*target.resolver, &target.name, &options, &*env.progress).await;
+    drop(env);
     let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;
     let mut out = BufWriter::new(anstream::stdout().lock());
     let written =

@@ -50,14 +50,20 @@ pub fn bkcache<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
 }
 
 pub fn bkcache_with_input<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bkcache"))
-        .args(args)
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    run(program().args(args), input)
+}
+
+/// The program, without what the environment may say of credentials.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bkcache"));
+    command.env_remove("CLICOLOR_FORCE").env_remove("DOCKER_AUTH_CONFIG").env_remove("REGISTRY_AUTH_FILE");
+    command.env_remove("XDG_RUNTIME_DIR").env("HOME", "/nonexistent").env("DOCKER_CONFIG", "/nonexistent");
+    command
+}
+
+pub fn run(command: &mut Command, input: &[u8]) -> Ran {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A program that fails early does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();

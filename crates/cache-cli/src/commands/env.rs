@@ -1,0 +1,173 @@
+//! What a command works with: the stores that can be named, and who is told of progress.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::sync::Arc;
+
+use cache_import::{ImportOptions, OpenedCache};
+use cache_ingest::{CopyOptions, Progress, RetryBudget};
+use cache_registry::{ClientCertificate, ClientOptions, Credentials};
+use cache_target::{Attributes, LocalScheme, Opened, RegistryScheme, Role, Targets};
+
+use crate::cli::{self, Global};
+use crate::commands::place;
+use crate::failure::{CHECK_THE_PATH, Doing, Failure};
+use crate::progress::{Relay, quiet_reporter, reporter};
+
+/// The longest password that is read, in bytes.
+const LONGEST_PASSWORD: u64 = 64 * 1024;
+
+/// The stores of a command, and its progress.
+pub(crate) struct Env<'g> {
+    pub(crate) global: &'g Global,
+    pub(crate) targets: Targets,
+    pub(crate) progress: Arc<dyn Progress>,
+    /// Bounds the retries of stores and copies alike.
+    budget: RetryBudget,
+}
+
+/// A source that the user named, and the manifest in it.
+pub(crate) struct Read {
+    pub(crate) target: Opened,
+    pub(crate) cache: OpenedCache,
+    pub(crate) options: ImportOptions,
+}
+
+impl Read {
+    /// Where it is, for messages.
+    pub(crate) fn place(&self) -> String {
+        place(&self.target)
+    }
+}
+
+impl<'g> Env<'g> {
+    /// For a command that reads from one source.
+    pub(crate) fn to_read(
+        global: &'g Global,
+        registry: &cli::Registry,
+        source: &str,
+    ) -> Result<Self, Failure> {
+        let options = client_options(registry, &[(source, Role::Source)])?;
+        Ok(Self::new(global, options, LocalScheme::default(), quiet_reporter(global)))
+    }
+
+    /// For a command that writes, and may read from elsewhere.
+    pub(crate) fn to_write(
+        global: &'g Global,
+        registry: &cli::Registry,
+        write: &cli::Write,
+        source: Option<&str>,
+        destination: &str,
+    ) -> Result<Self, Failure> {
+        let source = source.map(|source| (source, Role::Source));
+        let named: Vec<_> = source.into_iter().chain([(destination, Role::Destination)]).collect();
+        let options = ClientOptions {
+            requests: usize::from(write.jobs),
+            chunk_size: write.chunk_size,
+            ..client_options(registry, &named)?
+        };
+        let folders = LocalScheme::default().with_sync(!write.no_sync).with_rehash(write.rehash);
+        Ok(Self::new(global, options, folders, reporter(global)))
+    }
+
+    fn new(
+        global: &'g Global,
+        options: ClientOptions,
+        folders: LocalScheme,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
+        let told: Arc<dyn Progress> = Arc::new(Relay::to(&progress));
+        let mut targets = Targets::new();
+        targets.register(Box::new(folders));
+        let budget = options.budget.clone();
+        targets.register(Box::new(RegistryScheme::new(ClientOptions { progress: Some(told), ..options })));
+        Self { global, targets, progress, budget }
+    }
+
+    /// How blobs are copied.
+    pub(crate) fn copy_options(&self, write: &cli::Write) -> CopyOptions {
+        let concurrency = usize::from(write.jobs);
+        CopyOptions { concurrency, budget: self.budget.clone(), ..CopyOptions::default() }
+    }
+
+    pub(crate) fn import_options(&self) -> ImportOptions {
+        ImportOptions { max_metadata_size: self.global.max_metadata_size }
+    }
+
+    /// Opens a source.
+    pub(crate) async fn open_source(&self, text: &str) -> Result<Opened, Failure> {
+        let opened = self.targets.open(text, Role::Source).await.doing(|| format!("cannot open {text}"));
+        opened.map_err(|failure| match failure {
+            Failure::Failed { doing, error, hint: Some(CHECK_THE_PATH) } if may_be_an_image(text) => {
+                let hint = Some(
+                    "check the path; what is in a registry is named with its host, as in docker.io/user/app",
+                );
+                Failure::Failed { doing, error, hint }
+            }
+            failure => failure,
+        })
+    }
+
+    /// Opens a source and reads the manifest that it names.
+    pub(crate) async fn read_source(&self, text: &str) -> Result<Read, Failure> {
+        let target = self.open_source(text).await?;
+        let options = self.import_options();
+        let cache = cache_import::open(&*target.provider, &*target.resolver, &target.name, &options)
+            .await
+            .doing(|| format!("cannot read {}", place(&target)))?;
+        Ok(Read { target, cache, options })
+    }
+}
+
+/// Whether a text could be meant as the name of an image at Docker Hub.
+fn may_be_an_image(text: &str) -> bool {
+    !text.contains('=') && text.parse::<cache_registry::Reference>().is_ok()
+}
+
+fn client_options(registry: &cli::Registry, named: &[(&str, Role)]) -> Result<ClientOptions, Failure> {
+    let certificate = registry.cert.clone().zip(registry.key.clone());
+    let certificate = certificate.map(|(certificate, key)| ClientCertificate { certificate, key });
+    Ok(ClientOptions {
+        ca: registry.ca.clone(),
+        certificate,
+        credentials: credentials(registry, named)?,
+        ..ClientOptions::default()
+    })
+}
+
+/// The credentials that the options give, for the one registry that the command names: one registry's password is
+/// nothing for another.
+fn credentials(
+    registry: &cli::Registry,
+    named: &[(&str, Role)],
+) -> Result<BTreeMap<String, Credentials>, Failure> {
+    let Some(username) = &registry.username else { return Ok(BTreeMap::new()) };
+    let hosts: BTreeSet<String> = named.iter().filter_map(|(text, role)| host(text, *role)).collect();
+    let mut hosts = hosts.into_iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host,
+        (None, _) => {
+            return Err(Failure::Usage("--username is for a registry, and none is named".to_owned()));
+        }
+        (Some(one), Some(other)) => {
+            return Err(Failure::Usage(format!(
+                "--username is for one registry, and both {one} and {other} are named: docker login to them"
+            )));
+        }
+    };
+    let mut password = String::new();
+    let read = std::io::stdin().take(LONGEST_PASSWORD).read_to_string(&mut password);
+    read.doing(|| "cannot read the password from standard input".to_owned())?;
+    let password = password.trim_end_matches(['\n', '\r']);
+    if password.is_empty() {
+        return Err(Failure::Usage("there is no password on standard input".to_owned()));
+    }
+    Ok(BTreeMap::from([(host, Credentials::password(username, password))]))
+}
+
+/// The registry that a target names; nothing where it names none, or makes no sense, which is said when it is opened.
+fn host(text: &str, role: Role) -> Option<String> {
+    let attributes = Attributes::parse(text, role).ok().filter(|named| named.kind() == "registry")?;
+    let reference = RegistryScheme::reference(&attributes).ok()?;
+    Some(reference.repository().host().to_owned())
+}

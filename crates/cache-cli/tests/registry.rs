@@ -1,0 +1,424 @@
+//! The program and registries: Docker's, with each way of guarding itself, and other programs that use what it wrote.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Ran, bkcache, bkcache_with_input, fixture, only_manifest, program, run};
+use test_registries::{
+    Authority, Docker, DockerRegistry, Guard, Manners, Registry, Server, SlowProxy, TokenManners, Tokens,
+    has_program, sha256,
+};
+
+const PASSWORD: &str = "correct horse";
+const CACHE: &str = "app-max-manifest-oci-gzip";
+
+fn path(name: &str) -> String {
+    fixture(name).display().to_string()
+}
+
+/// How the program is to be run: with these variables, and these arguments behind its own.
+#[derive(Clone, Default)]
+struct Way {
+    variables: Vec<(&'static str, PathBuf)>,
+    arguments: Vec<String>,
+    input: String,
+}
+
+impl Way {
+    fn with(arguments: &[&str]) -> Self {
+        Self { arguments: arguments.iter().map(|text| (*text).to_owned()).collect(), ..Self::default() }
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let mut command = program();
+        command.args(args).args(&self.arguments).envs(self.variables.iter().cloned());
+        run(&mut command, self.input.as_bytes())
+    }
+
+    fn outcome(&self, args: &[&str]) -> String {
+        let ran = self.run(args).ok();
+        ran.text().lines().nth(1).unwrap_or_default().to_owned()
+    }
+}
+
+/// A folder as Docker keeps its credentials in, for one user of one registry.
+fn docker_config(folder: &Path, host: &str) -> PathBuf {
+    let auth = data_encoding::BASE64.encode(format!("user:{PASSWORD}").as_bytes());
+    let config = json!({"auths": {host: {"auth": auth}}});
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    folder.to_owned()
+}
+
+/// Pushes a real cache, pushes it again, copies it within the registry, and brings it back to a folder.
+fn there_and_back(host: &str, way: &Way) {
+    let folder = tempfile::tempdir().unwrap();
+    let (app, other) = (format!("{host}/team/app:main"), format!("{host}/other:x"));
+    let copy = |from: &str, to: &str| way.outcome(&["copy", "--progress", "none", from, to]);
+    assert_eq!(copy(&path(CACHE), &app), "11 blobs (21.44 KiB) copied, 0 blobs (0 B) already there");
+    assert_eq!(copy(&path(CACHE), &app), "0 blobs (0 B) copied, 11 blobs (21.44 KiB) already there");
+    let within = copy(&app, &other);
+    assert!(within.ends_with("10 blobs (16.17 KiB) mounted"), "{within}");
+    let back = folder.path().join("back");
+    copy(&other, back.to_str().unwrap());
+    assert_eq!(only_manifest(&back), only_manifest(&fixture(CACHE)), "every byte is kept");
+    let verified = way.run(&["verify", &app]).ok().text();
+    assert!(verified.contains(": sound; 12 blobs read"), "{verified}");
+    let listed = way.run(&["ls", "--json", &format!("{host}/team/app")]).ok().json();
+    assert_eq!((&listed[0]["name"], &listed[0]["form"]), (&json!("main"), &json!("manifest")));
+}
+
+/// A program that fails with one line that has this in it, and not the password.
+fn fails_with(ran: &Ran, part: &str) {
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains(part) && ran.stderr.lines().count() == 1, "{}", ran.stderr);
+    assert!(!ran.stderr.contains(PASSWORD));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_registry() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    there_and_back(&registry.host(), &Way::default());
+    let in_pieces = Way::with(&["--chunk-size", "1kB"]);
+    let to = format!("type=registry,ref={}/pieces:v1,image-manifest=false", registry.host());
+    let copied = in_pieces.outcome(&["copy", "--progress", "none", &path(CACHE), &to]);
+    assert!(copied.starts_with("11 blobs (21.44 KiB) copied"), "{copied}");
+    assert!(registry.log().contains("http.request.method=PATCH"), "in pieces");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_passwords() {
+    let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else { return };
+    let host = registry.host();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = docker_config(folder.path(), &host);
+    there_and_back(&host, &Way { variables: vec![("DOCKER_CONFIG", kept.clone())], ..Way::default() });
+
+    let app = format!("{host}/team/app:main");
+    let mut typed = Way::with(&["--username", "user", "--password-stdin"]);
+    typed.input = format!("{PASSWORD}\n");
+    typed.run(&["verify", &app]).ok();
+    let text = std::fs::read_to_string(kept.join("config.json")).unwrap();
+    let variable = Way { variables: vec![("DOCKER_AUTH_CONFIG", text.into())], ..Way::default() };
+    variable.run(&["verify", &app]).ok();
+    let podman = Way { variables: vec![("REGISTRY_AUTH_FILE", kept.join("config.json"))], ..Way::default() };
+    podman.run(&["verify", &app]).ok();
+
+    typed.input = format!("not the {PASSWORD}");
+    for way in [Way::default(), typed.clone()] {
+        let ran = way.run(&["copy", "--progress", "none", &path(CACHE), &format!("{host}/new:v1")]);
+        fails_with(&ran, &format!("docker login {host}"));
+    }
+    typed.input.clear();
+    let ran = typed.run(&["verify", &app]);
+    assert_eq!((ran.code, ran.stderr.trim_end()), (2, "bkcache: there is no password on standard input"));
+    let ran = typed.run(&["copy", &app, "registry.invalid/app"]);
+    assert!(ran.code == 2 && ran.stderr.contains("docker login to them"), "{}", ran.stderr);
+    let ran = typed.run(&["verify", &path(CACHE)]);
+    assert!(ran.code == 2 && ran.stderr.contains("none is named"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_a_credential_helper() {
+    let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let helper = folder.path().join("docker-credential-test");
+    let answer = json!({"ServerURL": registry.host(), "Username": "user", "Secret": PASSWORD});
+    std::fs::write(&helper, format!("#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")).unwrap();
+    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let config = json!({"credHelpers": {registry.host(): "test"}});
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let programs = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let variables = vec![("DOCKER_CONFIG", folder.path().to_owned()), ("PATH", programs.into())];
+    there_and_back(&registry.host(), &Way { variables, ..Way::default() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_tls() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    authority.identity("client").write(folder.path(), "client");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let Some(registry) = DockerRegistry::start(Guard::Tls(&authority, false)).await else { return };
+    there_and_back(&registry.host(), &Way::with(&["--ca", &file("ca.pem")]));
+    let app = format!("{}/team/app:main", registry.host());
+    Way::default().run(&["verify", &format!("type=registry,ref={app},registry.insecure=true")]).ok();
+    std::fs::write(folder.path().join("other.pem"), Authority::new().pem()).unwrap();
+    fails_with(&Way::with(&["--ca", &file("other.pem")]).run(&["inspect", &app]), "--ca");
+    fails_with(&Way::with(&["--ca", &file("none.pem")]).run(&["inspect", &app]), "none.pem");
+
+    let registry = DockerRegistry::start(Guard::Tls(&authority, true)).await.unwrap();
+    let (certificate, key) = (file("client.crt"), file("client.key"));
+    let known = Way::with(&["--ca", &file("ca.pem"), "--cert", &certificate, "--key", &key]);
+    there_and_back(&registry.host(), &known);
+    let app = format!("{}/team/app:main", registry.host());
+    assert_eq!(Way::with(&["--ca", &file("ca.pem")]).run(&["inspect", &app]).code, 1);
+}
+
+/// A token server and what a registry has to know of it.
+struct Issuer {
+    authority: Authority,
+    tokens: Server<Tokens>,
+}
+
+impl Issuer {
+    async fn start() -> Self {
+        let authority = Authority::new();
+        let users = vec![("user".to_owned(), PASSWORD.to_owned())];
+        let manners = TokenManners { users, ..TokenManners::default() };
+        let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+        Self { authority, tokens }
+    }
+
+    async fn registry(&self, realm: &str) -> Option<DockerRegistry> {
+        DockerRegistry::start(Guard::Tokens { realm, service: "registry", authority: &self.authority }).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_tokens() {
+    let issuer = Issuer::start().await;
+    let realm = format!("{}{}", issuer.tokens.url(), Tokens::PATH);
+    let Some(registry) = issuer.registry(&realm).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let kept = docker_config(folder.path(), &registry.host());
+    there_and_back(&registry.host(), &Way { variables: vec![("DOCKER_CONFIG", kept)], ..Way::default() });
+    let ran = bkcache(["copy", "--progress", "none", &path(CACHE), &format!("{}/new:v1", registry.host())]);
+    fails_with(&ran, &format!("docker login {}", registry.host()));
+}
+
+/// A cache of 127 layers in a folder, which `bkcache export` makes.
+fn of_127_layers(folder: &Path) -> String {
+    let blobs = folder.join("layers");
+    std::fs::create_dir(&blobs).unwrap();
+    let records = (0..127).map(|n| {
+        let layer = format!("layer {n}");
+        let digest = sha256(layer.as_bytes());
+        std::fs::write(blobs.join(digest.strip_prefix("sha256:").unwrap()), &layer).unwrap();
+        let inputs = if n == 0 { json!([]) } else { json!([[{"record": n - 1}]]) };
+        let layer = json!({
+            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": layer.len(),
+        });
+        let result = json!({"createdAt": "2026-01-02T03:04:05Z", "layers": [layer]});
+        format!("{}\n", json!({"digest": sha256(&[n]), "inputs": inputs, "results": [result]}))
+    });
+    let records: String = records.collect();
+    let layout = folder.join("layout").display().to_string();
+    let args = ["export", "--records", "-", "--blobs", blobs.to_str().unwrap(), "--to", &layout, "--quiet"];
+    bkcache_with_input(args, records.as_bytes()).ok();
+    layout
+}
+
+/// The same cache again costs three requests, and under another tag one for each blob, 16 at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_that_is_there_costs_almost_nothing() {
+    let issuer = Issuer::start().await;
+    let slow = Duration::from_millis(50);
+    let slow_tokens = SlowProxy::start(issuer.tokens.address(), slow).await;
+    let realm = format!("http://{}{}", slow_tokens.host(), Tokens::PATH);
+    let Some(registry) = issuer.registry(&realm).await else { return };
+    let proxy = SlowProxy::start(registry.address(), slow).await;
+    let folder = tempfile::tempdir().unwrap();
+    let layout = of_127_layers(folder.path());
+    let kept = docker_config(folder.path(), &proxy.host());
+    let way = Way { variables: vec![("DOCKER_CONFIG", kept)], ..Way::default() };
+    let copy = |tag: &str| {
+        proxy.forget();
+        let began = Instant::now();
+        let outcome =
+            way.outcome(&["copy", "--progress", "none", &layout, &format!("{}/app:{tag}", proxy.host())]);
+        (outcome, proxy.requests(), began.elapsed())
+    };
+    let (outcome, ..) = copy("main");
+    assert!(outcome.starts_with("128 blobs"), "{outcome}");
+    let there = |outcome: &str| outcome.starts_with("0 blobs (0 B) copied, 128 blobs");
+
+    // The head of the tag, refused and again with a token.
+    let (outcome, requests, took) = copy("main");
+    assert!(there(&outcome) && requests == 2, "{outcome}, {requests} requests in {took:?}");
+
+    // A machine that is busy with something else may take longer once, but not each time.
+    let took = (0..3).map(|n| {
+        let (outcome, requests, took) = copy(&format!("other-{n}"));
+        assert!(there(&outcome), "{outcome}");
+        // One for each blob; the tag's head twice, the manifest.
+        assert!(requests <= 128 + 3, "{requests} requests");
+        took
+    });
+    let took = took.min().unwrap();
+    assert!(took < Duration::from_secs(1), "{took:?} for 128 blobs at 50 ms a request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
+    let server = Server::start(Registry::new(Manners { page: Some(2), ..Manners::default() })).await;
+    let app = |tag: &str| format!("{}/team/app:{tag}", server.host());
+    for (fixture, tag) in
+        [(CACHE, "manifest"), ("app-max-index-oci-gzip", "index"), ("app-max-index-docker-gzip", "docker")]
+    {
+        bkcache(["copy", "--quiet", &path(fixture), &app(tag)]).ok();
+    }
+    let content = &server.service.content;
+    let add = |tag: &str, config_type: &str, config: &str, layer: &str| {
+        let blob = |media_type: &str, text: &str| {
+            content.insert_blob("team/app", text.to_owned());
+            json!({"mediaType": media_type, "digest": sha256(text.as_bytes()), "size": text.len()})
+        };
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": blob(config_type, config),
+            "layers": [blob("application/vnd.oci.image.layer.v1.tar", layer)],
+        });
+        let media_type = manifest["mediaType"].as_str().unwrap().to_owned();
+        content.insert_manifest("team/app", Some(tag), &media_type, manifest.to_string());
+    };
+    let image_config = "application/vnd.oci.image.config.v1+json";
+    add(
+        "image",
+        image_config,
+        r#"{"history":[{"created":"2020-01-01T00:00:00Z"}],"rootfs":{"diff_ids":[]}}"#,
+        "l",
+    );
+    add("chart", "application/vnd.cncf.helm.config.v1+json", "{}", "chart");
+    let place = format!("{}/team/app", server.host());
+    let list = bkcache(["ls", "--json", &place]).ok().json();
+    let told: Vec<String> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| format!("{} {} {} {}", line["name"], line["kind"], line["form"], line["records"]))
+        .map(|line| line.replace('"', ""))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "chart other null 0",
+            "docker cache docker 22",
+            "image image null 0",
+            "index cache index 22",
+            "manifest cache manifest 22"
+        ]
+    );
+    assert_eq!(list[2]["newest"], json!("2020-01-01T00:00:00Z"));
+    let lines = bkcache(["ls", "--caches", &place]).ok().text();
+    assert_eq!(lines.lines().count(), 4, "{lines}");
+    assert!(lines.starts_with("NAME "), "{lines}");
+
+    add("broken", image_config, "{", "l");
+    let ran = bkcache(["ls", &place]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.ends_with("1 of 6 names cannot be read\n"), "{}", ran.stderr);
+    let shown = ran.text();
+    assert!(shown.lines().any(|line| line.starts_with("broken    error: sha256:")), "{shown}");
+    let ran = bkcache(["ls", &format!("{}/nothing", server.host())]);
+    fails_with(&ran, "NAME_UNKNOWN");
+    let list = bkcache(["ls", "--json", &path("inline-oci-true")]).ok().json();
+    assert_eq!(list[0]["kind"], json!("image-with-cache"));
+}
+
+/// What a registry has of the parts of a manifest that only its maker understands survives, byte for byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn artifact_type_subject_and_annotations_survive() {
+    let server = Server::start(Registry::default()).await;
+    let app = |tag: &str| format!("{}/app:{tag}", server.host());
+    bkcache(["copy", "--quiet", &path(CACHE), &app("plain")]).ok();
+    let content = &server.service.content;
+    let (plain, media_type, bytes) = content.manifest("app", "plain").unwrap();
+    let mut manifest: Value = serde_json::from_slice(&bytes).unwrap();
+    manifest["artifactType"] = json!("application/vnd.example+cache");
+    manifest["subject"] = json!({"mediaType": media_type, "digest": plain, "size": bytes.len()});
+    manifest["annotations"] = json!({"com.example.branch": "main", "a": ""});
+    // As a person writes it: not what any serializer would give.
+    let odd = serde_json::to_string_pretty(&manifest).unwrap();
+    content.insert_manifest("app", Some("odd"), &media_type, odd.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let between = folder.path().join("between").display().to_string();
+    bkcache(["copy", "--quiet", &app("odd"), &between]).ok();
+    bkcache(["copy", "--quiet", &between, &app("back")]).ok();
+    assert_eq!(content.manifest("app", "back").unwrap().2, odd.as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_again_is_seen_with_v_and_its_end_is_one_line() {
+    use test_registries::{Fault, On};
+    let server = Server::start(Registry::default()).await;
+    server.fault(On::new("HEAD", "/manifests/").times(2), Fault::too_many("0"));
+    let to = format!("{}/app:v1", server.host());
+    let ran = bkcache(["copy", "--verbose", "--progress", "none", &path(CACHE), &to]).ok();
+    let attempts: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("attempt ")).collect();
+    assert_eq!(attempts.len(), 2, "{}", ran.stderr);
+    assert!(attempts[1].starts_with("attempt 3 in ") && attempts[1].contains(&to), "{}", ran.stderr);
+    assert!(attempts[0].contains("429 Too Many Requests"), "{}", ran.stderr);
+    server.fault(On::new("HEAD", "/manifests/").times(2), Fault::too_many("0"));
+    let ran = bkcache(["copy", "--progress", "none", &path(CACHE), &to]).ok();
+    assert_eq!(ran.stderr, "", "and not without");
+
+    server.service.manners().refuses_indexes = true;
+    let ran = bkcache(["copy", "--progress", "none", "--form", "index", &path(CACHE), &to]);
+    fails_with(&ran, "--form manifest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skopeo_copies_what_was_pushed_and_its_copy_verifies() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    if !has_program("skopeo", "skopeo") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = folder.path().join("theirs").display().to_string();
+    let app = format!("{}/app:main", registry.host());
+    bkcache(["copy", "--quiet", "--form", "manifest", &path("app-max-index-oci-zstd"), &app]).ok();
+    let copied = Command::new("skopeo")
+        .args(["--insecure-policy", "copy", "--src-tls-verify=false", &format!("docker://{app}")])
+        .arg(format!("oci:{theirs}:latest"))
+        .output()
+        .unwrap();
+    assert!(copied.status.success(), "{copied:?}");
+    let verified = bkcache(["verify", &theirs]).ok().text();
+    assert!(verified.contains(": sound"), "{verified}");
+}
+
+/// Builds, pushes the image with its inline cache, forgets everything, and builds again from that cache once it was
+/// made one of its own, and once it has been in a folder on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn buildkit_takes_every_step_from_a_cache_that_was_copied() {
+    let (Some(docker), Some(registry)) = (Docker::start().await, DockerRegistry::start(Guard::Open).await)
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let context = folder.path().join("context");
+    std::fs::create_dir(&context).unwrap();
+    Docker::write_context(&context);
+    let at = |name: &str| format!("{}/{name}", registry.host());
+    let inline = ["--build-arg", "BUILDKIT_INLINE_CACHE=1", "--tag", &at("app:image")];
+    let built = docker.build(&context, &inline).await;
+    assert!(built.len() == 5 && built.iter().all(|step| !step.cached), "{built:?}");
+    docker.run(&["push", &at("app:image")]).await;
+
+    // The BuildKit in Docker 20.10 imports no other form than an index.
+    let between = folder.path().join("between").display().to_string();
+    bkcache(["copy", "--quiet", "--form", "index", &at("app:image"), &at("cache:index")]).ok();
+    bkcache(["copy", "--quiet", &at("cache:index"), &between]).ok();
+    bkcache(["copy", "--quiet", &between, &at("back:again")]).ok();
+    for name in ["cache:index", "back:again"] {
+        docker.prune().await;
+        let steps = docker.build(&context, &["--cache-from", &at(name)]).await;
+        assert!(steps.len() == 5 && steps.iter().all(|step| step.cached), "{name}: {steps:?}");
+    }
+    // The control: without a cache it does each step, though it says nothing of an error.
+    docker.prune().await;
+    let steps = docker.build(&context, &["--cache-from", &at("cache:none")]).await;
+    assert!(steps.len() == 5 && steps.iter().all(|step| !step.cached), "{steps:?}");
+}
