@@ -3,7 +3,7 @@
 //! The thread is at most a few chunks ahead of whoever reads, and stops when no one reads any more.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -17,9 +17,10 @@ use crate::layout::files::{blob_path, open_blob};
 use crate::{ByteStream, Error, ErrorKind};
 
 /// How many bytes are read at once.
-const CHUNK: u64 = 512 * 1024;
-/// How many chunks may wait to be taken.
-const AHEAD: usize = 3;
+const CHUNK: usize = 256 * 1024;
+/// How many chunks may wait to be taken: enough that neither side waits for long, and no more, as many blobs are read
+/// at once.
+const AHEAD: usize = 1;
 
 impl LayoutStore {
     /// The blob's bytes from an offset on.
@@ -47,7 +48,7 @@ pub(crate) async fn stream_file(
         Ok((file, first, failed))
     })
     .await?;
-    if (first.len() as u64) < CHUNK {
+    if first.len() < CHUNK {
         // The whole rest: most blobs of a cache are small, and need no thread of their own.
         return Ok(Box::pin(stream::iter((!first.is_empty()).then_some(Ok(first)))));
     }
@@ -75,8 +76,25 @@ fn read_on(
 }
 
 /// The next bytes of a file; none at its end.
+#[cfg(unix)]
 fn next(file: &mut File) -> io::Result<Bytes> {
-    let mut bytes = Vec::with_capacity(usize::try_from(CHUNK).unwrap_or(usize::MAX));
-    file.take(CHUNK).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(CHUNK);
+    // By itself `read_to_end` begins with small pieces, each time.
+    while bytes.len() < CHUNK {
+        match rustix::io::read(&*file, rustix::buffer::spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error == rustix::io::Errno::INTR => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes.into())
+}
+
+/// The next bytes of a file; none at its end.
+#[cfg(not(unix))]
+fn next(file: &mut File) -> io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(CHUNK);
+    io::Read::read_to_end(&mut io::Read::take(file, CHUNK as u64), &mut bytes)?;
     Ok(bytes.into())
 }
