@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: how long a cache's graph takes from bytes to bytes, how long a copy from folder to folder, and
-//! how much memory each.
+//! `cargo xtask bench`: how long a cache's graph takes from bytes to bytes, how long a copy from folder to folder
+//! or to and from a registry, and how much memory each.
 //!
 //! Every measurement is a process of its own, so that its peak of memory is that of one run, and the input is made
 //! by another, so that making it does not count. Always runs an optimised build.
@@ -7,7 +7,11 @@
 mod copy;
 mod generate;
 mod hostile;
+mod layouts;
+mod machine;
 mod measure;
+mod process;
+mod registry;
 mod stages;
 mod table;
 
@@ -31,6 +35,8 @@ pub(crate) enum Bench {
     Hostile(hostile::Hostile),
     /// Measure `bkcache copy` from folder to folder, beside cp and skopeo
     Copy(copy::Copy),
+    /// Measure `bkcache copy` to and from a registry on this machine, beside skopeo
+    Registry(registry::Registry),
     /// Write a generated cache: PREFIX.config.json and PREFIX.index.json
     Generate(Generate),
     /// Measure one cache in this process; the result is a line of JSON
@@ -38,7 +44,7 @@ pub(crate) enum Bench {
     Measure(Measure),
     /// Run a program and measure it; the result is a line of JSON
     #[command(hide = true)]
-    Run(copy::Run),
+    Run(process::Run),
 }
 
 /// Options of `cargo xtask bench graph`.
@@ -108,10 +114,15 @@ impl Bench {
     /// Measures, or does one part of it.
     pub(crate) fn run(&self) -> Result<()> {
         match self {
-            Self::Graph(_) | Self::Hostile(_) | Self::Copy(_) if cfg!(debug_assertions) => optimised(),
+            Self::Graph(_) | Self::Hostile(_) | Self::Copy(_) | Self::Registry(_)
+                if cfg!(debug_assertions) =>
+            {
+                optimised()
+            }
             Self::Graph(graph) => graph.run(),
             Self::Hostile(hostile) => hostile.run(),
             Self::Copy(copy) => copy.run(),
+            Self::Registry(registry) => registry.run(),
             Self::Run(args) => args.run(),
             Self::Generate(args) => args.run(),
             Self::Measure(args) => args.run(),

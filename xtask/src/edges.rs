@@ -34,6 +34,10 @@ const LIBRARIES: &[&str] = &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANC
 const EVERYTHING: &[&str] =
     &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI];
 
+/// The benches measure against the programs that the tests run.
+const XTASK_USES: &[&str] =
+    &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI, REGISTRIES];
+
 /// `cache-format` and `cache-ingest` stand in no row of each other, not even for tests: one can encode without
 /// async, or store without the formats.
 const ROWS: &[Row] = &[
@@ -80,7 +84,7 @@ const ROWS: &[Row] = &[
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },
     // It shares nothing with what it tests.
     Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
-    Row { name: XTASK, uses: EVERYTHING, tests_use: &[], never: &[] },
+    Row { name: XTASK, uses: XTASK_USES, tests_use: &[], never: &[] },
     Row { name: FUZZ_TARGETS, uses: LIBRARIES, tests_use: &[], never: &[] },
 ];
 

@@ -4,24 +4,19 @@
 //! back from the run before. What they wrote is compared with the source, outside of the times.
 
 mod calls;
-mod layouts;
-mod machine;
-mod process;
 mod programs;
 mod table;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
-use tempfile::TempDir;
+use anyhow::Result;
+use clap::Args;
 
-use self::layouts::Layout;
-pub(crate) use self::process::Run;
-use self::process::Used;
 use self::programs::{Program, Programs};
+use super::layouts::{self, Blobs, Layout};
+use super::machine::{self, folder_in};
+use super::process::{self, Used, own_folder};
 
 /// What takes longer is run once: a better time would change nothing.
 const SLOW: Duration = Duration::from_secs(10);
@@ -40,46 +35,6 @@ pub(crate) struct Copy {
     folder: Option<PathBuf>,
 }
 
-/// The layers of a cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Blobs {
-    /// 12 of 27 MB
-    Large,
-    /// 2,000 of 4 KiB
-    Small,
-}
-
-impl Blobs {
-    fn count(self) -> u32 {
-        match self {
-            Self::Large => 12,
-            Self::Small => 2000,
-        }
-    }
-
-    /// The size of each in bytes.
-    fn size(self) -> u32 {
-        match self {
-            Self::Large => 27_000_000,
-            Self::Small => 4096,
-        }
-    }
-
-    /// The size of all in bytes.
-    fn total(self) -> u64 {
-        u64::from(self.count()) * u64::from(self.size())
-    }
-}
-
-impl fmt::Display for Blobs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Large => "12 layers of 27 MB",
-            Self::Small => "2,000 layers of 4 KiB",
-        })
-    }
-}
-
 /// What a program came to, in all rounds.
 struct Row {
     program: Program,
@@ -93,7 +48,7 @@ impl Copy {
     pub(crate) fn run(&self) -> Result<()> {
         let near = match &self.folder {
             Some(folder) => folder.clone(),
-            None => programs::own_folder()?,
+            None => own_folder()?,
         };
         let programs = Programs::find()?;
         for blobs in &self.blobs {
@@ -141,7 +96,7 @@ impl Copy {
                     (before, now) => before.or(now),
                 };
             }
-            if blobs == Blobs::Small {
+            if blobs != Blobs::Large {
                 kept.push(folder);
             }
         }
@@ -160,29 +115,4 @@ impl Row {
     fn median(&self) -> Duration {
         self.times.get(self.times.len() / 2).copied().unwrap_or_default()
     }
-}
-
-/// A new folder in another, removed when it is dropped.
-fn folder_in(path: &Path, prefix: &str) -> Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(path);
-    folder.with_context(|| format!("cannot make a folder in {}", path.display()))
-}
-
-/// Whether a program can be started.
-fn is_installed(program: &str) -> bool {
-    let started = std::process::Command::new(program)
-        .arg("--version")
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status();
-    started.is_ok()
-}
-
-/// Runs a program that is no part of the measurement.
-fn run_quietly(command: &mut std::process::Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(())
 }

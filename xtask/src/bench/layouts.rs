@@ -5,22 +5,67 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Blobs;
-use crate::bench::generate::{SplitMix, digest_of};
+use super::generate::{SplitMix, digest_of};
 
 /// The seed of every cache.
 const SEED: u64 = 42;
 /// What a gzip file begins with.
 const GZIP: [u8; 8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0];
 const CREATED: &str = "2026-01-02T03:04:05Z";
+
+/// The layers of a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Blobs {
+    /// 12 of 27 MB
+    Large,
+    /// 2,000 of 4 KiB
+    Small,
+    /// 127 of 4 KiB
+    Steps,
+}
+
+impl Blobs {
+    pub(super) fn count(self) -> u32 {
+        match self {
+            Self::Large => 12,
+            Self::Small => 2000,
+            Self::Steps => 127,
+        }
+    }
+
+    /// The size of each in bytes.
+    pub(super) fn size(self) -> u32 {
+        match self {
+            Self::Large => 27_000_000,
+            Self::Small | Self::Steps => 4096,
+        }
+    }
+
+    /// The size of all in bytes.
+    pub(super) fn total(self) -> u64 {
+        u64::from(self.count()) * u64::from(self.size())
+    }
+}
+
+impl fmt::Display for Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Large => "12 layers of 27 MB",
+            Self::Small => "2,000 layers of 4 KiB",
+            Self::Steps => "127 layers of 4 KiB",
+        })
+    }
+}
 
 /// A layout that lies in a folder.
 pub(super) struct Layout {

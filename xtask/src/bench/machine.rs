@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 
-use super::{Blobs, run_quietly};
-use crate::bench::generate::SplitMix;
+use super::generate::SplitMix;
+use super::layouts::Blobs;
+use super::process::run_quietly;
 
 /// How many bytes are written at once.
 const PIECE: u32 = 8 << 20;
@@ -39,6 +41,12 @@ pub(super) fn spread_folders(folder: &Path) {
     let _ = Command::new("chattr").arg("+T").arg(folder).output();
 }
 
+/// A new folder in another, removed when it is dropped.
+pub(super) fn folder_in(path: &Path, prefix: &str) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(path);
+    folder.with_context(|| format!("cannot make a folder in {}", path.display()))
+}
+
 /// How long it takes to write as many bytes, durably: the large ones as one file in pieces with one fsync, the small
 /// ones as files with an fsync each.
 pub(super) fn write_and_sync(blobs: Blobs, folder: &Path) -> Result<Duration> {
@@ -48,7 +56,7 @@ pub(super) fn write_and_sync(blobs: Blobs, folder: &Path) -> Result<Duration> {
     let piece: Vec<u8> = (0..PIECE / 8).flat_map(|_| random.next().to_le_bytes()).collect();
     let (files, bytes) = match blobs {
         Blobs::Large => (1, blobs.total()),
-        Blobs::Small => (blobs.count(), u64::from(blobs.size())),
+        Blobs::Small | Blobs::Steps => (blobs.count(), u64::from(blobs.size())),
     };
     let start = Instant::now();
     for number in 0..files {

@@ -1,9 +1,10 @@
-//! Runs a program in a process that does nothing else, and says what it took.
+//! Other programs: whether they are there, and running one in a process that does nothing else, which says what it took.
 //!
 //! The system tells the peak of memory of all children together, so each program has a parent of its own: this one,
 //! started anew.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,47 @@ impl Used {
     pub(super) fn join(self, other: Self) -> Self {
         Self { cpu: self.cpu.min(other.cpu), peak: self.peak.max(other.peak) }
     }
+}
+
+/// Builds `bkcache` as it is released; where it is.
+pub(super) fn bkcache() -> Result<PathBuf> {
+    let status = crate::workspace::cargo()
+        .args(["build", "--release", "--quiet", "--package", "cache-cli"])
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("bkcache cannot be built");
+    }
+    let bkcache = own_folder()?.join(format!("bkcache{}", std::env::consts::EXE_SUFFIX));
+    if !bkcache.is_file() {
+        bail!("bkcache was built, but not as {}", bkcache.display());
+    }
+    Ok(bkcache)
+}
+
+/// The folder that this program lies in, and with it what cargo builds.
+pub(super) fn own_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    program.parent().map(Path::to_owned).context("this program lies in no folder")
+}
+
+pub(super) fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+/// Whether a program can be started.
+pub(super) fn is_installed(program: &str) -> bool {
+    let started = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    started.is_ok()
+}
+
+/// Runs a program that is no part of the measurement.
+pub(super) fn run_quietly(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }
 
 /// Runs a program by a process of its own.

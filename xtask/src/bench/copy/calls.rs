@@ -10,9 +10,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::layouts::Layout;
 use super::programs::{Program, Programs};
-use super::{Blobs, run_quietly};
+use crate::bench::layouts::{Blobs, Layout};
+use crate::bench::process::run_quietly;
 
 /// What is traced; the last goes into what the one before wrote.
 const TRACED: [Program; 4] = [Program::Cp, Program::Unsynced, Program::Synced, Program::Again];

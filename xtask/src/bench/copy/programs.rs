@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::is_installed;
+use crate::bench::process::{bkcache, is_installed, words};
 
 /// What is measured, in the order in which it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,18 +81,7 @@ pub(super) struct Programs {
 impl Programs {
     /// Builds `bkcache` and looks for the others.
     pub(super) fn find() -> Result<Self> {
-        let status = crate::workspace::cargo()
-            .args(["build", "--release", "--quiet", "--package", "cache-cli"])
-            .status()
-            .context("cannot run cargo")?;
-        if !status.success() {
-            bail!("bkcache cannot be built");
-        }
-        let bkcache = own_folder()?.join(format!("bkcache{}", std::env::consts::EXE_SUFFIX));
-        if !bkcache.is_file() {
-            bail!("bkcache was built, but not as {}", bkcache.display());
-        }
-        Ok(Self { bkcache, skopeo: is_installed("skopeo"), strace: is_installed("strace") })
+        Ok(Self { bkcache: bkcache()?, skopeo: is_installed("skopeo"), strace: is_installed("strace") })
     }
 
     /// What can be measured.
@@ -139,14 +128,4 @@ impl Programs {
         });
         lines.collect()
     }
-}
-
-fn words(words: &[&str]) -> Vec<OsString> {
-    words.iter().map(OsString::from).collect()
-}
-
-/// The folder that this program lies in, and with it what cargo builds.
-pub(super) fn own_folder() -> Result<PathBuf> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    program.parent().map(Path::to_owned).context("this program lies in no folder")
 }

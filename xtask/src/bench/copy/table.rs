@@ -5,8 +5,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::Row;
 use super::programs::Program;
-use super::{Blobs, Row};
+use crate::bench::layouts::Blobs;
 
 const MIB: f64 = 1_048_576.0;
 /// The most memory that a copy may hold, in MiB.
@@ -20,7 +21,7 @@ const FASTER: f64 = 2.0;
 fn slower(blobs: Blobs) -> f64 {
     match blobs {
         Blobs::Large => 1.25,
-        Blobs::Small => 2.0,
+        Blobs::Small | Blobs::Steps => 2.0,
     }
 }
 
@@ -97,7 +98,7 @@ fn limits(blobs: Blobs, rows: &[Row]) -> Vec<(bool, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::copy::process::Used;
+    use crate::bench::process::Used;
 
     fn row(program: Program, millis: u64) -> Row {
         let used = Used { cpu: Some(Duration::from_millis(7)), peak: Some(millis << 20) };
