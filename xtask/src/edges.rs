@@ -60,7 +60,7 @@ const ROWS: &[Row] = &[
         tests_use: &[CONFORMANCE],
         never: &["serde*", "reqwest", "http"],
     },
-    Row { name: REGISTRY, uses: &[MODEL, INGEST], tests_use: &[CONFORMANCE, REGISTRIES], never: &[] },
+    Row { name: REGISTRY, uses: &[MODEL, INGEST], tests_use: &[CONFORMANCE, REGISTRIES, EXPORT], never: &[] },
     Row { name: CONFORMANCE, uses: &[MODEL, INGEST], tests_use: &[], never: &["reqwest", "http"] },
     Row {
         name: EXPORT,

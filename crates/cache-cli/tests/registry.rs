@@ -154,6 +154,7 @@ async fn a_registry_with_tls() {
     there_and_back(&registry.host(), &Way::with(&["--ca", &file("ca.pem")]));
     let app = format!("{}/team/app:main", registry.host());
     Way::default().run(&["verify", &format!("type=registry,ref={app},registry.insecure=true")]).ok();
+    fails_with(&Way::default().run(&["inspect", &app]), "if it speaks TLS");
     std::fs::write(folder.path().join("other.pem"), Authority::new().pem()).unwrap();
     fails_with(&Way::with(&["--ca", &file("other.pem")]).run(&["inspect", &app]), "--ca");
     fails_with(&Way::with(&["--ca", &file("none.pem")]).run(&["inspect", &app]), "none.pem");

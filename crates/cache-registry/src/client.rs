@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
 use reqwest::header::{HeaderValue, RETRY_AFTER};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url, Version};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::sleep;
 
@@ -19,6 +19,9 @@ use crate::error::{About, Answered, Failure, is_certificate_failure, is_passing}
 use crate::reference::Repository;
 use crate::transport::{Answer, Request, Transport, is_loopback};
 
+/// How often a request is made again with other credentials: others that wait for the same connections may use up a
+/// short-lived token before it is this one's turn.
+pub(crate) const MOST_REFUSALS: u32 = 3;
 /// The longest wait that a registry may ask for.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -139,18 +142,18 @@ impl Client {
         Ok(())
     }
 
-    /// One try, with the one more that a 401 may be worth.
+    /// One try, with the few more that a 401 may be worth.
     pub(crate) async fn attempt(&self, call: &Call<'_>, request: &Request) -> Result<Answer, Failure> {
         let (transport, about) = (&self.0.transport, &call.about);
-        let mut refreshed = false;
+        let mut refusals = 0;
         loop {
             let authorization = self.authorization(call, &request.url).await?;
             let answer = transport.exchange(request, authorization.as_ref(), about).await?;
             if answer.status() == StatusCode::UNAUTHORIZED
-                && !refreshed
+                && refusals < MOST_REFUSALS
                 && self.refused(call, authorization.as_ref(), &answer).await?
             {
-                refreshed = true;
+                refusals += 1;
                 continue;
             }
             if is_passing(answer.status()) {
@@ -200,10 +203,18 @@ impl Client {
     pub(crate) async fn refusal(&self, answer: Answer, about: &About) -> (Answered, Error) {
         let (status, elsewhere) = (answer.status(), answer.elsewhere);
         let server = answer.url.host_str().unwrap_or_default().to_owned();
+        // How servers answer who does not speak TLS to them: Go's before it knows the version, others in words.
+        let may_want_tls = status == StatusCode::BAD_REQUEST && answer.url.scheme() == "http";
+        let is_bare = answer.response.version() == Version::HTTP_10;
         let body = read_error(answer.response, self.0.transport.stall(), about).await;
         let answered = Answered::new(status, &body);
-        let error =
-            if elsewhere { about.refused_elsewhere(&answered, &server) } else { about.refused(&answered) };
+        let error = if elsewhere {
+            about.refused_elsewhere(&answered, &server)
+        } else if may_want_tls && (is_bare || String::from_utf8_lossy(&body).contains("HTTPS")) {
+            about.wants_tls(&answered)
+        } else {
+            about.refused(&answered)
+        };
         (answered, error)
     }
 

@@ -73,6 +73,14 @@ impl About {
         self.error(kind, format_args!("{answered}{advice}"))
     }
 
+    /// An answer to plain HTTP of what seems to speak TLS.
+    pub(crate) fn wants_tls(&self, answered: &Answered) -> Error {
+        let reason = format_args!(
+            "{answered} to plain HTTP, which is tried on this machine; if it speaks TLS, name the authority that signed its certificate (--ca)"
+        );
+        self.error(ErrorKind::Other, reason)
+    }
+
     /// An answer of a host that the registry sent us to.
     pub(crate) fn refused_elsewhere(&self, answered: &Answered, host: &str) -> Error {
         // Its links expire: the registry will give a new one.

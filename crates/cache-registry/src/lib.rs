@@ -1,4 +1,35 @@
 //! BuildKit remote caches in registries: the seams of `cache-ingest` over the OCI distribution API.
+//!
+//! A [`Client`] holds connections, tokens and the limit of requests for all registries; a [`RegistryStore`] is one
+//! repository, and has every seam: blobs are read and pushed, manifests resolved, published and listed. A
+//! [`Reference`] is what a user calls a manifest, read as Docker reads it. Credentials are found where Docker and
+//! Podman keep them, unless [`ClientOptions`] gives some.
+//!
+//! It knows nothing of caches, and never prints. An export straight from a build:
+//!
+//! ```no_run
+//! use cache_export::{Destination, ExportOptions, Exporter};
+//! use cache_ingest::{Expect, MemoryStore};
+//! use cache_model::{MediaType, NewResult, Timestamp};
+//! use cache_registry::{Client, ClientOptions, Reference, RegistryStore};
+//!
+//! # async fn export() -> Result<(), Box<dyn std::error::Error>> {
+//! // What a build made: layers somewhere, and records that say which step gave which.
+//! let build = MemoryStore::new();
+//! let blob = build.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! let mut exporter = Exporter::new(&build);
+//! let layer = exporter.chains.layers([&blob])?;
+//! exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
+//!
+//! let reference: Reference = "registry.example.com/team/app:cache".parse()?;
+//! let client = Client::new(ClientOptions::default())?;
+//! let store = RegistryStore::new(&client, reference.repository()).for_push();
+//! let to = Destination { ingester: &store, publisher: &store, name: &reference.name(), expect: Expect::Any };
+//! let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+//! println!("{}", exported.metadata()["cache.manifest"]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod auth;
 mod body;

@@ -16,6 +16,8 @@ use crate::transport::Request;
 const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// How registries refuse a manifest whose form they do not take.
 const REFUSED_FORM: [&str; 3] = ["MANIFEST_INVALID", "UNSUPPORTED", "MANIFEST_UNVERIFIED"];
+/// What a registry has not, when it says that it has something not.
+const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 
 impl RegistryStore {
     pub(crate) async fn publish_manifest(
@@ -89,8 +91,12 @@ impl RegistryStore {
             return Err(error);
         }
         let is_index = [MediaType::OCI_INDEX, MediaType::DOCKER_LIST].contains(&descriptor.media_type);
-        let refuses_form =
-            answered.has_code(&REFUSED_FORM) || answered.status == StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let refuses_form = match answered.status {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
+            // So does Harbor.
+            StatusCode::NOT_FOUND => !answered.has_code(&UNKNOWN_NAME),
+            _ => answered.has_code(&REFUSED_FORM),
+        };
         if is_index && refuses_form {
             let reason = format_args!(
                 "{}; registries that refuse a cache in the form of an index take one in the form of a manifest: --form manifest",

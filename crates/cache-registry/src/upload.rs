@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCAT
 use reqwest::{Method, StatusCode, Url};
 
 use crate::RegistryStore;
-use crate::client::Call;
+use crate::client::{Call, MOST_REFUSALS};
 use crate::error::Failure;
 use crate::pull::header;
 use crate::push::session;
@@ -69,14 +69,14 @@ impl<'u> Upload<'u> {
         let client = &self.store.client;
         let (policy, budget) = (client.options().retry.clone(), client.options().budget.clone());
         let mut retries = Retries::new(policy, budget);
-        let mut refreshed = false;
+        let mut refusals = 0;
         loop {
             let error = match self.send_rest(call, &mut location).await {
                 Ok(()) => return Ok(()),
                 Err(Stop::Final(error)) => return Err(error),
-                Err(Stop::Refreshed(error)) if refreshed => return Err(error),
+                Err(Stop::Refreshed(error)) if refusals >= MOST_REFUSALS => return Err(error),
                 Err(Stop::Refreshed(error)) => {
-                    refreshed = true;
+                    refusals += 1;
                     error
                 }
                 Err(Stop::Broken(failure)) => {
@@ -90,7 +90,7 @@ impl<'u> Upload<'u> {
                 Some(offset) => {
                     if offset > self.offset {
                         retries.progressed();
-                        refreshed = false;
+                        refusals = 0;
                     }
                     self.offset = offset;
                     self.reading = Reading::new(self.source.reader_at(offset));

@@ -80,7 +80,7 @@ async fn a_token_that_expires_amid_an_export_is_replaced() {
     for chunk_size in [None, Some(4000)] {
         for manners in [
             TokenManners { uses: 25, ..TokenManners::default() },
-            TokenManners { lasts: Some(Duration::from_millis(100)), ..TokenManners::default() },
+            TokenManners { lasts: Some(Duration::from_millis(150)), ..TokenManners::default() },
         ] {
             let all = guarded(manners.clone()).await;
             for method in ["HEAD", "PUT"] {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cache_conformance::Blob;
+use cache_export::{Destination, ExportOptions, Exporter};
 use cache_ingest::{ErrorKind, Expect, MemoryStore, Name, Publisher, Resolver, Stored};
-use cache_model::{Algorithm, MediaType};
+use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
 use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
 
@@ -118,4 +119,25 @@ async fn what_breaks_off_goes_on_where_it_was() {
     let log = registry.log();
     assert!(log.contains("http.request.method=PATCH"), "the upload went on");
     assert!(log.contains("http.response.status=206"), "the download went on");
+}
+
+/// From the records of a build to a cache in a registry, by library code alone; and what a second export then costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_exports_straight_to_a_registry() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let build = MemoryStore::new();
+    let layer_type = "application/vnd.oci.image.layer.v1.tar";
+    let blobs = ["one", "two"].map(|text| build.insert(MediaType::new(layer_type), text));
+    let mut exporter = Exporter::new(&build);
+    let layer = exporter.chains.layers(&blobs).unwrap();
+    let result = NewResult { created_at: Timestamp::ZERO, layer };
+    exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
+    let store = store_with(patient(options()), &registry.host(), APP).for_push();
+    let name = Name::Tag("cache".to_owned());
+    let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
+    let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await.unwrap();
+    assert_eq!((exported.blobs.stored.blobs, exported.blobs.already_present.blobs), (3, 0));
+    assert_eq!(store.resolve(&name).await.unwrap().digest, exported.manifest.unwrap().digest);
+    let again = exporter.finalize(&to, &ExportOptions::default(), &()).await.unwrap();
+    assert_eq!((again.blobs.stored.blobs, again.blobs.already_present.blobs), (0, 3));
 }

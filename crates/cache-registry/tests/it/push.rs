@@ -262,6 +262,15 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     assert!(error.to_string().contains("MANIFEST_INVALID") && error.to_string().contains("--form manifest"));
     assert_clear(&error);
     assert_eq!(server.seen_with("PUT", "").len(), 1);
+
+    // Harbor says that there is something that is not there; a repository that is not there is another matter.
+    server.service.manners().refuses_indexes = false;
+    for (code, is_form) in [("NOT_FOUND", true), ("NAME_UNKNOWN", false)] {
+        server.fault(On::new("PUT", "/manifests/"), Fault::Answer(Answer::error(404, code, "artifact")));
+        let publish = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;
+        let error = publish.unwrap_err();
+        assert_eq!(error.to_string().contains("--form manifest"), is_form, "{error}");
+    }
 }
 
 /// What the registry forgot between a look and the manifest is known by name, and pushed though HEAD would find it.
