@@ -16,6 +16,22 @@ use std::path::{Path, PathBuf};
 /// Larger files make a fuzzer slow.
 const LARGEST: usize = 64 << 10;
 
+/// References, and what is nearly one.
+const REFERENCES: &[&str] = &[
+    "user/app",
+    "registry.example.com:5000/team/app:v1",
+    "[::1]:5000/x",
+    "app@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "localhost/a__b--c.d:X.y-z_1@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "index.docker.io/app",
+    "https://ghcr.io/app",
+    "localhost:5000",
+    "[::1:5000/x",
+    "a/b._c",
+    "REG.example/app:",
+    "[::1%25eth0]/x",
+];
+
 /// Attribute strings and bare paths, each once as a source and once as a destination.
 const TARGETS: &[&str] = &[
     "type=local,dest=/cache,tag=main",
@@ -69,7 +85,7 @@ fn main() {
         ("attributes", roles.collect()),
         ("decode_config", configs.clone()),
         ("decode_manifest", [manifests, given(&[SCHEMA_1])].concat()),
-        ("digest_and_reference", given(&[TEXTS, TARGETS].concat())),
+        ("digest_and_reference", given(&[TEXTS, TARGETS, REFERENCES].concat())),
         ("layout_open", layouts(&root.join("tests/fixtures"))),
         ("manifest_builder", builders()),
         ("roundtrip", configs),

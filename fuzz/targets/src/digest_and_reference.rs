@@ -4,6 +4,7 @@
 
 use cache_format::Form;
 use cache_model::{Algorithm, Digest, MediaType, RecordDigest, Timestamp};
+use cache_registry::{Reference, Repository};
 use cache_target::{Attributes, Role};
 
 use crate::{assert_one_line, assert_says_something};
@@ -20,7 +21,29 @@ pub fn run(bytes: &[u8]) {
         Err(error) => assert_one_line(&error),
     }
     assert_eq!(MediaType::new(first).as_str(), first);
+    reference(first);
     bare_path(first);
+}
+
+/// A reference has one normal form, which is read as itself.
+fn reference(text: &str) {
+    let reference = match text.parse::<Reference>() {
+        Ok(reference) => reference,
+        Err(error) => return assert_one_line(&error),
+    };
+    let normal = reference.to_string();
+    assert_eq!(normal.parse::<Reference>(), Ok(reference.clone()), "{text:?} is {normal:?}");
+    let repository = reference.repository();
+    assert_eq!(repository.to_string().parse::<Repository>().as_ref(), Ok(repository));
+    let (host, path) = (repository.host(), repository.path());
+    assert!(!host.contains(['/', '@', '?', '#', '\\']) && !host.is_empty(), "{host:?}");
+    assert!(
+        path.split('/').all(|part| !part.is_empty() && !part.starts_with('.')),
+        "{path:?} is no path of a URL"
+    );
+    assert!(!path.contains(['?', '#', '%', '\\', ':']) && path.len() <= 255, "{path:?}");
+    let tag = reference.tag().unwrap_or("latest");
+    assert!(tag.len() <= 128 && !tag.contains(['/', '?', '#', '%']) && !tag.starts_with('.'), "{tag:?}");
 }
 
 fn blob_digest(text: &str, other: &str) {
