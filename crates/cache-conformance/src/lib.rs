@@ -1,4 +1,4 @@
-//! The laws of [`Provider`], [`Ingester`], [`Resolver`] and [`Publisher`], to be run against a store.
+//! The laws of [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`] and [`Lister`], to be run against a store.
 //!
 //! Each law is a function in [`laws`]; [`run_all`] runs those that a store has the traits for, each on a fresh store,
 //! and [`assert_conforms`] does so for a test. [`Faulty`] and [`Down`] are providers that go wrong in one way,
@@ -9,6 +9,7 @@
 //! [`Ingester`]: cache_ingest::Ingester
 //! [`Resolver`]: cache_ingest::Resolver
 //! [`Publisher`]: cache_ingest::Publisher
+//! [`Lister`]: cache_ingest::Lister
 //!
 //! ```
 //! use cache_conformance::{Store, assert_conforms};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Error, Ingester, Provider, Publisher, Resolver};
+use cache_ingest::{Error, Ingester, Lister, Provider, Publisher, Resolver};
 
 /// Makes the stores to test. A function or closure that gives a future of a store is one.
 #[async_trait]
@@ -40,6 +40,8 @@ pub struct Store {
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Names manifests.
     pub publisher: Option<Arc<dyn Publisher>>,
+    /// Tells what the publisher named.
+    pub lister: Option<Arc<dyn Lister>>,
     /// A provider of the same kind that cannot tell what it has, as when its network is down.
     pub unreachable: Option<Arc<dyn Provider>>,
     /// Whether blobs may have sha512 digests; no by default.
@@ -50,7 +52,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store that has all four traits.
+    /// A store that has all traits but [`Lister`], which [`with_lister`](Self::with_lister) adds.
     pub fn complete<S>(store: S) -> Self
     where
         S: Provider + Ingester + Resolver + Publisher + 'static,
@@ -70,6 +72,13 @@ impl Store {
     #[must_use]
     pub fn with_sha512(mut self) -> Self {
         self.sha512 = true;
+        self
+    }
+
+    /// The same store, and what tells its names.
+    #[must_use]
+    pub fn with_lister(mut self, lister: impl Lister + 'static) -> Self {
+        self.lister = Some(Arc::new(lister));
         self
     }
 
@@ -95,6 +104,7 @@ impl fmt::Debug for Store {
             .field("ingester", &self.ingester.is_some())
             .field("resolver", &self.resolver.is_some())
             .field("publisher", &self.publisher.is_some())
+            .field("lister", &self.lister.is_some())
             .field("unreachable", &self.unreachable.is_some())
             .field("sha512", &self.sha512)
             .field("atomic", &self.atomic)

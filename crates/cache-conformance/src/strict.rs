@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, MemoryStore, Name, Provider, Publisher, Resolver,
-    Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Lister, MemoryStore, Name, Provider, Publisher,
+    Resolver, Source, Stored,
 };
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -150,6 +150,13 @@ impl Resolver for StrictStore {
         let descriptor = self.store.resolve(name).await?;
         self.note(Operation::Resolve(name.clone()));
         Ok(descriptor)
+    }
+}
+
+#[async_trait]
+impl Lister for StrictStore {
+    async fn names(&self) -> Result<Vec<Name>, Error> {
+        self.store.names().await
     }
 }
 

@@ -12,9 +12,16 @@ use tempfile::TempDir;
 /// All that a store can have, so that no law is left out.
 fn all<S>(store: S) -> Result<Store, Error>
 where
-    S: Provider + cache_ingest::Ingester + cache_ingest::Resolver + cache_ingest::Publisher + 'static,
+    S: Provider
+        + cache_ingest::Ingester
+        + cache_ingest::Resolver
+        + cache_ingest::Publisher
+        + cache_ingest::Lister
+        + Clone
+        + 'static,
 {
-    Ok(Store::complete(store).with_sha512().with_unreachable(Down(ErrorKind::Unavailable)))
+    let complete = Store::complete(store.clone()).with_lister(store);
+    Ok(complete.with_sha512().with_unreachable(Down(ErrorKind::Unavailable)))
 }
 
 /// A folder that layouts are made in.
@@ -75,7 +82,7 @@ async fn the_layout_store_conforms_behind_pointers() {
 
 #[tokio::test]
 async fn the_strict_store_conforms() {
-    assert_conforms(&|| async { all(StrictStore::new()) }).await;
+    assert_conforms(&|| async { all(Arc::new(StrictStore::new())) }).await;
 }
 
 /// Two stores as one provider; what is put goes to the second.

@@ -50,7 +50,8 @@ async fn conforms(chunk_size: Option<u64>) {
     let fresh = || async {
         let store = store(&registry, &client, &format!("law/{}", made.fetch_add(1, Ordering::Relaxed)));
         let unreachable = RegistryStore::new(&client, &format!("{nobody}/app").parse().unwrap());
-        Ok::<_, Error>(Store::complete(store).not_atomic().with_unreachable(unreachable))
+        let complete = Store::complete(store.clone()).with_lister(store);
+        Ok::<_, Error>(complete.not_atomic().with_unreachable(unreachable))
     };
     assert_conforms(&fresh).await;
 }

@@ -2,7 +2,7 @@
 //!
 //! Most publish indexes that name nothing, so that they need no blobs.
 
-use cache_ingest::{Error, ErrorKind, Expect, Ingester, Name, Provider, Publisher, Resolver};
+use cache_ingest::{Error, ErrorKind, Expect, Ingester, Lister, Name, Provider, Publisher, Resolver};
 use cache_model::{Algorithm, Descriptor, MediaType};
 
 use super::{is_invisible, put, reads_back};
@@ -217,4 +217,19 @@ pub async fn a_manifest_that_does_not_fit_its_descriptor_is_refused(
     law.is_an_error("publishing other bytes", published)?;
     is_free(law, resolver, &tag("name")).await?;
     is_invisible(law, provider, &wrong.descriptor).await
+}
+
+/// The names of a store are the tags that were published, each once, however often it was.
+pub async fn every_tag_is_listed_once(
+    publisher: &dyn Publisher,
+    lister: &dyn Lister,
+) -> Result<(), Violation> {
+    let law = Law("every_tag_is_listed_once");
+    let published = [("b", "one"), ("a", "one"), ("c", "two"), ("b", "two")];
+    for (name, manifest) in published {
+        publish(law, publisher, &tag(name), &Blob::index(manifest)).await?;
+    }
+    let mut names = law.succeeds("listing the names", lister.names().await)?;
+    names.sort_by_key(ToString::to_string);
+    law.equal("the names, sorted", &["a", "b", "c"].map(tag).to_vec(), &names)
 }

@@ -4,6 +4,7 @@
 mod mutant;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use Flaw::*;
 use cache_conformance::{Down, Store, run_all};
@@ -64,6 +65,7 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     ),
     (PublishesAndRefuses, &["a_refused_publish_changes_nothing"]),
     (TrustsManifests, &["a_manifest_that_does_not_fit_its_descriptor_is_refused"]),
+    (ListsEachPublish, &["every_tag_is_listed_once"]),
     (RemovesBeforeReplacing, &["readers_see_the_old_or_the_new_manifest_never_a_mixture"]),
     (ComparesTooEarly, &["one_of_those_who_expect_absent_wins"]),
 ];
@@ -73,7 +75,8 @@ async fn broken(flaw: Option<Flaw>) -> (BTreeSet<&'static str>, BTreeSet<&'stati
     let report = run_all(&|| async {
         let kind =
             if flaw == Some(CannotTellIsNotFound) { ErrorKind::NotFound } else { ErrorKind::Unavailable };
-        Ok(Store::complete(Mutant::new(flaw)).with_sha512().with_unreachable(Down(kind)))
+        let mutant = Arc::new(Mutant::new(flaw));
+        Ok(Store::complete(mutant.clone()).with_lister(mutant).with_sha512().with_unreachable(Down(kind)))
     })
     .await;
     let broken = report.violations().map(|violation| violation.law()).collect();

@@ -10,8 +10,8 @@ use Flaw::*;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, MemoryStore, Name, Provider, Publisher, Resolver,
-    Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Lister, MemoryStore, Name, Provider, Publisher,
+    Resolver, Source, Stored,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use futures_util::{StreamExt, stream};
@@ -48,6 +48,7 @@ pub(crate) enum Flaw {
     IgnoresExpect,
     PublishesAndRefuses,
     TrustsManifests,
+    ListsEachPublish,
     RemovesBeforeReplacing,
     ComparesTooEarly,
 }
@@ -182,6 +183,17 @@ impl Ingester for Mutant {
         let bytes = self.receive(descriptor, source).await?;
         self.blobs.lock().unwrap().insert(descriptor.digest, bytes);
         Ok(if present || self.has(SaysAlreadyPresent) { Stored::AlreadyPresent } else { Stored::Stored })
+    }
+}
+
+#[async_trait]
+impl Lister for Mutant {
+    async fn names(&self) -> Result<Vec<Name>, Error> {
+        let mut names = self.names.names().await?;
+        if self.has(ListsEachPublish) {
+            names.extend(names.clone());
+        }
+        Ok(names)
     }
 }
 

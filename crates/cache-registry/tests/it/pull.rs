@@ -321,7 +321,8 @@ async fn the_store_obeys_the_laws_against_the_scripted_registry() {
             let path = format!("law/{}", made.fetch_add(1, Ordering::Relaxed));
             let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), &path);
             let unreachable = store_with(options(), "127.0.0.1:1", "app");
-            Ok::<_, Error>(Store::complete(store).not_atomic().with_unreachable(unreachable).with_sha512())
+            let complete = Store::complete(store.clone()).with_lister(store);
+            Ok::<_, Error>(complete.not_atomic().with_unreachable(unreachable).with_sha512())
         };
         assert_conforms(&fresh).await;
     }
