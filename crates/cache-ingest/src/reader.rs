@@ -130,6 +130,7 @@ impl<'a> SourceReader<'a> {
                 return Ok(None);
             }
             let Some(wait) = self.retries.next_wait(&error) else { return Err(error) };
+            self.source.repeats(self.verifier.received(), self.retries.attempt(), wait, &error);
             sleep(wait).await;
         }
     }

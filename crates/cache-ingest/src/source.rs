@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cache_model::Descriptor;
@@ -118,6 +119,12 @@ impl<'a> Source<'a> {
     /// A verifier for the blob, whose errors are told as this source's.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(&self.descriptor).on(self.side)
+    }
+
+    /// Tells that a reader opens the source again, from an offset on.
+    pub(crate) fn repeats(&self, offset: u64, attempt: u32, wait: Duration, error: &Error) {
+        let request = format!("read {} from byte {offset} on", self.descriptor.digest);
+        self.progress.event(&Event::Repeating { request: &request, attempt, wait, error });
     }
 
     /// Tells the progress of bytes that were taken by other means than a reader.
