@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cache_export::{ExportError, RecordsError};
 use cache_format::FormatError;
 use cache_import::ImportError;
-use cache_ingest::ErrorKind;
+use cache_ingest::{ErrorKind, Side};
 use cache_target::TargetError;
 use cache_verify::VerifyError;
 
@@ -147,8 +147,10 @@ impl<T> Doing<T> for Result<T, ExportError> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
             let kind = error.kind();
+            let lacks_a_blob = kind == ErrorKind::NotFound
+                && matches!(&error, ExportError::Store(error) if error.side() != Some(Side::Destination));
             let mut failure = Failure::failed(doing(), error, kind);
-            if let (Failure::Failed { hint, .. }, ErrorKind::NotFound) = (&mut failure, kind) {
+            if let (Failure::Failed { hint, .. }, true) = (&mut failure, lacks_a_blob) {
                 *hint = Some("export the cache again, or copy it with --canonical, which leaves out what needs the blob");
             }
             failure
