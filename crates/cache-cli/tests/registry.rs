@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Ran, bkcache, bkcache_with_input, fixture, only_manifest, program, run};
 use test_registries::{
-    Authority, Docker, DockerRegistry, Guard, Manners, Registry, Server, SlowProxy, TokenManners, Tokens,
-    has_program, sha256,
+    Auth, Authority, Docker, DockerRegistry, Guard, Manners, Registry, Server, SlowProxy, TokenManners,
+    Tokens, has_program, sha256,
 };
 
 const PASSWORD: &str = "correct horse";
@@ -368,6 +368,60 @@ async fn what_is_tried_again_is_seen_with_v_and_its_end_is_one_line() {
     server.service.manners().refuses_indexes = true;
     let ran = bkcache(["copy", "--progress", "none", "--form", "index", &path(CACHE), &to]);
     fails_with(&ran, "--form manifest");
+}
+
+/// A download that breaks off is told, too, and a repository that is not there is not taken for a missing layer.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_to_blobs_is_told() {
+    use test_registries::{Answer, Fault, On};
+    let server = Server::start(Registry::default()).await;
+    let app = format!("{}/app:v1", server.host());
+    bkcache(["copy", "--quiet", &path(CACHE), &app]).ok();
+    let folder = tempfile::tempdir().unwrap();
+    let to = |name: &str| folder.path().join(name).display().to_string();
+    server.fault(On::new("GET", "/blobs/").nth(2), Fault::CutBody(50));
+    let ran = bkcache(["copy", "-v", "--progress", "none", &app, &to("one")]).ok();
+    assert!(ran.stderr.starts_with("attempt 2 in ") && ran.stderr.lines().count() == 1, "{}", ran.stderr);
+
+    let unknown = Answer::error(404, "NAME_UNKNOWN", "the repository does not exist");
+    server.fault(On::new("POST", "").always(), Fault::Answer(unknown));
+    let ran = bkcache(["copy", "--progress", "none", &path(CACHE), &format!("{}/new:v1", server.host())]);
+    fails_with(&ran, "check the name of the repository");
+    assert!(!ran.stderr.contains("--canonical"), "{}", ran.stderr);
+}
+
+/// What `docker login` keeps where a registry has tokens for the next login.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_token_is_found_and_exchanged() {
+    let users = vec![("user".to_owned(), PASSWORD.to_owned())];
+    let tokens = Server::start(Tokens::new(TokenManners { users, ..TokenManners::default() })).await;
+    let auth = Auth::Bearer {
+        realm: format!("{}{}", tokens.url(), Tokens::PATH),
+        service: "registry".to_owned(),
+        grants: tokens.service.grants.clone(),
+    };
+    let server = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    let folder = tempfile::tempdir().unwrap();
+    let kept = json!({"auth": "dXNlcjo=", "identitytoken": Tokens::refresh_token("user")});
+    let config = json!({"auths": {server.host(): kept}});
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let way = Way { variables: vec![("DOCKER_CONFIG", folder.path().to_owned())], ..Way::default() };
+    way.run(&["copy", "--quiet", &path(CACHE), &format!("{}/app:v1", server.host())]).ok();
+    assert!(tokens.seen().iter().all(|seen| seen.method == "POST"));
+}
+
+/// Podman's own file, where neither Docker's nor a variable has anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn podmans_file_is_looked_into() {
+    let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let containers = folder.path().join("containers");
+    std::fs::create_dir(&containers).unwrap();
+    docker_config(&containers, &registry.host());
+    std::fs::rename(containers.join("config.json"), containers.join("auth.json")).unwrap();
+    let variables = vec![("XDG_RUNTIME_DIR", folder.path().to_owned())];
+    let way = Way { variables, ..Way::default() };
+    way.run(&["copy", "--quiet", &path(CACHE), &format!("{}/app:v1", registry.host())]).ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

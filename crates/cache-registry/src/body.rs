@@ -8,12 +8,14 @@ use bytes::Bytes;
 use cache_ingest::{ByteStream, ErrorKind};
 use futures_util::{StreamExt, stream};
 use reqwest::Response;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{About, Failure};
 
 /// What a body has to give within the time for a stall, in bytes.
-const LEAST: usize = 1024;
+const LEAST: usize = 16 * 1024;
+/// In how many times the time for a stall a body that is read whole has to be there.
+const PATIENCE: u32 = 10;
 /// The largest body of an error that is looked into, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
@@ -33,20 +35,24 @@ pub(crate) async fn read_all(
     }
     let mut body = Vec::new();
     let mut chunks = stream_body(response, stall, about.clone());
-    while let Some(chunk) = chunks.next().await {
+    let deadline = Instant::now() + stall * PATIENCE;
+    while let Ok(next) = timeout_at(deadline, chunks.next()).await {
+        let Some(chunk) = next else { return Ok(body.into()) };
         body.extend_from_slice(&chunk?);
         if body.len() as u64 > limit {
             return Err(too_large());
         }
     }
-    Ok(body.into())
+    let reason = format_args!("the answer is not whole after {:?}", stall * PATIENCE);
+    Err(about.error(ErrorKind::Unavailable, reason).into())
 }
 
-/// The beginning of a body that tells of an error; what cannot be read of it does not matter.
+/// The beginning of a body that tells of an error; what cannot be read of it, or not soon, does not matter.
 pub(crate) async fn read_error(response: Response, stall: Duration, about: &About) -> Vec<u8> {
     let mut body = Vec::new();
     let mut chunks = stream_body(response, stall, about.clone());
-    while let Some(Ok(chunk)) = chunks.next().await {
+    let deadline = Instant::now() + stall;
+    while let Ok(Some(Ok(chunk))) = timeout_at(deadline, chunks.next()).await {
         body.extend_from_slice(&chunk);
         if body.len() >= ERROR_LIMIT {
             body.truncate(ERROR_LIMIT);
@@ -56,7 +62,7 @@ pub(crate) async fn read_error(response: Response, stall: Duration, about: &Abou
     body
 }
 
-/// A body as a stream, which fails when it breaks off and when it gives less than a KiB in the time for a stall.
+/// A body as a stream, which fails when it breaks off and when it gives less than 16 KiB in the time for a stall.
 ///
 /// Only the time in which bytes are waited for counts: whoever reads may be as slow as it likes.
 pub(crate) fn stream_body(response: Response, stall: Duration, about: About) -> ByteStream {

@@ -227,6 +227,10 @@ impl Answered {
         match self.status {
             StatusCode::UNAUTHORIZED => (ErrorKind::Denied, log_in("log in")),
             StatusCode::FORBIDDEN => (ErrorKind::Denied, log_in("log in as someone who may do this")),
+            StatusCode::PAYLOAD_TOO_LARGE => (
+                ErrorKind::TooLarge,
+                "; the registry, or a proxy before it, takes only smaller requests: --chunk-size".to_owned(),
+            ),
             _ if self.has_code(&["UNAUTHORIZED"]) => (ErrorKind::Denied, log_in("log in")),
             _ if self.has_code(&["DENIED"]) => {
                 (ErrorKind::Denied, log_in("log in as someone who may do this"))
@@ -240,10 +244,6 @@ impl Answered {
             StatusCode::METHOD_NOT_ALLOWED
             | StatusCode::UNSUPPORTED_MEDIA_TYPE
             | StatusCode::NOT_IMPLEMENTED => (ErrorKind::Unsupported, String::new()),
-            StatusCode::PAYLOAD_TOO_LARGE => (
-                ErrorKind::TooLarge,
-                "; the registry, or a proxy before it, takes only smaller requests".to_owned(),
-            ),
             StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => (ErrorKind::Conflict, String::new()),
             StatusCode::INSUFFICIENT_STORAGE => (ErrorKind::NoSpace, String::new()),
             status if is_passing(status) => (ErrorKind::Unavailable, String::new()),
@@ -275,7 +275,12 @@ impl std::fmt::Display for Answered {
 
 /// Whether an answer may be another one later.
 pub(crate) fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    match status.as_u16() {
+        408 | 425 | 429 => true,
+        // Not implemented, no version of HTTP that is known, no space, a loop, an extension or a login that is missing.
+        501 | 505 | 507 | 508 | 510 | 511 => false,
+        status => (500..600).contains(&status),
+    }
 }
 
 #[cfg(test)]
@@ -330,7 +335,13 @@ mod tests {
             "the registry answers 401 Unauthorized: incorrect username or password; log in: docker login r.example",
         );
         check(418, "{}", ErrorKind::Other, "the registry answers 418 I'm a teapot");
-        check(599, r#"{"errors":[{"code":7}]}"#, ErrorKind::Other, "the registry answers 599");
+        check(599, r#"{"errors":[{"code":7}]}"#, ErrorKind::Unavailable, "the registry answers 599");
+        check(
+            413,
+            r#"{"errors":[{"code":"SIZE_INVALID","message":"larger than the quota"}]}"#,
+            ErrorKind::TooLarge,
+            "the registry answers 413 Payload Too Large: SIZE_INVALID: larger than the quota; the registry, or a proxy before it, takes only smaller requests: --chunk-size",
+        );
     }
 
     #[test]

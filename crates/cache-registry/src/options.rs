@@ -35,7 +35,7 @@ pub struct ClientOptions {
     pub retry: RetryPolicy,
     /// The retries of the whole job. Give the copies of the job the same one.
     pub budget: RetryBudget,
-    /// How long an answer, a KiB of a body that is read, or 128 KiB of one that is sent may take; 30 seconds by
+    /// How long an answer, 16 KiB of a body that is read, or 128 KiB of one that is sent may take; 30 seconds by
     /// default. The answer to a whole upload may take ten times as long, as the registry checks and moves the blob.
     pub stall: Duration,
     /// The size in bytes of the pieces that blobs are sent in. By default each is sent whole, in one request; a proxy

@@ -15,7 +15,8 @@ use crate::transport::Request;
 
 const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// How registries refuse a manifest whose form they do not take.
-const REFUSED_FORM: [&str; 3] = ["MANIFEST_INVALID", "UNSUPPORTED", "MANIFEST_UNVERIFIED"];
+const REFUSED_FORM: [&str; 4] =
+    ["MANIFEST_INVALID", "MANIFEST_UNKNOWN", "UNSUPPORTED", "MANIFEST_UNVERIFIED"];
 /// What a registry has not, when it says that it has something not.
 const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 
@@ -86,15 +87,14 @@ impl RegistryStore {
             return Ok(());
         }
         let (answered, error) = self.client.refusal(answer, &call.about).await;
-        if error.kind() == ErrorKind::Incomplete {
-            self.doubt(answered.digests(BLOB_UNKNOWN));
-            return Err(error);
-        }
         let is_index = [MediaType::OCI_INDEX, MediaType::DOCKER_LIST].contains(&descriptor.media_type);
+        let missing = answered.digests(BLOB_UNKNOWN);
         let refuses_form = match answered.status {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
             // So does Harbor.
-            StatusCode::NOT_FOUND => !answered.has_code(&UNKNOWN_NAME),
+            StatusCode::NOT_FOUND if error.kind() == ErrorKind::NotFound => !answered.has_code(&UNKNOWN_NAME),
+            // Amazon's wants an image for each entry, and says of none which it is.
+            _ if error.kind() == ErrorKind::Incomplete => missing.is_empty(),
             _ => answered.has_code(&REFUSED_FORM),
         };
         if is_index && refuses_form {
@@ -103,6 +103,9 @@ impl RegistryStore {
                 error.reason()
             );
             return Err(call.about.error(ErrorKind::Unsupported, reason));
+        }
+        if error.kind() == ErrorKind::Incomplete {
+            self.doubt(missing);
         }
         Err(error)
     }

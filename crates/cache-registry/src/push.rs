@@ -28,15 +28,21 @@ impl RegistryStore {
         }
         // The semaphore is never closed.
         let _permit = self.client.uploads().acquire().await;
+        // What the registry has been wrong about is sent, and not mounted either.
+        let origin = source.origin().filter(|_| self.believes_in(&descriptor.digest));
+        let mounted = match origin {
+            Some(origin) => self.mount(&call, descriptor, &origin).await?,
+            None => Mount::Declined,
+        };
         let mut upload = Upload::new(self, descriptor, source);
-        // A source that cannot be read leaves no session behind.
-        upload.prepare().await?;
-        let location = match self.begin(&call, descriptor, source.origin()).await? {
-            Begun::Mounted => {
-                self.trust(&descriptor.digest);
-                return Ok(Stored::Mounted);
+        let location = match mounted {
+            Mount::Mounted => return Ok(Stored::Mounted),
+            Mount::Session(location) => location,
+            Mount::Declined => {
+                // A source that cannot be read leaves no session behind.
+                upload.prepare().await?;
+                self.begin(&call).await?
             }
-            Begun::Session(location) => location,
         };
         upload.run(&call, location).await?;
         self.trust(&descriptor.digest);
@@ -59,44 +65,48 @@ impl RegistryStore {
         }
     }
 
-    /// Asks for a mount where that may be, else for an upload.
-    async fn begin(
-        &self,
-        call: &Call<'_>,
-        descriptor: &Descriptor,
-        origin: Option<Origin>,
-    ) -> Result<Begun, Error> {
-        let here = self.repository();
-        let from = origin
-            .filter(|origin| origin.service == here.host() && origin.repository != here.path())
-            .map(|origin| origin.repository);
-        let mut url = self.client.url(call, &self.path("blobs/uploads/")).await?;
-        if let Some(from) = &from {
-            url.query_pairs_mut()
-                .append_pair("mount", &descriptor.digest.to_string())
-                .append_pair("from", from);
-            let mounting =
-                Call { scopes: call.scopes.clone().and_pull(from), about: call.about.clone(), ..*call };
-            let answer = self.client.send(&mounting, &Request::new(Method::POST, url.clone())).await?;
-            match answer.status() {
-                StatusCode::CREATED => return Ok(Begun::Mounted),
-                StatusCode::ACCEPTED => return session(&answer, call).map(Begun::Session),
-                // Some registries refuse where they should decline.
-                _ => url.set_query(None),
-            }
+    /// Asks for a mount from another repository of the registry.
+    async fn mount(&self, call: &Call<'_>, descriptor: &Descriptor, origin: &Origin) -> Result<Mount, Error> {
+        let (here, from) = (self.repository(), origin.repository.as_str());
+        if origin.service != here.host() || from == here.path() {
+            return Ok(Mount::Declined);
         }
+        let mut url = self.client.url(call, &self.path("blobs/uploads/")).await?;
+        let digest = descriptor.digest.to_string();
+        url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", from);
+        let mounting =
+            Call { scopes: call.scopes.clone().and_pull(from), about: call.about.clone(), ..*call };
+        let answer = match self.client.send(&mounting, &Request::new(Method::POST, url)).await {
+            Ok(answer) => answer,
+            // A token server may refuse the whole where it would give a part.
+            Err(error) if error.kind() == ErrorKind::Denied => return Ok(Mount::Declined),
+            Err(error) => return Err(error),
+        };
+        match answer.status() {
+            StatusCode::CREATED => Ok(Mount::Mounted),
+            StatusCode::ACCEPTED => session(&answer, call).map(Mount::Session),
+            // Some registries refuse where they should decline.
+            _ => Ok(Mount::Declined),
+        }
+    }
+
+    /// Begins an upload; where to send the blob.
+    async fn begin(&self, call: &Call<'_>) -> Result<Url, Error> {
+        let url = self.client.url(call, &self.path("blobs/uploads/")).await?;
         let answer = self.client.send(call, &Request::new(Method::POST, url)).await?;
         match answer.status() {
-            StatusCode::ACCEPTED => session(&answer, call).map(Begun::Session),
+            StatusCode::ACCEPTED => session(&answer, call),
             _ => Err(self.client.refusal(answer, &call.about).await.1),
         }
     }
 }
 
-enum Begun {
+/// What came of asking for a mount.
+enum Mount {
     Mounted,
-    /// Where to send the blob.
+    /// It is the beginning of an upload: where to send the blob.
     Session(Url),
+    Declined,
 }
 
 /// Where an answer says that an upload goes on.

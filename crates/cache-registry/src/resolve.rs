@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::RegistryStore;
 use crate::body::read_all;
 use crate::client::Call;
+use crate::error::printable;
 use crate::pull::header;
 use crate::reference::is_tag;
 use crate::store::{METADATA_LIMIT, accepted};
@@ -89,7 +90,7 @@ impl RegistryStore {
             (Some(told), Some(said)) if told != said => {
                 let reason = format_args!(
                     "the registry says it is {told}, and it says itself that it is {}",
-                    crate::error::printable(said.as_str())
+                    printable(said.as_str())
                 );
                 return Err(call.about.error(ErrorKind::Corrupt, reason));
             }
@@ -137,10 +138,11 @@ impl Told {
         let text = answer.header(CONTENT_TYPE).unwrap_or_default();
         let essence = text.split(';').next().unwrap_or_default().trim();
         let media_type = MediaType::new(essence);
-        let digest = match answer.header(CONTENT_DIGEST).map(str::parse) {
+        let digest = match answer.header(CONTENT_DIGEST).map(str::parse::<Digest>) {
             None => None,
             Some(Ok(digest)) => Some(digest),
             Some(Err(cause)) => {
+                let cause = printable(&cause.to_string());
                 let reason = format_args!("the registry gives it a digest that is none: {cause}");
                 return Err(call.about.error(ErrorKind::Corrupt, reason));
             }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::RegistryStore;
 use crate::body::read_all;
+use crate::error::printable;
 use crate::reference::is_tag;
 use crate::store::METADATA_LIMIT;
 use crate::transport::Request;
@@ -50,6 +51,7 @@ impl RegistryStore {
             let body = read_all(answer.response, METADATA_LIMIT, stall, &call.about).await;
             let page: Page =
                 serde_json::from_slice(&body.map_err(|failure| failure.error)?).map_err(|cause| {
+                    let cause = printable(&cause.to_string());
                     call.about.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
                 })?;
             tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| is_tag(tag)));

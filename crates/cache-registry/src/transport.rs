@@ -1,7 +1,7 @@
 //! One HTTP request and its answer: connections, time limits, redirects.
 //!
-//! It knows nothing of registries and asks for no credentials. What it is given to authorize a request goes to the
-//! host of that request and to no other, and never from HTTPS to HTTP.
+//! It knows nothing of registries and asks for no credentials. What it is given to authorize a request, or to send
+//! with it, goes to the host of that request and to no other, and never from HTTPS to HTTP.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -89,10 +89,6 @@ impl Transport {
 
     pub(crate) fn tls(&self) -> &Tls {
         &self.tls
-    }
-
-    pub(crate) fn is_insecure(&self) -> bool {
-        self.insecure
     }
 
     /// How long an answer may take.
@@ -189,7 +185,15 @@ impl Transport {
                 .into());
         }
         match answer.response.headers().get(LOCATION) {
-            Some(location) => follow(&answer.url, location, about).map(Some).map_err(Failure::from),
+            Some(location) => {
+                let to = follow(&answer.url, location, about)?;
+                // A body may hold what only that host may know, as a token that is kept for the next login.
+                if !request.body.is_empty() && to.origin() != request.url.origin() {
+                    let reason = "it is redirected to another host, which may not get what is sent";
+                    return Err(about.error(ErrorKind::Denied, reason).into());
+                }
+                Ok(Some(to))
+            }
             None => Err(about.error(ErrorKind::Other, "it is redirected to nowhere").into()),
         }
     }

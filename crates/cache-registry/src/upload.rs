@@ -228,7 +228,8 @@ impl<'u> Upload<'u> {
     /// Whether an upload that the registry does not know is one whose end it did not tell. If it is not, the blob has
     /// to be sent again from the start, which is for the copy to do.
     async fn lost(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
-        if self.store.is_there(call, self.descriptor).await? {
+        let believed = self.store.believes_in(&self.descriptor.digest);
+        if believed && self.store.is_there(call, self.descriptor).await? {
             return Ok(());
         }
         let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());

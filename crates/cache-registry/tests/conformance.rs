@@ -12,11 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cache_conformance::{Blob, Store, assert_conforms};
-use cache_ingest::{
-    CopyOptions, Error, ErrorKind, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Resolver,
-    RetryBudget, RetryPolicy, Step, Stored, copy,
-};
-use cache_model::{Algorithm, MediaType};
+use cache_ingest::{Error, ErrorKind, Expect, Ingester, Name, Publisher, Resolver, RetryBudget, RetryPolicy};
+use cache_model::MediaType;
 use cache_registry::{Client, ClientOptions, RegistryStore};
 use test_registries::{DockerRegistry, Guard};
 
@@ -64,50 +61,6 @@ async fn the_store_obeys_the_laws() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_obeys_the_laws_with_uploads_in_pieces() {
     conforms(Some(50_001)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_blob_of_another_repository_is_mounted() {
-    let Some(registry) = start().await else { return };
-    let client = client(None);
-    let (one, two) = (store(&registry, &client, "one"), store(&registry, &client, "two").for_push());
-    let layer = Blob::layer(Algorithm::Sha256, 300_000);
-    assert_eq!(one.put(&layer.descriptor, &layer.source()).await.unwrap(), Stored::Stored);
-    let options = CopyOptions::default();
-    let stored = copy(Step::Layer, &layer.descriptor, &one, &two, &options, &()).await.unwrap();
-    assert_eq!(stored, Stored::Mounted);
-    let stored = copy(Step::Layer, &layer.descriptor, &one, &two, &options, &()).await.unwrap();
-    assert_eq!(stored, Stored::AlreadyPresent);
-    // One that the origin does not have is declined, and the session is used.
-    let other = Blob::layer(Algorithm::Sha256, 300_001);
-    let memory = MemoryStore::new();
-    memory.insert(MediaType::default(), other.bytes.clone());
-    let lying = Elsewhere(memory, one);
-    let stored = copy(Step::Layer, &other.descriptor, &lying, &two, &options, &()).await.unwrap();
-    assert_eq!(stored, Stored::Stored);
-    assert_eq!(two.info(&other.descriptor).await.unwrap().size, 300_001);
-}
-
-/// Gives the blobs of one store and says that they are in another.
-struct Elsewhere(MemoryStore, RegistryStore);
-
-#[async_trait::async_trait]
-impl Provider for Elsewhere {
-    async fn info(&self, descriptor: &cache_model::Descriptor) -> Result<cache_ingest::Info, Error> {
-        self.0.info(descriptor).await
-    }
-
-    async fn open(
-        &self,
-        descriptor: &cache_model::Descriptor,
-        offset: u64,
-    ) -> Result<cache_ingest::ByteStream, Error> {
-        self.0.open(descriptor, offset).await
-    }
-
-    fn origin(&self, descriptor: &cache_model::Descriptor) -> Option<cache_ingest::Origin> {
-        self.1.origin(descriptor)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,16 +4,22 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use reqwest::header::HeaderValue;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::Secret;
 use crate::error::{About, printable};
 
-/// The name of Docker Hub in config.json.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+/// How long a credential helper may take: a user may have to unlock something.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The names of Docker Hub: in Docker's config.json, and as Podman and others have it.
+const DOCKER_HUB: [&str; 4] =
+    ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
 
 /// Who the client is to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +56,21 @@ impl Credentials {
 /// Looks for the credentials of a registry.
 pub(super) async fn find(about: &About) -> Result<Credentials, Error> {
     let host = about.host.clone();
-    // A credential helper is another program.
-    let found = tokio::task::spawn_blocking(move || look(&host, &places())).await;
-    let found = found.map_err(|cause| {
-        about.error(ErrorKind::Other, "the look for credentials was given up").with_cause(cause)
-    })?;
-    found.map_err(|reason| about.error(ErrorKind::Denied, reason))
+    let (sender, receiver) = oneshot::channel();
+    // A credential helper is another program, which may never answer. The end of the process waits for no thread of
+    // this kind.
+    std::thread::spawn(move || {
+        // Who asked may have given up.
+        let _ = sender.send(look(&host, &places()));
+    });
+    match timeout(PATIENCE, receiver).await {
+        Ok(Ok(found)) => found.map_err(|reason| about.error(ErrorKind::Denied, reason)),
+        Ok(Err(_)) => Err(about.error(ErrorKind::Other, "the look for credentials was given up")),
+        Err(_) => {
+            let reason = format_args!("no credential helper answers within {PATIENCE:?}");
+            Err(about.error(ErrorKind::Denied, reason))
+        }
+    }
 }
 
 /// Where credentials may be.
@@ -86,18 +101,21 @@ fn places() -> Vec<Place> {
 
 /// The first credentials for a host.
 fn look(host: &str, places: &[Place]) -> Result<Credentials, String> {
-    let server = if host == "docker.io" { DOCKER_HUB } else { host };
+    let servers = if host == "docker.io" { DOCKER_HUB.as_slice() } else { &[host] };
     for place in places {
-        let (name, found) = match place {
-            Place::Text(text, name) => ((*name).to_owned(), read(text.as_bytes(), server)),
+        let (name, text) = match place {
+            Place::Text(text, name) => ((*name).to_owned(), text.clone().into_bytes()),
             Place::File(path) => match std::fs::read(path) {
-                Ok(text) => (path.display().to_string(), read(&text, server)),
+                Ok(text) => (path.display().to_string(), text),
                 Err(_) if !exists(path) => continue,
                 Err(cause) => return Err(format!("cannot read {}: {cause}", path.display())),
             },
         };
-        if let Some(credentials) = found.map_err(|reason| format!("cannot use {name}: {reason}"))? {
-            return Ok(credentials);
+        for server in servers {
+            let found = read(&text, server).map_err(|reason| format!("cannot use {name}: {reason}"))?;
+            if let Some(credentials) = found {
+                return Ok(credentials);
+            }
         }
     }
     Ok(Credentials::Anonymous)
@@ -128,5 +146,55 @@ fn read(text: &[u8], server: &str) -> Result<Option<Credentials>, String> {
         // What a helper prints may be a secret.
         Err(E::HelperFailure { helper, .. }) => Err(format!("{} fails", printable(&helper))),
         Err(cause) => Err(cause.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(host: &str, config: &str) -> Result<Credentials, String> {
+        look(host, &[Place::Text(config.to_owned(), "the text")])
+    }
+
+    /// A config.json with the credentials of `me`, whose password is `hunter2`.
+    fn config(key: &str) -> String {
+        format!(r#"{{"auths":{{"{key}":{{"auth":"bWU6aHVudGVyMg=="}}}}}}"#)
+    }
+
+    #[test]
+    fn docker_hub_is_found_under_each_of_its_names_and_others_under_theirs() {
+        let me = Ok(Credentials::password("me", "hunter2"));
+        for key in ["https://index.docker.io/v1/", "docker.io", "index.docker.io"] {
+            assert_eq!(found("docker.io", &config(key)), me, "{key}");
+        }
+        assert_eq!(found("localhost:5000", &config("localhost:5000")), me);
+        assert_eq!(found("r.example", &config("https://r.example")), me);
+        for (host, key) in
+            [("docker.io", "r.example"), ("r.example", "docker.io"), ("r.example:1", "r.example:2")]
+        {
+            assert_eq!(found(host, &config(key)), Ok(Credentials::Anonymous), "{host} {key}");
+        }
+    }
+
+    #[test]
+    fn an_identity_token_comes_before_a_password_and_what_is_no_config_is_an_error() {
+        let text = r#"{"auths":{"r.example":{"auth":"bWU6","identitytoken":"kept"}}}"#;
+        assert_eq!(found("r.example", text), Ok(Credentials::IdentityToken(Secret::new("kept"))));
+        let error = found("r.example", r#"{"auths":{"r.example":{"auth":"hunter2!"}}}"#).unwrap_err();
+        assert!(error.starts_with("cannot use the text: ") && !error.contains("hunter2"), "{error}");
+        assert!(found("r.example", "hunter2").is_err_and(|error| !error.contains("hunter2")));
+        assert_eq!(found("r.example", "{}"), Ok(Credentials::Anonymous));
+    }
+
+    #[test]
+    fn the_first_place_that_has_some_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("auth.json");
+        std::fs::write(&file, config("r.example")).unwrap();
+        let absent = Place::File(folder.path().join("absent/auth.json"));
+        let empty = Place::Text("{}".to_owned(), "empty");
+        let places = [absent, empty, Place::File(file), Place::Text("nonsense".to_owned(), "not looked at")];
+        assert_eq!(look("r.example", &places), Ok(Credentials::password("me", "hunter2")));
     }
 }

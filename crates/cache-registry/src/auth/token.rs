@@ -72,7 +72,7 @@ pub(super) fn check_realm(
         Ok(url) if url.scheme() == "https" && url.has_host() => return Ok(()),
         Ok(url) if url.scheme() == "http" && url.has_host() => {
             // What came over TLS must not lead to where anyone can listen, not even on this machine.
-            if transport.is_insecure() || (registry.scheme() == "http" && transport.is_safe(&url)) {
+            if registry.scheme() == "http" && transport.is_safe(&url) {
                 return Ok(());
             }
             "over plain HTTP, which is not safe"
@@ -231,7 +231,8 @@ mod tests {
         assert!(!check("http://auth.example/token", tls, false));
         assert!(!check("http://127.0.0.1:5001/token", tls, false));
         assert!(!check("http://auth.example/token", local, false));
-        assert!(check("http://auth.example/token", tls, true));
+        assert!(!check("http://auth.example/token", tls, true));
+        assert!(check("http://auth.example/token", "http://r.example", true));
         for realm in ["", "token", "file:///etc/passwd", "data:,x"] {
             assert!(!check(realm, tls, true), "{realm}");
         }

@@ -117,6 +117,23 @@ async fn an_identity_token_goes_into_a_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_identity_token_does_not_follow_a_redirect_to_another_host() {
+    let (all, other) = (guarded(TokenManners::default()).await, Server::start(Registry::default()).await);
+    let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
+    let credentials = [(all.registry.host(), identity)].into();
+    let store = all.store(ClientOptions { credentials, ..options() });
+    for status in [307, 308] {
+        all.tokens.heal();
+        let away = Fault::Answer(Answer::redirect(status, format!("{}/token", other.url())));
+        all.tokens.fault(On::any("").always(), away);
+        let error = push_all(&store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert_clear(&error);
+        assert!(other.seen().is_empty(), "{:?}", other.seen());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guest_pulls_and_is_told_to_log_in_to_push() {
     let all = guarded(TokenManners::default()).await;
     let layer = Blob::layer(Algorithm::Sha256, 1000);
@@ -171,6 +188,23 @@ async fn a_token_endpoint_that_lies_ends_in_one_error() {
         assert_clear(&error);
         assert!(all.tokens.seen().len() < 100, "nobody asks for ever");
     }
+}
+
+/// A token server that gives only part of what a mount needs: then the blob is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mount_that_the_token_server_denies_is_an_upload() {
+    let all = guarded(TokenManners::default()).await;
+    let client = cache_registry::Client::new(all.user()).unwrap();
+    let store =
+        |path: &str| RegistryStore::new(&client, &format!("{}/{path}", all.registry.host()).parse().unwrap());
+    let layer = Blob::layer(Algorithm::Sha256, 10_000);
+    all.registry.service.content.insert_blob("other", layer.bytes.clone());
+    let no = Answer::error(403, "DENIED", "not that one");
+    all.tokens.fault(On::any("repository%3Aother%3Apull&").always(), Fault::Answer(no));
+    let from = MemoryStore::new();
+    from.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
+    let lying = crate::scene::Elsewhere(from, store("other"));
+    assert_eq!(transfer(&layer, &lying, &store(APP).for_push()).await.unwrap(), Stored::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]

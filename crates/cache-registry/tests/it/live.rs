@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use cache_conformance::Blob;
 use cache_export::{Destination, ExportOptions, Exporter};
-use cache_ingest::{ErrorKind, Expect, MemoryStore, Name, Publisher, Resolver, Stored};
+use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Resolver, Stored};
 use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
 use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
 
-use crate::scene::{APP, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
+use crate::scene::{APP, Elsewhere, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
 
 /// Docker's registry takes its time on a busy machine.
 fn patient(options: ClientOptions) -> ClientOptions {
@@ -100,15 +100,14 @@ async fn a_registry_with_tokens() {
     assert!(tokens.service.asked().len() <= 4, "{:?}", tokens.service.asked());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_off_goes_on_where_it_was() {
-    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+/// Pushes and pulls a layer over connections that are cut on the way; `options` are for a host.
+async fn goes_on_where_it_was(registry: &DockerRegistry, options: impl Fn(&str) -> ClientOptions) {
     let layer = Blob::layer(Algorithm::Sha256, 32 << 20);
     let memory = MemoryStore::new();
     memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
     for (n, chunk_size) in [None, Some(5 << 20)].into_iter().enumerate() {
         let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
-        let options = ClientOptions { chunk_size, ..patient(options()) };
+        let options = ClientOptions { chunk_size, ..patient(options(&proxy.host())) };
         let store = store_with(options, &proxy.host(), &format!("broken/{n}"));
         proxy.cut_upload(12 << 20);
         assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored);
@@ -119,6 +118,26 @@ async fn what_breaks_off_goes_on_where_it_was() {
     let log = registry.log();
     assert!(log.contains("http.request.method=PATCH"), "the upload went on");
     assert!(log.contains("http.response.status=206"), "the download went on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_off_goes_on_where_it_was_whatever_guards_it() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    goes_on_where_it_was(&registry, |_| options()).await;
+    let registry = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await.unwrap();
+    goes_on_where_it_was(&registry, |host| as_user(host, "user", PASSWORD)).await;
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let registry = DockerRegistry::start(Guard::Tls(&authority, false)).await.unwrap();
+    goes_on_where_it_was(&registry, |_| ClientOptions { ca: vec![ca.clone()], ..options() }).await;
+    let users = vec![("user".to_owned(), PASSWORD.to_owned())];
+    let manners = TokenManners { users, ..TokenManners::default() };
+    let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+    let realm = format!("{}{}", tokens.url(), Tokens::PATH);
+    let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
+    let registry = DockerRegistry::start(guard).await.unwrap();
+    goes_on_where_it_was(&registry, |host| as_user(host, "user", PASSWORD)).await;
 }
 
 /// From the records of a build to a cache in a registry, by library code alone; and what a second export then costs.
@@ -140,4 +159,27 @@ async fn a_build_exports_straight_to_a_registry() {
     assert_eq!(store.resolve(&name).await.unwrap().digest, exported.manifest.unwrap().digest);
     let again = exporter.finalize(&to, &ExportOptions::default(), &()).await.unwrap();
     assert_eq!((again.blobs.stored.blobs, again.blobs.already_present.blobs), (0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_of_another_repository_is_mounted() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let client = Client::new(patient(options())).unwrap();
+    let store =
+        |path: &str| RegistryStore::new(&client, &format!("{}/{path}", registry.host()).parse().unwrap());
+    let (one, two) = (store("one"), store("two").for_push());
+    let layer = Blob::layer(Algorithm::Sha256, 300_000);
+    one.put(&layer.descriptor, &layer.source()).await.unwrap();
+    let stored = transfer(&layer, &one, &two).await.unwrap();
+    assert_eq!(stored, Stored::Mounted);
+    let stored = transfer(&layer, &one, &two).await.unwrap();
+    assert_eq!(stored, Stored::AlreadyPresent);
+    // One that the origin does not have is declined, and the session is used.
+    let other = Blob::layer(Algorithm::Sha256, 300_001);
+    let memory = MemoryStore::new();
+    memory.insert(MediaType::default(), other.bytes.clone());
+    let lying = Elsewhere(memory, one);
+    let stored = transfer(&other, &lying, &two).await.unwrap();
+    assert_eq!(stored, Stored::Stored);
+    assert_eq!(two.info(&other.descriptor).await.unwrap().size, 300_001);
 }

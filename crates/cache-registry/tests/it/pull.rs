@@ -69,7 +69,7 @@ async fn a_connection_that_is_cut_in_any_phase_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_passing_answers_is_sat_out_and_one_without_end_is_an_error() {
-    for status in [408, 425, 429, 500, 502, 503, 504] {
+    for status in [408, 425, 429, 500, 502, 503, 504, 520] {
         assert_eq!(survives(get().times(3), Fault::status(status)).await.0, 4, "{status}");
         let (asked, _, text) = fails(get().always(), Fault::status(status), ErrorKind::Unavailable).await;
         assert_eq!(asked, 5, "{status}: retries do not multiply");
@@ -300,6 +300,10 @@ async fn tags_are_listed_over_pages_and_never_for_ever() {
     assert_eq!(app(&server).tags().await.unwrap(), ["a", "b", "c", "d", "e"]);
     assert_eq!(server.seen().len(), 3);
     let round = format!("</v2/{APP}/tags/list?n=1000>; rel=\"next\"");
+    let long = format!(r#"{{"tags": "{}"}}"#, "a".repeat(100_000));
+    server.fault(On::any("/tags/"), Fault::Answer(Answer::new(200).body(long)));
+    let error = app(&server).tags().await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Corrupt && error.to_string().len() < 500, "{error}");
     for link in [round, "<http://127.0.0.1:1/v2/x/tags/list>; rel=\"next\"".to_owned()] {
         server.heal();
         server.fault(On::any("/tags/").always(), Fault::Header("Link", Some(link)));

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use cache_conformance::{Blob, Fault as Flaw, Faulty};
+use cache_export::{Destination, ExportOptions, Exporter};
 use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Stored};
-use cache_model::{Algorithm, MediaType};
+use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::ClientOptions;
 use test_registries::{Answer, Fault, Locations, On, Registry, Server};
 
@@ -113,7 +114,7 @@ async fn a_refusal_says_why_and_is_final() {
         (400, "DIGEST_INVALID", ErrorKind::Corrupt),
         (403, "DENIED", ErrorKind::Denied),
         (404, "NAME_UNKNOWN", ErrorKind::NotFound),
-        (413, "SIZE_INVALID", ErrorKind::Corrupt),
+        (413, "SIZE_INVALID", ErrorKind::TooLarge),
         (405, "UNSUPPORTED", ErrorKind::Unsupported),
     ] {
         let no = || Answer::error(status, code, "no, since");
@@ -214,7 +215,12 @@ async fn a_mount_costs_one_request_and_a_declined_one_is_the_upload() {
         cache_registry::RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap())
     };
     assert_eq!(transfer(&layer, &store("from"), &store("one")).await.unwrap(), Stored::Mounted);
-    assert_eq!(received(&server), 0);
+    let asked: Vec<String> = server.seen().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(
+        (asked, received(&server)),
+        (vec!["HEAD".to_owned(), "POST".to_owned()], 0),
+        "nothing is read"
+    );
     server.service.manners().declines_mounts = true;
     server.forget_seen();
     assert_eq!(transfer(&layer, &store("from"), &store("two")).await.unwrap(), Stored::Stored);
@@ -263,6 +269,15 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     assert_clear(&error);
     assert_eq!(server.seen_with("PUT", "").len(), 1);
 
+    // Amazon's wants an image for each entry, and names none that is missing. Nothing is sent again for that.
+    let images = Answer::error(400, "MANIFEST_BLOB_UNKNOWN", "Images with digests [x] do not exist");
+    server.service.manners().refuses_indexes = false;
+    server.fault(On::new("PUT", "/manifests/"), Fault::Answer(images));
+    let publish = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;
+    let error = publish.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("--form manifest"), "{error}");
+
     // Harbor says that there is something that is not there; a repository that is not there is another matter.
     server.service.manners().refuses_indexes = false;
     for (code, is_form) in [("NOT_FOUND", true), ("NAME_UNKNOWN", false)] {
@@ -309,4 +324,59 @@ async fn a_tag_that_changes_meanwhile_is_a_conflict() {
     let told = other.descriptor.digest.to_string();
     server.fault(On::new("HEAD", "/manifests/").nth(2), Fault::Header("Docker-Content-Digest", Some(told)));
     assert_eq!(publish(&two, Expect::Digest(one.descriptor.digest)).await, Err(ErrorKind::Conflict));
+}
+
+/// A whole export to a registry that has forgotten a layer since it was asked: it gets that layer again, once; where it
+/// does not say which, all.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_gives_a_forgetful_registry_what_it_lacks_once() {
+    for says_which in [true, false] {
+        let server = scripted().await;
+        let build = MemoryStore::new();
+        let layer_type = "application/vnd.oci.image.layer.v1.tar";
+        let blobs = ["one", "two"].map(|text| build.insert(MediaType::new(layer_type), text));
+        let mut exporter = Exporter::new(&build);
+        let layer = exporter.chains.layers(&blobs).unwrap();
+        let result = NewResult { created_at: Timestamp::ZERO, layer };
+        exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
+        let store = app(&server);
+        let options = ExportOptions { copy: crate::scene::copying(), ..ExportOptions::default() };
+        for (tag, sent) in [("one", 3), ("two", if says_which { 1 } else { 3 })] {
+            if tag == "two" && says_which {
+                server.service.content.doom_blob(APP, &blobs[1].digest.to_string());
+            } else if tag == "two" {
+                let unknown = Answer::new(400).body(r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#);
+                server.fault(On::new("PUT", "/manifests/"), Fault::Answer(unknown));
+            }
+            server.forget_seen();
+            let name = Name::Tag(tag.to_owned());
+            let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
+            let exported = exporter.finalize(&to, &options, &()).await.unwrap();
+            assert_eq!(exported.blobs.stored.blobs, sent, "{tag} {says_which}");
+            assert_eq!(server.seen_with("PUT", "/uploads/").len() as u64, sent, "{tag} {says_which}");
+            let there = server.service.content.manifest(APP, tag).unwrap();
+            assert_eq!(there.0, exported.manifest.unwrap().digest.to_string());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_the_registry_was_wrong_about_is_not_mounted_either() {
+    let (server, layer) = (scripted().await, layer());
+    server.service.content.insert_blob("from", layer.bytes.clone());
+    let client = cache_registry::Client::new(options()).unwrap();
+    let store = |path: &str| {
+        cache_registry::RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap())
+    };
+    let to = store(APP);
+    let config = Blob::new(MediaType::CACHE_CONFIG, "{}");
+    to.put(&config.descriptor, &config.source()).await.unwrap();
+    let manifest = Blob::manifest(&config, std::slice::from_ref(&layer));
+    let publish = async || {
+        let name = Name::Tag("v1".to_owned());
+        to.publish(&name, &manifest.descriptor, manifest.bytes.clone(), Expect::Any).await
+    };
+    assert_eq!(publish().await.unwrap_err().kind(), ErrorKind::Incomplete);
+    assert_eq!(transfer(&layer, &store("from"), &to).await.unwrap(), Stored::Stored);
+    publish().await.unwrap();
 }

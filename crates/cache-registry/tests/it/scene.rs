@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_conformance::Blob;
 use cache_ingest::{
-    CopyOptions, Error, Ingester, LayoutStore, Provider, RetryBudget, RetryPolicy, Step, Stored, copy,
+    ByteStream, CopyOptions, Error, Info, Ingester, LayoutStore, MemoryStore, Origin, Provider, RetryBudget,
+    RetryPolicy, Step, Stored, copy,
 };
+use cache_model::Descriptor;
 use cache_registry::{Client, ClientOptions, Credentials, RegistryStore};
 use test_registries::{Registry, Server, sha256};
 
@@ -87,5 +89,23 @@ pub(crate) fn assert_clear(error: &Error) {
     assert!(!text.contains('\n') && text.len() > 30 && named, "{text}");
     for secret in [PASSWORD, "token-", "s3cr3t", "signature", "Basic ", "Bearer "] {
         assert!(!format!("{text} {error:?}").contains(secret), "{secret}: {error:?}");
+    }
+}
+
+/// Gives the blobs of one store and says that they are in another.
+pub(crate) struct Elsewhere(pub(crate) MemoryStore, pub(crate) RegistryStore);
+
+#[async_trait::async_trait]
+impl Provider for Elsewhere {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.0.info(descriptor).await
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.0.open(descriptor, offset).await
+    }
+
+    fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
+        self.1.origin(descriptor)
     }
 }
