@@ -83,7 +83,7 @@ impl<'de> Object<'de> for ConfigMembers<'_> {
         match key {
             "layers" => read::list(value, &mut Layers { builder: &mut sink.builder, place, position: 0 })?,
             _ => read::list(value, &mut Records { sink, place, position: 0 })?,
-        };
+        }
         self.place.clear();
         Ok(())
     }
@@ -188,9 +188,9 @@ impl<'de> Object<'de> for RecordMembers<'_> {
     fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
         match key {
             "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
-            "inputs" => drop(read::list(value, &mut Inputs(&mut self.sink.builder))?),
-            "layers" => drop(read::list(value, &mut Results(&mut self.sink.builder))?),
-            _ => drop(read::list(value, &mut Chains(self.sink))?),
+            "inputs" => read::list(value, &mut Inputs(&mut self.sink.builder))?,
+            "layers" => read::list(value, &mut Results(&mut self.sink.builder))?,
+            _ => read::list(value, &mut Chains(self.sink))?,
         }
         Ok(())
     }
@@ -293,7 +293,7 @@ impl<'de> Object<'de> for ChainMembers<'_> {
 
     fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
         match key {
-            "layers" => drop(read::list(value, &mut ChainLayers(self.layers))?),
+            "layers" => read::list(value, &mut ChainLayers(self.layers))?,
             _ => self.created_at = time(value, key)?,
         }
         Ok(())

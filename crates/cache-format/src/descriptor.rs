@@ -93,7 +93,7 @@ impl<'de> Object<'de> for DescriptorMembers {
             "mediaType" => self.media_type = read::text(value, key)?.map(|text| MediaType::new(&text)),
             "digest" => self.digest = read::parsed(value, key, str::parse)?,
             "size" => self.size = read::number(value, key)?,
-            "urls" => drop(read::list(value, &mut Texts(&mut self.extra.urls))?),
+            "urls" => read::list(value, &mut Texts(&mut self.extra.urls))?,
             "annotations" => self.annotations = annotations(value)?,
             "data" => self.extra.data = string(value, key)?,
             "platform" => {
@@ -126,7 +126,7 @@ impl<'de> Object<'de> for PlatformMembers {
             "architecture" => platform.architecture = string(value, key)?,
             "os" => platform.os = string(value, key)?,
             "os.version" => platform.os_version = string(value, key)?,
-            "os.features" => drop(read::list(value, &mut Texts(&mut platform.os_features))?),
+            "os.features" => read::list(value, &mut Texts(&mut platform.os_features))?,
             _ => platform.variant = string(value, key)?,
         }
         Ok(())

@@ -68,7 +68,7 @@ impl<'de> Object<'de> for ConfigMembers<'_> {
         let Self { config, place } = self;
         match key {
             "rootfs" => drop(read::object(value, &mut RootFs { diff_ids: &mut config.diff_ids, place })?),
-            "history" => drop(read::list(value, &mut History { steps: &mut config.history, place })?),
+            "history" => read::list(value, &mut History { steps: &mut config.history, place })?,
             _ => config.inline_cache = read::text(value, key)?.map(|text| text.into_owned()),
         }
         self.place.clear();
@@ -86,7 +86,7 @@ impl<'de> Object<'de> for RootFs<'_> {
     const KEYS: &'static [&'static str] = &["diff_ids"];
 
     fn member<D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read::list(value, self).map(drop)
+        read::list(value, self)
     }
 }
 

@@ -118,8 +118,8 @@ where
     value.deserialize_any(ObjectVisitor(target))
 }
 
-/// Reads a list into `target`; whether there was one, and not null.
-pub(crate) fn list<'de, D, T>(value: D, target: &mut T) -> Result<bool, D::Error>
+/// Reads a list into `target`; null is the empty one.
+pub(crate) fn list<'de, D, T>(value: D, target: &mut T) -> Result<(), D::Error>
 where
     D: Deserializer<'de>,
     T: List<'de>,
@@ -207,19 +207,19 @@ impl<'de, T: Object<'de>> DeserializeSeed<'de> for Member<'_, T> {
 struct ListVisitor<'t, T>(&'t mut T);
 
 impl<'de, T: List<'de>> Visitor<'de> for ListVisitor<'_, T> {
-    type Value = bool;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(T::WHAT)
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<bool, E> {
-        Ok(false)
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while items.next_element_seed(Item(&mut *self.0))?.is_some() {}
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -230,5 +230,19 @@ impl<'de, T: List<'de>> DeserializeSeed<'de> for Item<'_, T> {
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
         self.0.item(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_message_that_is_too_long_for_a_line_loses_its_middle() {
+        let (head, tail) = ("h".repeat(200), "t".repeat(100));
+        let fits = format!("{head}{}{tail}", "m".repeat(300));
+        assert_eq!(shortened(&fits), fits);
+        let too_long = format!("{head}{}{tail}", "m".repeat(301));
+        assert_eq!(shortened(&too_long), format!("{head} … {tail}"));
     }
 }

@@ -92,8 +92,8 @@ impl<'de> Object<'de> for LineMembers {
     fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
         match key {
             "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
-            "inputs" => drop(read::list(value, &mut Inputs(&mut self.inputs))?),
-            "results" => drop(read::list(value, &mut Results(&mut self.results))?),
+            "inputs" => read::list(value, &mut Inputs(&mut self.inputs))?,
+            "results" => read::list(value, &mut Results(&mut self.results))?,
             _ => drop(read::skip(value)?),
         }
         Ok(())

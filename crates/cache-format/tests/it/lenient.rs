@@ -78,7 +78,9 @@ fn numbers_are_whole_and_fit() {
         "18446744073709551615",
         "1e30",
         "99999999999999999999999",
+        "0.0",
         "1.5",
+        "-1.5",
         "1e2",
         "\"1\"",
         "true",
@@ -108,8 +110,10 @@ fn a_known_member_given_twice_is_refused_and_an_unknown_one_is_not() {
     check(r#"{"x":1,"x":2}"#, "{}");
     for text in [
         r#"{"layers":[],"layers":[]}"#,
+        r#"{"records":[],"records":[]}"#,
         r#"{"records":[{"digest":"a","digest":"a"}]}"#,
         r#"{"records":[{"inputs":[[{"link":0,"link":0}]]}]}"#,
+        r#"{"records":[{"inputs":[[{"selector":"a","link":0,"selector":"a"}]]}]}"#,
     ] {
         refused(text, FormatErrorKind::Invalid);
     }
@@ -126,6 +130,18 @@ fn what_follows_or_is_cut_short_is_a_syntax_error() {
     for more in ["x", "{}", ",", "\0"] {
         refused(format!("{text}{more}"), FormatErrorKind::Syntax);
     }
+}
+
+#[test]
+fn an_error_says_which_document_it_is_about_and_which_entry() {
+    let about = |text: &str| {
+        let error = decode_config(text.as_bytes()).unwrap_err();
+        (error.document().to_owned(), error.place().map(str::to_owned))
+    };
+    let config = "cache config".to_owned();
+    assert_eq!(about(r#"{"records":[{},{"digest":1}]}"#), (config.clone(), Some("record 1".to_owned())));
+    assert_eq!(about(r#"{"records":[{},{}],"layers":1}"#), (config.clone(), None));
+    assert_eq!(about(r#"{"records":[{},{}]} x"#), (config, None));
 }
 
 #[test]
@@ -155,6 +171,19 @@ fn a_message_stays_on_one_short_line_whatever_it_quotes() {
             assert!(message.len() < 800 && !message.contains('\n'), "{message}");
         }
     }
+}
+
+#[test]
+fn members_that_a_manifest_does_not_know_are_skipped_also_in_its_descriptors_and_platforms() {
+    let index = |[of_index, of_entry, of_platform]: [&str; 3]| {
+        let platform = format!(r#"{{"architecture":"arm","os":"linux"{of_platform}}}"#);
+        let digest = format!("sha256:{}", "00".repeat(32));
+        let entry =
+            format!(r#"{{"mediaType":"a/b","digest":"{digest}","size":0,"platform":{platform}{of_entry}}}"#);
+        format!(r#"{{"schemaVersion":2,"manifests":[{entry}]{of_index}}}"#)
+    };
+    let document = Document::decode(index([r#","x":1"#, r#","y":[2]"#, r#","z":{}"#]).as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(document.encode()).unwrap(), index([""; 3]));
 }
 
 #[test]

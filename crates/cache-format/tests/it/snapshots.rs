@@ -161,6 +161,7 @@ fn the_messages_of_bad_input() {
     for text in [
         r#"{"rootfs":{"diff_ids":["sha256:0"]}}"#,
         r#"{"history":[{"created":"2026-13-01T00:00:00Z"}]}"#,
+        r#"{"history":[{},{"empty_layer":1}]}"#,
         r#"{"moby.buildkit.cache.v0":[]}"#,
     ] {
         note("image config", text, ImageConfig::decode(text.as_bytes()).err());
