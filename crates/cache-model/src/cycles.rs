@@ -33,8 +33,8 @@ pub(crate) fn components<I: Idx, N: Iterator<Item = I>>(
             let (node, seen_at) = (*node, *seen_at);
             match rest.next() {
                 Some(next) if low[next] == UNSEEN => entering = Some(next),
-                Some(next) if low[next] != DONE => low[node] = low[node].min(low[next]),
-                Some(_) => {}
+                // `DONE` is above all numbers.
+                Some(next) => low[node] = low[node].min(low[next]),
                 None => {
                     walk.pop();
                     if low[node] == seen_at {
