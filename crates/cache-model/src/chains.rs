@@ -421,3 +421,26 @@ impl Log {
         self.results.truncate(keep);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_adds_inputs_links_and_results_each_has_room_for_four_billion() {
+        let mut chains = CacheChains::new();
+        let source = chains.add(&"r".into(), &[], &[]).unwrap().unwrap();
+        let result = NewResult { created_at: Timestamp::ZERO, layer: None };
+        chains.add(&"x".into(), &[&[Link { source, selector: "" }]], &[result]).unwrap();
+        for (counted, have) in [2, 1, 1, 1].into_iter().enumerate() {
+            let has_room = |more: usize| {
+                let mut added = [0; 4];
+                added[counted] = more;
+                let [ops, inputs, links, results] = added;
+                chains.log.check_room(ops, inputs, links, results).is_ok()
+            };
+            assert!(has_room(4_000_000_000) && has_room(CAPACITY - 1 - have));
+            assert!(!has_room(CAPACITY - have) && !has_room(usize::MAX));
+        }
+    }
+}

@@ -338,3 +338,69 @@ impl CacheConfigBuilder {
 fn offset(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(fill: impl Fn(&mut CacheConfigBuilder)) -> CacheConfig {
+        let mut builder = CacheConfigBuilder::new();
+        fill(&mut builder);
+        builder.finish()
+    }
+
+    /// Two records; the second has what is given for it.
+    fn with(digest: &str, result: Option<i32>, chain: &[i32], inputs: &[&[(&str, i32)]]) -> CacheConfig {
+        built(|builder| {
+            builder.layer(ConfigLayer { blob: None, parent: -1, annotations: None });
+            builder.link("/first", 0);
+            builder.end_input();
+            builder.record("first".into());
+            if let Some(layer) = result {
+                builder.result(ConfigResult { layer, created_at: Timestamp::ZERO });
+            }
+            builder.chain(chain, Timestamp::ZERO);
+            for links in inputs {
+                links.iter().for_each(|(selector, record)| builder.link(selector, *record));
+                builder.end_input();
+            }
+            builder.record(digest.into());
+        })
+    }
+
+    #[test]
+    fn configs_are_equal_when_layers_and_records_are() {
+        let configs = [
+            CacheConfig::default(),
+            built(|builder| builder.layer(ConfigLayer { blob: None, parent: -1, annotations: None })),
+            built(|builder| builder.record("first".into())),
+            with("x", None, &[], &[]),
+            with("y", None, &[], &[]),
+            with("x", Some(0), &[], &[]),
+            with("x", None, &[0], &[]),
+            with("x", None, &[], &[&[("", 0)]]),
+            with("x", None, &[], &[&[("/src", 0)]]),
+            with("x", None, &[], &[&[("", 1)]]),
+            with("x", None, &[], &[&[("", 0)], &[("", 0)]]),
+            with("x", None, &[], &[&[("", 0), ("", 0)]]),
+        ];
+        for (n, a) in configs.iter().enumerate() {
+            for (m, b) in configs.iter().enumerate() {
+                assert_eq!(a == b, n == m, "{n} and {m}");
+            }
+            let results = a.records().map(|record| record.results().len() + record.chains().len());
+            assert_eq!(a.results_len(), results.sum());
+            let links = a.records().flat_map(ConfigRecord::inputs).map(|links| links.len());
+            assert_eq!(a.links_len(), links.sum());
+        }
+    }
+
+    #[test]
+    fn each_record_has_its_own_inputs() {
+        let config = with("x", None, &[], &[&[], &[("", 0), ("/src", 1)]]);
+        let lens: Vec<usize> = config.records().map(ConfigRecord::inputs_len).collect();
+        assert_eq!(lens, [1, 2]);
+        let links = |record: ConfigRecord<'_>| record.inputs().map(|links| links.len()).collect::<Vec<_>>();
+        assert_eq!(config.records().map(links).collect::<Vec<_>>(), [vec![1], vec![0, 2]]);
+    }
+}

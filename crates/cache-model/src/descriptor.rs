@@ -328,6 +328,19 @@ mod tests {
     }
 
     #[test]
+    fn the_diff_id_and_the_platform_are_given_where_they_are() {
+        let mut descriptor = Descriptor::new(MediaType::new("a/b"), digest(1), 5);
+        assert_eq!((descriptor.diff_id(), descriptor.platform()), (None, None));
+        let platform = Platform { architecture: "arm64".into(), os: "linux".into(), ..Platform::default() };
+        descriptor.extra =
+            Some(Arc::new(DescriptorExtra { platform: Some(platform.clone()), ..Default::default() }));
+        assert_eq!(descriptor.platform(), Some(&platform));
+        let with_diff_id = |text: &str| descriptor.clone().with_annotation(ANNOTATION_DIFF_ID, text);
+        assert_eq!(with_diff_id(&digest(2).to_string()).diff_id(), Some(digest(2)));
+        assert_eq!(with_diff_id("sha256:2").diff_id(), None);
+    }
+
+    #[test]
     fn estargz_is_gzip_with_an_annotation() {
         let gzip =
             Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), digest(1), 5);

@@ -221,6 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn manifests_are_told_from_what_they_list_and_no_type_from_any() {
+        for (media_type, is_manifest) in [
+            (MediaType::OCI_MANIFEST, true),
+            (MediaType::OCI_INDEX, true),
+            (MediaType::DOCKER_MANIFEST, true),
+            (MediaType::DOCKER_LIST, true),
+            (MediaType::OCI_IMAGE_CONFIG, false),
+            (MediaType::CACHE_CONFIG, false),
+            (MediaType::default(), false),
+        ] {
+            assert_eq!(media_type.is_manifest(), is_manifest, "{media_type}");
+            assert_eq!(media_type.is_empty(), media_type == "".into(), "{media_type}");
+            assert_eq!(MediaType::from(media_type.as_str()), media_type);
+        }
+    }
+
+    #[test]
     fn an_unknown_type_has_no_twin_and_no_compression() {
         for text in ["", "application/x-unknown", CACHE_CONFIG, OCI_MANIFEST] {
             let media_type = MediaType::new(text);

@@ -33,3 +33,19 @@ impl Write for Escaped<'_, '_> {
         if c.is_control() { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_is_let_through_and_every_other_is() {
+        for c in '\0'..='\u{FFFF}' {
+            // Alone and within a text, which are written in two ways.
+            for shown in [OneLine(c).to_string(), OneLine(String::from(c)).to_string()] {
+                assert!(!shown.contains(char::is_control) && !shown.is_empty(), "{c:?}");
+                assert!(c.is_control() || shown == String::from(c), "{c:?}");
+            }
+        }
+    }
+}

@@ -120,6 +120,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_record_digest_is_a_hash_or_any_other_text() {
+        let hash = RecordDigest::new(&format!("sha256:{}", "0a".repeat(32)));
+        assert_eq!((hash.as_sha256(), hash.as_text()), (Some(&[10; 32]), None));
+        assert!(!hash.is_empty() && !hash.is_random());
+        for text in ["", "random:1", "sha256:0a"] {
+            let digest = RecordDigest::new(text);
+            assert_eq!((digest.as_sha256(), digest.as_text()), (None, Some(text)));
+            assert_eq!((digest.is_empty(), digest.is_random()), (text.is_empty(), text == "random:1"));
+        }
+    }
+
     proptest! {
         /// Law: record digests order as their texts do, well-formed or not, and every text comes back as it was.
         #[test]

@@ -253,16 +253,18 @@ mod tests {
         let b: Timestamp = "2026-01-02T01:00:00+01:00".parse().unwrap();
         assert_eq!(a, b);
         assert_eq!(a.cmp_with_text(&b), Ordering::Less);
+        assert_ne!(a, "2026-01-02T00:00:00.000000001Z".parse().unwrap());
     }
 
     proptest! {
-        /// Law: what is written reads back to the same instant and the same text.
+        /// Law: what is written reads back to the same instant and the same text; seconds are rounded down.
         #[test]
         fn written_text_reads_back(seconds in -62_135_596_800i64..253_402_300_799, nanos in 0u32..1_000_000_000) {
             let t = Timestamp::from_unix(seconds, nanos).unwrap();
             let back: Timestamp = t.to_string().parse().unwrap();
             prop_assert_eq!(back, t);
             prop_assert_eq!(back.to_string(), t.to_string());
+            prop_assert_eq!(back.unix_seconds(), seconds);
         }
     }
 }
