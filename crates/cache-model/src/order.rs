@@ -265,6 +265,8 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -319,6 +321,16 @@ mod tests {
     }
 
     const NODES: usize = 12;
+
+    #[test]
+    fn the_nearest_is_the_first_on_the_way_down_and_the_last_on_the_way_up() {
+        let labels = [0, 1, (1 << 40) - 1, 1 << 40, u64::MAX];
+        assert!(labels.is_sorted_by_key(|label| Reverse(Direction::ToDependents.nearness(*label))));
+        assert!(labels.is_sorted_by_key(|label| Direction::ToSources.nearness(*label)));
+        for direction in [Direction::ToDependents, Direction::ToSources] {
+            assert_eq!(labels.map(|label| direction.nearness(direction.nearness(label))), labels);
+        }
+    }
 
     proptest! {
         /// A link is refused just where there is a way back, and the order suits all that were taken. With a budget that

@@ -211,3 +211,17 @@ pub(crate) fn blob_prefix(digest: &Digest) -> u64 {
     let algorithm = u64::from(digest.algorithm() == crate::Algorithm::Sha512);
     algorithm << 63 | head(digest.as_bytes()) >> 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_of_a_blob_does_not_fall_where_digests_rise() {
+        let digests = [0, 1, 0x7F, 0x80, 0xFF].map(|byte| Digest::sha256([byte; 32]));
+        let longer = [0, 1, 0x7F, 0x80, 0xFF].map(|byte| Digest::sha512([byte; 64]));
+        let digests = [digests, longer].concat();
+        assert!(digests.is_sorted());
+        assert!(digests.iter().is_sorted_by_key(blob_prefix));
+    }
+}

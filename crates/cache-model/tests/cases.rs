@@ -447,6 +447,69 @@ fn one_result_that_comes_several_times_is_one() {
 }
 
 #[test]
+fn a_result_gives_its_layers_upwards_downwards_and_one_by_one() {
+    let chains = chains(&[
+        Add::new("r", &[]).with_result(1, &[1, 2, 1]),
+        Add::new("s", &[]).with_result(1, &[1, 2, 3]),
+    ]);
+    let graph = chains.graph();
+    let mut positions = Vec::new();
+    for (record, blobs) in graph.records().zip([[1, 2, 1], [1, 2, 3]]) {
+        let result = record.results().next().unwrap();
+        let expected = blobs.map(|n| descriptor(n, 0));
+        assert_eq!(result.layers(), expected.iter().collect::<Vec<_>>());
+        assert_eq!(result.layers_downwards().collect::<Vec<_>>(), expected.iter().rev().collect::<Vec<_>>());
+        assert_eq!(result.layers_len(), 3);
+        assert_eq!(result.size(), expected.iter().map(|layer| layer.size).sum());
+        let one_by_one: Vec<_> = std::iter::successors(result.top(), |layer| layer.parent()).collect();
+        assert_eq!(
+            one_by_one.iter().map(|layer| layer.descriptor()).collect::<Vec<_>>(),
+            expected.iter().rev().collect::<Vec<_>>()
+        );
+        positions.extend(one_by_one.iter().map(|layer| layer.position()));
+    }
+    assert_eq!(positions[1..3], positions[4..6], "what both results have below their tops is shared");
+    positions.sort_unstable();
+    positions.dedup();
+    assert_eq!(positions.len(), 4);
+}
+
+#[test]
+fn each_layer_of_a_config_has_its_descriptor() {
+    let results = [[1, 2, 1], [1, 2, 3]];
+    let marshalled =
+        chains(&results.map(|layers| Add::new(&format!("{layers:?}"), &[]).with_result(1, &layers)))
+            .marshal(&all);
+    let described: Vec<_> =
+        marshalled.layer_descriptors().map(|descriptor| Some(descriptor.digest)).collect();
+    let blobs: Vec<_> = marshalled.config.layers().iter().map(|layer| layer.blob).collect();
+    assert_eq!(described, blobs);
+    assert_eq!((marshalled.descriptors.len(), blobs.len()), (3, 4));
+}
+
+#[test]
+fn a_record_is_itself_and_no_other_also_of_an_equal_graph() {
+    let empty = CacheChains::new();
+    assert!(empty.is_empty() && empty.graph().is_empty());
+    let chains = chains(&[Add::new("r", &[]), Add::new("x", &[&[(0, "")]])]);
+    let (graph, same) = (chains.graph(), chains.graph());
+    assert!(!chains.is_empty() && !graph.is_empty());
+    let (r, x) = (graph.at(0).unwrap(), graph.at(1).unwrap());
+    let source = x.inputs().flatten().next().unwrap().source;
+    assert!(source == r && r != x && same.at(0).unwrap() != r);
+}
+
+#[test]
+fn records_that_share_either_input_with_others_but_never_both_stay_apart() {
+    let side = 16;
+    let mut script: Vec<Add> = (0..2 * side).map(|n| Add::new(&format!("root {n}"), &[])).collect();
+    script.extend((0..side * side).map(|n| Add::new("x", &[&[(n / side, "")], &[(side + n % side, "")]])));
+    let chains = chains(&script);
+    assert_eq!(chains.graph().len(), script.len());
+    assert_eq!(chains.close().len(), script.len());
+}
+
+#[test]
 fn merging_into_a_record_with_many_dependents_moves_the_few() {
     // Each merge joins a record with one link to one with thousands; moving the thousands each time would take
     // 4 × 10^7 steps, and as many links.
