@@ -500,13 +500,33 @@ fn a_record_is_itself_and_no_other_also_of_an_equal_graph() {
 }
 
 #[test]
-fn records_that_share_either_input_with_others_but_never_both_stay_apart() {
-    let side = 16;
+fn records_are_one_where_they_share_both_inputs_and_not_where_they_share_either() {
+    // So many that some hashes meet, which by themselves must neither unite records nor keep them apart.
+    let side = 24;
     let mut script: Vec<Add> = (0..2 * side).map(|n| Add::new(&format!("root {n}"), &[])).collect();
-    script.extend((0..side * side).map(|n| Add::new("x", &[&[(n / side, "")], &[(side + n % side, "")]])));
+    for _ in 0..2 {
+        script
+            .extend((0..side * side).map(|n| Add::new("x", &[&[(n / side, "")], &[(side + n % side, "")]])));
+    }
     let chains = chains(&script);
-    assert_eq!(chains.graph().len(), script.len());
-    assert_eq!(chains.close().len(), script.len());
+    assert_eq!(chains.graph().len(), 2 * side + side * side);
+    assert_eq!(chains.close().len(), 2 * side + side * side);
+}
+
+#[test]
+fn what_was_united_is_still_found_by_all_that_each_was_linked_to() {
+    // First each pair becomes one, by a source of its own; then all do, by the source that half of them have. Many times,
+    // as hashes that meet could unite them by chance.
+    let (times, pairs) = (16, 4);
+    let mut script: Vec<Add> = (0..=pairs).map(|n| Add::new(&format!("root {n}"), &[])).collect();
+    for time in 0..times {
+        let digest = format!("x{time}");
+        script.extend((1..=pairs).map(|n| Add::new(&digest, &[&[(0, ""), (n, "")]])));
+        script.extend((1..=pairs).map(|n| Add::new(&digest, &[&[(n, "")]])));
+    }
+    let chains = chains(&script);
+    assert_eq!(chains.close().len(), 1 + pairs + times);
+    assert_eq!(chains.graph().len(), 1 + pairs + times);
 }
 
 #[test]
