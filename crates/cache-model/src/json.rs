@@ -173,6 +173,15 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_commas_between_its_items() {
+        for (items, text) in [(&[][..], "[]"), (&[1], "[1]"), (&[1, 2, 3], "[1,2,3]")] {
+            let mut out = Vec::new();
+            push_list(items, &mut out, |n, out| push_number(*n, out));
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
     fn numbers_are_decimal() {
         for n in [0i64, 7, -1, 10, 1_099_511_627_776, i64::MIN, i64::MAX] {
             let mut out = Vec::new();
