@@ -335,6 +335,8 @@ mod tests {
         descriptor.extra =
             Some(Arc::new(DescriptorExtra { platform: Some(platform.clone()), ..Default::default() }));
         assert_eq!(descriptor.platform(), Some(&platform));
+        assert_eq!(platform.to_string(), "linux/arm64");
+        assert_eq!(Platform { variant: "v8".into(), ..platform }.to_string(), "linux/arm64/v8");
         let with_diff_id = |text: &str| descriptor.clone().with_annotation(ANNOTATION_DIFF_ID, text);
         assert_eq!(with_diff_id(&digest(2).to_string()).diff_id(), Some(digest(2)));
         assert_eq!(with_diff_id("sha256:2").diff_id(), None);

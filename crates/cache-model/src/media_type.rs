@@ -238,6 +238,12 @@ mod tests {
     }
 
     #[test]
+    fn compressions_have_the_names_that_buildkit_takes() {
+        let all = [Compression::Uncompressed, Compression::Gzip, Compression::EStargz, Compression::Zstd];
+        assert_eq!(all.map(|c| c.to_string()), ["uncompressed", "gzip", "estargz", "zstd"]);
+    }
+
+    #[test]
     fn an_unknown_type_has_no_twin_and_no_compression() {
         for text in ["", "application/x-unknown", CACHE_CONFIG, OCI_MANIFEST] {
             let media_type = MediaType::new(text);
