@@ -365,6 +365,24 @@ mod tests {
         assert!(told.starts_with("links left out: 1, of which it would take too long"), "{told}");
     }
 
+    #[test]
+    fn a_link_that_a_union_gives_up_unlooked_at_is_told() {
+        // The last makes two records of digest 2 one. The younger depends on what comes after the older, which has
+        // dependents: a way from these to that could close a cycle.
+        let chains = chains(&[
+            (0, vec![]),
+            (1, vec![]),
+            (2, vec![0]),
+            (3, vec![]),
+            (4, vec![2]),
+            (2, vec![1, 3]),
+            (2, vec![0, 1]),
+        ]);
+        let told = |budget| (within(budget, &chains).unsearched_links(), within(budget, &chains).links_len());
+        assert_eq!(told(100), (0, 4));
+        assert_eq!(told(0), (1, 3));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 

@@ -139,6 +139,9 @@ mod tests {
             prop_oneof!["sha256:[0-9a-f]{64}", "sha256:[0-9a-fA-F]{62,66}", "[a-z:]{0,9}", ".*"], 1..6)) {
             for a in &texts {
                 prop_assert_eq!(&RecordDigest::new(a).to_string(), a);
+                let mut written = Vec::new();
+                RecordDigest::new(a).write_to(&mut written);
+                prop_assert_eq!(&String::from_utf8(written).unwrap(), a);
                 for b in &texts {
                     prop_assert_eq!(RecordDigest::new(a).cmp(&RecordDigest::new(b)), a.cmp(b));
                 }

@@ -245,6 +245,7 @@ mod tests {
     fn the_zero_time_is_year_one() {
         assert_eq!(Timestamp::ZERO.to_string(), "0001-01-01T00:00:00Z");
         assert!("0001-01-01T01:00:00+01:00".parse::<Timestamp>().unwrap().is_zero());
+        assert!(!"0001-01-01T00:00:00+01:00".parse::<Timestamp>().unwrap().is_zero());
     }
 
     #[test]

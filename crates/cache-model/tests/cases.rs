@@ -514,6 +514,26 @@ fn records_are_one_where_they_share_both_inputs_and_not_where_they_share_either(
 }
 
 #[test]
+fn what_is_added_again_is_the_same_record_whatever_its_hashes() {
+    // So many, and hashed anew so often, that the hashes of some two links of one input meet.
+    let roots = 30;
+    let mut script: Vec<Add> = (0..roots).map(|n| Add::new(&format!("root {n}"), &[])).collect();
+    let pairs: Vec<(usize, usize)> = (1..roots).flat_map(|b| (0..b).map(move |a| (a, b))).collect();
+    for _ in 0..2 {
+        script.extend(
+            pairs
+                .iter()
+                .map(|(a, b)| Add::new(&format!("{a} {b}"), &[&[(0, "")], &[(*a, ""), (*b, "/src")]])),
+        );
+    }
+    let chains = chains(&script);
+    for _ in 0..16 {
+        assert_eq!(chains.graph().len(), roots + pairs.len());
+        assert_eq!(chains.close().len(), roots + pairs.len());
+    }
+}
+
+#[test]
 fn what_was_united_is_still_found_by_all_that_each_was_linked_to() {
     // First each pair becomes one, by a source of its own; then all do, by the source that half of them have. Many times,
     // as hashes that meet could unite them by chance.
