@@ -400,6 +400,8 @@ mod tests {
         let config = with("x", None, &[], &[&[], &[("", 0), ("/src", 1)]]);
         let lens: Vec<usize> = config.records().map(ConfigRecord::inputs_len).collect();
         assert_eq!(lens, [1, 2]);
+        let at = |position| config.record(position).map(ConfigRecord::inputs_len);
+        assert_eq!([at(0), at(1), at(2)], [Some(1), Some(2), None]);
         let links = |record: ConfigRecord<'_>| record.inputs().map(|links| links.len()).collect::<Vec<_>>();
         assert_eq!(config.records().map(links).collect::<Vec<_>>(), [vec![1], vec![0, 2]]);
     }

@@ -144,6 +144,7 @@ mod tests {
                 prop_assert_eq!(&String::from_utf8(written).unwrap(), a);
                 for b in &texts {
                     prop_assert_eq!(RecordDigest::new(a).cmp(&RecordDigest::new(b)), a.cmp(b));
+                    prop_assert_eq!(RecordDigest::new(a) < RecordDigest::new(b), a < b);
                 }
             }
         }

@@ -453,6 +453,7 @@ fn a_result_gives_its_layers_upwards_downwards_and_one_by_one() {
         Add::new("s", &[]).with_result(1, &[1, 2, 3]),
     ]);
     let graph = chains.graph();
+    assert_eq!(graph.blobs().count(), 3);
     let mut positions = Vec::new();
     for (record, blobs) in graph.records().zip([[1, 2, 1], [1, 2, 3]]) {
         let result = record.results().next().unwrap();
