@@ -68,6 +68,8 @@ struct Row {
     /// The wall times, the best first.
     times: Vec<Duration>,
     used: Used,
+    /// The least time of processors that the registry took meanwhile; `None` where the system does not say.
+    server: Option<Duration>,
 }
 
 impl Registry {
@@ -110,7 +112,9 @@ impl Registry {
                 };
                 machine::settle(Blobs::Large.total())?;
                 let to = folder.path().join(format!("{job:?}"));
+                let before = cpu_of(registry.process());
                 let ran = process::measure(&command(job, bkcache, source.path(), &registry.host(), &to))?;
+                let server = cpu_of(registry.process()).zip(before).map(|(after, before)| after - before);
                 if !job.is_push() {
                     source.check_copy(&to)?;
                 }
@@ -119,14 +123,27 @@ impl Registry {
                     Some(row) => {
                         row.times.push(ran.time);
                         row.used = row.used.join(ran.used);
+                        row.server = row.server.min(server);
                     }
-                    None => rows.push(Row { job, times: vec![ran.time], used: ran.used }),
+                    None => rows.push(Row { job, times: vec![ran.time], used: ran.used, server }),
                 }
             }
         }
         rows.iter_mut().for_each(|row| row.times.sort_unstable());
         Ok(rows)
     }
+}
+
+/// The time on processors that a running program has taken.
+fn cpu_of(process: u32) -> Option<Duration> {
+    /// A tick of this clock on Linux, in milliseconds.
+    const TICK: u64 = 10;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it may have spaces.
+    let (_, numbers) = stat.rsplit_once(')')?;
+    let ticks: Vec<u64> =
+        numbers.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse().ok()).collect();
+    Some(Duration::from_millis(ticks.iter().sum::<u64>() * TICK))
 }
 
 /// The command line of a job. A pull follows the push of the same cache to the same registry.

@@ -19,20 +19,21 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     let mut out = format!("{blobs}: {:.1} MB\n", blobs.total() as f64 / 1e6);
     let _ = writeln!(
         out,
-        "{:<30}{:>5}{:>9}{:>11}{:>9}{:>9}{:>10}",
-        "", "runs", "best ms", "median ms", "cpu ms", "MB/s", "peak MiB"
+        "{:<30}{:>5}{:>9}{:>11}{:>9}{:>14}{:>9}{:>10}",
+        "", "runs", "best ms", "median ms", "cpu ms", "registry's", "MB/s", "peak MiB"
     );
     for row in rows {
         let cpu = row.used.cpu.map(millis);
         let peak = row.used.peak.map(|bytes| bytes as f64 / MIB);
         let _ = writeln!(
             out,
-            "{:<30}{:>5}{:>9.0}{:>11.0}{:>9}{:>9.0}{:>10}",
+            "{:<30}{:>5}{:>9.0}{:>11.0}{:>9}{:>14}{:>9.0}{:>10}",
             row.job,
             row.times.len(),
             millis(row.best()),
             millis(row.median()),
             or_dash(cpu),
+            or_dash(row.server.map(millis)),
             blobs.total() as f64 / 1e6 / row.best().as_secs_f64(),
             or_dash(peak),
         );
@@ -85,6 +86,7 @@ mod tests {
             job,
             times: vec![Duration::from_millis(millis)],
             used: Used { cpu: None, peak: Some(millis << 20) },
+            server: None,
         }
     }
 
