@@ -97,10 +97,10 @@ impl Docker {
         fs::write(folder.join("greeting"), "hello\n").unwrap();
         let dockerfile = r#"FROM scratch
 COPY busybox /bin/busybox
-RUN ["/bin/busybox", "mkdir", "/work"]
-COPY greeting /work/greeting
-RUN ["/bin/busybox", "sh", "-c", "/bin/busybox date +%s%N > /work/stamp"]
-RUN ["/bin/busybox", "cp", "/work/greeting", "/work/copy"]
+RUN ["/bin/busybox", "mkdir", "/made"]
+COPY greeting /made/greeting
+RUN ["/bin/busybox", "sh", "-c", "/bin/busybox date +%s%N > /made/stamp"]
+RUN ["/bin/busybox", "cp", "/made/greeting", "/made/copy"]
 "#;
         fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
     }
