@@ -5,6 +5,7 @@
 //! by another, so that making it does not count. Always runs an optimised build.
 
 mod copy;
+mod figures;
 mod generate;
 mod hostile;
 mod layouts;

@@ -3,13 +3,12 @@
 //! It formats; it measures nothing.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::Row;
 use super::programs::Program;
+use crate::bench::figures::{Limit, mebibytes, millis, or_dash, verdicts};
 use crate::bench::layouts::Blobs;
 
-const MIB: f64 = 1_048_576.0;
 /// The most memory that a copy may hold, in MiB.
 const PEAK: f64 = 48.0;
 /// The longest that an unchanged copy may take, in milliseconds.
@@ -36,7 +35,7 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     for row in rows {
         let seconds = row.best().as_secs_f64();
         let cpu = row.used.and_then(|used| used.cpu).map(millis);
-        let peak = row.used.and_then(|used| used.peak).map(|bytes| bytes as f64 / MIB);
+        let peak = row.used.and_then(|used| used.peak).map(mebibytes);
         let _ = writeln!(
             out,
             "{:<30}{:>5}{:>9.1}{:>11.1}{:>9}{:>9.0}{:>9.0}{:>10}",
@@ -51,22 +50,11 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
         );
     }
     out.push('\n');
-    for (passes, line) in limits(blobs, rows) {
-        let _ = writeln!(out, "{}  {line}", if passes { "PASS" } else { "OVER" });
-    }
-    out
-}
-
-fn or_dash(number: Option<f64>) -> String {
-    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
+    out + &verdicts(&limits(blobs, rows))
 }
 
 /// What was asked for, and whether it is kept to.
-fn limits(blobs: Blobs, rows: &[Row]) -> Vec<(bool, String)> {
+fn limits(blobs: Blobs, rows: &[Row]) -> Vec<Limit> {
     let best = |program: Program| {
         let row = rows.iter().find(|row| row.program == program)?;
         Some(row.best().as_secs_f64())
@@ -89,7 +77,7 @@ fn limits(blobs: Blobs, rows: &[Row]) -> Vec<(bool, String)> {
     let ours = [Program::Unsynced, Program::Synced, Program::Again, Program::Rehash];
     let peaks = rows.iter().filter(|row| ours.contains(&row.program)).filter_map(|row| row.used?.peak);
     if let Some(peak) = peaks.max() {
-        let peak = peak as f64 / MIB;
+        let peak = mebibytes(peak);
         limits.push((peak < PEAK, format!("memory: {peak:.1} MiB at most (under {PEAK})")));
     }
     limits
@@ -97,6 +85,8 @@ fn limits(blobs: Blobs, rows: &[Row]) -> Vec<(bool, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::bench::process::Used;
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
 
+use crate::bench::figures::verdicts;
 use crate::bench::layouts::Blobs;
 
 /// The longest that a cache which is there may take, in milliseconds.
@@ -57,13 +58,11 @@ pub(super) async fn measure(
     out.push('\n');
     let (there, requests) = (pushes.other.0.as_millis(), pushes.same.1);
     let rounds = rounds(pushes.other, slower.other);
-    for (passes, line) in [
+    out += &verdicts(&[
         (there < THERE, format!("there, other tag: {there} ms (under {THERE})")),
         (rounds < ROUNDS, format!("there, other tag: {rounds:.1} round trips (at most {ROUNDS:.1})")),
         (requests <= FEWEST, format!("there: {requests} requests (at most {FEWEST})")),
-    ] {
-        let _ = writeln!(out, "{}  {line}", if passes { "PASS" } else { "OVER" });
-    }
+    ]);
     Ok(out)
 }
 

@@ -3,12 +3,11 @@
 //! It formats; it measures nothing.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::{Job, Row};
+use crate::bench::figures::{Limit, mebibytes, millis, or_dash, verdicts};
 use crate::bench::layouts::Blobs;
 
-const MIB: f64 = 1_048_576.0;
 /// The most memory that a copy may hold, in MiB.
 const PEAK: f64 = 64.0;
 /// How many times as fast as skopeo a copy has to be.
@@ -24,7 +23,7 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     );
     for row in rows {
         let cpu = row.used.cpu.map(millis);
-        let peak = row.used.peak.map(|bytes| bytes as f64 / MIB);
+        let peak = row.used.peak.map(mebibytes);
         let _ = writeln!(
             out,
             "{:<30}{:>5}{:>9.0}{:>11.0}{:>9}{:>14}{:>9.0}{:>10}",
@@ -39,22 +38,11 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
         );
     }
     out.push('\n');
-    for (passes, line) in limits(rows) {
-        let _ = writeln!(out, "{}  {line}", if passes { "PASS" } else { "OVER" });
-    }
-    out
-}
-
-fn or_dash(number: Option<f64>) -> String {
-    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
+    out + &verdicts(&limits(rows))
 }
 
 /// What was asked for, and whether it is kept to.
-fn limits(rows: &[Row]) -> Vec<(bool, String)> {
+fn limits(rows: &[Row]) -> Vec<Limit> {
     let row = |job: Job| rows.iter().find(|row| row.job == job);
     let mut limits = Vec::new();
     for (what, theirs, ours) in [
@@ -70,7 +58,7 @@ fn limits(rows: &[Row]) -> Vec<(bool, String)> {
     }
     let ours = [Job::Push, Job::UnsyncedPull, Job::Pull].into_iter().filter_map(row);
     if let Some(peak) = ours.filter_map(|row| row.used.peak).max() {
-        let peak = peak as f64 / MIB;
+        let peak = mebibytes(peak);
         limits.push((peak < PEAK, format!("memory: {peak:.1} MiB at most (under {PEAK})")));
     }
     limits
@@ -78,6 +66,8 @@ fn limits(rows: &[Row]) -> Vec<(bool, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::bench::process::Used;
 
