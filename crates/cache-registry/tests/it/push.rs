@@ -380,3 +380,24 @@ async fn a_blob_that_the_registry_was_wrong_about_is_not_mounted_either() {
     assert_eq!(transfer(&layer, &store("from"), &to).await.unwrap(), Stored::Stored);
     publish().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_was_wrong_about_a_blob_is_not_believed_when_an_upload_is_lost() {
+    for (is_doubted, sent) in [(false, 1), (true, 2)] {
+        let (server, layer) = (scripted().await, layer());
+        let store = app(&server);
+        if is_doubted {
+            let config = Blob::new(MediaType::CACHE_CONFIG, "{}");
+            store.put(&config.descriptor, &config.source()).await.unwrap();
+            let manifest = Blob::manifest(&config, std::slice::from_ref(&layer));
+            let name = Name::Tag("v1".to_owned());
+            let publish =
+                store.publish(&name, &manifest.descriptor, manifest.bytes.clone(), Expect::Any).await;
+            assert_eq!(publish.unwrap_err().kind(), ErrorKind::Incomplete);
+        }
+        server.forget_seen();
+        server.fault(On::new("PUT", "/uploads/"), Fault::LoseAnswer);
+        assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
+        assert_eq!(server.seen_with("PUT", "/uploads/").len(), sent, "doubted: {is_doubted}");
+    }
+}
