@@ -1,6 +1,7 @@
 //! A body that is sent while its source is read: from the reader through a short queue into the connection.
 //!
-//! The queue is a body that never ends early: when whoever fills it gives up, the request breaks off.
+//! The queue is a body that never ends early: when whoever fills it gives up, the request breaks off. That is why an
+//! answer that comes before all is sent keeps the queue until it has been read.
 
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ const PIECE: usize = 128 * 1024;
 const AHEAD: usize = 4;
 /// How much longer than for another answer is waited for that to a body.
 const PATIENCE: u32 = 10;
+
+/// The end of the queue that is filled.
+pub(crate) type Sending = mpsc::Sender<Bytes>;
 
 /// A source's reader, which can be looked into.
 pub(crate) struct Reading<'r> {
@@ -91,7 +95,7 @@ pub(crate) async fn send(
     let filled = tokio::select! {
         // A registry may answer before all is sent, as when it refuses.
         answer = &mut answered => Err(answer),
-        filled = fill(queue, len, reading, transport.stall(), about) => Ok(filled),
+        filled = fill(&queue, len, reading, transport.stall(), about) => Ok(filled),
     };
     let answer = match filled {
         Err(answer) => answer,
@@ -108,12 +112,12 @@ pub(crate) async fn send(
     if response.status().is_redirection() {
         return Err(Stop::Final(about.error(ErrorKind::Unsupported, "the registry redirects an upload")));
     }
-    Ok(Answer { response, url: request.url, elsewhere: false })
+    Ok(Answer { response, url: request.url, elsewhere: false, sending: Some(queue) })
 }
 
 /// Reads `len` bytes into the queue.
 async fn fill(
-    queue: mpsc::Sender<Bytes>,
+    queue: &Sending,
     len: u64,
     reading: &mut Reading<'_>,
     stall: Duration,
@@ -141,14 +145,13 @@ async fn fill(
 /// The queue as a body that fails where it ends early.
 fn exactly(body: mpsc::Receiver<Bytes>, len: u64) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     stream::unfold(Some((body, len)), |state| async {
-        let (mut body, left) = state?;
+        let (mut body, left) = state.filter(|(_, left)| *left > 0)?;
         match body.recv().await {
             Some(piece) => {
                 let left = left.saturating_sub(piece.len() as u64);
                 Some((Ok(piece), Some((body, left))))
             }
-            None if left > 0 => Some((Err(std::io::Error::other("the body was given up")), None)),
-            None => None,
+            None => Some((Err(std::io::Error::other("the body was given up")), None)),
         }
     })
 }

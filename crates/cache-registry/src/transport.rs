@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::ClientOptions;
 use crate::error::{About, Failure};
+use crate::sending::Sending;
 use crate::tls::Tls;
 
 /// The most redirects that one request may lead to.
@@ -45,6 +46,8 @@ pub(crate) struct Answer {
     pub(crate) url: Url,
     /// Whether that is another host than the one that was asked.
     pub(crate) elsewhere: bool,
+    /// Keeps the request's body from breaking off, and the connection with it, while the answer is read.
+    pub(crate) sending: Option<Sending>,
 }
 
 impl Answer {
@@ -152,7 +155,7 @@ impl Transport {
                 sent = sent.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
             let response = self.head(sent, about).await?;
-            let answer = Answer { response, url, elsewhere };
+            let answer = Answer { response, url, elsewhere, sending: None };
             match self.redirect(request, &answer, about)? {
                 Some(next) => url = next,
                 None => return Ok(answer),

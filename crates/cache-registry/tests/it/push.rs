@@ -124,9 +124,17 @@ async fn a_refusal_says_why_and_is_final() {
             assert_eq!(server.seen_with("POST", "").len(), 1, "{code}");
         }
     }
-    let denied = Fault::AnswerEarly(Answer::error(403, "DENIED", "no, since"));
-    let (server, text) = fails(None, On::new("PUT", "").always(), denied, ErrorKind::Denied).await;
-    assert!(text.contains("DENIED: no, since"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_before_all_is_sent_is_read_to_its_end() {
+    let (server, layer) = (scripted().await, layer());
+    let denied = Answer::error(403, "DENIED", "no, since");
+    server.fault(On::new("PUT", ""), Fault::AnswerEarly(denied));
+    server.fault(On::new("PUT", ""), Fault::Trickle(Duration::from_millis(1)));
+    let error = transfer(&layer, &memory(&layer), &app(&server)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.to_string().contains("DENIED: no, since"), "{error}");
     assert_eq!(server.seen_with("PUT", "").len(), 1);
 }
 
