@@ -163,14 +163,18 @@ impl Client {
         }
     }
 
+    /// Whether a URL is one of the registry, and not of a host that it sends to.
+    pub(crate) async fn is_registry(&self, call: &Call<'_>, url: &Url) -> Result<bool, Failure> {
+        Ok(self.base(call).await?.origin() == url.origin())
+    }
+
     /// What to authorize a request to a URL with.
     pub(crate) async fn authorization(
         &self,
         call: &Call<'_>,
         url: &Url,
     ) -> Result<Option<HeaderValue>, Failure> {
-        let base = self.base(call).await?;
-        if base.origin() != url.origin() {
+        if !self.is_registry(call, url).await? {
             return Ok(None);
         }
         let host = self.host(call.repository.host());
@@ -184,8 +188,7 @@ impl Client {
         used: Option<&HeaderValue>,
         answer: &Answer,
     ) -> Result<bool, Failure> {
-        let base = self.base(call).await?;
-        if answer.elsewhere || base.origin() != answer.url.origin() {
+        if answer.elsewhere || !self.is_registry(call, &answer.url).await? {
             return Ok(false);
         }
         let host = self.host(call.repository.host());

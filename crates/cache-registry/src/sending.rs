@@ -72,10 +72,10 @@ impl<'r> Reading<'r> {
     }
 }
 
-/// Sends a request whose body is the next `len` bytes of a source. It is sent once.
+/// Sends a request whose body is the next `len` bytes of a source. It is sent once, to the registry or `elsewhere`.
 pub(crate) async fn send(
     transport: &Transport,
-    request: Request,
+    (request, elsewhere): (Request, bool),
     authorization: Option<HeaderValue>,
     len: u64,
     reading: &mut Reading<'_>,
@@ -112,7 +112,7 @@ pub(crate) async fn send(
     if response.status().is_redirection() {
         return Err(Stop::Final(about.error(ErrorKind::Unsupported, "the registry redirects an upload")));
     }
-    Ok(Answer { response, url: request.url, elsewhere: false, sending: Some(queue) })
+    Ok(Answer { response, url: request.url, elsewhere, _sending: Some(queue) })
 }
 
 /// Reads `len` bytes into the queue.

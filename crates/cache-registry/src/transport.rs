@@ -47,7 +47,7 @@ pub(crate) struct Answer {
     /// Whether that is another host than the one that was asked.
     pub(crate) elsewhere: bool,
     /// Keeps the request's body from breaking off, and the connection with it, while the answer is read.
-    pub(crate) sending: Option<Sending>,
+    pub(crate) _sending: Option<Sending>,
 }
 
 impl Answer {
@@ -155,7 +155,7 @@ impl Transport {
                 sent = sent.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
             let response = self.head(sent, about).await?;
-            let answer = Answer { response, url, elsewhere, sending: None };
+            let answer = Answer { response, url, elsewhere, _sending: None };
             match self.redirect(request, &answer, about)? {
                 Some(next) => url = next,
                 None => return Ok(answer),

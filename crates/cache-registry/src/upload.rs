@@ -69,7 +69,7 @@ impl<'u> Upload<'u> {
         let client = &self.store.client;
         let (policy, budget) = (client.options().retry.clone(), client.options().budget.clone());
         let mut retries = Retries::new(policy, budget);
-        let mut refusals = 0;
+        let (mut refusals, mut most) = (0, self.offset);
         loop {
             let error = match self.send_rest(call, &mut location).await {
                 Ok(()) => return Ok(()),
@@ -86,16 +86,22 @@ impl<'u> Upload<'u> {
                 }
                 Err(Stop::Lost(error)) => return self.lost(call, error).await,
             };
-            match self.status(call, &mut location).await? {
-                Some(offset) => {
-                    if offset > self.offset {
+            match self.status(call, &mut location).await {
+                Ok(Some(offset)) => {
+                    // Only what it never had before is progress: one that forgets again and again would not end.
+                    if offset > most {
+                        most = offset;
                         retries.progressed();
                         refusals = 0;
                     }
                     self.offset = offset;
                     self.reading = Reading::new(self.source.reader_at(offset));
                 }
-                None => return self.lost(call, error).await,
+                Ok(None) => return self.lost(call, error).await,
+                Err(unknown) if unknown.kind() == ErrorKind::Unavailable => {
+                    return self.lost(call, error).await;
+                }
+                Err(unknown) => return Err(unknown),
             }
         }
     }
@@ -130,8 +136,10 @@ impl<'u> Upload<'u> {
         self.reading.end().await?;
         let mut request = Request::new(Method::PUT, self.finished(location));
         request.headers = octets();
-        let answer = self.store.client.attempt(call, &request).await?;
-        let answer = self.judge(call, answer, None).await?;
+        let client = &self.store.client;
+        let elsewhere = !client.is_registry(call, &request.url).await?;
+        let answer = client.attempt(call, &request).await?;
+        let answer = self.judge(call, Answer { elsewhere, ..answer }, None).await?;
         self.check_stored(call, &answer)
     }
 
@@ -157,14 +165,15 @@ impl<'u> Upload<'u> {
         if let Some(range) = range {
             request.headers.insert(CONTENT_RANGE, header(range, &call.about)?);
         }
+        let elsewhere = !client.is_registry(call, &request.url).await?;
         if let Some(whole) = self.reading.take_whole(len).await? {
             request.body = whole;
             let answer = client.attempt(call, &request).await?;
-            return self.judge(call, answer, None).await;
+            return self.judge(call, Answer { elsewhere, ..answer }, None).await;
         }
         let used = client.authorization(call, &request.url).await?;
-        let answer =
-            send(client.transport(), request, used.clone(), len, &mut self.reading, &call.about).await?;
+        let to = (request, elsewhere);
+        let answer = send(client.transport(), to, used.clone(), len, &mut self.reading, &call.about).await?;
         self.judge(call, answer, used.as_ref()).await
     }
 
@@ -176,7 +185,7 @@ impl<'u> Upload<'u> {
         used: Option<&HeaderValue>,
     ) -> Result<Answer, Stop> {
         let client = &self.store.client;
-        let status = answer.status();
+        let (status, elsewhere) = (answer.status(), answer.elsewhere);
         if status.is_success() {
             return Ok(answer);
         }
@@ -190,6 +199,8 @@ impl<'u> Upload<'u> {
         match status {
             StatusCode::UNAUTHORIZED if again => Err(Stop::Refreshed(error)),
             StatusCode::NOT_FOUND => Err(Stop::Lost(error)),
+            // Where the registry sends to only for a while: it will say where to next.
+            _ if elsewhere => Err(Stop::Lost(error)),
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 let error = call.about.error(ErrorKind::Unavailable, error.reason());
                 Err(Stop::Broken(error.into()))

@@ -1,7 +1,6 @@
 //! Who the client is to a registry, and what it tells to whom.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cache_conformance::Blob;
 use cache_ingest::{CopyOptions, Error, ErrorKind, MemoryStore, Step, Stored, copy_all};
@@ -9,7 +8,9 @@ use cache_model::Algorithm;
 use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
 use test_registries::{Answer, Auth, Fault, Manners, On, Registry, Scope, Server, TokenManners, Tokens};
 
-use crate::scene::{APP, PASSWORD, as_user, assert_clear, copying, options, store_with, transfer};
+use crate::scene::{
+    APP, PASSWORD, SIZE, as_user, assert_clear, copying, options, options_for, store_with, transfer,
+};
 
 struct Guarded {
     tokens: Server<Tokens>,
@@ -78,20 +79,33 @@ async fn one_token_serves_all_and_names_all_that_it_is_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_expires_amid_an_export_is_replaced() {
     for chunk_size in [None, Some(4000)] {
-        for manners in [
-            TokenManners { uses: 25, ..TokenManners::default() },
-            TokenManners { lasts: Some(Duration::from_millis(150)), ..TokenManners::default() },
-        ] {
-            let all = guarded(manners.clone()).await;
-            for method in ["HEAD", "PUT"] {
-                all.registry.fault(On::new(method, "").always(), Fault::Delay(Duration::from_millis(20)));
-            }
-            let store = all.store(ClientOptions { chunk_size, ..all.user() });
-            let pushed = push_all(&store).await;
-            assert!(pushed.is_ok(), "{chunk_size:?} {manners:?}: {pushed:?}");
-            assert!(all.tokens.service.asked().len() > 1);
-        }
+        let all = guarded(TokenManners { uses: 25, ..TokenManners::default() }).await;
+        let store = all.store(ClientOptions { chunk_size, ..all.user() });
+        let pushed = push_all(&store).await;
+        assert!(pushed.is_ok(), "{chunk_size:?}: {pushed:?}");
+        // For each blob its head, the beginning of its upload, its bytes.
+        let asked = all.tokens.service.asked().len();
+        assert!(asked >= 30 * 3 / 25, "{chunk_size:?}: {asked}");
     }
+}
+
+/// A registry that wants a new token for every upload, and goes back and forth with what it has of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_never_authorized_ends() {
+    let all = guarded(TokenManners::default()).await;
+    let layer = Blob::layer(Algorithm::Sha256, SIZE);
+    let memory = MemoryStore::new();
+    memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
+    let realm = format!("Bearer realm=\"{}{}\",service=\"the registry\"", all.tokens.url(), Tokens::PATH);
+    let no = Answer::error(401, "UNAUTHORIZED", "not with that one").with("WWW-Authenticate", &realm);
+    all.registry.fault(On::new("PUT", "").always(), Fault::Answer(no));
+    for n in (1..100).step_by(2) {
+        let some = Fault::Header("Range", Some("0-99".to_owned()));
+        all.registry.fault(On::new("GET", "/uploads/").nth(n), some);
+    }
+    let error = transfer(&layer, &memory, &all.store(all.user())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert!(all.registry.seen_with("PUT", "").len() < 10, "{}", all.registry.seen_with("PUT", "").len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +184,8 @@ async fn a_token_endpoint_that_lies_ends_in_one_error() {
     ] {
         let all = guarded(TokenManners::default()).await;
         all.tokens.fault(On::any("").always(), fault.clone());
-        let error = push_all(&all.store(all.user())).await.unwrap_err();
+        let options = ClientOptions { stall: options_for(&fault).stall, ..all.user() };
+        let error = push_all(&all.store(options)).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{fault:?}: {error}");
         assert!(!error.to_string().contains("a\nb"), "{error}");
         assert_clear(&error);

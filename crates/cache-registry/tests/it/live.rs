@@ -11,14 +11,9 @@ use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, Token
 
 use crate::scene::{APP, Elsewhere, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
 
-/// Docker's registry takes its time on a busy machine.
-fn patient(options: ClientOptions) -> ClientOptions {
-    ClientOptions { stall: Duration::from_secs(20), ..options }
-}
-
 /// All that a cache needs of a registry.
 async fn push_pull_mount_and_push_again(registry: &DockerRegistry, options: ClientOptions) {
-    let client = Client::new(patient(options)).unwrap();
+    let client = Client::new(options).unwrap();
     let store = |path: &str| {
         RegistryStore::new(&client, &format!("{}/{path}", registry.host()).parse().unwrap()).for_push()
     };
@@ -63,7 +58,7 @@ async fn a_registry_with_passwords() {
         return;
     };
     push_pull_mount_and_push_again(&registry, as_user(&registry.host(), "user", PASSWORD)).await;
-    let stranger = store_with(patient(options()), &registry.host(), APP);
+    let stranger = store_with(options(), &registry.host(), APP);
     let error = stranger.resolve(&Name::Unspecified).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
 }
@@ -107,7 +102,7 @@ async fn goes_on_where_it_was(registry: &DockerRegistry, options: impl Fn(&str) 
     memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
     for (n, chunk_size) in [None, Some(5 << 20)].into_iter().enumerate() {
         let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
-        let options = ClientOptions { chunk_size, ..patient(options(&proxy.host())) };
+        let options = ClientOptions { chunk_size, ..options(&proxy.host()) };
         let store = store_with(options, &proxy.host(), &format!("broken/{n}"));
         proxy.cut_upload(12 << 20);
         assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored);
@@ -151,7 +146,7 @@ async fn a_build_exports_straight_to_a_registry() {
     let layer = exporter.chains.layers(&blobs).unwrap();
     let result = NewResult { created_at: Timestamp::ZERO, layer };
     exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
-    let store = store_with(patient(options()), &registry.host(), APP).for_push();
+    let store = store_with(options(), &registry.host(), APP).for_push();
     let name = Name::Tag("cache".to_owned());
     let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
     let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await.unwrap();
@@ -164,7 +159,7 @@ async fn a_build_exports_straight_to_a_registry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_of_another_repository_is_mounted() {
     let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
-    let client = Client::new(patient(options())).unwrap();
+    let client = Client::new(options()).unwrap();
     let store =
         |path: &str| RegistryStore::new(&client, &format!("{}/{path}", registry.host()).parse().unwrap());
     let (one, two) = (store("one"), store("two").for_push());

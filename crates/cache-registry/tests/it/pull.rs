@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use test_registries::{Answer, Authority, Fault, Locations, Manners, On, Registry, Server};
 
 use crate::scene::{
-    APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, pull, scripted, store_with,
+    APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, options_for, pull, scripted,
+    store_with,
 };
 
 fn layer() -> Blob {
@@ -31,8 +32,9 @@ async fn with_layer() -> (Server<Registry>, Blob) {
 async fn survives(on: On, fault: Fault) -> (usize, u64) {
     let (server, layer) = with_layer().await;
     let shown = format!("{on:?} {fault:?}");
+    let store = store_with(options_for(&fault), &server.host(), APP);
     server.fault(on, fault);
-    let read = pull(&layer, &app(&server)).await;
+    let read = pull(&layer, &store).await;
     assert_eq!(read.unwrap_or_else(|error| panic!("{shown}: {error}")), layer.bytes, "{shown}");
     let asked = server.seen_with("GET", "/blobs/");
     (asked.len(), asked.iter().map(|seen| seen.sent).sum())
@@ -42,8 +44,9 @@ async fn survives(on: On, fault: Fault) -> (usize, u64) {
 async fn fails(on: On, fault: Fault, kind: ErrorKind) -> (usize, u64, String) {
     let (server, layer) = with_layer().await;
     let shown = format!("{on:?} {fault:?}");
+    let store = store_with(options_for(&fault), &server.host(), APP);
     server.fault(on, fault);
-    let error = pull(&layer, &app(&server)).await.unwrap_err();
+    let error = pull(&layer, &store).await.unwrap_err();
     assert_eq!(error.kind(), kind, "{shown}: {error}");
     assert_clear(&error);
     let asked = server.seen_with("GET", "/blobs/");
@@ -135,7 +138,8 @@ async fn a_server_that_trickles_is_left() {
     let (server, layer) = with_layer().await;
     server.fault(get().always(), trickle());
     let budget = RetryBudget::new(5);
-    let store = store_with(ClientOptions { budget: budget.clone(), ..options() }, &server.host(), APP);
+    let store =
+        store_with(ClientOptions { budget: budget.clone(), ..options_for(&trickle()) }, &server.host(), APP);
     let copying = CopyOptions { budget, ..copying() };
     let to = MemoryStore::new();
     let error = copy(Step::Layer, &layer.descriptor, &store, &to, &copying, &()).await.unwrap_err();

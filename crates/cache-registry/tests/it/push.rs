@@ -9,7 +9,9 @@ use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::ClientOptions;
 use test_registries::{Answer, Fault, Locations, On, Registry, Server};
 
-use crate::scene::{APP, PASSWORD, SIZE, app, assert_clear, options, scripted, store_with, transfer};
+use crate::scene::{
+    APP, PASSWORD, SIZE, app, assert_clear, options, options_for, scripted, store_with, transfer,
+};
 
 fn layer() -> Blob {
     Blob::layer(Algorithm::Sha256, SIZE)
@@ -31,8 +33,9 @@ fn ways() -> [Option<u64>; 2] {
 async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Registry> {
     let (server, layer) = (scripted().await, layer());
     let shown = format!("{chunk_size:?} {on:?} {fault:?}");
+    let options = ClientOptions { chunk_size, ..options_for(&fault) };
+    let store = store_with(options, &server.host(), APP);
     server.fault(on, fault);
-    let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
     let outcome = transfer(&layer, &memory(&layer), &store).await;
     assert!(outcome.is_ok(), "{shown}: {outcome:?}");
     let there = server.service.content.blob(APP, &layer.descriptor.digest.to_string());
@@ -43,8 +46,9 @@ async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Regis
 async fn fails(chunk_size: Option<u64>, on: On, fault: Fault, kind: ErrorKind) -> (Server<Registry>, String) {
     let (server, layer) = (scripted().await, layer());
     let shown = format!("{chunk_size:?} {on:?} {fault:?}");
+    let options = ClientOptions { chunk_size, ..options_for(&fault) };
+    let store = store_with(options, &server.host(), APP);
     server.fault(on, fault);
-    let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
     let error = transfer(&layer, &memory(&layer), &store).await.unwrap_err();
     assert_eq!(error.kind(), kind, "{shown}: {error}");
     assert_clear(&error);
@@ -173,6 +177,39 @@ async fn an_upload_goes_to_wherever_the_registry_says_without_the_credentials_wh
     fails(None, On::new("POST", "").always(), nowhere, ErrorKind::Other).await;
     let odd = Fault::Header("Location", Some("ftp://127.0.0.1/x".to_owned()));
     fails(None, On::new("POST", "").always(), odd, ErrorKind::Other).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_registry_can_say_nothing_of_begins_anew() {
+    for chunk_size in ways() {
+        let (server, layer) = (scripted().await, layer());
+        server.fault(On::new(if chunk_size.is_none() { "PUT" } else { "PATCH" }, ""), Fault::status(502));
+        server.fault(On::new("GET", "/uploads/").always(), Fault::status(500));
+        let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+        transfer(&layer, &memory(&layer), &store).await.unwrap();
+        assert_eq!(server.seen_with("POST", "").len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_for_uploads_that_is_refused_elsewhere_is_asked_for_again() {
+    let expired = || Answer::new(403).body("<Error><Code>AccessDenied</Code></Error>");
+    for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
+        let (server, layer) = (scripted().await, layer());
+        let other = server.sibling().await;
+        server.service.manners().locations = Locations::Elsewhere(other.url());
+        let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+        other.fault(On::new(method, ""), Fault::Answer(expired()));
+        transfer(&layer, &memory(&layer), &store).await.unwrap();
+        assert_eq!(server.seen_with("POST", "").len(), 2, "{method}");
+
+        other.fault(On::new(method, "").always(), Fault::Answer(expired()));
+        let next = Blob::layer(Algorithm::Sha256, SIZE + 1);
+        let error = transfer(&next, &memory(&next), &store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains("127.0.0.1, to which the registry sends, answers 403"), "{error}");
+        assert!(!error.to_string().contains("docker login"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

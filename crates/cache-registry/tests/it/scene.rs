@@ -11,7 +11,7 @@ use cache_ingest::{
 };
 use cache_model::Descriptor;
 use cache_registry::{Client, ClientOptions, Credentials, RegistryStore};
-use test_registries::{Registry, Server, sha256};
+use test_registries::{Fault, Registry, Server, sha256};
 
 pub(crate) const PASSWORD: &str = "open:sesame";
 
@@ -27,9 +27,18 @@ pub(crate) fn options() -> ClientOptions {
         find_credentials: false,
         retry: policy(),
         budget: RetryBudget::new(1000),
-        stall: Duration::from_millis(400),
+        stall: Duration::from_secs(20),
         ..ClientOptions::default()
     }
+}
+
+/// Options with which nothing is waited for long where the fault is that nothing comes.
+pub(crate) fn options_for(fault: &Fault) -> ClientOptions {
+    let stall = match fault {
+        Fault::Silence | Fault::StallBody(_) | Fault::Trickle(_) => Duration::from_millis(400),
+        _ => options().stall,
+    };
+    ClientOptions { stall, ..options() }
 }
 
 pub(crate) fn as_user(host: &str, user: &str, password: &str) -> ClientOptions {
