@@ -132,10 +132,13 @@ async fn a_registry_with_passwords() {
 async fn a_registry_with_a_credential_helper() {
     let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else { return };
     let folder = tempfile::tempdir().unwrap();
-    let helper = folder.path().join("docker-credential-test");
+    let script = folder.path().join("script");
     let answer = json!({"ServerURL": registry.host(), "Username": "user", "Secret": PASSWORD});
-    std::fs::write(&helper, format!("#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")).unwrap();
-    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(&script, format!("#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")).unwrap();
+    // Another process makes it a program: one that this process holds open for writing cannot be run.
+    let helper = folder.path().join("docker-credential-test");
+    let (script, helper) = (script.display().to_string(), helper.display().to_string());
+    run(Command::new("install").args(["-m", "755", &script, &helper]), &[]).ok();
     let config = json!({"credHelpers": {registry.host(): "test"}});
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let programs = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
@@ -249,16 +252,12 @@ async fn a_cache_that_is_there_costs_almost_nothing() {
     let (outcome, requests, took) = copy("main");
     assert!(there(&outcome) && requests == 2, "{outcome}, {requests} requests in {took:?}");
 
-    // A machine that is busy with something else may take longer once, but not each time.
-    let took = (0..3).map(|n| {
-        let (outcome, requests, took) = copy(&format!("other-{n}"));
-        assert!(there(&outcome), "{outcome}");
-        // One for each blob; the tag's head twice, the manifest.
-        assert!(requests <= 128 + 3, "{requests} requests");
-        took
-    });
-    let took = took.min().unwrap();
-    assert!(took < Duration::from_secs(1), "{took:?} for 128 blobs at 50 ms a request");
+    let (outcome, requests, took) = copy("other");
+    assert!(there(&outcome), "{outcome}");
+    // One for each blob; the tag's head twice, the manifest.
+    assert!(requests <= 128 + 3, "{requests} requests");
+    // Many at once: one after the other they would take more than twice as long. The bench has the figure.
+    assert!(took < slow * 64, "{took:?} for 128 blobs at 50 ms a request");
 }
 
 #[tokio::test(flavor = "multi_thread")]

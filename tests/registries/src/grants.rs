@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 /// An action on a repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +37,6 @@ pub struct Grants {
 #[derive(Debug)]
 struct Grant {
     accesses: BTreeSet<Access>,
-    until: Option<Instant>,
     /// How many requests it still serves.
     uses: u64,
 }
@@ -53,16 +51,9 @@ pub(crate) enum Refusal {
 }
 
 impl Grants {
-    /// Notes a token, good for so long and so many requests.
-    pub(crate) fn issue(
-        &self,
-        token: &str,
-        accesses: impl IntoIterator<Item = Access>,
-        lasts: Option<Duration>,
-        uses: u64,
-    ) {
-        let until = lasts.map(|lasts| Instant::now() + lasts);
-        let grant = Grant { accesses: accesses.into_iter().collect(), until, uses };
+    /// Notes a token, good for so many requests.
+    pub(crate) fn issue(&self, token: &str, accesses: impl IntoIterator<Item = Access>, uses: u64) {
+        let grant = Grant { accesses: accesses.into_iter().collect(), uses };
         self.tokens.lock().unwrap().insert(token.to_owned(), grant);
     }
 
@@ -75,7 +66,7 @@ impl Grants {
     pub(crate) fn spend(&self, token: &str, needed: &[Access]) -> Result<(), Refusal> {
         let mut tokens = self.tokens.lock().unwrap();
         let grant = tokens.get_mut(token).ok_or(Refusal::Invalid)?;
-        if grant.until.is_some_and(|until| until <= Instant::now()) || grant.uses == 0 {
+        if grant.uses == 0 {
             return Err(Refusal::Invalid);
         }
         if !needed.iter().all(|access| grant.accesses.contains(access)) {

@@ -9,15 +9,17 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 /// Whether a program is there. If it is not, says how to get it; with `BKCACHE_REQUIRE_PEERS` set that is a failure.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub fn has_program(program: &str, package: &str) -> bool {
     let found = std::process::Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        let message = format!("{program} is missing: apt-get install {package}");
-        assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{message}");
-        eprintln!("skipped: {message}");
-    }
-    found
+    found || skip(&format!("{program} is missing: apt-get install {package}"))
+}
+
+/// Says why a test does nothing; with `BKCACHE_REQUIRE_PEERS` set that is a failure. Always false.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn skip(why: &str) -> bool {
+    assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{why}");
+    eprintln!("skipped: {why}");
+    false
 }
 
 /// Runs a program to its end; what it printed, both streams. It fails if the program does.

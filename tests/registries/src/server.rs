@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -47,6 +48,8 @@ struct Memory {
     /// How many requests were forgotten.
     forgotten: usize,
     seen: Vec<Seen>,
+    /// What was sent to each so far: counted before it goes out, so that no client knows of more.
+    sent: Vec<Arc<AtomicU64>>,
 }
 
 impl<S: Service + fmt::Debug> Server<S> {
@@ -102,7 +105,9 @@ impl<S: Service + fmt::Debug> Server<S> {
 
     /// The requests so far, in the order of their heads.
     pub fn seen(&self) -> Vec<Seen> {
-        self.shared.memory.lock().unwrap().seen.clone()
+        let memory = self.shared.memory.lock().unwrap();
+        let sent = memory.sent.iter().map(|sent| sent.load(Relaxed));
+        memory.seen.iter().cloned().zip(sent).map(|(seen, sent)| Seen { sent, ..seen }).collect()
     }
 
     /// The requests so far with this method whose target contains the part.
@@ -115,6 +120,7 @@ impl<S: Service + fmt::Debug> Server<S> {
         let mut memory = self.shared.memory.lock().unwrap();
         memory.forgotten += memory.seen.len();
         memory.seen.clear();
+        memory.sent.clear();
     }
 
     /// How many connections there were.
@@ -174,13 +180,12 @@ async fn serve<C: AsyncRead + AsyncWrite + Unpin>(
     loop {
         let head = wire.head().await?;
         let faults = shared.script.lock().unwrap().next(&head.method, &head.target);
-        let note = shared.note(connection, &head);
+        let (note, sent) = shared.note(connection, &head);
         let mut plan = Plan::new(&faults);
 
         if let Some(answer) = plan.early {
             shared.update(note, |seen| seen.status = Some(answer.status));
-            let mut sent = 0;
-            wire.send(&answer, head.method == "HEAD", &plan.delivery, &mut sent).await?;
+            wire.send(&answer, head.method == "HEAD", &plan.delivery, &sent).await?;
             wire.close().await?;
             return Ok(());
         }
@@ -212,10 +217,7 @@ async fn serve<C: AsyncRead + AsyncWrite + Unpin>(
             tokio::time::sleep(delay).await;
         }
         shared.update(note, |seen| seen.status = Some(answer.status));
-        let mut sent = 0;
-        let outcome = wire.send(&answer, bodiless, &plan.delivery, &mut sent).await;
-        shared.update(note, |seen| seen.sent = if bodiless { 0 } else { sent });
-        outcome?;
+        wire.send(&answer, bodiless, &plan.delivery, &sent).await?;
         match plan.ending {
             Ending::SilentAfter => std::future::pending().await,
             Ending::Goes if !closes => {}
@@ -315,8 +317,8 @@ fn spoil(answer: &mut Answer, fault: &Fault) {
 }
 
 impl Shared {
-    /// Notes a request; its number.
-    fn note(&self, connection: usize, head: &Head) -> usize {
+    /// Notes a request; its number, and what counts the bytes of its answer.
+    fn note(&self, connection: usize, head: &Head) -> (usize, Arc<AtomicU64>) {
         let mut memory = self.memory.lock().unwrap();
         memory.seen.push(Seen {
             at: Instant::now(),
@@ -328,7 +330,9 @@ impl Shared {
             status: None,
             sent: 0,
         });
-        memory.forgotten + memory.seen.len() - 1
+        let sent = Arc::new(AtomicU64::new(0));
+        memory.sent.push(Arc::clone(&sent));
+        (memory.forgotten + memory.seen.len() - 1, sent)
     }
 
     /// Changes a request's note, unless it was forgotten.

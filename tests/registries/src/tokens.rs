@@ -4,7 +4,7 @@
 //! Its tokens are words that only [`Grants`] know, or JSON Web Tokens where it has a key to sign them with.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
@@ -25,8 +25,6 @@ pub struct TokenManners {
     pub members: Vec<String>,
     /// The value of `expires_in`, in seconds; left out where it is `None`.
     pub expires_in: Option<u64>,
-    /// How long a token is good for in truth; for ever where it is `None`.
-    pub lasts: Option<Duration>,
     /// How many requests a token is good for.
     pub uses: u64,
     /// Grants this scope, whatever was asked for.
@@ -40,7 +38,6 @@ impl Default for TokenManners {
             anonymous: vec!["pull".to_owned()],
             members: vec!["token".to_owned(), "access_token".to_owned()],
             expires_in: Some(300),
-            lasts: None,
             uses: u64::MAX,
             other_scope: None,
         }
@@ -112,10 +109,10 @@ impl Tokens {
             all.len()
         };
         let token = match &self.signer {
-            Some(signer) => web_token(signer, asked, &accesses, number, manners.lasts),
+            Some(signer) => web_token(signer, asked, &accesses, number),
             None => format!("token-{number}"),
         };
-        self.grants.issue(&token, accesses, manners.lasts, manners.uses);
+        self.grants.issue(&token, accesses, manners.uses);
         let mut body = json!({});
         for member in &manners.members {
             body[member] = Value::from(token.clone());
@@ -175,13 +172,7 @@ fn by_form(manners: &TokenManners, request: &Request) -> Result<Option<String>, 
 }
 
 /// A JSON Web Token that Docker's registry takes: ES256, the certificate in `x5c`.
-fn web_token(
-    signer: &Identity,
-    asked: &Asked,
-    accesses: &[Access],
-    number: usize,
-    lasts: Option<Duration>,
-) -> String {
+fn web_token(signer: &Identity, asked: &Asked, accesses: &[Access], number: usize) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let header = json!({"typ": "JWT", "alg": "ES256", "x5c": [BASE64.encode(signer.certificate())]});
     let access = |access: &Access| json!({"type": "repository", "name": access.repository, "actions": [access.action]});
@@ -191,7 +182,7 @@ fn web_token(
         "aud": asked.service,
         "iat": now.as_secs(),
         "nbf": now.as_secs() - 60,
-        "exp": (now + lasts.unwrap_or(Duration::from_secs(3600))).as_secs(),
+        "exp": now.as_secs() + 3600,
         "jti": number.to_string(),
         "access": accesses.iter().map(access).collect::<Vec<_>>(),
     });

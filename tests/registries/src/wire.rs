@@ -3,6 +3,7 @@
 //! It knows no service and no script; it never mends what it is told to send.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -123,7 +124,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
         answer: &Answer,
         bodiless: bool,
         delivery: &Delivery,
-        sent: &mut u64,
+        sent: &AtomicU64,
     ) -> io::Result<()> {
         let chunked = delivery.chunked || delivery.endless == Some(None);
         let length = delivery.endless.flatten().unwrap_or(answer.body.len() as u64);
@@ -160,8 +161,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
         if let Some(total) = delivery.endless {
             let filler = [b' '; 64 * 1024];
             let total = total.unwrap_or(u64::MAX);
-            while *sent < total {
-                let length = usize::try_from(total - *sent).unwrap_or(usize::MAX).min(filler.len());
+            loop {
+                let left = total.saturating_sub(sent.load(Relaxed));
+                let length = usize::try_from(left).unwrap_or(usize::MAX).min(filler.len());
+                if length == 0 {
+                    break;
+                }
                 self.part(&filler[..length], chunked, sent).await?;
             }
         }
@@ -172,11 +177,11 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
         self.connection.flush().await
     }
 
-    async fn part(&mut self, bytes: &[u8], chunked: bool, sent: &mut u64) -> io::Result<()> {
+    async fn part(&mut self, bytes: &[u8], chunked: bool, sent: &AtomicU64) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        *sent += bytes.len() as u64;
+        sent.fetch_add(bytes.len() as u64, Relaxed);
         if chunked {
             self.connection.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
         }
