@@ -51,16 +51,11 @@ impl Auth {
             Challenge::Bearer { realm, service } => (realm, service),
         };
         let slot = self.slot(scopes);
-        if let Some(header) = slot.live() {
-            return Ok(Some(header));
-        }
-        let _one_at_a_time = slot.fetching.lock().await;
-        if let Some(header) = slot.live() {
-            return Ok(Some(header));
-        }
-        let credentials = self.credentials(options, about).await?;
-        let token = token::fetch(&realm, &service, scopes, credentials, transport, about).await?;
-        Ok(Some(slot.keep(token)))
+        let fetch = async {
+            let credentials = self.credentials(options, about).await?;
+            token::fetch(&realm, &service, scopes, credentials, transport, about).await
+        };
+        slot.get(about, fetch).await.map(Some)
     }
 
     /// Takes note of a 401 from `url`. Whether another try makes sense, since now more is known or what was used has

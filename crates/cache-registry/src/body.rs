@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cache_ingest::{ByteStream, ErrorKind};
 use futures_util::{StreamExt, stream};
 use reqwest::Response;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::error::{About, Failure};
 
@@ -33,32 +33,39 @@ pub(crate) async fn read_all(
     if response.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut body = Vec::new();
-    let mut chunks = stream_body(response, stall, about.clone());
-    let deadline = Instant::now() + stall * PATIENCE;
-    while let Ok(next) = timeout_at(deadline, chunks.next()).await {
-        let Some(chunk) = next else { return Ok(body.into()) };
-        body.extend_from_slice(&chunk?);
-        if body.len() as u64 > limit {
-            return Err(too_large());
+    let patience = stall.saturating_mul(PATIENCE);
+    let whole = async {
+        let mut body = Vec::new();
+        let mut chunks = stream_body(response, stall, about.clone());
+        while let Some(chunk) = chunks.next().await {
+            body.extend_from_slice(&chunk?);
+            if body.len() as u64 > limit {
+                return Err(too_large());
+            }
         }
-    }
-    let reason = format_args!("the answer is not whole after {:?}", stall * PATIENCE);
-    Err(about.error(ErrorKind::Unavailable, reason).into())
+        Ok(body.into())
+    };
+    timeout(patience, whole).await.unwrap_or_else(|_| {
+        let reason = format_args!("the answer is not whole after {patience:?}");
+        Err(about.error(ErrorKind::Unavailable, reason).into())
+    })
 }
 
 /// The beginning of a body that tells of an error; what cannot be read of it, or not soon, does not matter.
 pub(crate) async fn read_error(response: Response, stall: Duration, about: &About) -> Vec<u8> {
     let mut body = Vec::new();
     let mut chunks = stream_body(response, stall, about.clone());
-    let deadline = Instant::now() + stall;
-    while let Ok(Some(Ok(chunk))) = timeout_at(deadline, chunks.next()).await {
-        body.extend_from_slice(&chunk);
-        if body.len() >= ERROR_LIMIT {
-            body.truncate(ERROR_LIMIT);
-            break;
+    let beginning = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= ERROR_LIMIT {
+                return;
+            }
         }
-    }
+    };
+    // What had come when the time was over is shown.
+    let _ = timeout(stall, beginning).await;
+    body.truncate(ERROR_LIMIT);
     body
 }
 

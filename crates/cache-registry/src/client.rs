@@ -242,15 +242,18 @@ impl Client {
         }
         let mut ping = Request::new(Method::GET, https.clone());
         ping.url.set_path("v2/");
-        match transport.exchange(&ping, None, about).await {
+        let failure = match transport.exchange(&ping, None, about).await {
             Ok(_) => return Ok(https),
             // It speaks TLS, and not with whom it should.
             Err(failure) if is_certificate_failure(&failure.error) => return Err(failure),
-            Err(_) => {}
-        }
+            Err(failure) => failure,
+        };
         ping.url = http.clone();
         ping.url.set_path("v2/");
-        transport.exchange(&ping, None, about).await.map(|_| http)
+        let answer = transport.exchange(&ping, None, about).await?;
+        // What sends to HTTPS, or understands no plain HTTP, is a registry with TLS that was not there just now.
+        let speaks_http = !answer.elsewhere && answer.status() != StatusCode::BAD_REQUEST;
+        if speaks_http { Ok(http) } else { Err(failure) }
     }
 }
 

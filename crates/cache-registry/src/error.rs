@@ -61,6 +61,10 @@ impl About {
             Some(false) => {
                 (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with registry.insecure=true")
             }
+            None if cause.is_connect() && causes(&cause).contains("dns error") => (
+                ErrorKind::Unavailable,
+                "; check the name of the registry, and that this machine can look it up",
+            ),
             None => (ErrorKind::Unavailable, ""),
         };
         let reason = format!("{}{advice}", causes(&cause));
@@ -227,10 +231,7 @@ impl Answered {
         match self.status {
             StatusCode::UNAUTHORIZED => (ErrorKind::Denied, log_in("log in")),
             StatusCode::FORBIDDEN => (ErrorKind::Denied, log_in("log in as someone who may do this")),
-            StatusCode::PAYLOAD_TOO_LARGE => (
-                ErrorKind::TooLarge,
-                "; the registry, or a proxy before it, takes only smaller requests: --chunk-size".to_owned(),
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => (ErrorKind::TooLarge, String::new()),
             _ if self.has_code(&["UNAUTHORIZED"]) => (ErrorKind::Denied, log_in("log in")),
             _ if self.has_code(&["DENIED"]) => {
                 (ErrorKind::Denied, log_in("log in as someone who may do this"))
@@ -340,7 +341,7 @@ mod tests {
             413,
             r#"{"errors":[{"code":"SIZE_INVALID","message":"larger than the quota"}]}"#,
             ErrorKind::TooLarge,
-            "the registry answers 413 Payload Too Large: SIZE_INVALID: larger than the quota; the registry, or a proxy before it, takes only smaller requests: --chunk-size",
+            "the registry answers 413 Payload Too Large: SIZE_INVALID: larger than the quota",
         );
     }
 

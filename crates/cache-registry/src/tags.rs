@@ -68,15 +68,32 @@ impl RegistryStore {
     }
 }
 
-/// Where a list goes on (RFC 8288, as the OCI distribution specification has it).
-fn next(from: &Url, link: &str) -> Option<Url> {
-    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let is_next =
-        parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("rel")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
-        });
-    if is_next { from.join(target).ok() } else { None }
+/// Where a list goes on (RFC 8288, as the OCI distribution specification has it). A field may hold several links.
+fn next(from: &Url, field: &str) -> Option<Url> {
+    let mut rest = field;
+    loop {
+        let (target, after) = rest.trim_start_matches([',', ' ', '\t']).strip_prefix('<')?.split_once('>')?;
+        let (parameters, others) = after.split_at(after.find(unquoted(',')).unwrap_or(after.len()));
+        let is_next = parameters.split(unquoted(';')).filter_map(|parameter| parameter.split_once('=')).any(
+            |(name, value)| {
+                name.trim().eq_ignore_ascii_case("rel")
+                    && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
+            },
+        );
+        if is_next {
+            return from.join(target).ok();
+        }
+        rest = others;
+    }
+}
+
+/// Finds a character outside of quotes, in a text that is looked through from the start.
+fn unquoted(wanted: char) -> impl FnMut(char) -> bool {
+    let mut quoted = false;
+    move |c| {
+        quoted ^= c == '"';
+        c == wanted && !quoted
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +107,12 @@ mod tests {
         let expected = Some("https://r/v2/app/tags/list?n=2&last=b".to_owned());
         assert_eq!(next(r#"</v2/app/tags/list?n=2&last=b>; rel="next""#), expected);
         assert_eq!(next("<https://r/v2/app/tags/list?n=2&last=b>;rel=next"), expected);
-        for wrong in ["", "<", "<x>", r#"<x>; rel="prev""#, "x; rel=next"] {
+        let several =
+            r#"</a>; rel="first"; title="a, <b>; rel=next", </v2/app/tags/list?n=2&last=b>; rel="next""#;
+        assert_eq!(next(several), expected);
+        for wrong in
+            ["", "<", "<x>", r#"<x>; rel="prev""#, "x; rel=next", "<x>,", r#"<x>; title=", <y>; rel=next"#]
+        {
             assert_eq!(next(wrong), None, "{wrong}");
         }
     }

@@ -199,6 +199,13 @@ impl<'u> Upload<'u> {
         match status {
             StatusCode::UNAUTHORIZED if again => Err(Stop::Refreshed(error)),
             StatusCode::NOT_FOUND => Err(Stop::Lost(error)),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let reason = format_args!(
+                    "{}; the registry, or a proxy before it, takes only smaller requests: --chunk-size",
+                    error.reason()
+                );
+                Err(Stop::Final(call.about.error(error.kind(), reason)))
+            }
             // Where the registry sends to only for a while: it will say where to next.
             _ if elsewhere => Err(Stop::Lost(error)),
             StatusCode::RANGE_NOT_SATISFIABLE => {

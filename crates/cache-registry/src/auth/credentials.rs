@@ -9,6 +9,7 @@ use std::time::Duration;
 use cache_ingest::{Error, ErrorKind};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use reqwest::header::HeaderValue;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -128,7 +129,8 @@ fn exists(path: &Path) -> bool {
 /// The credentials for a server in the text of a config.json.
 fn read(text: &[u8], server: &str) -> Result<Option<Credentials>, String> {
     use CredentialRetrievalError as E;
-    match get_credential_from_reader(text, server) {
+    let config = serde_json::from_slice(text).map(without_empty).map_err(|_| "it is not JSON".to_owned())?;
+    match get_credential_from_reader(config.to_string().as_bytes(), server) {
         Ok(DockerCredential::IdentityToken(token)) => {
             Ok(Some(Credentials::IdentityToken(Secret::new(token))))
         }
@@ -145,8 +147,25 @@ fn read(text: &[u8], server: &str) -> Result<Option<Credentials>, String> {
         }
         // What a helper prints may be a secret.
         Err(E::HelperFailure { helper, .. }) => Err(format!("{} fails", printable(&helper))),
+        Err(E::HelperCommunicationError) => {
+            let named = config.pointer("/credHelpers").and_then(|helpers| helpers.get(server));
+            let name = named.or(config.get("credsStore")).and_then(Value::as_str).unwrap_or_default();
+            Err(format!(
+                "docker-credential-{}, which it names, cannot be run: install it, or take it out there",
+                printable(name)
+            ))
+        }
         Err(cause) => Err(cause.to_string()),
     }
+}
+
+/// A config without the empty texts of its registries, which are for Docker as if they were not there.
+fn without_empty(mut config: Value) -> Value {
+    let auths = config.get_mut("auths").and_then(Value::as_object_mut);
+    for members in auths.into_iter().flatten().filter_map(|(_, auth)| auth.as_object_mut()) {
+        members.retain(|_, member| member.as_str() != Some(""));
+    }
+    config
 }
 
 #[cfg(test)]
@@ -185,6 +204,34 @@ mod tests {
         assert!(error.starts_with("cannot use the text: ") && !error.contains("hunter2"), "{error}");
         assert!(found("r.example", "hunter2").is_err_and(|error| !error.contains("hunter2")));
         assert_eq!(found("r.example", "{}"), Ok(Credentials::Anonymous));
+    }
+
+    #[test]
+    fn what_is_empty_is_not_there() {
+        for text in [
+            r#"{"auths":{"r.example":{}}}"#,
+            r#"{"auths":{"r.example":{"auth":"","identitytoken":""}}}"#,
+            r#"{"auths":{"r.example":{"username":"","password":""}}}"#,
+        ] {
+            assert_eq!(found("r.example", text), Ok(Credentials::Anonymous), "{text}");
+        }
+        let text = r#"{"auths":{"r.example":{"auth":"bWU6aHVudGVyMg==","identitytoken":""}}}"#;
+        assert_eq!(found("r.example", text), Ok(Credentials::password("me", "hunter2")));
+    }
+
+    #[test]
+    fn a_helper_that_is_missing_is_named() {
+        for text in
+            [r#"{"credsStore":"no-such"}"#, r#"{"credsStore":"other","credHelpers":{"r.example":"no-such"}}"#]
+        {
+            let error = found("r.example", text).unwrap_err();
+            assert!(
+                error.starts_with(
+                    "cannot use the text: docker-credential-no-such, which it names, cannot be run"
+                ),
+                "{error}"
+            );
+        }
     }
 
     #[test]

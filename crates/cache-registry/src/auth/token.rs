@@ -38,9 +38,14 @@ pub(super) struct Token {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     token: Mutex<Option<Token>>,
+    /// How often it was asked for in vain, and what came of it last.
+    failures: Mutex<(u64, Option<Outcome>)>,
     /// Held by the one who asks for a token.
-    pub(super) fetching: tokio::sync::Mutex<()>,
+    fetching: tokio::sync::Mutex<()>,
 }
+
+/// A failure in the words that are the same for whoever waited for the token.
+type Outcome = (ErrorKind, String, Option<Duration>);
 
 impl Slot {
     /// The token, where there is one that has not expired.
@@ -49,7 +54,37 @@ impl Slot {
         token.as_ref().filter(|token| Instant::now() < token.renew_at).map(|token| token.header.clone())
     }
 
-    pub(super) fn keep(&self, token: Token) -> HeaderValue {
+    /// The token that is there, or the one that is fetched, once for all who wait. They share a failure, too: a
+    /// token server that is silent is not waited for by one after the other.
+    pub(super) async fn get<F>(&self, about: &About, fetch: F) -> Result<HeaderValue, Failure>
+    where
+        F: Future<Output = Result<Token, Failure>>,
+    {
+        if let Some(header) = self.live() {
+            return Ok(header);
+        }
+        let before = lock(&self.failures).0;
+        let _one_at_a_time = self.fetching.lock().await;
+        if let Some(header) = self.live() {
+            return Ok(header);
+        }
+        if let (now, Some((kind, reason, after))) = lock(&self.failures).clone()
+            && now != before
+        {
+            return Err(Failure { error: about.error(kind, reason), after });
+        }
+        match fetch.await {
+            Ok(token) => Ok(self.keep(token)),
+            Err(failure) => {
+                let outcome = (failure.error.kind(), failure.error.reason().to_owned(), failure.after);
+                let mut failures = lock(&self.failures);
+                *failures = (failures.0.wrapping_add(1), Some(outcome));
+                Err(failure)
+            }
+        }
+    }
+
+    fn keep(&self, token: Token) -> HeaderValue {
         let header = token.header.clone();
         *lock(&self.token) = Some(token);
         header

@@ -75,6 +75,11 @@ async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
     push_pull_mount_and_push_again(&registry, trusting()).await;
     let insecure = store_with(ClientOptions { insecure: true, ..options() }, &registry.host(), APP);
     assert!(insecure.resolve(&Name::Tag("v1".to_owned())).await.is_ok());
+    // That TLS fails once does not mean that it speaks none, whatever it answers to plain HTTP.
+    let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
+    proxy.cut_download(50);
+    let insecure = store_with(ClientOptions { insecure: true, ..options() }, &proxy.host(), APP);
+    insecure.resolve(&Name::Tag("v1".to_owned())).await.unwrap();
     let registry = DockerRegistry::start(Guard::Tls(&authority, true)).await.unwrap();
     let certificate = Some(ClientCertificate { certificate, key });
     push_pull_mount_and_push_again(&registry, ClientOptions { certificate, ..trusting() }).await;

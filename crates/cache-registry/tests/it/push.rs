@@ -131,6 +131,17 @@ async fn a_refusal_says_why_and_is_final() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_is_too_large_for_one_request_may_go_in_pieces() {
+    let no = Fault::Answer(Answer::new(413).body("<html>Request Entity Too Large</html>"));
+    let (_, text) = fails(None, On::new("PUT", "").always(), no.clone(), ErrorKind::TooLarge).await;
+    assert!(text.ends_with("takes only smaller requests: --chunk-size"), "{text}");
+    let (server, manifest) = (scripted().await, Blob::new(MediaType::OCI_INDEX, "{}"));
+    server.fault(On::new("PUT", "/manifests/"), no);
+    let error = transfer(&manifest, &memory(&manifest), &app(&server)).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::TooLarge && !error.to_string().contains("chunk"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_before_all_is_sent_is_read_to_its_end() {
     let (server, layer) = (scripted().await, layer());
     let denied = Answer::error(403, "DENIED", "no, since");
