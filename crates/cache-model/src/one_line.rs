@@ -3,14 +3,18 @@
 //! It changes what is shown, never what is kept.
 
 use std::fmt::{self, Display, Formatter, Write};
+use std::ops::RangeInclusive;
 
-/// Displays as its value does, but on one line: control characters are escaped as in a string literal.
+/// Displays as its value does, but on one line and as it is read: what is not drawn, or moves what is drawn, is escaped as
+/// in a string literal. These are control and format characters (those that turn the direction of writing among
+/// them), line and paragraph separators, spaces other than the plain one, and characters without width.
 ///
-/// For errors that quote what they were given.
+/// For what quotes the data of others.
 ///
 /// ```
 /// use cache_model::OneLine;
 /// assert_eq!(OneLine("two\nlines").to_string(), r"two\nlines");
+/// assert_eq!(OneLine("gpj.exe\u{202e}").to_string(), r"gpj.exe\u{202e}");
 /// assert_eq!(OneLine("über \"uns\"").to_string(), "über \"uns\"");
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -30,22 +34,87 @@ impl Write for Escaped<'_, '_> {
     }
 
     fn write_char(&mut self, c: char) -> fmt::Result {
-        if c.is_control() { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
+        if is_drawn(c) { self.0.write_char(c) } else { write!(self.0, "{}", c.escape_default()) }
     }
+}
+
+/// The letters, marks and selectors that are drawn as nothing: Unicode's Default_Ignorable_Code_Point, as far as they are
+/// no format characters.
+const BLANK: [RangeInclusive<char>; 9] = [
+    '\u{34f}'..='\u{34f}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180d}',
+    '\u{180f}'..='\u{180f}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{e0100}'..='\u{e01ef}',
+];
+
+/// Whether a character is drawn, and where it stands.
+fn is_drawn(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    // What the standard library shows as it is within a text: behind a letter, so that a mark is a part of one.
+    !BLANK.iter().any(|blank| blank.contains(&c)) && String::from_iter(['a', c]).escape_debug().eq(['a', c])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Both ways in which it is written: alone, and within a text.
+    fn shown(c: char) -> [String; 2] {
+        [OneLine(c).to_string(), OneLine(String::from(c)).to_string()]
+    }
+
     #[test]
-    fn no_control_character_is_let_through_and_every_other_is() {
-        for c in '\0'..='\u{FFFF}' {
-            // Alone and within a text, which are written in two ways.
-            for shown in [OneLine(c).to_string(), OneLine(String::from(c)).to_string()] {
-                assert!(!shown.contains(char::is_control) && !shown.is_empty(), "{c:?}");
-                assert!(c.is_control() || shown == String::from(c), "{c:?}");
+    fn what_is_not_drawn_or_moves_what_is_drawn_is_escaped() {
+        let ranges = [
+            '\0'..='\u{1f}',
+            '\u{7f}'..='\u{a0}',
+            '\u{ad}'..='\u{ad}',
+            '\u{34f}'..='\u{34f}',
+            '\u{61c}'..='\u{61c}',
+            '\u{115f}'..='\u{1160}',
+            '\u{180b}'..='\u{180f}',
+            '\u{2000}'..='\u{200f}',
+            '\u{2028}'..='\u{202f}',
+            '\u{205f}'..='\u{206f}',
+            '\u{3000}'..='\u{3000}',
+            '\u{3164}'..='\u{3164}',
+            '\u{fe00}'..='\u{fe0f}',
+            '\u{feff}'..='\u{feff}',
+            '\u{fff9}'..='\u{fffb}',
+            '\u{e0000}'..='\u{e01ef}',
+        ];
+        for c in ranges.into_iter().flatten() {
+            for shown in shown(c) {
+                assert_eq!(shown, c.escape_default().to_string());
+                assert!(shown.starts_with('\\') && shown.is_ascii(), "{c:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_is_as_it_was() {
+        let texts = [
+            "a b\"'\\c",
+            "über",
+            "u\u{308}ber",
+            "日本語",
+            "עברית",
+            "العربية",
+            "हिन्दी",
+            "…→☃",
+            "🚀",
+            "\u{fffd}",
+        ];
+        for text in texts {
+            assert_eq!(OneLine(text).to_string(), text);
+            assert!(text.chars().flat_map(shown).all(|shown| shown.chars().count() == 1), "{text}");
         }
     }
 }
