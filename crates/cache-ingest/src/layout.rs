@@ -12,6 +12,7 @@ mod folder_sync;
 mod index;
 mod index_file;
 mod lock;
+mod members;
 mod publish;
 mod put_file;
 mod read;

@@ -3,7 +3,6 @@
 //! An entry that this crate cannot make a descriptor of is an entry all the same: it has its names, and says what is
 //! wrong with it when it is asked for.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cache_model::{
@@ -12,6 +11,7 @@ use cache_model::{
 };
 use serde::Deserialize;
 
+use crate::layout::members::Members;
 use crate::{Error, ErrorKind};
 
 /// An entry of the `index.json` of a [`LayoutStore`](crate::LayoutStore).
@@ -58,7 +58,7 @@ struct Written {
     digest: Option<String>,
     size: Option<i64>,
     urls: Option<Vec<String>>,
-    annotations: Option<BTreeMap<String, Option<String>>>,
+    annotations: Option<Members<Option<String>>>,
     data: Option<String>,
     platform: Option<WrittenPlatform>,
     artifact_type: Option<String>,
@@ -78,7 +78,7 @@ struct WrittenPlatform {
 /// Reads an entry.
 pub(crate) fn parse(text: &str) -> Result<LayoutEntry, serde_json::Error> {
     let written: Written = serde_json::from_str(text)?;
-    let annotations = written.annotations.iter().flatten();
+    let annotations = written.annotations.iter().flat_map(|annotations| &annotations.0);
     let annotations: Annotations =
         annotations.map(|(key, value)| (key, value.as_deref().unwrap_or_default())).collect();
     let descriptor = written.into_descriptor(annotations.clone());

@@ -2,18 +2,15 @@
 //!
 //! What it does not know or did not put there it keeps to the byte. It touches no file.
 
-use std::fmt;
-
 use cache_model::{
     ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor, Digest,
     json::{Object, push_list},
 };
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::Name;
 use crate::layout::entry::{LayoutEntry, parse};
+use crate::layout::members::Members;
 
 /// The media type that an index gets which says none.
 const MEDIA_TYPE: &str = r#""application/vnd.oci.image.index.v1+json""#;
@@ -51,7 +48,8 @@ struct Names {
 impl Index {
     /// Reads a text. An empty one has no entries, as for BuildKit.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
-        let Members(read) = if text.is_empty() { Members(Vec::new()) } else { serde_json::from_slice(text)? };
+        let Members::<Box<RawValue>>(read) =
+            if text.is_empty() { Members(Vec::new()) } else { serde_json::from_slice(text)? };
         let mut index = Self::default();
         for (key, value) in read {
             if key != "manifests" {
@@ -201,36 +199,5 @@ impl Index {
 impl Names {
     fn are_of(&self, entry: &LayoutEntry) -> bool {
         entry.tag().unwrap_or_default() == self.tag && entry.image_name() == self.image.as_deref()
-    }
-}
-
-/// The members of a JSON object in their order; a key that comes twice is an error.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members: Vec<(String, Box<RawValue>)> = Vec::new();
-        let mut keys = std::collections::HashSet::new();
-        while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
-            if !keys.insert(key.clone()) {
-                return Err(serde::de::Error::custom(format_args!("the key {key:?} comes twice")));
-            }
-            members.push((key, value));
-        }
-        Ok(Members(members))
     }
 }

@@ -41,7 +41,13 @@ async fn what_is_no_layout_is_refused_by_name_and_reason() {
     let version = folder(&[("oci-layout", r#"{"imageLayoutVersion":"2.0.0"}"#)]);
     refused(version.path(), ErrorKind::Unsupported, r#"imageLayoutVersion is "2.0.0""#).await;
     refused(folder(&[("oci-layout", "{")]).path(), ErrorKind::Corrupt, "EOF").await;
-    for broken in ["{", "[]", r#"{"manifests":[1]}"#, r#"{"manifests":[],"manifests":[]}"#] {
+    for broken in [
+        "{",
+        "[]",
+        r#"{"manifests":[1]}"#,
+        r#"{"manifests":[],"manifests":[]}"#,
+        r#"{"manifests":[{"annotations":{"k":"a","k":"b"}}]}"#,
+    ] {
         refused(
             folder(&[("oci-layout", LAYOUT), ("index.json", broken)]).path(),
             ErrorKind::Corrupt,
