@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Lister, MemoryStore, Name, Provider, Publisher,
-    Resolver, Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
+    Publisher, Resolver, Source, Stored,
 };
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -157,6 +157,10 @@ impl Resolver for StrictStore {
 impl Lister for StrictStore {
     async fn names(&self) -> Result<Vec<Name>, Error> {
         self.store.names().await
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, Error> {
+        self.store.list().await
     }
 }
 

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 
 use crate::{
-    ByteStream, Error, Event, Expect, Info, Ingester, Lister, Name, Origin, Progress, Provider, Publisher,
-    Resolver, Source, Stored,
+    ByteStream, Error, Event, Expect, Info, Ingester, Listed, Lister, Name, Origin, Progress, Provider,
+    Publisher, Resolver, Source, Stored,
 };
 
 macro_rules! forward {
@@ -55,6 +55,10 @@ macro_rules! forward {
         impl<$($lifetime,)? T: Lister + ?Sized> Lister for $pointer {
             async fn names(&self) -> Result<Vec<Name>, Error> {
                 (**self).names().await
+            }
+
+            async fn list(&self) -> Result<Vec<Listed>, Error> {
+                (**self).list().await
             }
         }
 

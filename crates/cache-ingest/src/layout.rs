@@ -4,6 +4,7 @@
 //! moment: nothing unverified is ever in `blobs/`, and `index.json` never names what is not durable.
 
 mod blocking;
+mod by_name;
 mod clone;
 mod disk;
 mod entry;
@@ -31,8 +32,8 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use serde::Deserialize;
 
 use crate::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Lister, Name, Provider, ProviderExt, Publisher,
-    Resolver, Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, Name, Provider, ProviderExt,
+    Publisher, Resolver, Source, Stored,
 };
 use blocking::Few;
 use disk::Disk;
@@ -168,9 +169,10 @@ impl LayoutStore {
 
     /// The tags in the order of the entries, each once. Errors as in [`entries`](Self::entries).
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
-        let mut tags: Vec<String> = Vec::new();
+        let mut known = HashSet::new();
+        let mut tags = Vec::new();
         for entry in self.entries().await? {
-            if let Some(tag) = entry.tag().filter(|tag| !tags.iter().any(|known| known == tag)) {
+            if let Some(tag) = entry.tag().filter(|tag| known.insert(tag.to_string())) {
                 tags.push(tag.to_owned());
             }
         }
@@ -408,20 +410,15 @@ impl Resolver for LayoutStore {
 
 #[async_trait]
 impl Lister for LayoutStore {
-    /// An entry without a tag is named by its full image name, or else by its digest.
+    /// As [`list`](Self::list) has them.
     async fn names(&self) -> Result<Vec<Name>, Error> {
-        let mut names = Vec::new();
-        let mut seen = HashSet::new();
-        for entry in self.entries().await? {
-            let name = match entry.tag().or(entry.image_name()) {
-                Some(tag) => Name::Tag(tag.to_owned()),
-                None => Name::Digest(entry.descriptor()?.digest),
-            };
-            if seen.insert(name.clone()) {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        Ok(self.list().await?.into_iter().filter_map(|listed| listed.name).collect())
+    }
+
+    /// The entries, each by its tag; by its full image name where others have the tag too; by its digest where neither
+    /// stands for it. One whose digest cannot be understood either has no name.
+    async fn list(&self) -> Result<Vec<Listed>, Error> {
+        Ok(self.read_index().await?.listed())
     }
 }
 

@@ -54,6 +54,6 @@ pub use progress::{Event, Progress, Step};
 pub use provider_ext::ProviderExt;
 pub use reader::SourceReader;
 pub use retry::{Retries, RetryBudget, RetryPolicy};
-pub use seams::{ByteStream, Info, Ingester, Lister, Origin, Provider, Publisher, Resolver, Stored};
+pub use seams::{ByteStream, Info, Ingester, Listed, Lister, Origin, Provider, Publisher, Resolver, Stored};
 pub use source::Source;
 pub use verify::{Mismatch, Verifier};

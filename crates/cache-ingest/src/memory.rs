@@ -12,7 +12,7 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 
 use crate::source::chunks;
 use crate::{
-    ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Lister, Name, Provider, Publisher,
+    ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Listed, Lister, Name, Provider, Publisher,
     Resolver, Source, Stored, Verifier,
 };
 
@@ -135,6 +135,14 @@ impl Resolver for MemoryStore {
 impl Lister for MemoryStore {
     async fn names(&self) -> Result<Vec<Name>, Error> {
         Ok(self.tags().into_iter().map(Name::Tag).collect())
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, Error> {
+        let listed = |(tag, descriptor): (&String, &Descriptor)| Listed {
+            name: Some(Name::Tag(tag.clone())),
+            descriptor: Some(Ok(descriptor.clone())),
+        };
+        Ok(self.state().tags.iter().map(listed).collect())
     }
 }
 

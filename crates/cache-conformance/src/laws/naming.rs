@@ -233,3 +233,31 @@ pub async fn every_tag_is_listed_once(
     names.sort_by_key(ToString::to_string);
     law.equal("the names, sorted", &["a", "b", "c"].map(tag).to_vec(), &names)
 }
+
+/// A list has the names of the store, and what it tells of one is what that stands for.
+pub async fn what_is_listed_with_a_name_is_what_it_stands_for(
+    publisher: &dyn Publisher,
+    lister: &dyn Lister,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("what_is_listed_with_a_name_is_what_it_stands_for");
+    for (name, manifest) in [("a", "one"), ("b", "two"), ("example.com/app:a", "three"), ("b", "one")] {
+        // Not every store has names with a slash.
+        let published = try_publish(publisher, &tag(name), &Blob::index(manifest), Expect::Any).await;
+        if !name.contains('/') {
+            law.succeeds("publishing", published)?;
+        }
+    }
+    let names = law.succeeds("listing the names", lister.names().await)?;
+    let listed = law.succeeds("listing", lister.list().await)?;
+    let named: Vec<_> = listed.iter().filter_map(|listed| listed.name.clone()).collect();
+    law.equal("the names of the list", &names, &named)?;
+    for listed in listed {
+        if let (Some(name), Some(told)) = (listed.name, listed.descriptor) {
+            let told = law.succeeds("what the list tells", told)?;
+            let resolved = law.succeeds("resolving", resolver.resolve(&name).await)?;
+            law.equal(&format!("what the list tells of {name}"), &resolved, &told)?;
+        }
+    }
+    Ok(())
+}

@@ -66,6 +66,7 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (PublishesAndRefuses, &["a_refused_publish_changes_nothing"]),
     (TrustsManifests, &["a_manifest_that_does_not_fit_its_descriptor_is_refused"]),
     (ListsEachPublish, &["every_tag_is_listed_once"]),
+    (ListsAnotherManifest, &["what_is_listed_with_a_name_is_what_it_stands_for"]),
     (RemovesBeforeReplacing, &["readers_see_the_old_or_the_new_manifest_never_a_mixture"]),
     (ComparesTooEarly, &["one_of_those_who_expect_absent_wins"]),
 ];

@@ -10,8 +10,8 @@ use Flaw::*;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Lister, MemoryStore, Name, Provider, Publisher,
-    Resolver, Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
+    Publisher, Resolver, Source, Stored,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use futures_util::{StreamExt, stream};
@@ -49,6 +49,7 @@ pub(crate) enum Flaw {
     PublishesAndRefuses,
     TrustsManifests,
     ListsEachPublish,
+    ListsAnotherManifest,
     RemovesBeforeReplacing,
     ComparesTooEarly,
 }
@@ -194,6 +195,20 @@ impl Lister for Mutant {
             names.extend(names.clone());
         }
         Ok(names)
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, Error> {
+        let mut list = self.names.list().await?;
+        if self.has(ListsEachPublish) {
+            list.extend(self.names.list().await?);
+        }
+        if self.has(ListsAnotherManifest) {
+            let told: Vec<_> = list.iter_mut().filter_map(|listed| listed.descriptor.take()).collect();
+            list.iter_mut()
+                .zip(told.into_iter().rev())
+                .for_each(|(listed, other)| listed.descriptor = Some(other));
+        }
+        Ok(list)
     }
 }
 

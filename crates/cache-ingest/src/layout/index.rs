@@ -3,14 +3,15 @@
 //! What it does not know or did not put there it keeps to the byte. It touches no file.
 
 use cache_model::{
-    ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor, Digest,
+    ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor,
     json::{Object, push_list},
 };
 use serde_json::value::RawValue;
 
-use crate::Name;
+use crate::layout::by_name::ByName;
 use crate::layout::entry::{LayoutEntry, parse};
 use crate::layout::members::Members;
+use crate::{Listed, Name};
 
 /// The media type that an index gets which says none.
 const MEDIA_TYPE: &str = r#""application/vnd.oci.image.index.v1+json""#;
@@ -77,25 +78,12 @@ impl Index {
 
     /// The entry that a name stands for.
     pub(crate) fn find(&self, name: &Name) -> Option<&LayoutEntry> {
-        match name {
-            Name::Tag(tag) => self.find_tag(tag),
-            Name::Digest(digest) => self.find_digest(digest),
-            Name::Unspecified => self.find_tag(Name::LATEST).or(match self.entries.as_slice() {
-                [only] => Some(&only.parsed),
-                _ => None,
-            }),
-        }
+        ByName::of(self.entries()).find(name)
     }
 
-    fn find_tag(&self, name: &str) -> Option<&LayoutEntry> {
-        let by_image = self.entries().find(|entry| entry.image_name() == Some(name));
-        let tagged = || self.entries().filter(|entry| entry.tag() == Some(name));
-        // Of several images with that tag, the one without a full name is the one that was put under the tag alone.
-        by_image.or_else(|| tagged().find(|entry| entry.image_name().is_none())).or_else(|| tagged().next())
-    }
-
-    fn find_digest(&self, digest: &Digest) -> Option<&LayoutEntry> {
-        self.entries().find(|entry| entry.digest() == Some(*digest))
+    /// The entries, each with a name that stands for it.
+    pub(crate) fn listed(&self) -> Vec<Listed> {
+        ByName::of(self.entries()).listed()
     }
 
     /// Makes a name stand for a manifest: the entry that had it goes, the new one comes last, as in BuildKit.
@@ -106,7 +94,7 @@ impl Index {
         descriptor.annotations.remove(ANNOTATION_REF_NAME);
         descriptor.annotations.remove(ANNOTATION_IMAGE_NAME);
         let names = match name {
-            Name::Digest(digest) if self.find_digest(digest).is_some() => return,
+            Name::Digest(_) if self.find(name).is_some() => return,
             Name::Digest(_) => None,
             Name::Unspecified => Some(self.names(Name::LATEST)),
             Name::Tag(tag) => Some(self.names(tag)),
@@ -183,10 +171,10 @@ impl Index {
 
     /// The tags, in words, for an error.
     pub(crate) fn tags_in_words(&self) -> String {
-        let mut tags: Vec<&str> =
-            self.entries().filter_map(|entry| entry.image_name().or(entry.tag())).collect();
+        let names = self.listed().into_iter().filter_map(|listed| listed.name);
+        let tags = names.filter_map(|name| if let Name::Tag(tag) = name { Some(tag) } else { None });
+        let mut tags: Vec<String> = tags.collect();
         tags.sort_unstable();
-        tags.dedup();
         let listed = tags.get(..TAGS_LISTED).unwrap_or(&tags).join(", ");
         match (tags.len(), tags.len().saturating_sub(TAGS_LISTED)) {
             (0, _) => "there are no tags".to_owned(),

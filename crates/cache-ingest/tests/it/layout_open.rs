@@ -114,6 +114,74 @@ async fn entries_that_cannot_be_understood_are_listed_and_refused_when_asked_for
     assert!(error.to_string().contains("there is no tag latest and more than one entry"), "{error}");
 }
 
+/// An index with an entry for each digest, size, tag and full image name; what is empty is left out.
+fn index_of(entries: &[(&str, i64, &str, &str)]) -> String {
+    let entry = |(digest, size, tag, image): &(&str, i64, &str, &str)| {
+        let annotation = |key: &str, value: &str| {
+            if value.is_empty() { Vec::new() } else { vec![format!(r#""{key}":"{value}""#)] }
+        };
+        let names = [
+            annotation("org.opencontainers.image.ref.name", tag),
+            annotation("io.containerd.image.name", image),
+        ];
+        format!(r#"{{"digest":"{digest}","size":{size},"annotations":{{{}}}}}"#, names.concat().join(","))
+    };
+    format!(r#"{{"manifests":[{}]}}"#, entries.iter().map(entry).collect::<Vec<_>>().join(","))
+}
+
+#[tokio::test]
+async fn every_entry_is_listed_by_a_name_that_stands_for_it() {
+    let digests: Vec<String> = (0..9).map(|n| format!("sha256:{}{n}", "ab".repeat(31) + "a")).collect();
+    let digest = |n: usize| digests[n].as_str();
+    let index = index_of(&[
+        (digest(0), 0, "latest", "docker.io/foo/bar:latest"),
+        (digest(1), 1, "latest", "docker.io/foo/baz:latest"),
+        (digest(2), 2, "v1", "docker.io/foo/bar:v1"),
+        (digest(3), 3, "v1", ""),
+        (digest(4), 4, "main", "docker.io/foo/bar:main"),
+        (digest(5), 5, "v1", ""),
+        (digest(6), 6, "", ""),
+        (digest(6), 6, "", ""),
+        ("sha384:00", 7, "", ""),
+        (digest(8), 8, "", "docker.io/foo/only"),
+        (digest(8), 8, "docker.io/foo/only", ""),
+    ]);
+    let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
+    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let listed = store.list().await.unwrap();
+    let mut told = Vec::new();
+    for listed in &listed {
+        let (name, found) = (listed.name.as_ref(), listed.descriptor.as_ref().unwrap());
+        if let (Some(name), Ok(found)) = (name, found) {
+            assert_eq!(&store.resolve(name).await.unwrap(), found, "{name}");
+        }
+        let name = name.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        told.push((name, found.as_ref().map_or(0, |found| found.size)));
+    }
+    let expected = [
+        (r#"tag "docker.io/foo/bar:latest""#, 0),
+        (r#"tag "docker.io/foo/baz:latest""#, 1),
+        (r#"tag "docker.io/foo/bar:v1""#, 2),
+        (r#"tag "v1""#, 3),
+        (r#"tag "main""#, 4),
+        (digest(5), 5),
+        (digest(6), 6),
+        ("nothing", 0),
+        (r#"tag "docker.io/foo/only""#, 8),
+        (digest(8), 8),
+    ];
+    assert_eq!(told, expected.map(|(name, size)| (name.to_owned(), size)));
+    let error = listed[7].descriptor.as_ref().unwrap().as_ref().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("entry without a name of index.json"), "{error}");
+    assert_eq!(store.names().await.unwrap().len(), listed.len() - 1);
+    let error = store.resolve(&Name::Tag("gone".into())).await.unwrap_err();
+    let tags = "docker.io/foo/bar:latest, docker.io/foo/bar:v1, docker.io/foo/baz:latest, docker.io/foo/only, main, v1";
+    assert!(error.to_string().ends_with(&format!("the tags are: {tags}")), "{error}");
+    // A tag that several have is one name still.
+    assert_eq!(store.resolve(&Name::Tag("latest".into())).await.unwrap().size, 0);
+}
+
 #[tokio::test]
 async fn a_large_blob_streams_from_any_offset() {
     let folder = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
