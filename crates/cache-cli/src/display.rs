@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cache_model::{Digest, Timestamp};
+use cache_model::{Digest, OneLine, Timestamp};
 use humansize::{BINARY, format_size};
 
 /// A size in bytes for people, as in `1.5 MiB`.
@@ -49,9 +49,9 @@ pub(crate) fn shorten(text: &str) -> String {
     printable(hex).chars().take(12).collect()
 }
 
-/// Text from outside, so that it neither breaks a line nor moves the cursor.
+/// Text from outside, so that it neither breaks a line nor moves what is around it.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    OneLine(text).to_string()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Failure {
         for cause in error.chain().skip(1) {
             let text = cause.to_string();
             if text != last {
-                causes.push(text.clone());
+                causes.push(printable(&text));
             }
             last = text;
         }
@@ -194,5 +194,18 @@ impl<T> Doing<T> for std::io::Result<T> {
             std::io::ErrorKind::BrokenPipe => Failure::Closed,
             _ => Failure::failed(doing(), error, ErrorKind::Other),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_and_causes_are_one_line_each_whatever_they_quote() {
+        let error = anyhow::anyhow!("the end\u{2028}").context("the middle\u{202e}").context("the start\n");
+        let failure = Failure::Failed { doing: "cannot read a\u{200b}".to_owned(), error, hint: None };
+        assert_eq!(failure.line().as_deref(), Some(r"cannot read a\u{200b}: the start\n"));
+        assert_eq!(failure.causes(), [r"the middle\u{202e}", r"the end\u{2028}"]);
     }
 }

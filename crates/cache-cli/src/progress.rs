@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::cli::{Global, ProgressMode};
-use crate::display::size;
+use crate::display::{printable, size};
 
 /// The progress that the options ask for, with a line for each blob where there is no bar.
 pub(crate) fn reporter(global: &Global) -> Arc<dyn Progress> {
@@ -78,16 +78,17 @@ struct Notices {
 
 impl Notices {
     fn line(self, event: &Event<'_>) -> Option<String> {
-        match event {
-            Event::Warning { message } => Some(format!("warning: {message}")),
+        let text = match event {
+            Event::Warning { message } => format!("warning: {message}"),
             Event::Retrying { descriptor, attempt, error } if self.verbose => {
-                Some(format!("retrying {}, attempt {attempt}: {error}", descriptor.digest))
+                format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
             Event::Repeating { attempt, wait, error, .. } if self.verbose => {
-                Some(format!("attempt {attempt} in {} ms: {error}", wait.as_millis()))
+                format!("attempt {attempt} in {} ms: {error}", wait.as_millis())
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(printable(&text))
     }
 }
 
@@ -209,5 +210,18 @@ impl Progress for Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_one_line_whatever_it_quotes() {
+        let notices = Notices { verbose: true };
+        let message = "two\nlines\u{202e}";
+        let line = notices.line(&Event::Warning { message });
+        assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
     }
 }
