@@ -116,6 +116,7 @@ manifests and configs, no layers.
 Examples:
   bkcache ls registry.example.com/team/app
   bkcache ls --caches ./cache
+  bkcache ls ./cache:main
   bkcache ls --json docker.io/user/app | jq -r '.[] | select(.kind == \"cache\").name'")]
     Ls(Ls),
 
@@ -199,7 +200,7 @@ pub(crate) struct Source {
 
 #[derive(Args, Debug)]
 pub(crate) struct Ls {
-    /// A folder, a registry's HOST/REPOSITORY, or attributes as buildx takes them
+    /// A folder, a registry's HOST/REPOSITORY, or attributes as buildx takes them; with a tag or digest that one alone
     #[arg(value_name = "PLACE")]
     pub(crate) place: String,
 

@@ -54,6 +54,22 @@ pub(crate) fn printable(text: &str) -> String {
     OneLine(text).to_string()
 }
 
+/// The same of a text that may be of any length, so that no more than so many characters are shown of it.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    // What one character becomes is one at least, so that no more of them are needed to see that there are more.
+    let shown = printable(&text.chars().take(most.saturating_add(1)).collect::<String>());
+    if shown.chars().count() <= most {
+        return shown;
+    }
+    shown.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Text with spaces behind it up to a width in characters, which may be any: that of a format string may not be.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    let spaces = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(spaces))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +101,25 @@ mod tests {
         }
         assert_eq!(count(1, "blob"), "1 blob");
         assert_eq!(count(2, "blob"), "2 blobs");
+    }
+
+    #[test]
+    fn no_more_of_a_text_is_shown_than_was_asked_for() {
+        for (text, shown) in
+            [("", ""), ("abcd", "abcd"), ("abcde", "abc…"), ("ab\n", "ab\\n"), ("abc\n", "abc…")]
+        {
+            assert_eq!(cut(text, 4), shown, "{text:?}");
+        }
+        assert_eq!(cut(&"x".repeat(1_000_000), 100).chars().count(), 100);
+    }
+
+    #[test]
+    fn a_column_may_be_of_any_width() {
+        for (text, width, shown) in
+            [("a", 3, "a  "), ("ü…", 3, "ü… "), ("abc", 3, "abc"), ("abcd", 3, "abcd")]
+        {
+            assert_eq!(padded(text, width), shown);
+        }
+        assert_eq!(padded("a", 100_000).len(), 100_000);
     }
 }

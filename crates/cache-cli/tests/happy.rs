@@ -10,13 +10,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use support::{bkcache, bkcache_with_input, blob, fixture, only_manifest, standalone, vectors};
-
-fn sha256(bytes: &[u8]) -> String {
-    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
-}
+use support::{bkcache, bkcache_with_input, blob, fixture, only_manifest, sha256, standalone, vectors};
 
 fn path(name: &str) -> String {
     fixture(name).display().to_string()

@@ -311,6 +311,14 @@ async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
         ]
     );
     assert_eq!(list[2]["newest"], json!("2020-01-01T00:00:00Z"));
+    let one = bkcache(["ls", "--json", &app("index")]).ok().json();
+    assert_eq!(one, json!([list[3]]));
+    let digest = list[3]["digest"].as_str().unwrap();
+    let one = bkcache(["ls", "--json", &format!("{place}@{digest}")]).ok().json();
+    assert_eq!((one[0]["name"].as_str(), &one[0]["records"]), (Some(digest), &list[3]["records"]));
+    for absent in [app("absent"), app("latest"), format!("{place}@sha256:{}", "a".repeat(64))] {
+        fails_with(&bkcache(["ls", &absent]), &format!("cannot read {absent}: "));
+    }
     let lines = bkcache(["ls", "--caches", &place]).ok().text();
     assert_eq!(lines.lines().count(), 4, "{lines}");
     assert!(lines.starts_with("NAME "), "{lines}");

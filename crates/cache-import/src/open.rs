@@ -46,6 +46,14 @@ pub async fn open(
     options: &ImportOptions,
 ) -> Result<OpenedCache, ImportError> {
     let descriptor = resolver.resolve(name).await.map_err(ImportError::Store)?;
+    open_resolved(provider, descriptor, options).await
+}
+
+pub(crate) async fn open_resolved(
+    provider: &dyn Provider,
+    descriptor: Descriptor,
+    options: &ImportOptions,
+) -> Result<OpenedCache, ImportError> {
     let bytes = read_metadata(provider, &descriptor, "manifest", options).await?;
     let document = decode(&descriptor, &bytes)?;
     let manifest = CacheManifest::from_document(&document);

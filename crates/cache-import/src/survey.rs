@@ -1,21 +1,22 @@
-//! What lies behind a name, in a line: a cache, an image with a cache inside, an image, or something else.
+//! What a manifest is the manifest of, in a line: a cache, an image with a cache inside, an image, or something else.
 //!
 //! It reads metadata only: manifests, cache configs, image configs.
 
 use std::collections::HashMap;
 
 use cache_format::{Document, Form, ImageManifest};
-use cache_ingest::{Name, Provider, Resolver};
+use cache_ingest::Provider;
 use cache_model::{Descriptor, Digest, MediaType, Timestamp};
 
 use crate::import::CacheOrigin;
-use crate::{ImportError, ImportOptions, Inspection, OpenedCache, inline, open};
+use crate::open::open_resolved;
+use crate::{ImportError, ImportOptions, Inspection, OpenedCache, inline};
 
-/// What lies behind a name, in numbers.
+/// What a manifest leads to, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survey {
-    /// The manifest or index that the name stands for.
+    /// The manifest or index itself.
     pub descriptor: Descriptor,
     /// What it is.
     pub content: Content,
@@ -42,17 +43,16 @@ pub enum Content {
     Other(MediaType),
 }
 
-/// Looks at what a name stands for.
+/// Looks at what a name stands for, which has been [listed](cache_ingest::Lister::list) or resolved.
 ///
 /// # Errors
-/// Those of [`open`] and [`OpenedCache::import`], but for [`ImportError::NotACache`].
+/// Those of [`open`](crate::open) and [`OpenedCache::import`], but for [`ImportError::NotACache`].
 pub async fn survey(
     provider: &dyn Provider,
-    resolver: &dyn Resolver,
-    name: &Name,
+    descriptor: &Descriptor,
     options: &ImportOptions,
 ) -> Result<Survey, ImportError> {
-    let opened = open(provider, resolver, name, options).await?;
+    let opened = open_resolved(provider, descriptor.clone(), options).await?;
     let mut sizes = Sizes::default();
     sizes.add([&opened.descriptor]);
     let mut survey = Survey {

@@ -9,15 +9,14 @@
 
 use cache_format::{Document, Form, ImageIndex, ImageManifest};
 use cache_import::{Content, ImportOptions, Survey, survey};
-use cache_ingest::{ErrorKind, Expect, LayoutStore, Lister, MemoryStore, Name, Publisher};
+use cache_ingest::{ErrorKind, LayoutStore, MemoryStore, Name, Resolver};
 use cache_model::{Annotations, Descriptor, MediaType};
 
 async fn of_fixture(name: &str) -> Survey {
     let folder = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let store = LayoutStore::open(folder).await.unwrap();
-    let names = store.names().await.unwrap();
-    assert_eq!(names.len(), 1, "{names:?}");
-    survey(&store, &store, &names[0], &ImportOptions::default()).await.unwrap()
+    let only = store.resolve(&Name::Unspecified).await.unwrap();
+    survey(&store, &only, &ImportOptions::default()).await.unwrap()
 }
 
 /// The size of all blobs of a fixture.
@@ -62,10 +61,7 @@ fn image(store: &MemoryStore, created: &str, layer: &str) -> Descriptor {
 }
 
 async fn of(store: &MemoryStore, descriptor: &Descriptor) -> Survey {
-    let name = Name::Tag("latest".into());
-    let bytes = store.blob(&descriptor.digest).unwrap();
-    store.publish(&name, descriptor, bytes, Expect::Any).await.unwrap();
-    survey(store, store, &name, &ImportOptions::default()).await.unwrap()
+    survey(store, descriptor, &ImportOptions::default()).await.unwrap()
 }
 
 fn total(store: &MemoryStore) -> u64 {
@@ -114,8 +110,6 @@ async fn what_makes_no_sense_is_an_error() {
     let store = MemoryStore::new();
     let config = store.insert(MediaType::OCI_IMAGE_CONFIG, "{");
     let broken = manifest(&store, config, "layer");
-    let bytes = store.blob(&broken.digest).unwrap();
-    store.publish(&Name::Unspecified, &broken, bytes, Expect::Any).await.unwrap();
-    let found = survey(&store, &store, &Name::Unspecified, &ImportOptions::default()).await;
+    let found = survey(&store, &broken, &ImportOptions::default()).await;
     assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt);
 }

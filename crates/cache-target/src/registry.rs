@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use async_trait::async_trait;
 use cache_ingest::Name;
-use cache_registry::{Client, ClientOptions, Reference, RegistryStore};
+use cache_registry::{Client, ClientOptions, Reference, RegistryStore, Repository};
 
 use crate::{Attribute, Attributes, ExportAttributes, Opened, Role, Scheme, TargetError, ValueKind};
 
@@ -80,7 +80,10 @@ impl Scheme for RegistryScheme {
         let store = RegistryStore::new(&self.client(insecure)?, reference.repository());
         let location = reference.repository().to_string();
         let opened = match role {
-            Role::Source => Opened::source(location, reference.name(), Arc::new(store.clone())),
+            Role::Source => {
+                let is_named = attributes.required("ref", EXAMPLE)?.parse::<Repository>().is_err();
+                Opened { is_named, ..Opened::source(location, reference.name(), Arc::new(store.clone())) }
+            }
             Role::Destination => {
                 if reference.digest().is_some() {
                     return Err(TargetError::usage(format_args!(

@@ -66,6 +66,8 @@ pub struct Opened {
     pub location: String,
     /// Which manifest of the store is meant.
     pub name: Name,
+    /// Whether the user said so, of a source, or the name is the default.
+    pub is_named: bool,
     /// Gives its blobs.
     pub provider: Arc<dyn Provider>,
     /// Finds its manifests.
@@ -88,6 +90,7 @@ impl Opened {
     {
         Self {
             location: location.into(),
+            is_named: name != Name::Unspecified,
             name,
             provider: Arc::<S>::clone(&store),
             resolver: store,

@@ -31,6 +31,7 @@ async fn a_real_cache_opens_and_resolves_by_string_and_by_bare_path() {
         let opened = targets.open(&text, Role::Source).await.unwrap();
         assert_eq!(opened.location, path);
         assert!(opened.ingester.is_none() && opened.publisher.is_none());
+        assert_eq!(opened.is_named, text.ends_with(":latest"));
         found.push(opened.resolver.resolve(&opened.name).await.unwrap());
     }
     found.dedup();
@@ -100,6 +101,8 @@ async fn a_registry_is_named_as_docker_names_it_and_not_asked() {
         for role in [Role::Source, Role::Destination] {
             let opened = targets.open(text, role).await.unwrap();
             assert_eq!((opened.location.as_str(), &opened.name), (location, &name), "{text}");
+            let has_tag = !name.to_string().contains("latest");
+            assert!(role == Role::Destination || opened.is_named == has_tag, "{text}");
             assert_eq!(opened.publisher.is_some(), role == Role::Destination);
             assert!(opened.lister.is_some());
         }
@@ -107,6 +110,7 @@ async fn a_registry_is_named_as_docker_names_it_and_not_asked() {
     let by_digest = format!("r.example/x:v1@{DIGEST}");
     let opened = targets.open(&by_digest, Role::Source).await.unwrap();
     assert_eq!(opened.name, Name::Digest(DIGEST.parse().unwrap()));
+    assert!(opened.is_named);
     let text = "type=registry,ref=user/app,image-manifest=false,ignore-error=1,mode=max";
     let opened = targets.open(text, Role::Destination).await.unwrap();
     assert!(opened.export.ignore_error && opened.export.image_manifest == Some(false));

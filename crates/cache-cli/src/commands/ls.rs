@@ -5,13 +5,15 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use cache_import::{Content, ImportError, Survey, survey};
-use cache_ingest::Name;
+use cache_ingest::{Event, Listed, Name, Step, Stored};
+use cache_target::Opened;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Ls};
 use crate::commands::env::Env;
-use crate::display::{age, grouped, printable, short, size};
+use crate::commands::place;
+use crate::display::{age, cut, grouped, padded, printable, short, size};
 use crate::failure::{Doing, Failure};
 
 /// How many names are looked into at once.
@@ -21,9 +23,12 @@ const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Re
 /// What stands where there is nothing to say.
 const NOTHING: &str = "-";
 
-/// A name, and what it stands for.
+/// The most characters that are shown of a name or of a kind: the longest tag that a registry takes.
+const LONGEST: usize = 128;
+
+/// A name, where there is one, and what it stands for.
 struct Line {
-    name: String,
+    name: Option<String>,
     found: Result<Survey, ImportError>,
 }
 
@@ -31,17 +36,13 @@ struct Line {
 pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     let env = Env::to_read(global, &args.registry, &args.place)?;
     let target = env.open_source(&args.place).await?;
-    let doing = || format!("cannot list {}", target.location);
-    let Some(lister) = &target.lister else {
-        return Err(Failure::Usage(format!("{}: such a place has no list", doing())));
-    };
-    let names = lister.names().await.doing(doing)?;
-    let options = env.import_options();
-    let look = async |name: Name| {
-        let found = survey(&*target.provider, &*target.resolver, &name, &options).await;
-        Line { name: word(name), found }
-    };
-    let mut lines: Vec<Line> = stream::iter(names).map(look).buffer_unordered(AT_ONCE).collect().await;
+    let listed = list(&target).await?;
+    let known = listed.iter().filter_map(|listed| listed.descriptor.as_ref()?.as_ref().ok());
+    let bytes = known.fold(0u64, |sum, descriptor| sum.saturating_add(descriptor.size));
+    env.progress.event(&Event::Planned { blobs: listed.len() as u64, bytes });
+    let looked = listed.into_iter().map(|listed| look(listed, &target, &env));
+    let mut lines: Vec<Line> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
+    drop(env);
     lines.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     if args.caches {
         lines.retain(|line| line.found.as_ref().map_or(true, has_cache));
@@ -53,9 +54,44 @@ pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
         0 => Ok(()),
         unreadable => {
             let error = anyhow::anyhow!("{unreadable} of {} names cannot be read", lines.len());
-            Err(Failure::Failed { doing: doing(), error, hint: None })
+            Err(Failure::Failed { doing: format!("cannot list {}", place(&target)), error, hint: None })
         }
     }
+}
+
+/// All that a place has, or of it the one manifest that was named.
+async fn list(target: &Opened) -> Result<Vec<Listed>, Failure> {
+    if target.is_named {
+        let found = target.resolver.resolve(&target.name).await;
+        let found = found.doing(|| format!("cannot read {}", place(target)))?;
+        return Ok(vec![Listed { name: Some(target.name.clone()), descriptor: Some(Ok(found)) }]);
+    }
+    let doing = || format!("cannot list {}", target.location);
+    match &target.lister {
+        Some(lister) => lister.list().await.doing(doing),
+        None => Err(Failure::Usage(format!("{}: such a place has no list", doing()))),
+    }
+}
+
+async fn look(listed: Listed, target: &Opened, env: &Env<'_>) -> Line {
+    let Listed { name, descriptor } = listed;
+    let looked = async {
+        let descriptor = match descriptor {
+            Some(known) => known.map_err(ImportError::Store)?,
+            None => {
+                let name = name.clone().unwrap_or_default();
+                let found = target.resolver.resolve(&name).await.map_err(ImportError::Store)?;
+                env.progress.event(&Event::Planned { blobs: 0, bytes: found.size });
+                found
+            }
+        };
+        let (step, descriptor) = (Step::Check, &descriptor);
+        env.progress.event(&Event::Started { step, descriptor });
+        let found = survey(&*target.provider, descriptor, &env.import_options()).await?;
+        env.progress.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
+        Ok(found)
+    };
+    Line { found: looked.await, name: name.map(word) }
 }
 
 fn word(name: Name) -> String {
@@ -76,7 +112,7 @@ fn kind(content: &Content) -> String {
         Content::Cache(form) => format!("cache ({form})"),
         Content::ImageWithCache => "image with cache".to_owned(),
         Content::Image => "image".to_owned(),
-        Content::Other(media_type) => printable(media_type.as_str()),
+        Content::Other(media_type) => cut(media_type.as_str(), LONGEST),
         _ => "unknown".to_owned(),
     }
 }
@@ -92,7 +128,7 @@ fn write_lines(out: &mut dyn Write, lines: &[Line]) -> std::io::Result<()> {
         }
     }
     let spread = |cells: &[String; 6]| {
-        let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = cells.iter().zip(widths).map(|(cell, width)| padded(cell, width));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     writeln!(out, "{BOLD}{}{BOLD:#}", spread(&head))?;
@@ -101,11 +137,17 @@ fn write_lines(out: &mut dyn Write, lines: &[Line]) -> std::io::Result<()> {
             Ok(cells) => writeln!(out, "{}", spread(cells))?,
             Err(error) => {
                 let [width, ..] = widths;
-                writeln!(out, "{:width$}  {RED}error:{RED:#} {}", printable(&line.name), printable(error))?;
+                let name = padded(&shown(line), width);
+                writeln!(out, "{name}  {RED}error:{RED:#} {}", printable(error))?;
             }
         }
     }
     Ok(())
+}
+
+/// The name as far as it is shown.
+fn shown(line: &Line) -> String {
+    line.name.as_ref().map_or_else(|| NOTHING.to_owned(), |name| cut(name, LONGEST))
 }
 
 fn row(line: &Line, now: SystemTime) -> Result<[String; 6], String> {
@@ -113,7 +155,7 @@ fn row(line: &Line, now: SystemTime) -> Result<[String; 6], String> {
     let age = survey.newest.map_or_else(|| NOTHING.to_owned(), |newest| age(newest, now));
     let records = if has_cache(survey) { grouped(survey.records as u64) } else { NOTHING.to_owned() };
     Ok([
-        printable(&line.name),
+        shown(line),
         kind(&survey.content),
         size(survey.size),
         age,
