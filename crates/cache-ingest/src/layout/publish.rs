@@ -8,11 +8,11 @@ use bytes::Bytes;
 use cache_model::{Algorithm, Descriptor};
 use tokio::time::sleep;
 
-use crate::layout::LayoutStore;
 use crate::layout::blocking;
 use crate::layout::files::blob_folder;
 use crate::layout::index_file::{PAUSE, READS};
 use crate::layout::lock::IndexLock;
+use crate::layout::{LayoutStore, METADATA_LIMIT};
 use crate::random::random;
 use crate::{Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
 
@@ -118,6 +118,7 @@ impl LayoutStore {
         index.put(name, descriptor);
         let after = index.text();
         if before.as_ref() != Some(&after) {
+            self.check_size(after.len() as u64)?;
             let mut staged = self.stage()?;
             staged.write(&after)?;
             staged.sync()?;
@@ -128,6 +129,18 @@ impl LayoutStore {
         }
         self.disk.sync_folder(self.path())?;
         Ok(Outcome::Done)
+    }
+
+    /// Refuses an index that no one could read.
+    fn check_size(&self, size: u64) -> Result<(), Error> {
+        if size <= METADATA_LIMIT {
+            return Ok(());
+        }
+        let reason = format_args!(
+            "it would have {size} bytes, and no more than {METADATA_LIMIT} are read; publish to another folder, or take \
+             tags out of this one"
+        );
+        Err(Error::new(ErrorKind::TooLarge, "write", self.path().join("index.json").display(), reason))
     }
 
     /// Makes the blobs of an algorithm durable that were renamed to their place before.

@@ -113,6 +113,27 @@ async fn a_full_image_name_goes_with_its_tag_and_a_bare_tag_does_not_touch_it() 
 }
 
 #[tokio::test]
+async fn an_index_that_could_not_be_read_again_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path()).await;
+    let limit = 64 << 20;
+    publish(&store, "a", 1, Expect::Any).await.unwrap();
+    // Filled up to the limit, less the room of this tag.
+    let room = tagged(2, "fits").len() + 1;
+    let rest = index(folder.path()).strip_prefix('{').unwrap().to_owned();
+    let filler = "x".repeat(limit - room - rest.len() - r#"{"x":"","#.len());
+    fs::write(folder.path().join("index.json"), format!(r#"{{"x":"{filler}",{rest}"#)).unwrap();
+    publish(&store, "fits", 2, Expect::Any).await.unwrap();
+    assert_eq!(fs::metadata(folder.path().join("index.json")).unwrap().len(), limit as u64);
+    let error = publish(&store, "b", 3, Expect::Any).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(error.to_string().contains("publish to another folder, or take tags out of this one"), "{error}");
+    assert_eq!(store.tags().await.unwrap(), ["a", "fits"], "they are there still");
+    assert!(fs::read_dir(folder.path().join("ingest")).unwrap().next().is_none());
+    publish(&store, "fits", 4, Expect::Any).await.unwrap();
+}
+
+#[tokio::test]
 async fn names_of_another_place_do_not_come_along() {
     let folder = tempfile::tempdir().unwrap();
     let store = layout(folder.path()).await;
