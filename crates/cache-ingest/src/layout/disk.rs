@@ -131,6 +131,12 @@ impl Disk {
         self.perform(DiskOperation::SyncFile(path), || file.sync_all())
     }
 
+    /// Makes the content of a file durable that was found, and is open for reading: elsewhere than on Unix that cannot be.
+    pub(crate) fn sync_found(&self, file: &File, path: &Path) -> Result<(), Error> {
+        let synced = if cfg!(unix) { self.sync_file(file, path) } else { Ok(()) };
+        synced.map_err(|cause| Error::io("sync", path.display(), cause))
+    }
+
     /// Makes the names in a folder durable, which elsewhere than on Unix the rename has done.
     pub(crate) fn sync_folder(&self, path: &Path) -> Result<(), Error> {
         if !self.sync {

@@ -80,14 +80,14 @@ fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
 
 /// Opens a file for reading, wherever a link leads; a pipe that was put there is not waited for.
 #[cfg(unix)]
-fn open_at_once(path: &Path) -> io::Result<File> {
+pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
     Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
 /// Opens a file for reading, wherever a link leads.
 #[cfg(not(unix))]
-fn open_at_once(path: &Path) -> io::Result<File> {
+pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 

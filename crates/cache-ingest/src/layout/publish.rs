@@ -9,10 +9,10 @@ use cache_model::{Algorithm, Descriptor};
 use tokio::time::sleep;
 
 use crate::layout::blocking;
-use crate::layout::files::blob_folder;
+use crate::layout::files::{blob_folder, open_at_once};
 use crate::layout::index_file::{PAUSE, READS};
 use crate::layout::lock::IndexLock;
-use crate::layout::{LayoutStore, METADATA_LIMIT};
+use crate::layout::{LAYOUT_FILE, LayoutStore, METADATA_LIMIT};
 use crate::random::random;
 use crate::{Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
 
@@ -56,6 +56,7 @@ impl LayoutStore {
         let store = self.clone();
         blocking("sync", move || {
             store.prepare_for_writing()?;
+            store.sync_text(LAYOUT_FILE)?;
             store.sync_blobs(Algorithm::Sha256)?;
             store.sync_blobs(Algorithm::Sha512)
         })
@@ -126,6 +127,8 @@ impl LayoutStore {
                 return Ok(Outcome::Hindered(Hindrance::Changed));
             }
             staged.rename(&self.path().join("index.json"))?;
+        } else {
+            self.sync_text("index.json")?;
         }
         self.disk.sync_folder(self.path())?;
         Ok(Outcome::Done)
@@ -141,6 +144,13 @@ impl LayoutStore {
              tags out of this one"
         );
         Err(Error::new(ErrorKind::TooLarge, "write", self.path().join("index.json").display(), reason))
+    }
+
+    /// Makes a file of the layout durable that another process has written, which may not have waited for the disk.
+    fn sync_text(&self, name: &str) -> Result<(), Error> {
+        let path = self.path().join(name);
+        let file = open_at_once(&path).map_err(|cause| Error::io("open", path.display(), cause))?;
+        self.disk.sync_found(&file, &path)
     }
 
     /// Makes the blobs of an algorithm durable that were renamed to their place before.

@@ -2,7 +2,7 @@
 //!
 //! When the one who wanted it is gone, the thread that writes it notices and removes the staged file.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::pin::pin;
@@ -33,7 +33,7 @@ enum Piece {
 #[derive(Clone, Copy)]
 enum Trust {
     Size,
-    /// For small blobs, and for all where that is wanted: it is read and hashed.
+    /// For small blobs, and for all where that is wanted: it is read and hashed, and made durable.
     Content,
 }
 
@@ -46,7 +46,7 @@ impl LayoutStore {
         let trust = if self.rehash || source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
         let (store, wanted) = (self.clone(), descriptor.clone());
         let present = self.shared.few.blocking("put", move || {
-            if is_present(store.path(), &wanted, trust) {
+            if store.is_present(&wanted, trust)? {
                 return Ok(true);
             }
             store.prepare_for_writing().map(|()| false)
@@ -57,6 +57,26 @@ impl LayoutStore {
         match source.file() {
             Some(file) => self.put_file(descriptor, source, file).await,
             None => self.put_stream(descriptor, source).await,
+        }
+    }
+
+    /// Whether there is a regular file of the right size, and where asked for, of the right content, which then is made
+    /// durable. Any other is left over from something that was cut short, or was damaged, and is replaced.
+    fn is_present(&self, descriptor: &Descriptor, trust: Trust) -> Result<bool, Error> {
+        let folder = fs::symlink_metadata(blob_folder(self.path(), descriptor.digest.algorithm()));
+        let blob = || fs::symlink_metadata(blob_path(self.path(), &descriptor.digest));
+        let is_there = folder.is_ok_and(|folder| folder.is_dir())
+            && blob().is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size);
+        match trust {
+            _ if !is_there => Ok(false),
+            Trust::Size => Ok(true),
+            Trust::Content => match with_content(self.path(), descriptor) {
+                None => Ok(false),
+                // Whoever wrote it may not have waited for the disk.
+                Some(file) => {
+                    self.disk.sync_found(&file, &blob_path(self.path(), &descriptor.digest)).map(|()| true)
+                }
+            },
         }
     }
 
@@ -122,31 +142,17 @@ impl LayoutStore {
     }
 }
 
-/// Whether there is a regular file of the right size, and where asked for, of the right content. Any other is left
-/// over from something that was cut short, or was damaged, and is replaced.
-fn is_present(root: &Path, descriptor: &Descriptor, trust: Trust) -> bool {
-    let folder = fs::symlink_metadata(blob_folder(root, descriptor.digest.algorithm()));
-    let blob = || fs::symlink_metadata(blob_path(root, &descriptor.digest));
-    folder.is_ok_and(|folder| folder.is_dir())
-        && blob().is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size)
-        && match trust {
-            Trust::Size => true,
-            Trust::Content => has_content(root, descriptor),
-        }
-}
-
-/// Whether the file of a blob has its content; one that cannot be read has not.
-fn has_content(root: &Path, descriptor: &Descriptor) -> bool {
-    let digest = &descriptor.digest;
-    let Ok((mut file, _)) = open_blob("read", root, digest) else { return false };
+/// The file of a blob, where it has its content; one that cannot be read has not.
+fn with_content(root: &Path, descriptor: &Descriptor) -> Option<File> {
+    let (mut file, _) = open_blob("read", root, &descriptor.digest).ok()?;
     let mut verifier = Verifier::new(descriptor);
     let mut buffer = vec![0; BUFFER];
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return verifier.finish().is_ok(),
+            Ok(0) => return verifier.finish().is_ok().then_some(file),
             Ok(read) if verifier.update(buffer.get(..read).unwrap_or_default()).is_ok() => {}
             Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            _ => return false,
+            _ => return None,
         }
     }
 }

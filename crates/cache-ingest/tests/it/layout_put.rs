@@ -1,12 +1,13 @@
 //! Storing blobs in a layout: whole and verified or not at all, and only our own stale files go.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fs, io};
 
 use cache_ingest::{
-    CopyOptions, ErrorKind, Expect, Hasher, Ingester, LayoutStore, MemoryStore, Mismatch, Name, ProviderExt,
-    Publisher, Source, Step, Stored, copy, copy_all,
+    CopyOptions, DiskHook, DiskOperation, ErrorKind, Expect, Hasher, Ingester, LayoutStore, MemoryStore,
+    Mismatch, Name, ProviderExt, Publisher, Source, Step, Stored, copy, copy_all,
 };
 use cache_model::{Algorithm, Descriptor, MediaType};
 
@@ -293,6 +294,54 @@ async fn a_damaged_blob_of_the_right_size_is_replaced_only_by_a_store_that_rehas
         fs::remove_file(&path).unwrap();
     }
     assert_eq!(stream.opened(), [0], "what is there and right is not asked for");
+}
+
+/// Notes the files whose content is made durable.
+#[derive(Default)]
+struct Synced(Mutex<Vec<PathBuf>>);
+
+impl DiskHook for Synced {
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if let DiskOperation::SyncFile(path) = operation {
+            self.0.lock().unwrap().push(path.to_path_buf());
+        }
+        work()
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_was_written_without_sync_is_made_durable_by_a_store_that_rehashes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, manifest) = (noise(700_000, 1), "manifest");
+    let (blob, named) = (describe(&layer), describe(manifest.as_bytes()));
+    let copy = async |store: &LayoutStore| {
+        store.put(&blob, &Source::new(&Faulty::new(layer.clone(), []), blob.clone())).await.unwrap();
+        store.publish(&Name::Tag("a".into()), &named, manifest.into(), Expect::Any).await.unwrap();
+    };
+    copy(&LayoutStore::create_without_sync(folder.path()).await.unwrap()).await;
+    let synced = Arc::new(Synced::default());
+    let store = LayoutStore::create_with_hook(folder.path(), synced.clone()).await.unwrap();
+    let all = || {
+        let mut synced = std::mem::take(&mut *synced.0.lock().unwrap());
+        synced.sort();
+        synced
+    };
+    let mut expected =
+        vec![blob_path(&store, &named), folder.path().join("index.json"), folder.path().join("oci-layout")];
+    copy(&store).await;
+    expected.sort();
+    assert_eq!(all(), expected, "all but what is trusted by its size");
+    copy(&store.clone().with_rehash(true)).await;
+    expected.push(blob_path(&store, &blob));
+    expected.sort();
+    assert_eq!(all(), expected);
+    copy(&store.with_rehash(true).with_sync(false)).await;
+    assert!(all().is_empty());
 }
 
 #[tokio::test]
