@@ -278,12 +278,14 @@ pub(crate) struct Write {
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata_file: Option<PathBuf>,
 
-    /// Read and hash the blobs that are already there, instead of trusting their size, and replace the wrong ones
+    /// Read and hash the blobs that are already there, instead of trusting their size, wait until the disk has them, and
+    /// replace the wrong ones
     #[arg(long)]
     pub(crate) rehash: bool,
 
     /// Do not wait for the disk: for folders that are thrown away, as in CI. A crash of the machine may lose or
-    /// garble what was written
+    /// garble what was written, also after a later copy that waits, which trusts the blobs that it finds; one with
+    /// --rehash waits for them too
     #[arg(long)]
     pub(crate) no_sync: bool,
 

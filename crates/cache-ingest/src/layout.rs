@@ -1,7 +1,8 @@
 //! An OCI image layout in a folder (OCI image specification, image-layout.md), as BuildKit's local cache has it.
 //!
 //! Other processes, BuildKit among them, may use the folder at the same time, and any of them may be killed at any
-//! moment: nothing unverified is ever in `blobs/`, and `index.json` never names what is not durable.
+//! moment: nothing unverified is ever put into `blobs/`, and `index.json` names what was put only when that is durable.
+//! A blob that was there already is as durable as whoever put it there has made it.
 
 mod blocking;
 mod by_name;
@@ -134,6 +135,10 @@ impl LayoutStore {
 
     /// The same layout, with or without fsync. Without, a crash of the machine may lose or garble what was written;
     /// a crash of the process loses nothing. For folders that are thrown away, as those of tests and benchmarks.
+    ///
+    /// A store with fsync does not make up for one without, nor for a folder that was copied or unpacked there by
+    /// other means: the blobs that it finds it trusts by their size, and of these syncs the names alone, not the
+    /// content. [`with_rehash`](Self::with_rehash) syncs that, too.
     #[must_use]
     pub fn with_sync(mut self, sync: bool) -> Self {
         self.disk = self.disk.with_sync(sync);
@@ -142,6 +147,9 @@ impl LayoutStore {
 
     /// The same layout, which trusts the blobs that are there by their size, or reads and hashes each that is put, and
     /// replaces the wrong ones. By default it trusts.
+    ///
+    /// With fsync it makes the content of what it finds right durable, on Unix: whoever wrote it may not have waited
+    /// for the disk.
     #[must_use]
     pub fn with_rehash(mut self, rehash: bool) -> Self {
         self.rehash = rehash;

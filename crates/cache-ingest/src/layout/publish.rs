@@ -1,6 +1,6 @@
 //! Puts an entry into `index.json`: read, compared, replaced by rename, under the lock.
 //!
-//! The index is never changed in place, and never names what is not durable.
+//! The index is never changed in place, and never names what this process has put before that is durable.
 
 use std::time::{Duration, Instant};
 
