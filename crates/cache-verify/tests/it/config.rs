@@ -48,6 +48,24 @@ async fn a_config_that_cannot_be_read_or_makes_no_sense_is_a_finding() {
     insta::assert_snapshot!(all);
 }
 
+/// Many records that depend on what two that are one lead back to. Each finding names all of their digest, so that there
+/// must not be one for each.
+#[tokio::test]
+async fn records_that_are_left_out_are_one_finding_for_each_digest() {
+    let record = |digest: &str, inputs: &str| format!(r#"{{"digest":"{digest}","inputs":[[{inputs}]]}}"#);
+    let many = 100;
+    let mut records = vec![r#"{"digest":"r1"}"#.to_owned(), r#"{"digest":"r2"}"#.to_owned()];
+    records.extend([record("a", r#"{"link":0}"#), record("a", r#"{"link":1}"#)]);
+    records.extend((0..many).map(|n| record("x", &format!(r#"{{"selector":"{n}","link":3}}"#))));
+    let back: String = (0..many).map(|n| format!(r#",{{"link":{}}}"#, 4 + n)).collect();
+    records.push(record("a", &format!(r#"{{"link":0}}{back}"#)));
+    records.push(record("a", r#"{"link":0},{"link":1}"#));
+    let store = Store::default();
+    publish(&store, &[], format!(r#"{{"records":[{}]}}"#, records.join(","))).await;
+    let codes: Vec<_> = report(&store).await.findings.iter().map(|finding| finding.kind.code()).collect();
+    assert_eq!(codes, ["duplicate-record", "record-left-out"]);
+}
+
 #[tokio::test]
 async fn the_layers_of_an_unsound_config_are_checked_all_the_same() {
     let (store, layers) = sound_layers();
