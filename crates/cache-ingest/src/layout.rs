@@ -253,6 +253,10 @@ impl LayoutStore {
         for entry in entries {
             let name = entry.map_err(|cause| Error::io("read", self.path().display(), cause))?.file_name();
             if !REMAINS.iter().any(|remains| name == *remains) && name != LAYOUT_FILE {
+                // Another process may have made the layout since it was looked for.
+                if self.path().join(LAYOUT_FILE).exists() {
+                    return self.check_layout();
+                }
                 let reason = format_args!(
                     "it is not an OCI layout and not empty: it has {:?}; give an empty or new folder",
                     name.to_string_lossy()

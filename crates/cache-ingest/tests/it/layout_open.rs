@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use cache_ingest::{ErrorKind, LayoutStore, Lister, Name, Provider, ProviderExt, Resolver};
+use cache_ingest::{
+    DiskHook, DiskOperation, ErrorKind, LayoutStore, Lister, Name, Provider, ProviderExt, Resolver,
+};
 use futures_util::StreamExt;
 
 use crate::faults::{describe, noise};
@@ -257,4 +259,32 @@ async fn a_layout_that_vanished_is_not_an_empty_one() {
     assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::NotFound);
     fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::Other);
+}
+
+/// Another process makes the layout just before the first change of this one.
+struct Overtaken(std::sync::atomic::AtomicBool);
+
+impl DiskHook for Overtaken {
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        work()?;
+        if let DiskOperation::CreateFolder(path) = operation
+            && !self.0.swap(true, std::sync::atomic::Ordering::SeqCst)
+        {
+            fs::write(path.join("oci-layout"), LAYOUT)?;
+            fs::write(path.join("index.json"), r#"{"manifests":[]}"#)?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_layout_that_another_process_makes_at_the_same_time_is_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let hook = std::sync::Arc::new(Overtaken(false.into()));
+    let store = LayoutStore::create_with_hook(parent.path().join("cache"), hook).await.unwrap();
+    assert_eq!(store.names().await.unwrap(), []);
 }
