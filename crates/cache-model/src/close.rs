@@ -1,14 +1,15 @@
 //! The closed reading of a log: records that overlap are one, whatever the order in which they came.
 //!
 //! Classes of adds grow until none shares a link in every input with another of its digest and number of inputs;
-//! then the links within a cycle of classes are left out. Nothing is dropped before all is known.
+//! then the links within a cycle of classes are left out. Nothing is dropped before all is known. What takes long to
+//! compare waits until all else is done, for then it is compared once and not again and again.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
+use crate::bits::{Intersection, Limits, Sharers};
 use crate::chains::{CacheChains, Log};
 use crate::cycles::components;
 use crate::draft::{Draft, DraftLink, DraftNode};
@@ -16,18 +17,26 @@ use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, Selector
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
+    draft_within(Limits::default(), chains, shared)
+}
+
+/// As [`draft`], with other limits than usual between ways to find the same.
+pub(crate) fn draft_within(limits: Limits, chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
     let ops = chains.log.len();
     let mut closing = Closing {
         log: &chains.log,
+        limits,
         classes: Classes::new(ops),
         edges: IndexVec::new(),
         in_edges: Lists::new(ops),
         out_edges: Lists::new(ops),
         sharing: HashMap::default(),
         linked: HashSet::default(),
-        signatures: IndexVec::filled(0, ops),
+        has_sets: false,
         settled: IndexVec::filled(false, ops),
+        spent: IndexVec::filled(0, ops),
         queue: Vec::new(),
+        waiting: Vec::new(),
     };
     let mut roots: IndexVec<DigestIx, Option<OpIx>> = IndexVec::filled(None, chains.digests.len());
     for (op, digest) in chains.log.digests.iter_indexed() {
@@ -47,22 +56,48 @@ pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> 
 
 struct Closing<'a> {
     log: &'a Log,
+    limits: Limits,
     classes: Classes,
     /// The links of the adds that may overlap others.
     edges: IndexVec<EdgeIx, Edge>,
     in_edges: Lists,
     out_edges: Lists,
-    /// The classes that are linked as a key says, some of them by names that they no longer have.
-    sharing: HashMap<Key, SmallVec<[OpIx; 4]>, RandomState>,
+    sharing: HashMap<Key, Sharing, RandomState>,
+    has_sets: bool,
     /// The same by class and key.
     linked: HashSet<(OpIx, Key), RandomState>,
-    /// For each class the bits of the keys that it is linked as, and perhaps some more: what two have no bit of in
-    /// common, they do not share.
-    signatures: IndexVec<OpIx, u64>,
     /// Classes that were compared with all that they could be one with, and not linked anew since.
     settled: IndexVec<OpIx, bool>,
     /// Edges that link their class in a way in which it was not linked before.
     queue: Vec<EdgeIx>,
+    /// Those of them for which it takes long to compare the class with others.
+    waiting: Vec<EdgeIx>,
+    /// How many links were looked at to compare a class by such edges, since it was compared with all.
+    spent: IndexVec<OpIx, usize>,
+}
+
+/// The classes that are linked as a key says.
+enum Sharing {
+    /// Some of them by names that they no longer have.
+    Listed(SmallVec<[OpIx; 4]>),
+    Many(Sharers),
+}
+
+impl Sharing {
+    fn len(&self) -> usize {
+        match self {
+            Self::Listed(list) => list.len(),
+            Self::Many(set) => set.len(),
+        }
+    }
+
+    /// Goes through the classes by the names that they have now; one can come twice.
+    fn each(&self, classes: &mut Classes, mut take: impl FnMut(OpIx)) {
+        match self {
+            Self::Listed(list) => list.iter().for_each(|class| take(classes.find(*class))),
+            Self::Many(set) => set.bits().iter().for_each(|class| take(OpIx::new(class))),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -103,6 +138,17 @@ impl Classes {
             at = std::mem::replace(&mut self.parent[at], root);
         }
         root
+    }
+}
+
+/// Gives each class in a list the name that it has now, and once.
+fn rename(list: &mut SmallVec<[OpIx; 4]>, classes: &mut Classes) {
+    for class in list.iter_mut() {
+        *class = classes.find(*class);
+    }
+    if !list.is_sorted_by(|a, b| a < b) {
+        list.sort_unstable();
+        list.dedup();
     }
 }
 
@@ -174,95 +220,139 @@ impl Closing<'_> {
     fn note(&mut self, edge: EdgeIx) {
         let key = self.key(edge);
         let class = self.classes.find(self.edges[edge].target);
-        if self.linked.insert((class, key)) {
-            self.signatures[class] |= self.bit(&key);
-            self.settled[class] = false;
-            self.sharing.entry(key).or_default().push(class);
-            self.queue.push(edge);
+        if !self.linked.insert((class, key)) {
+            return;
+        }
+        self.settled[class] = false;
+        self.queue.push(edge);
+        let Self { limits, log, classes, sharing, has_sets, .. } = self;
+        let sharing = sharing.entry(key).or_insert_with(|| Sharing::Listed(SmallVec::new()));
+        match sharing {
+            Sharing::Many(set) => set.insert(class.position()),
+            Sharing::Listed(list) => {
+                list.push(class);
+                if limits.are_many(list.len(), log.len()) {
+                    rename(list, classes);
+                    if limits.are_many(list.len(), log.len()) {
+                        *sharing = Sharing::Many(list.iter().map(|class| class.position()).collect());
+                        *has_sets = true;
+                    }
+                }
+            }
         }
     }
 
     fn run(&mut self) {
-        while let Some(edge) = self.queue.pop() {
-            let mut class = self.classes.find(self.edges[edge].target);
-            if self.settled[class] {
-                continue;
-            }
-            let candidates = self.candidates(edge, class);
-            let mut needed = self.needed(class, candidates.len());
-            for other in candidates {
-                // Uniting one may have changed another.
-                let other = self.classes.find(other);
-                let signature = self.signatures[other];
-                if other != class
-                    && needed.iter().all(|of_input| of_input & signature != 0)
-                    && self.share_all_inputs(class, other)
-                {
-                    self.unite(class, other);
-                    class = self.classes.find(class);
-                    needed.clear();
+        loop {
+            if let Some(edge) = self.queue.pop() {
+                let class = self.classes.find(self.edges[edge].target);
+                if self.settled[class] {
+                    continue;
                 }
+                match self.sharing_within(self.limits.lookups, edge, class) {
+                    Some((others, _)) => self.compare(class, &others),
+                    None => self.waiting.push(edge),
+                }
+            } else if let Some(edge) = self.waiting.pop() {
+                let class = self.classes.find(self.edges[edge].target);
+                if self.settled[class] {
+                    continue;
+                }
+                // Either way costs about as much as the class has links, for all that is spent on one.
+                let left = (self.in_edges.lens[class] as usize).saturating_sub(self.spent[class]);
+                let others = if let Some((others, cost)) = self.sharing_within(left, edge, class) {
+                    self.spent[class] += cost;
+                    others
+                } else {
+                    self.spent[class] = 0;
+                    self.settled[class] = true;
+                    self.candidates(class)
+                };
+                self.compare(class, &others);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Makes a class one with those of others with which it shares a link in every input.
+    fn compare(&mut self, mut class: OpIx, others: &[OpIx]) {
+        for other in others {
+            // Uniting one may have changed another.
+            let other = self.classes.find(*other);
+            if other != class && self.share_all_inputs(class, other) {
+                self.unite(class, other);
+                class = self.classes.find(class);
             }
         }
     }
 
-    fn bit(&self, key: &Key) -> u64 {
-        1 << (self.linked.hasher().hash_one(key) >> 58)
-    }
-
-    /// For each input of a class the bits of its keys: whoever shares every input with it has one of each. Nothing where
-    /// finding them costs more than they can spare.
-    fn needed(&mut self, class: OpIx, candidates: usize) -> SmallVec<[u64; 4]> {
-        let mut needed = SmallVec::new();
-        if self.in_edges.lens[class] as usize <= candidates {
-            let edges: SmallVec<[EdgeIx; 16]> = self.in_edges.of(class).collect();
-            for edge in edges {
-                let key = self.key(edge);
-                let input = key.input as usize;
-                if needed.len() <= input {
-                    needed.resize(input + 1, 0);
-                }
-                if let Some(bits) = needed.get_mut(input) {
-                    *bits |= self.bit(&key);
-                }
-            }
-        }
-        needed
-    }
-
-    /// Classes among which are all that share, in every input, a link with the class of `edge`.
-    ///
-    /// These share its key in some input, whichever. Where many have the key of `edge`, and the class has fewer links than
-    /// that, they are taken from the input that the fewest share.
-    fn candidates(&mut self, edge: EdgeIx, class: OpIx) -> SmallVec<[OpIx; 4]> {
+    /// The classes that share the key of an edge, and how many links are looked at to compare its class with them;
+    /// `None` if that is more than `limit`.
+    fn sharing_within(
+        &mut self,
+        limit: usize,
+        edge: EdgeIx,
+        class: OpIx,
+    ) -> Option<(SmallVec<[OpIx; 4]>, usize)> {
         let key = self.key(edge);
-        let sharing = self.sharing.get(&key).map_or(0, |sharing| sharing.len());
-        if sharing <= self.in_edges.lens[class] as usize {
-            return self.sharing_now(&key);
+        let Some(Sharing::Listed(list)) = self.sharing.get_mut(&key) else { return None };
+        // The class is one of them.
+        if list.len() > limit.saturating_add(1) {
+            return None;
         }
-        self.settled[class] = true;
+        rename(list, &mut self.classes);
+        let lens = &self.in_edges.lens;
+        let others = list.iter().filter(|other| **other != class);
+        let cost = others.map(|other| lens[*other].min(lens[class]) as usize).sum();
+        (cost <= limit).then(|| (list.clone(), cost))
+    }
+
+    /// Classes among which are all that share, in every input, a link with a class.
+    fn candidates(&mut self, class: OpIx) -> SmallVec<[OpIx; 4]> {
         let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
         let mut keys: Vec<Key> = edges.into_iter().map(|edge| self.key(edge)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let len = |of_input: &&[Key]| -> usize {
-            of_input.iter().filter_map(|key| self.sharing.get(key)).map(|sharing| sharing.len()).sum()
-        };
-        let rarest = keys.chunk_by(|a, b| a.input == b.input).min_by_key(len).unwrap_or_default().to_vec();
-        rarest.iter().flat_map(|key| self.sharing_now(key)).collect()
-    }
-
-    /// The classes that are linked as a key says, each once and by the name that it has now.
-    fn sharing_now(&mut self, key: &Key) -> SmallVec<[OpIx; 4]> {
-        let Some(sharing) = self.sharing.get_mut(key) else { return SmallVec::new() };
-        for class in sharing.iter_mut() {
-            *class = self.classes.find(*class);
+        let mut fewest_first: SmallVec<[(usize, &[Key]); 4]> = SmallVec::new();
+        for of_input in keys.chunk_by(|a, b| a.input == b.input) {
+            let sharing = of_input.iter().filter_map(|key| self.sharing.get(key)).map(Sharing::len).sum();
+            fewest_first.push((sharing, of_input));
         }
-        if !sharing.is_sorted_by(|a, b| a < b) {
-            sharing.sort_unstable();
-            sharing.dedup();
+        fewest_first.sort_unstable_by_key(|(sharing, _)| *sharing);
+        let Some((fewest, rarest)) = fewest_first.first() else { return SmallVec::new() };
+        if *fewest == 1 {
+            // That is the class itself.
+            return SmallVec::new();
         }
-        sharing.clone()
+        if self.limits.are_few_lookups(fewest.saturating_mul(keys.len()), self.log.len()) {
+            let mut found = SmallVec::new();
+            for sharing in rarest.iter().filter_map(|key| self.sharing.get(key)) {
+                sharing.each(&mut self.classes, |class| found.push(class));
+            }
+            found.sort_unstable();
+            found.dedup();
+            return found;
+        }
+        let mut shared = Intersection::default();
+        for (_, keys) in &fewest_first {
+            if let [key] = keys
+                && let Some(Sharing::Many(set)) = self.sharing.get(key)
+            {
+                shared.input(set);
+            } else {
+                for sharing in keys.iter().filter_map(|key| self.sharing.get(key)) {
+                    match sharing {
+                        Sharing::Many(set) => shared.open_input().unite(set.bits()),
+                        Sharing::Listed(_) => sharing.each(&mut self.classes, |class| {
+                            shared.open_input().insert(class.position());
+                        }),
+                    }
+                }
+                shared.end_input();
+            }
+        }
+        shared.iter().map(OpIx::new).collect()
     }
 
     /// Whether two classes share a link in every input. Looks at the links of the one that has fewer.
@@ -293,12 +383,29 @@ impl Closing<'_> {
             |class: OpIx| u64::from(self.in_edges.lens[class]) + u64::from(self.out_edges.lens[class]);
         let (heavy, light) = if weight(a) >= weight(b) { (a, b) } else { (b, a) };
         let moved: Vec<EdgeIx> = self.out_edges.of(light).chain(self.in_edges.of(light)).collect();
+        if self.has_sets {
+            self.leave_sets(light);
+        }
         self.classes.parent[light] = heavy;
-        self.signatures[heavy] |= self.signatures[light];
         self.in_edges.join(heavy, light);
         self.out_edges.join(heavy, light);
         for edge in moved {
             self.note(edge);
+        }
+    }
+
+    /// Takes a class that is about to lose its name out of all sets, and drops what shares a link to it: that is all
+    /// linked anew.
+    fn leave_sets(&mut self, class: OpIx) {
+        for edge in self.in_edges.of(class).collect::<Vec<EdgeIx>>() {
+            let key = self.key(edge);
+            if let Some(Sharing::Many(set)) = self.sharing.get_mut(&key) {
+                set.remove(class.position());
+            }
+        }
+        for edge in self.out_edges.of(class).collect::<Vec<EdgeIx>>() {
+            let key = self.key(edge);
+            self.sharing.remove(&key);
         }
     }
 

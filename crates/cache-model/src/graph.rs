@@ -331,24 +331,33 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::bits::Limits;
     use crate::{Link, MarshalWarning};
 
     /// The graph by BuildKit's rule, with so many links to follow.
     fn within(budget: u64, chains: &CacheChains) -> Graph<'_> {
-        Graph::read(chains, |chains, shared| overlap::draft_within(budget, chains, shared))
+        Graph::read(chains, |chains, shared| overlap::draft_within(budget, Limits::default(), chains, shared))
     }
 
     /// Chains of adds, each a digest and the positions of earlier adds that its one input is linked to.
     fn chains(adds: &[(u8, Vec<usize>)]) -> CacheChains {
+        let adds: Vec<_> = adds.iter().map(|(digest, sources)| (*digest, vec![sources.clone()])).collect();
+        chains_of_inputs(&adds)
+    }
+
+    /// The same with any number of inputs; one without sources is left out.
+    fn chains_of_inputs(adds: &[(u8, Vec<Vec<usize>>)]) -> CacheChains {
         let (mut chains, mut ids) = (CacheChains::new(), Vec::new());
-        for (digest, sources) in adds {
-            let links: Vec<Link<'_>> = sources
-                .iter()
-                .filter_map(|source| ids.get(source % ids.len().max(1)))
-                .map(|source| Link { source: *source, selector: "" })
-                .collect();
-            let inputs: &[&[Link<'_>]] = if links.is_empty() { &[] } else { &[&links] };
-            ids.extend(chains.add(&RecordDigest::new(&digest.to_string()), inputs, &[]).unwrap());
+        for (digest, inputs) in adds {
+            let link = |source: &usize| {
+                let source = *ids.get(source % ids.len().max(1))?;
+                Some(Link { source, selector: "" })
+            };
+            let inputs: Vec<Vec<Link<'_>>> =
+                inputs.iter().map(|sources| sources.iter().filter_map(link).collect()).collect();
+            let inputs: Vec<&[Link<'_>]> =
+                inputs.iter().map(Vec::as_slice).filter(|links| !links.is_empty()).collect();
+            ids.extend(chains.add(&RecordDigest::new(&digest.to_string()), &inputs, &[]).unwrap());
         }
         chains
     }
@@ -385,6 +394,29 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+        /// Law: whether overlapping records are found by lists or by sets changes nothing, in either reading.
+        #[test]
+        fn lists_and_sets_find_the_same(
+            adds in prop::collection::vec(
+                (0u8..3, prop::collection::vec(prop::collection::vec(0usize..12, 1..3), 0..4)),
+                1..30,
+            ),
+            (many, lookups) in (0usize..4, 0usize..8),
+        ) {
+            let chains = chains_of_inputs(&adds);
+            let limits = Limits { many, lookups };
+            let is_same = |by_sets: Graph<'_>, usual: Graph<'_>| {
+                let (by_sets, usual) = (by_sets.marshal(&|_| true), usual.marshal(&|_| true));
+                prop_assert_eq!(by_sets.config, usual.config);
+                prop_assert_eq!(by_sets.warnings, usual.warnings);
+                Ok(())
+            };
+            let by_order = Graph::read(&chains, |c, shared| overlap::draft_within(u64::MAX, limits, c, shared));
+            is_same(by_order, chains.graph())?;
+            let closed = Graph::read(&chains, |c, shared| close::draft_within(limits, c, shared));
+            is_same(closed, chains.close())?;
+        }
 
         /// Law: whatever the budget, no cycle is left; and where it suffices, the graph is the one without a bound.
         #[test]

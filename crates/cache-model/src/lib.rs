@@ -7,6 +7,7 @@
 //!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 
+mod bits;
 mod chains;
 mod close;
 mod config;

@@ -2,14 +2,17 @@
 //!
 //! Only adds whose digest another add has too can overlap anything, so only their links are indexed.
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
+use crate::bits::{Intersection, Limits, Sharers};
 use crate::chains::{CacheChains, Log, LogLink};
 use crate::draft::{Draft, DraftLink, DraftNode};
-use crate::index::{DigestIx, EdgeIx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
+use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
 use crate::order::{Direction, Neighbours, Order, Verdict};
 
 /// How many links may be followed to find out whether others would close cycles: so many, and some for each link.
@@ -20,19 +23,27 @@ const BUDGET_OF_A_LINK: u64 = 64;
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
-    draft_within(BUDGET + BUDGET_OF_A_LINK * chains.log.inputs.rows().items_len() as u64, chains, shared)
+    let budget = BUDGET + BUDGET_OF_A_LINK * chains.log.inputs.rows().items_len() as u64;
+    draft_within(budget, Limits::default(), chains, shared)
 }
 
 /// As [`draft`], following no more links than the budget allows to find out whether others would close cycles.
-pub(crate) fn draft_within(budget: u64, chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
+pub(crate) fn draft_within(
+    budget: u64,
+    limits: Limits,
+    chains: &CacheChains,
+    shared: &IndexVec<DigestIx, bool>,
+) -> Draft {
     let mut overlap = Overlap {
         log: &chains.log,
         shared,
+        limits,
         records: Records { nodes: IndexVec::new(), edges: IndexVec::new() },
         order: Order::new(budget),
         node_of_op: IndexVec::with_capacity(chains.log.len()),
         roots: IndexVec::filled(None, chains.digests.len()),
         alternatives: HashTable::new(),
+        many: HashMap::default(),
         exact: HashTable::new(),
         unsearched: 0,
         state: RandomState::default(),
@@ -47,12 +58,15 @@ pub(crate) fn draft_within(budget: u64, chains: &CacheChains, shared: &IndexVec<
 struct Overlap<'a> {
     log: &'a Log,
     shared: &'a IndexVec<DigestIx, bool>,
+    limits: Limits,
     records: Records,
     order: Order,
     node_of_op: IndexVec<OpIx, NodeIx>,
     roots: IndexVec<DigestIx, Option<NodeIx>>,
     /// The first edge of each [`Key`]; the others follow by `next_same`.
     alternatives: HashTable<EdgeIx>,
+    /// The nodes that are linked by a key, for the first edge of each that many are linked by.
+    many: HashMap<EdgeIx, Sharers, RandomState>,
     /// The edges by key and target.
     exact: HashTable<EdgeIx>,
     /// How many links were dropped because the budget was spent.
@@ -75,8 +89,6 @@ struct Node {
     weight: u32,
     /// The first of the records that were merged into this one.
     oldest: NodeIx,
-    /// The bits of the keys that it is linked as, and perhaps some more.
-    signature: u64,
     merged_into: Option<NodeIx>,
 }
 
@@ -143,12 +155,6 @@ impl Records {
             rest = *self.edges[edge].next(direction);
         }
         rest
-    }
-
-    fn kill(&mut self, edges: &[EdgeIx]) {
-        for edge in edges {
-            self.edges[*edge].alive = false;
-        }
     }
 
     /// The record that a node has become part of.
@@ -259,57 +265,80 @@ impl<'a> Overlap<'a> {
             first_out,
             weight: 0,
             oldest: node,
-            signature: 0,
             merged_into,
         })
     }
 
     /// The records of `digest` that are linked, in every given input, with one of the links given for it.
     ///
-    /// Starts from the input that the fewest records share, so that many records which share one input but not
-    /// another do not make each other slow.
+    /// Starts from the input that the fewest records share. Where these are so many that looking up each takes long,
+    /// those of all inputs are intersected as sets.
     fn candidates(&mut self, digest: DigestIx, inputs: &[Vec<DraftLink>]) -> Vec<NodeIx> {
-        let mut fewest: Option<(u64, u32, &[DraftLink])> = None;
+        let mut fewest_first: SmallVec<[(usize, u32, &[DraftLink]); 4]> = SmallVec::new();
         for (input, links) in (0u32..).zip(inputs) {
-            let sharing = links
-                .iter()
-                .filter_map(|link| self.first_alternative(&key(link, input, digest)))
-                .map(|edge| u64::from(self.records.edges[edge].same))
-                .sum();
-            if fewest.is_none_or(|(least, ..)| sharing < least) {
-                fewest = Some((sharing, input, links));
+            let sharing = links.iter().map(|link| self.sharing(&key(link, input, digest))).sum();
+            if sharing == 0 {
+                return Vec::new();
             }
+            fewest_first.push((sharing, input, links));
         }
-        let Some((_, first, links)) = fewest else { return Vec::new() };
+        fewest_first.sort_unstable_by_key(|(sharing, ..)| *sharing);
+        let Some(((fewest, first, links), others)) = fewest_first.split_first() else { return Vec::new() };
+        let other_links: usize = others.iter().map(|(.., links)| links.len()).sum();
+        if !self.limits.are_few_lookups(fewest.saturating_mul(other_links), self.records.nodes.len()) {
+            return self.intersection(digest, &fewest_first);
+        }
         let mut found = Vec::new();
-        for link in links {
-            if let Some(edge) = self.first_alternative(&key(link, first, digest)) {
+        for link in *links {
+            if let Some(edge) = self.first_alternative(&key(link, *first, digest)) {
                 self.records.add_alternatives(edge, &mut found);
             }
         }
+        found.retain(|candidate| {
+            others.iter().all(|(_, input, links)| {
+                links.iter().any(|link| self.is_linked(&key(link, *input, digest), *candidate))
+            })
+        });
         found.sort_unstable();
         found.dedup();
-        let others: Vec<(u32, &[DraftLink], u64)> = (0u32..)
-            .zip(inputs)
-            .filter(|(input, _)| *input != first)
-            .map(|(input, links)| {
-                let bits = links.iter().map(|link| self.bit(&key(link, input, digest)));
-                (input, links.as_slice(), bits.fold(0, |all, bit| all | bit))
-            })
-            .collect();
-        found.retain(|candidate| {
-            let signature = self.records.nodes[*candidate].signature;
-            // Most of those that share one input only are told by their signatures.
-            others.iter().all(|(.., bits)| signature & bits != 0)
-                && others.iter().all(|(input, links, _)| {
-                    links.iter().any(|link| self.is_linked(&key(link, *input, digest), *candidate))
-                })
-        });
         found
     }
 
-    fn bit(&self, key: &Key) -> u64 {
-        1 << (self.state.hash_one(key) >> 58)
+    /// As [`candidates`](Self::candidates), from the sets of those that share an input.
+    fn intersection(&mut self, digest: DigestIx, inputs: &[(usize, u32, &[DraftLink])]) -> Vec<NodeIx> {
+        let (mut shared, mut listed) = (Intersection::default(), Vec::new());
+        for (_, input, links) in inputs {
+            let firsts = links.iter().filter_map(|link| self.first_alternative(&key(link, *input, digest)));
+            let firsts: SmallVec<[EdgeIx; 4]> = firsts.collect();
+            if let [first] = firsts.as_slice()
+                && let Some(sharers) = self.many.get(first)
+            {
+                shared.input(sharers);
+            } else {
+                for first in firsts {
+                    if let Some(sharers) = self.many.get(&first) {
+                        shared.open_input().unite(sharers.bits());
+                    } else {
+                        self.records.add_alternatives(first, &mut listed);
+                        listed.drain(..).for_each(|node| {
+                            shared.open_input().insert(node.position());
+                        });
+                    }
+                }
+                shared.end_input();
+            }
+            if shared.is_empty() {
+                break;
+            }
+        }
+        shared.iter().map(NodeIx::new).collect()
+    }
+
+    /// How many records are linked as a key says, and perhaps some more.
+    fn sharing(&self, key: &Key) -> usize {
+        let Some(first) = self.first_alternative(key) else { return 0 };
+        let same = self.records.edges[first].same as usize;
+        if self.many.is_empty() { same } else { self.many.get(&first).map_or(same, Sharers::len) }
     }
 
     fn first_alternative(&self, key: &Key) -> Option<EdgeIx> {
@@ -375,11 +404,11 @@ impl<'a> Overlap<'a> {
     }
 
     fn index(&mut self, edge: EdgeIx, key: &Key, target: NodeIx) {
-        self.records.nodes[target].signature |= self.bit(key);
         if let Some(first) = self.first_alternative(key) {
             self.records.edges[edge].next_same = self.records.edges[first].next_same;
             self.records.edges[first].next_same = Some(edge);
             self.records.edges[first].same += 1;
+            self.count_sharer(first, target);
         } else {
             let Self { alternatives, records, state, .. } = self;
             let rehash = |at: &EdgeIx| state.hash_one(records.key(&records.edges[*at]));
@@ -393,6 +422,36 @@ impl<'a> Overlap<'a> {
         exact.insert_unique(state.hash_one((key, target)), edge, rehash);
     }
 
+    /// Notes that one more record is linked by the key of `first`. A set is made only when they are twice as many as one
+    /// is kept for, so that it is not made again and again.
+    fn count_sharer(&mut self, first: EdgeIx, target: NodeIx) {
+        let nodes = self.records.nodes.len();
+        if let Some(sharers) = self.many.get_mut(&first) {
+            sharers.insert(target.position());
+            if !self.limits.are_many(sharers.len(), nodes) {
+                self.many.remove(&first);
+            }
+        } else if self.limits.are_many(self.records.edges[first].same as usize, 2 * nodes) {
+            let mut listed = Vec::new();
+            self.records.add_alternatives(first, &mut listed);
+            self.many.insert(first, listed.into_iter().map(Idx::position).collect());
+        }
+    }
+
+    fn kill(&mut self, edges: &[EdgeIx]) {
+        for edge in edges {
+            self.records.edges[*edge].alive = false;
+            if self.many.is_empty() {
+                continue;
+            }
+            let edge = self.records.edges[*edge];
+            let first = self.first_alternative(&self.records.key(&edge));
+            if let Some(sharers) = first.and_then(|first| self.many.get_mut(&first)) {
+                sharers.remove(edge.target.position());
+            }
+        }
+    }
+
     /// Makes two records one: the links of both, from and to, less those of the younger one that would close a cycle.
     /// Gives the one that is left.
     ///
@@ -403,7 +462,7 @@ impl<'a> Overlap<'a> {
         let (kept, moved) =
             if nodes[older].weight >= nodes[younger].weight { (older, younger) } else { (younger, older) };
         let between = self.order.links_between(&mut self.records, older, younger, moved);
-        self.records.kill(&between.links);
+        self.kill(&between.links);
         if !between.is_exact {
             self.unsearched += between.links.len() as u64;
         }
@@ -412,8 +471,8 @@ impl<'a> Overlap<'a> {
         self.records.nodes[moved].merged_into = Some(kept);
         let from = self.records.list(moved, Direction::ToSources);
         let to = self.records.list(moved, Direction::ToDependents);
-        self.records.kill(&from);
-        self.records.kill(&to);
+        self.kill(&from);
+        self.kill(&to);
         for edge in from {
             let Edge { source, selector, input, .. } = self.records.edges[edge];
             self.link(DraftLink { source, selector }, input, kept, true);

@@ -22,6 +22,16 @@ pub(crate) enum Shape {
     Wide,
     /// One digest and two inputs: each record shares one input with many, and both with none
     Grid,
+    /// One digest and as many inputs of two links to choose from as it takes that no two records are alike
+    Cube,
+    /// The same with twenty links to choose from
+    Dice,
+    /// The cube with two links in each input that go together
+    Pairs,
+    /// Two records with as many links as there is room for, all of which they share, but for one input
+    Twins,
+    /// Records that share a thousand links, but for one input
+    Crowd,
     /// Links from a far descendant of the record that they are added to: each would close a cycle
     Cycles,
     /// Records of few digests with links to anything, which become one again and again
@@ -68,6 +78,11 @@ pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
         Shape::Tangle => tangle(&mut to, 40),
         Shape::Wide => wide(&mut to),
         Shape::Grid => grid(&mut to, bytes),
+        Shape::Cube => cube(&mut to, bytes, 2, false),
+        Shape::Dice => cube(&mut to, bytes, 20, false),
+        Shape::Pairs => cube(&mut to, bytes, 2, true),
+        Shape::Twins => crowd(&mut to, 2),
+        Shape::Crowd => crowd(&mut to, bytes / 2 / 14 / 1000),
         Shape::Cycles => cycles(&mut to),
         Shape::Late => hub(&mut to, false),
         Shape::Folds => folds(&mut to),
@@ -139,6 +154,52 @@ fn grid(to: &mut Writer, bytes: usize) {
     for n in 0..side * side {
         let (row, column) = (n / side, side + n % side);
         to.record(1.0, format_args!(r#""inputs":[[{{"link":{row}}}],[{{"link":{column}}}]]"#));
+    }
+}
+
+/// Records of one digest that each choose, in every input, one of `choice` roots, no two of them all the same ones. With
+/// `pairs` each root has another that always goes with it.
+fn cube(to: &mut Writer, bytes: usize, choice: usize, pairs: bool) {
+    let links = if pairs { 2 } else { 1 };
+    let inputs = (1u32..).find(|inputs| {
+        let record = 17 + *inputs as usize * (3 + 12 * links);
+        choice.saturating_pow(*inputs) >= bytes / record
+    });
+    for root in 0..choice * links {
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+    }
+    for n in 0.. {
+        let mut rest: usize = n;
+        let mut text = String::new();
+        for _ in 0..inputs.unwrap_or(1) {
+            let comma = if text.is_empty() { "" } else { "," };
+            let (first, second) = (rest % choice, rest % choice + choice);
+            rest /= choice;
+            let _ = match pairs {
+                false => write!(text, r#"{comma}[{{"link":{first}}}]"#),
+                true => write!(text, r#"{comma}[{{"link":{first}}},{{"link":{second}}}]"#),
+            };
+        }
+        if !to.record(1.0, format_args!(r#""inputs":[{text}]"#)) {
+            return;
+        }
+    }
+}
+
+/// So many records of one digest that have all links in common in one input, and none in another.
+fn crowd(to: &mut Writer, records: usize) {
+    for root in 0..records {
+        to.record(1.0, format_args!(r#""digest":"own {root}""#));
+    }
+    let links = (to.room - to.records.len()) / (16 * records + 22);
+    let shared: Vec<String> =
+        (records..records + links).map(|root| format!(r#"{{"link":{root}}}"#)).collect();
+    let shared = shared.join(",");
+    for root in 0..links {
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+    }
+    for own in 0..records {
+        to.record(1.0, format_args!(r#""inputs":[[{shared}],[{{"link":{own}}}]]"#));
     }
 }
 
