@@ -106,3 +106,36 @@ fn text(marshalled: &Marshalled) -> String {
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Link;
+
+    /// Records of one digest, each linked in ten inputs to one of two roots, or to both: so many share each link that
+    /// they are not looked at one by one, and some overlap.
+    #[test]
+    fn records_that_share_each_link_with_many_are_told_apart() {
+        for (seed, both) in [(1, 1000), (2, 60), (3, 12)] {
+            let mut state: u64 = seed;
+            let mut random = |below: u64| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % below
+            };
+            let add = |digest, inputs| Add { digest, inputs, results: Vec::new() };
+            let mut adds = vec![add("root a", Vec::new()), add("root b", Vec::new())];
+            for at in 0..400 {
+                // Some lie on others, so that a merge moves sources, too.
+                let low = if at > 350 { 2 + random(300) as usize } else { 0 };
+                let link = |source| Link { source, selector: "" };
+                let inputs = (0..10).map(|_| match random(both) {
+                    0 => vec![link(low), link(1)],
+                    n if n % 2 == 0 => vec![link(low)],
+                    _ => vec![link(1)],
+                });
+                adds.push(add("shared", inputs.collect()));
+            }
+            check(&Script { adds, absent: Default::default() });
+        }
+    }
+}
