@@ -2,6 +2,8 @@
 //!
 //! They hold their content in memory and give the same fault on every run.
 
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,8 +49,12 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Faulty {
     descriptor: Descriptor,
+    /// What it should serve.
+    right: Bytes,
     /// What it serves.
     content: Bytes,
+    /// What it serves as a file, where it does.
+    in_file: Option<Bytes>,
     fault: Fault,
     chunk: usize,
     /// How often the fault may still show.
@@ -73,7 +79,9 @@ impl Faulty {
         let left = AtomicU32::new(if let Fault::FailsAt { times, .. } = fault { times } else { u32::MAX });
         Self {
             descriptor: blob.descriptor.clone(),
+            right: blob.bytes.clone(),
             content: content.into(),
+            in_file: None,
             fault,
             chunk: 64 * 1024,
             left,
@@ -85,6 +93,22 @@ impl Faulty {
     #[must_use]
     pub fn in_chunks_of(mut self, bytes: usize) -> Self {
         self.chunk = bytes.max(1);
+        self
+    }
+
+    /// The same provider, which gives the blob as a file, too. Content that is short, long or different is so in the
+    /// file as it is in the stream; no other fault shows in it.
+    #[must_use]
+    pub fn with_file(mut self) -> Self {
+        self.in_file = Some(self.content.clone());
+        self
+    }
+
+    /// The same provider, which gives the blob as a file, too. Content that is short, long or different is so in the
+    /// file alone, and the stream is right.
+    #[must_use]
+    pub fn with_file_alone(mut self) -> Self {
+        self.in_file = Some(std::mem::replace(&mut self.content, self.right.clone()));
         self
     }
 
@@ -167,6 +191,19 @@ impl Provider for Faulty {
         }));
         Ok(if stop.is_some() { Box::pin(chunks.chain(self.end())) } else { Box::pin(chunks) })
     }
+
+    /// A temporary file without a name; none where it cannot be made.
+    fn file(&self, descriptor: &Descriptor) -> Option<File> {
+        self.missing("open", descriptor).ok()?;
+        self.in_file.as_ref().and_then(|content| file_of(content).ok())
+    }
+}
+
+fn file_of(content: &[u8]) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// A provider that cannot tell what it has: it answers everything with an error of this kind.

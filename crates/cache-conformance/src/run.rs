@@ -69,9 +69,11 @@ pub async fn run_all(factory: &dyn Factory) -> Report {
         an_empty_blob_is_stored_and_read(ingester, provider);
         a_sha512_blob_is_stored_and_verified(ingester, provider) if sha512;
         a_source_of_single_bytes_is_stored(ingester, provider);
+        a_source_with_a_file_is_stored(ingester, provider);
         a_short_source_leaves_nothing_visible(ingester, provider);
         a_long_source_leaves_nothing_visible(ingester, provider);
         a_different_source_leaves_nothing_visible(ingester, provider);
+        a_faulty_file_leaves_nothing_visible(ingester, provider);
         short_long_and_different_sources_are_told_apart(ingester);
         a_descriptor_of_the_wrong_size_leaves_nothing_visible(ingester, provider);
         a_source_that_fails_at_any_byte_leaves_nothing_visible(ingester, provider);

@@ -1,6 +1,8 @@
 //! The faulty providers do what they say, and the strict store refuses what it says.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+use std::io::Read;
+
 use bytes::Bytes;
 use cache_conformance::{Blob, Down, Fault, Faulty, Operation, StrictStore};
 use cache_ingest::{
@@ -31,6 +33,27 @@ async fn content_is_short_long_or_different_from_any_offset() {
         assert_eq!(served(&faulty(Fault::GoesOn(2)), 10).await.unwrap(), b"++");
         let differs = served(&faulty(Fault::Differs(5)), 0).await.unwrap();
         assert!((0..10).all(|n| (differs[n] == right[n]) == (n != 5)));
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_the_fault_of_the_stream_or_has_it_alone() {
+    let right = blob().bytes;
+    let in_file = |faulty: &Faulty| {
+        let mut bytes = Vec::new();
+        faulty.file(&blob().descriptor).unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    let faults = [Fault::Nothing, Fault::EndsAt(7), Fault::GoesOn(2), Fault::Differs(5)];
+    for fault in faults {
+        assert!(Faulty::new(&blob(), fault).file(&blob().descriptor).is_none());
+        let both = Faulty::new(&blob(), fault).with_file();
+        assert_eq!(in_file(&both), served(&both, 0).await.unwrap());
+        assert_eq!(in_file(&both) == right, fault == Fault::Nothing);
+        let alone = Faulty::new(&blob(), fault).with_file_alone();
+        assert_eq!(in_file(&alone), in_file(&both));
+        assert_eq!(served(&alone, 0).await.unwrap(), right);
+        assert!(alone.file(&Blob::index("other").descriptor).is_none());
     }
 }
 

@@ -19,6 +19,8 @@ use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
 const LEN: u32 = 3000;
+/// More than a store may copy in one go.
+const LARGE: u32 = 1_300_000;
 
 fn blob() -> Blob {
     Blob::layer(Algorithm::Sha256, LEN)
@@ -97,6 +99,52 @@ pub async fn a_different_source_leaves_nothing_visible(
 ) -> Result<(), Violation> {
     let law = Law("a_different_source_leaves_nothing_visible");
     is_refused(law, ingester, provider, Fault::Differs(u64::from(LEN) / 2)).await
+}
+
+/// A source whose file is short, long or different is `Corrupt` where its stream is so, too, and nothing of it is
+/// visible. Where the stream is right the store may take that; what it says is stored is the blob.
+///
+/// A store that takes the file by a shorter way than the reader's (clones it, has the kernel copy it) has to hash what it
+/// got.
+pub async fn a_faulty_file_leaves_nothing_visible(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_faulty_file_leaves_nothing_visible");
+    for len in [LEN, LARGE] {
+        let blob = Blob::layer(Algorithm::Sha256, len);
+        let (half, all) = (u64::from(len) / 2, u64::from(len));
+        let faults = [
+            Fault::EndsAt(0),
+            Fault::EndsAt(all - 1),
+            Fault::GoesOn(1),
+            Fault::GoesOn(len),
+            Fault::Differs(0),
+        ];
+        for fault in faults.into_iter().chain([half, all - 1].map(Fault::Differs)) {
+            let did = format!("a source and its file of {len} bytes are faulty ({fault:?})");
+            let stored = put_from(ingester, &Faulty::new(&blob, fault).with_file()).await;
+            law.fails(ErrorKind::Corrupt, &did, stored)?;
+            is_invisible(law, provider, &blob.descriptor).await?;
+        }
+        left_nothing(law, ingester, provider, &blob).await?;
+    }
+    // These end with a blob that is there, where the store takes the stream: each has a blob of its own.
+    for (len, fault) in [
+        (LEN + 1, Fault::EndsAt(0)),
+        (LEN + 2, Fault::EndsAt(u64::from(LEN))),
+        (LEN + 3, Fault::GoesOn(1)),
+        (LEN + 4, Fault::Differs(7)),
+        (LARGE + 1, Fault::Differs(u64::from(LARGE))),
+    ] {
+        let blob = Blob::layer(Algorithm::Sha256, len);
+        if put_from(ingester, &Faulty::new(&blob, fault).with_file_alone()).await.is_err() {
+            is_invisible(law, provider, &blob.descriptor).await?;
+            put(law, ingester, &blob).await?;
+        }
+        reads_back(law, provider, &blob, 0).await?;
+    }
+    Ok(())
 }
 
 /// Short, long and different are different errors: a [`Mismatch`] is among the causes.

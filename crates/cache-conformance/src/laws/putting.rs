@@ -94,3 +94,20 @@ pub async fn a_source_of_single_bytes_is_stored(
     law.succeeds("putting byte by byte", ingester.put(&blob.descriptor, &source).await)?;
     reads_back(law, provider, &blob, 0).await
 }
+
+/// A source that has the blob as a file is stored, whichever of the two the store reads.
+pub async fn a_source_with_a_file_is_stored(
+    ingester: &dyn Ingester,
+    provider: &dyn Provider,
+) -> Result<(), Violation> {
+    let law = Law("a_source_with_a_file_is_stored");
+    for len in [0, 1, 4000, 1_300_000] {
+        let blob = Blob::layer(Algorithm::Sha256, len);
+        let with_file = Faulty::new(&blob, Fault::Nothing).with_file();
+        let source = Source::new(&with_file, blob.descriptor.clone());
+        let did = format!("putting a file of {len} bytes");
+        law.succeeds(&did, ingester.put(&blob.descriptor, &source).await)?;
+        reads_back(law, provider, &blob, 0).await?;
+    }
+    Ok(())
+}

@@ -26,6 +26,9 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (RefusesEmpty, &["an_empty_blob_is_stored_and_read"]),
     (TrustsSha512, &["a_sha512_blob_is_stored_and_verified"]),
     (RefusesManyChunks, &["a_source_of_single_bytes_is_stored"]),
+    (HashesFilesToTheirEnd, &["a_source_with_a_file_is_stored"]),
+    (TrustsFiles, &["a_faulty_file_leaves_nothing_visible"]),
+    (HashesOnlyTheStream, &["a_faulty_file_leaves_nothing_visible"]),
     (
         ShowsUnverified,
         &[
@@ -102,4 +105,17 @@ async fn every_flaw_is_caught_by_its_laws_and_every_law_catches_one() {
         laws.extend(all);
     }
     assert_eq!(caught, laws);
+}
+
+/// A source without a file does not show how a store treats one.
+#[tokio::test]
+async fn flaws_in_what_is_done_with_files_are_caught_by_the_laws_about_files_alone() {
+    let cases = [
+        (HashesFilesToTheirEnd, "a_source_with_a_file_is_stored"),
+        (TrustsFiles, "a_faulty_file_leaves_nothing_visible"),
+        (HashesOnlyTheStream, "a_faulty_file_leaves_nothing_visible"),
+    ];
+    for (flaw, law) in cases {
+        assert_eq!(broken(Some(flaw)).await.0, BTreeSet::from([law]), "{flaw:?}");
+    }
 }

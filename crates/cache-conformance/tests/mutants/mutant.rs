@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -32,6 +32,9 @@ pub(crate) enum Flaw {
     RefusesEmpty,
     TrustsSha512,
     RefusesManyChunks,
+    HashesFilesToTheirEnd,
+    TrustsFiles,
+    HashesOnlyTheStream,
     ShowsUnverified,
     CleansUpAfterErrorsOnly,
     HidesTheCause,
@@ -126,6 +129,24 @@ impl Mutant {
         }
         Ok(chunks.concat().into())
     }
+
+    /// Takes the file of a source, with what is wrong in that.
+    async fn receive_file(&self, mut file: File, source: &Source<'_>) -> Result<Bytes, Error> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        if self.has(HashesFilesToTheirEnd) {
+            let mut verifier = source.verifier();
+            verifier.update(&bytes)?;
+            verifier.finish()?;
+            bytes.clear();
+            file.read_to_end(&mut bytes).unwrap();
+        }
+        if self.has(HashesOnlyTheStream) {
+            let mut reader = source.reader();
+            while reader.next_chunk().await?.is_some() {}
+        }
+        Ok(bytes.into())
+    }
 }
 
 #[async_trait]
@@ -181,7 +202,12 @@ impl Ingester for Mutant {
             return Err(error(ErrorKind::Conflict, "a put"));
         }
         let _writing = self.writer.clone();
-        let bytes = self.receive(descriptor, source).await?;
+        let takes_files =
+            [HashesFilesToTheirEnd, TrustsFiles, HashesOnlyTheStream].map(|flaw| self.has(flaw));
+        let bytes = match source.file() {
+            Some(file) if takes_files.contains(&true) => self.receive_file(file, source).await?,
+            _ => self.receive(descriptor, source).await?,
+        };
         self.blobs.lock().unwrap().insert(descriptor.digest, bytes);
         Ok(if present || self.has(SaysAlreadyPresent) { Stored::AlreadyPresent } else { Stored::Stored })
     }
