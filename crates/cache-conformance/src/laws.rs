@@ -63,3 +63,11 @@ async fn put(law: Law, ingester: &dyn Ingester, blob: &Blob) -> Result<Stored, V
     let did = format!("putting a blob of {} bytes", blob.bytes.len());
     law.succeeds(&did, ingester.put(&blob.descriptor, &blob.source()).await)
 }
+
+/// Whether a provider gives a file: where none can be made, a law about files would hold without having looked.
+fn gives_a_file(law: Law, provider: &dyn Provider, descriptor: &Descriptor) -> Result<(), Violation> {
+    match provider.file(descriptor) {
+        Some(_) => Ok(()),
+        None => Err(law.broken("a temporary file to put from", "none that can be made")),
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! Each law is a function in [`laws`]; [`run_all`] runs those that a store has the traits for, each on a fresh store,
 //! and [`assert_conforms`] does so for a test. [`Faulty`] and [`Down`] are providers that go wrong in one way, in their
-//! streams and in the files that they give; [`StrictStore`] is a store that refuses what real ones let pass. Nothing here knows a store by name or prints, and
-//! no law panics.
+//! streams and in the files that they give; [`StrictStore`] is a store that refuses what real ones let pass. Nothing
+//! here knows a store by name or prints, and no law panics.
 //!
 //! [`Provider`]: cache_ingest::Provider
 //! [`Ingester`]: cache_ingest::Ingester

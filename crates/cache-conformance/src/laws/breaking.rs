@@ -14,7 +14,7 @@ use cache_model::Algorithm;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
-use super::{is_invisible, put, reads_back};
+use super::{gives_a_file, is_invisible, put, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
@@ -123,7 +123,9 @@ pub async fn a_faulty_file_leaves_nothing_visible(
         ];
         for fault in faults.into_iter().chain([half, all - 1].map(Fault::Differs)) {
             let did = format!("a source and its file of {len} bytes are faulty ({fault:?})");
-            let stored = put_from(ingester, &Faulty::new(&blob, fault).with_file()).await;
+            let faulty = Faulty::new(&blob, fault).with_file();
+            gives_a_file(law, &faulty, &blob.descriptor)?;
+            let stored = put_from(ingester, &faulty).await;
             law.fails(ErrorKind::Corrupt, &did, stored)?;
             is_invisible(law, provider, &blob.descriptor).await?;
         }

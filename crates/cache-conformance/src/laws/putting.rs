@@ -5,7 +5,7 @@
 use cache_ingest::{Ingester, Provider, RetryBudget, RetryPolicy, Source, Stored};
 use cache_model::Algorithm;
 
-use super::{put, reads_back};
+use super::{gives_a_file, put, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
@@ -104,6 +104,7 @@ pub async fn a_source_with_a_file_is_stored(
     for len in [0, 1, 4000, 1_300_000] {
         let blob = Blob::layer(Algorithm::Sha256, len);
         let with_file = Faulty::new(&blob, Fault::Nothing).with_file();
+        gives_a_file(law, &with_file, &blob.descriptor)?;
         let source = Source::new(&with_file, blob.descriptor.clone());
         let did = format!("putting a file of {len} bytes");
         law.succeeds(&did, ingester.put(&blob.descriptor, &source).await)?;
