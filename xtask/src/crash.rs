@@ -10,6 +10,7 @@ mod generated;
 mod invariants;
 mod kill;
 mod power;
+mod program;
 mod recorder;
 mod sample;
 mod search;
@@ -27,7 +28,7 @@ use tempfile::TempDir;
 pub(crate) enum Crash {
     /// Look at every state that a loss of power may leave at any moment of some copies
     Power(power::Power),
-    /// Kill bkcache at random moments of a copy
+    /// Kill bkcache at many moments of a copy, some random, some chosen by what it has done
     Kill(kill::Kill),
 }
 

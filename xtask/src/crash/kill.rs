@@ -1,28 +1,32 @@
-//! `cargo xtask crash kill`: the real program, killed at random moments.
+//! `cargo xtask crash kill`: the real program, killed at random moments, and at moments that are seen on disk.
 //!
 //! A folder goes through many kills, each of a copy or export of another cache; after each it must be whole, and take
-//! the same cache from another run, which is left alone. The moments are random, so a seed gives the same caches and
-//! waits, and not quite the same kills.
+//! the same cache from another run, which is left alone. How long a program takes is not known, so a seed gives the same
+//! caches and waits, and not quite the same kills; and some kills wait for what the program does rather than for a time,
+//! as a run that never kills it in the middle has tested nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use tempfile::TempDir;
 
 use super::generated::Generated;
 use super::invariants::{self, Claims};
+use super::program::{self, End};
 use super::states::Random;
 
 /// How many kills a folder goes through.
 const KILLS_A_FOLDER: u64 = 20;
-/// The longest that the program may take when it is left alone.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// So many kills have to reach the program in each of the phases that matter.
+const ENOUGH: u64 = 60;
+/// The phases in which a kill leaves something to be cleared or to be kept.
+const ESSENTIAL: [Phase; 3] = [Phase::Staged, Phase::Stored, Phase::Published];
 
 /// Options of `cargo xtask crash kill`.
 #[derive(Args)]
@@ -57,10 +61,27 @@ impl fmt::Display for Phase {
     }
 }
 
+/// When to kill a program.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    After(Duration),
+    /// As soon as this phase is seen on disk. By the time of the kill it may be over.
+    Seen(Phase),
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(wait) => write!(f, "{wait:?} after the start"),
+            Self::Seen(phase) => write!(f, "as soon as it was seen {phase}"),
+        }
+    }
+}
+
 impl Kill {
     /// Whether nothing was wrong.
     pub(crate) async fn run(&self) -> Result<bool> {
-        let program = build()?;
+        let program = program::build()?;
         let mut rng = Random(self.seed);
         let usual = usual_time(&program, &mut rng).await?;
         let mut kills: BTreeMap<Phase, u64> = BTreeMap::new();
@@ -74,39 +95,42 @@ impl Kill {
             // Some of the tags are replaced, some are new.
             let tag = if rng.below(4) == 0 { "same".to_owned() } else { format!("tag{number}") };
             let wait = usual.mul_f64(f64::from(u32::try_from(rng.below(1250))?) / 1000.0);
+            // Every other one, in turn.
+            let seen = ESSENTIAL.iter().cycle().nth(usize::try_from(number / 2)?);
+            let moment = match seen {
+                Some(phase) if number % 2 == 1 => Moment::Seen(*phase),
+                _ => Moment::After(wait),
+            };
             let by = if rng.below(3) == 0 { cache.export(&program) } else { cache.copy(&program) };
-            let (phase, breaches) = place.kill(by, &cache, &tag, wait).await?;
+            let (phase, breaches) = place.kill(by, &cache, &tag, moment).await?;
             *kills.entry(phase).or_default() += 1;
             if !breaches.is_empty() {
                 super::progress(format_args!(""));
-                eprintln!(
-                    "breach at kill {number} of --seed {}, {wait:?} after the start, {phase}",
-                    self.seed
-                );
+                eprintln!("breach at kill {number} of --seed {}, {moment}, {phase}", self.seed);
                 eprintln!("  left in: {}", place.folder.keep().display());
                 breaches.iter().for_each(|breach| eprintln!("  {breach}"));
                 return Ok(false);
             }
         }
         super::progress(format_args!(""));
-        println!("{} kills within {:?} of the start, no breach", self.times, usual.mul_f64(1.25));
+        println!(
+            "{} kills, every other one within {:?} of the start, no breach",
+            self.times,
+            usual.mul_f64(1.25)
+        );
         for (phase, count) in &kills {
             println!("{count:>6} {phase}");
         }
-        Ok(true)
+        let missed = missed(&kills);
+        missed.iter().for_each(|phase| eprintln!("no kill came {phase}: nothing is known of that moment"));
+        Ok(missed.is_empty())
     }
 }
 
-/// Builds the program as this one was built, and gives its path.
-fn build() -> Result<PathBuf> {
-    let mut cargo = crate::workspace::cargo();
-    cargo.args(["build", "--quiet", "--package", "cache-cli"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    ensure!(cargo.status().context("cannot run cargo")?.success(), "bkcache cannot be built");
-    let own = std::env::current_exe().context("cannot find this program")?;
-    Ok(own.with_file_name("bkcache").with_extension(std::env::consts::EXE_EXTENSION))
+/// The phases that should have been hit by so many kills and were not.
+fn missed(kills: &BTreeMap<Phase, u64>) -> Vec<Phase> {
+    let enough = kills.values().sum::<u64>() >= ENOUGH;
+    ESSENTIAL.into_iter().filter(|phase| enough && !kills.contains_key(phase)).collect()
 }
 
 /// How long a copy takes that is left alone: the middle of a few.
@@ -140,24 +164,34 @@ impl Place {
         self.folder.path().join("cache")
     }
 
-    /// Kills a command after a while, and gives what is wrong then or after the same copy, left alone.
+    /// Kills a command at a moment, and gives what is wrong then or after the same copy, left alone.
     async fn kill(
         &mut self,
         command: Command,
         cache: &Generated,
         tag: &str,
-        wait: Duration,
+        moment: Moment,
     ) -> Result<(Phase, Vec<String>)> {
         let blobs = self.blobs()?;
-        let ended = self.run(command, tag, Some(wait))?;
-        let phase = match ended {
-            Some(_) => Phase::Ended,
-            None => self.phase(cache, tag, blobs).await?,
+        let is_time = |elapsed| match moment {
+            Moment::After(wait) => elapsed >= wait,
+            Moment::Seen(phase) => self.shows(phase, cache, blobs),
         };
-        if ended.is_some_and(|status| !status.success()) {
-            return Ok((phase, vec![format!("it failed by itself: {}", self.output()?)]));
+        let ended = self.run(command, tag, is_time)?;
+        let phase = match ended {
+            End::Exited(_) => Phase::Ended,
+            End::Killed | End::Died(_) => self.phase(cache, tag, blobs).await?,
+        };
+        match ended {
+            End::Exited(status) if !status.success() => {
+                return Ok((phase, vec![format!("it failed by itself: {}", self.output()?)]));
+            }
+            End::Died(status) => {
+                return Ok((phase, vec![format!("it crashed by itself, {status}: {}", self.output()?)]));
+            }
+            End::Exited(_) | End::Killed => {}
         }
-        if ended.is_some() || self.output()?.contains(&cache.digest.to_string()) {
+        if phase == Phase::Ended || self.output()?.contains(&cache.digest.to_string()) {
             self.claims.insert(tag.to_owned(), vec![cache.digest]);
         } else if let Some(digests) = self.claims.get_mut(tag) {
             digests.push(cache.digest);
@@ -174,6 +208,18 @@ impl Place {
             }
         }
         Ok((phase, breaches))
+    }
+
+    /// Whether a phase has begun, by a quick look while the program runs, which had found so many blobs.
+    fn shows(&self, phase: Phase, cache: &Generated, blobs: usize) -> bool {
+        match phase {
+            Phase::Nothing => true,
+            Phase::Staged => invariants::staged(&self.cache()).is_ok_and(|staged| staged > 0),
+            Phase::Stored => self.blobs().is_ok_and(|now| now > blobs),
+            Phase::Published => fs::read_to_string(self.cache().join("index.json"))
+                .is_ok_and(|index| index.contains(&cache.digest.to_string())),
+            Phase::Ended => false,
+        }
     }
 
     /// How far a command was that was killed, which had found so many blobs.
@@ -196,47 +242,44 @@ impl Place {
 
     /// Runs a command to its end, which must be a good one.
     fn leave_alone(&mut self, command: Command, cache: &Generated, tag: &str) -> Result<()> {
-        let status = self.run(command, tag, None)?;
+        let ended = self.run(command, tag, |_| false)?;
         let output = self.output()?;
-        if !status.is_some_and(|status| status.success()) || !output.contains(&cache.digest.to_string()) {
-            bail!("a copy that nobody killed has failed: {output}");
+        let succeeded = matches!(ended, End::Exited(status) if status.success());
+        if !succeeded || !output.contains(&cache.digest.to_string()) {
+            bail!("a copy that nobody killed has failed, {ended:?}: {output}");
         }
         self.claims.insert(tag.to_owned(), vec![cache.digest]);
         Ok(())
     }
 
-    /// Runs a command, and kills it after a while if told so; `None` where it was killed.
-    fn run(&self, mut command: Command, tag: &str, wait: Option<Duration>) -> Result<Option<ExitStatus>> {
+    /// Runs a command, and kills it when it is time.
+    fn run(&self, mut command: Command, tag: &str, is_time: impl FnMut(Duration) -> bool) -> Result<End> {
         let output = File::create(self.folder.path().join("output")).context("cannot write the output")?;
         let mut destination = self.cache().into_os_string();
         destination.push(":");
         destination.push(tag);
         let errors = output.try_clone().context("cannot share the output")?;
-        let mut child = command
-            .arg(destination)
-            .stdin(std::process::Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .context("cannot run bkcache")?;
-        std::thread::sleep(wait.unwrap_or_default());
-        let began = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().context("cannot wait for bkcache")? {
-                // A signal gives no code.
-                return Ok(status.code().map(|_| status));
-            }
-            if wait.is_some() || began.elapsed() > PATIENCE {
-                child.kill().context("cannot kill bkcache")?;
-                child.wait().context("cannot wait for bkcache")?;
-                return Ok(None);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        command.arg(destination).stdin(Stdio::null()).stdout(output).stderr(errors);
+        program::run(&mut command, is_time)
     }
 
     /// What the last command has printed.
     fn output(&self) -> Result<String> {
         fs::read_to_string(self.folder.path().join("output")).context("cannot read the output")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kills_that_miss_a_phase_are_no_test_of_it() {
+        let before_and_after = BTreeMap::from([(Phase::Nothing, ENOUGH), (Phase::Ended, ENOUGH)]);
+        assert_eq!(missed(&before_and_after), ESSENTIAL);
+        let few = BTreeMap::from([(Phase::Nothing, ENOUGH - 1)]);
+        assert_eq!(missed(&few), []);
+        let all_but_one = BTreeMap::from([(Phase::Staged, 1), (Phase::Published, 1), (Phase::Ended, ENOUGH)]);
+        assert_eq!(missed(&all_but_one), [Phase::Stored]);
     }
 }
