@@ -88,18 +88,20 @@ fn is_of_kill(status: ExitStatus) -> bool {
 mod tests {
     use super::*;
 
-    fn run_shell(script: &str, is_time: impl FnMut(Duration) -> bool) -> End {
-        run(Command::new("sh").args(["-c", script]), is_time).unwrap()
+    fn run_shell(script: &str, is_time: impl FnMut(Duration) -> bool) -> Result<End> {
+        run(Command::new("sh").args(["-c", script]), is_time)
     }
 
     #[test]
     fn a_kill_that_was_sent_is_one_and_no_other_death_is() {
-        assert_eq!(run_shell("sleep 60", |_| true), End::Killed);
+        assert_eq!(run_shell("sleep 60", |_| true).unwrap(), End::Killed);
         for signal in ["KILL", "SEGV", "ABRT", "TERM"] {
-            let ended = run_shell(&format!("kill -{signal} $$"), |_| false);
+            let ended = run_shell(&format!("kill -{signal} $$"), |_| false).unwrap();
             assert!(matches!(ended, End::Died(status) if !status.success()), "{signal}: {ended:?}");
         }
-        assert!(matches!(run_shell("exit 3", |_| false), End::Exited(status) if status.code() == Some(3)));
+        assert!(
+            matches!(run_shell("exit 3", |_| false).unwrap(), End::Exited(status) if status.code() == Some(3))
+        );
     }
 
     #[test]
