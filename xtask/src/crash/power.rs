@@ -2,7 +2,7 @@
 //!
 //! The copies are made once, on a real disk, and recorded; the losses are played on a model of the disk. A second round
 //! kills the first copy after each change, lets another one go on from there, and then takes the power away: what the
-//! first has done and not made durable, the second must.
+//! first has done and not made durable, the second must, also where it has looked at the folders before the first came.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,10 +14,10 @@ use clap::Args;
 
 use super::disk::{Data, Disk};
 use super::recorder::{Change, Recorder, Step};
-use super::sample::{Sample, Way};
+use super::sample::{Cache, Sample};
+use super::scratch;
 use super::search::{Breach, Search, put};
 use super::states::Random;
-use super::{fixture, scratch};
 
 /// Options of `cargo xtask crash power`.
 #[derive(Args)]
@@ -35,26 +35,37 @@ pub(super) struct Scenario {
     name: &'static str,
     /// Where the cache lies; no folder on the way is there.
     cache: &'static str,
-    /// The tag, the cache of this repository that is copied there, and how its blobs are given.
-    copies: &'static [(&'static str, &'static str, Way)],
+    /// The tags, and the caches that are copied there.
+    copies: &'static [(&'static str, Cache)],
 }
 
-pub(super) const SCENARIOS: [Scenario; 2] = [
+pub(super) const SCENARIOS: [Scenario; 3] = [
     Scenario {
         name: "new, added, replaced",
         cache: "cache",
         copies: &[
-            ("a", "app-min-manifest-oci-gzip", Way::Files),
-            ("b", "platforms-2", Way::Streams),
-            ("a", "app-min-index-oci-gzip", Way::Streams),
+            ("a", Cache::Files("app-min-manifest-oci-gzip")),
+            ("b", Cache::Streams("platforms-2")),
+            ("a", Cache::Streams("app-min-index-oci-gzip")),
         ],
     },
     Scenario {
         name: "new, deep in new folders",
         cache: "some/where/cache",
-        copies: &[("a", "app-min-manifest-oci-gzip", Way::Streams)],
+        copies: &[("a", Cache::Streams("app-min-manifest-oci-gzip"))],
     },
+    // Their folder is made when the first of them comes, not before all else.
+    Scenario { name: "new, with sha512 digests", cache: "cache", copies: &[("a", Cache::Sha512)] },
 ];
+
+/// Which process makes a copy again whose process was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// One that starts then.
+    New,
+    /// One that had opened the empty folder before the other one began, and has made the folders that it knows it needs.
+    Prepared,
+}
 
 /// How many breaches are told, of those that differ in what is wrong.
 const REPORTED: usize = 10;
@@ -72,10 +83,12 @@ impl Power {
             row(scenario.name, steps.len(), &search);
             breaches.append(&mut search.breaches);
 
-            let mut search = self.search(scenario, &samples);
-            let made = go_on_after_each(scenario, &samples, &steps, &mut search, &|steps| steps).await?;
-            row(&format!("{}: killed, copied again", scenario.name), made, &search);
-            breaches.append(&mut search.breaches);
+            for (next, how) in [(Next::New, "copied again"), (Next::Prepared, "copied beside")] {
+                let mut search = self.search(scenario, &samples);
+                let made = go_on_after_each(scenario, &samples, next, &mut search, &|steps| steps).await?;
+                row(&format!("{}: killed, {how}", scenario.name), made, &search);
+                breaches.append(&mut search.breaches);
+            }
         }
         let mut told = HashSet::new();
         for breach in breaches.iter().filter(|breach| told.insert(&breach.what)).take(REPORTED) {
@@ -117,8 +130,8 @@ fn row(name: &str, steps: usize, search: &Search<'_>) {
 impl Scenario {
     pub(super) async fn samples(&self) -> Result<Vec<Arc<Sample>>> {
         let mut samples = Vec::new();
-        for (_, name, way) in self.copies {
-            samples.push(Arc::new(Sample::read(&fixture(name), *way).await?));
+        for (_, cache) in self.copies {
+            samples.push(Arc::new(Sample::read(*cache).await?));
         }
         Ok(samples)
     }
@@ -127,7 +140,7 @@ impl Scenario {
     pub(super) async fn record(&self, samples: &[Arc<Sample>]) -> Result<Vec<Step>> {
         let folder = scratch()?;
         let recorder = Recorder::new(folder.path());
-        for ((tag, ..), sample) in self.copies.iter().zip(samples) {
+        for ((tag, _), sample) in self.copies.iter().zip(samples) {
             copy(&recorder, &folder.path().join(self.cache), sample, tag).await?;
         }
         Ok(recorder.take())
@@ -138,7 +151,11 @@ impl Scenario {
 async fn copy(recorder: &Arc<Recorder>, cache: &Path, sample: &Sample, tag: &str) -> Result<()> {
     recorder.note(Step::Begun(tag.to_owned(), sample.digest()));
     let store = LayoutStore::create_with_hook(cache, recorder.clone()).await?;
-    sample.copy(&store, tag).await?;
+    copy_into(&store, recorder, sample, tag).await
+}
+
+async fn copy_into(store: &LayoutStore, recorder: &Recorder, sample: &Sample, tag: &str) -> Result<()> {
+    sample.copy(store, tag).await?;
     recorder.note(Step::Done(tag.to_owned(), sample.digest()));
     Ok(())
 }
@@ -149,22 +166,36 @@ async fn copy(recorder: &Arc<Recorder>, cache: &Path, sample: &Sample, tag: &str
 pub(super) async fn go_on_after_each(
     scenario: &Scenario,
     samples: &[Arc<Sample>],
-    steps: &[Step],
+    next: Next,
     search: &mut Search<'_>,
     alter: &dyn Fn(Vec<Step>) -> Vec<Step>,
 ) -> Result<usize> {
     let sample = samples.first().context("there are no copies")?;
-    let (tag, ..) = scenario.copies.first().context("there are no copies")?;
-    let first = steps.split_inclusive(|step| matches!(step, Step::Done(..))).next().unwrap_or_default();
+    let (tag, _) = scenario.copies.first().context("there are no copies")?;
+    let folder = scratch()?;
+    let recorder = Recorder::new(folder.path());
+    let _prepared = prepared(next, &recorder, &folder.path().join(scenario.cache)).await?;
+    let before = recorder.take();
+    copy(&recorder, &folder.path().join(scenario.cache), sample, tag).await?;
+    let first = [before.clone(), recorder.take()].concat();
     let (mut disk, mut made) = (Disk::new(), 0);
     for (number, step) in first.iter().enumerate() {
         let Step::Change(change) = step else { continue };
         disk.apply(change)?;
+        if number < before.len() {
+            continue;
+        }
         let folder = scratch()?;
+        let cache = folder.path().join(scenario.cache);
+        let recorder = Recorder::new(folder.path());
+        let prepared = prepared(next, &recorder, &cache).await?;
+        recorder.take();
         // A kill loses nothing of what was done.
         put(&disk.left(|_| true, || Data::Kept), folder.path())?;
-        let recorder = Recorder::new(folder.path());
-        copy(&recorder, &folder.path().join(scenario.cache), sample, tag).await?;
+        match &prepared {
+            Some(store) => copy_into(store, &recorder, sample, tag).await?,
+            None => copy(&recorder, &cache, sample, tag).await?,
+        }
         let mut both = first.get(..=number).unwrap_or_default().to_vec();
         both.extend(alter(recorder.take()));
         let names_index =
@@ -177,4 +208,12 @@ pub(super) async fn go_on_after_each(
         }
     }
     Ok(made)
+}
+
+/// A store that opened the empty folder before all else, where there is to be one.
+async fn prepared(next: Next, recorder: &Arc<Recorder>, cache: &Path) -> Result<Option<LayoutStore>> {
+    if next == Next::New {
+        return Ok(None);
+    }
+    Ok(Some(LayoutStore::create_with_hook(cache, recorder.clone()).await?))
 }

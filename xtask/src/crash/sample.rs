@@ -2,23 +2,26 @@
 //!
 //! It is read once; a copy of it is the one that the program makes.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use cache_export::{Destination, Existing, republish};
+use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
 use cache_format::{CacheManifest, decode_config};
 use cache_import::{ImportOptions, OpenedCache, open};
-use cache_ingest::{ByteStream, CopyOptions, Error, Expect, Info, LayoutStore, Name, Provider};
-use cache_model::{CacheConfig, Descriptor, Digest};
+use cache_ingest::{
+    ByteStream, CopyOptions, Error, Expect, Hasher, Info, Ingester, LayoutStore, MemoryStore, Name, Provider,
+    Resolver, Source,
+};
+use cache_model::{Algorithm, CacheConfig, Descriptor, Digest, MediaType, NewResult, Timestamp};
 
-/// How the blobs of a sample are given.
+/// What a sample is of, and how its blobs are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// As files, which are cloned.
-    Files,
-    /// As streams, as from a network.
-    Streams,
+pub(crate) enum Cache {
+    /// A cache of this repository, by its name; as files, which are cloned.
+    Files(&'static str),
+    /// A cache of this repository, by its name; as streams, as from a network.
+    Streams(&'static str),
+    /// A small one that is made here, whose layers have sha512 digests; as streams.
+    Sha512,
 }
 
 pub(crate) struct Sample {
@@ -30,19 +33,28 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Reads the cache of a folder.
-    pub(crate) async fn read(folder: &Path, way: Way) -> Result<Self> {
+    /// Reads a cache.
+    pub(crate) async fn read(cache: Cache) -> Result<Self> {
+        let layout = async |name| LayoutStore::open(super::fixture(name)).await;
+        match cache {
+            Cache::Files(name) => Self::of(layout(name).await?, |store| store).await,
+            Cache::Streams(name) => Self::of(layout(name).await?, Streams).await,
+            Cache::Sha512 => Self::of(with_sha512().await?, |store| store).await,
+        }
+    }
+
+    /// Reads the cache of a store; `given` makes of it what the blobs are copied from.
+    async fn of<S, P>(store: S, given: impl FnOnce(S) -> P) -> Result<Self>
+    where
+        S: Provider + Resolver,
+        P: Provider + 'static,
+    {
         let options = ImportOptions::default();
-        let store = LayoutStore::open(folder).await?;
         let opened = open(&store, &store, &Name::Unspecified, &options).await?;
         let config_bytes = opened.config_bytes(&store, &options).await?.context("it is no cache")?;
         let manifest = opened.manifest.clone().context("it is no cache")?;
         let config = decode_config(&config_bytes)?;
-        let store: Box<dyn Provider> = match way {
-            Way::Files => Box::new(store),
-            Way::Streams => Box::new(Streams(store)),
-        };
-        Ok(Self { store, opened, manifest, config_bytes, config })
+        Ok(Self { store: Box::new(given(store)), opened, manifest, config_bytes, config })
     }
 
     /// The digest of its manifest.
@@ -64,6 +76,29 @@ impl Sample {
         republish(&existing, None, &*self.store, &to, &CopyOptions::default(), &()).await?;
         Ok(())
     }
+}
+
+/// A cache of two layers with sha512 digests.
+async fn with_sha512() -> Result<MemoryStore> {
+    let store = MemoryStore::new();
+    let mut layers = Vec::new();
+    for byte in [b'a', b'b'] {
+        let bytes = vec![byte; 3000];
+        let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar");
+        let digest = Hasher::digest(Algorithm::Sha512, &bytes);
+        let layer = Descriptor::new(media_type, digest, bytes.len() as u64);
+        store.put(&layer, &Source::from_bytes(layer.clone(), bytes)).await?;
+        layers.push(layer);
+    }
+    let mut exporter = Exporter::new(&store);
+    let layer = exporter.chains.layers(&layers)?;
+    let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
+    exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
+    let name = Name::Unspecified;
+    let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
+    exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+    drop(exporter);
+    Ok(store)
 }
 
 /// A layout whose blobs cannot be had as files.
