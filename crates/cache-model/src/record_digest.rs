@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::digest::{cmp_sha256_text, push_hex, strict_hex};
 
@@ -16,7 +17,8 @@ pub struct RecordDigest(Repr);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
     Sha256([u8; 32]),
-    Text(Box<str>),
+    /// Shared, since a text can be as long as a config, and whatever is told of the record repeats it.
+    Text(Arc<str>),
 }
 
 impl RecordDigest {
