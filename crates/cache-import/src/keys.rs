@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::BuildHasher;
 
-use cache_model::{Compression, Digest, Graph, RecordDigest, RecordRef, ResultRef};
+use cache_model::{Compression, Graph, RecordDigest, RecordRef, ResultRef};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
@@ -139,6 +139,45 @@ impl Wanted {
                 result.layers_len() > 0 && layers.all(|layer| layer.compression() == Some(wanted))
             }
         }
+    }
+}
+
+/// Whether results fit, noted for each layer, so that layers which many results share are looked at once.
+struct Fitting {
+    wanted: Wanted,
+    known: HashMap<usize, bool, RandomState>,
+    path: Vec<(usize, bool)>,
+}
+
+impl Fitting {
+    fn new(wanted: Wanted) -> Self {
+        Self { wanted, known: HashMap::default(), path: Vec::new() }
+    }
+
+    /// As [`Wanted::fits`].
+    fn fits(&mut self, result: ResultRef<'_>) -> bool {
+        let (compression, is_all) = match self.wanted {
+            Wanted::Any => return true,
+            Wanted::Some(compression) => (compression, false),
+            Wanted::All(compression) => (compression, true),
+        };
+        let mut next = result.top();
+        // Below the lowest layer nothing has the compression, and nothing lacks it.
+        let mut fits = is_all && next.is_some();
+        while let Some(layer) = next {
+            if let Some(known) = self.known.get(&layer.position()) {
+                fits = *known;
+                break;
+            }
+            let is_wanted = layer.descriptor().compression() == Some(compression);
+            self.path.push((layer.position(), is_wanted));
+            next = layer.parent();
+        }
+        while let Some((layer, is_wanted)) = self.path.pop() {
+            fits = if is_all { fits && is_wanted } else { fits || is_wanted };
+            self.known.insert(layer, fits);
+        }
+        fits
     }
 }
 
@@ -303,14 +342,12 @@ impl<'g> CacheKeys<'g> {
 
     /// The results of a key that fit, newest first.
     pub fn results(&self, id: &KeyId, wanted: Wanted) -> impl Iterator<Item = ResultRef<'g>> + use<'g> {
-        let fits = move |result: &ResultRef<'g>| wanted.fits(*result);
-        let mut records = self.records(id);
-        let first = records.next().into_iter().flat_map(RecordRef::results).filter(fits);
-        let mut others = records.flat_map(RecordRef::results).filter(fits).peekable();
-        let (alone, merged) = match others.peek() {
-            None => (Some(first), Vec::new()),
-            Some(_) => (None, merge(first.chain(others))),
-        };
+        let records: Vec<RecordRef<'g>> = self.records(id).collect();
+        let is_one = records.len() < 2;
+        let mut fitting = Fitting::new(wanted);
+        let results = records.into_iter().flat_map(RecordRef::results);
+        let fitting = results.filter(move |result| fitting.fits(*result));
+        let (alone, merged) = if is_one { (Some(fitting), Vec::new()) } else { (None, merge(fitting)) };
         alone.into_iter().flatten().chain(merged)
     }
 }
@@ -318,16 +355,9 @@ impl<'g> CacheKeys<'g> {
 /// The results of several records: newest first, of equal instants by the lists of blobs, and each once. Of two texts
 /// of one instant the smaller is kept.
 fn merge<'g>(results: impl Iterator<Item = ResultRef<'g>>) -> Vec<ResultRef<'g>> {
-    let blobs = |result: &ResultRef<'_>| -> Vec<Digest> {
-        result.layers().into_iter().map(|layer| layer.digest).collect()
-    };
     let mut merged: Vec<_> = results.collect();
-    merged.sort_by(|a, b| {
-        let by_time = b.created_at().cmp(&a.created_at());
-        let by_blobs = || blobs(b).cmp(&blobs(a));
-        by_time.then_with(by_blobs).then_with(|| a.created_at().cmp_with_text(&b.created_at()))
-    });
-    merged.dedup_by(|a, b| a.created_at() == b.created_at() && blobs(a) == blobs(b));
+    merged.sort_by(|a, b| b.cmp_by_age(*a).then_with(|| a.created_at().cmp_with_text(&b.created_at())));
+    merged.dedup_by(|a, b| a.cmp_by_age(*b).is_eq());
     merged
 }
 

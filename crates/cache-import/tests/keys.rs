@@ -99,9 +99,12 @@ fn chains_of(adds: &[Add]) -> CacheChains {
 }
 
 fn result(chains: &mut CacheChains, seconds: i64, blobs: &[u8]) -> NewResult {
-    let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+    let media_type = |n: u8| match n {
+        0 => MediaType::new("application/vnd.oci.image.layer.v1.tar+zstd"),
+        _ => MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"),
+    };
     let layers: Vec<Descriptor> =
-        blobs.iter().map(|n| Descriptor::new(media_type.clone(), Digest::sha256([*n; 32]), 1)).collect();
+        blobs.iter().map(|n| Descriptor::new(media_type(*n), Digest::sha256([*n; 32]), 1)).collect();
     NewResult {
         created_at: Timestamp::from_unix(seconds, 0).unwrap(),
         layer: chains.layers(&layers).unwrap(),
@@ -165,13 +168,16 @@ fn check(graph: &Graph<'_>) {
         assert_eq!(keys.record(id), Some(twins[0]));
         assert_eq!(keys.records(id).collect::<Vec<_>>(), twins);
 
-        let mut results: Vec<_> = twins.iter().flat_map(|twin| twin.results().map(plain)).collect();
-        if twins.len() > 1 {
-            results.sort();
-            results.dedup();
-            results.reverse();
+        for wanted in [Wanted::Any, Wanted::Some(Compression::Gzip), Wanted::All(Compression::Gzip)] {
+            let fitting = twins.iter().flat_map(|twin| twin.results()).filter(|result| wanted.fits(*result));
+            let mut results: Vec<_> = fitting.map(plain).collect();
+            if twins.len() > 1 {
+                results.sort();
+                results.dedup();
+                results.reverse();
+            }
+            assert_eq!(keys.results(id, wanted).map(plain).collect::<Vec<_>>(), results);
         }
-        assert_eq!(keys.results(id, Wanted::Any).map(plain).collect::<Vec<_>>(), results);
 
         let mut back = BTreeSet::new();
         for (input, links) in twins.iter().flat_map(|twin| twin.inputs().enumerate()) {

@@ -254,6 +254,16 @@ impl<'g> RecordRef<'g> {
 }
 
 impl<'g> ResultRef<'g> {
+    /// Older before newer; of equal instants by the lists of blob digests, lowest layer first. Takes logarithmic time in
+    /// the number of layers where both are of the same chains.
+    pub fn cmp_by_age(self, other: Self) -> Ordering {
+        if std::ptr::eq(self.layers, other.layers) {
+            return cmp_results(self.layers, self.result, other.result);
+        }
+        let blobs = |result: Self| result.layers().into_iter().map(|layer| layer.digest);
+        self.created_at().cmp(&other.created_at()).then_with(|| blobs(self).cmp(blobs(other)))
+    }
+
     /// When it was made.
     pub fn created_at(self) -> Timestamp {
         self.result.created_at
