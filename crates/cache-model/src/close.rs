@@ -352,7 +352,9 @@ impl Closing<'_> {
                 shared.end_input();
             }
         }
-        shared.iter().map(OpIx::new).collect()
+        let found: SmallVec<[OpIx; 4]> = shared.iter().map(OpIx::new).collect();
+        debug_assert!(found.iter().all(|class| self.classes.parent[*class] == *class));
+        found
     }
 
     /// Whether two classes share a link in every input. Looks at the links of the one that has fewer.

@@ -331,7 +331,9 @@ impl<'a> Overlap<'a> {
                 break;
             }
         }
-        shared.iter().map(NodeIx::new).collect()
+        let found: Vec<NodeIx> = shared.iter().map(NodeIx::new).collect();
+        debug_assert!(found.iter().all(|node| self.records.nodes[*node].merged_into.is_none()));
+        found
     }
 
     /// How many records are linked as a key says, and perhaps some more.
