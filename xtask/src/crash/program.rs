@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_kill_that_was_sent_is_one_and_no_other_death_is() {
-        assert_eq!(run_shell("sleep 60", |_| true).unwrap(), End::Killed);
+        assert_eq!(run_shell("exec sleep 60", |_| true).unwrap(), End::Killed);
         for signal in ["KILL", "SEGV", "ABRT", "TERM"] {
             let ended = run_shell(&format!("kill -{signal} $$"), |_| false).unwrap();
             assert!(matches!(ended, End::Died(status) if !status.success()), "{signal}: {ended:?}");
