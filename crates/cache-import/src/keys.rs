@@ -131,53 +131,11 @@ pub enum Wanted {
 impl Wanted {
     /// Whether a result fits. One without layers does not, unless anything does.
     pub fn fits(self, result: ResultRef<'_>) -> bool {
-        let mut layers = result.layers_downwards();
         match self {
             Self::Any => true,
-            Self::Some(wanted) => layers.any(|layer| layer.compression() == Some(wanted)),
-            Self::All(wanted) => {
-                result.layers_len() > 0 && layers.all(|layer| layer.compression() == Some(wanted))
-            }
+            Self::Some(wanted) => result.has_compression(wanted),
+            Self::All(wanted) => result.has_only_compression(wanted),
         }
-    }
-}
-
-/// Whether results fit, noted for each layer, so that layers which many results share are looked at once.
-struct Fitting {
-    wanted: Wanted,
-    known: HashMap<usize, bool, RandomState>,
-    path: Vec<(usize, bool)>,
-}
-
-impl Fitting {
-    fn new(wanted: Wanted) -> Self {
-        Self { wanted, known: HashMap::default(), path: Vec::new() }
-    }
-
-    /// As [`Wanted::fits`].
-    fn fits(&mut self, result: ResultRef<'_>) -> bool {
-        let (compression, is_all) = match self.wanted {
-            Wanted::Any => return true,
-            Wanted::Some(compression) => (compression, false),
-            Wanted::All(compression) => (compression, true),
-        };
-        let mut next = result.top();
-        // Below the lowest layer nothing has the compression, and nothing lacks it.
-        let mut fits = is_all && next.is_some();
-        while let Some(layer) = next {
-            if let Some(known) = self.known.get(&layer.position()) {
-                fits = *known;
-                break;
-            }
-            let is_wanted = layer.descriptor().compression() == Some(compression);
-            self.path.push((layer.position(), is_wanted));
-            next = layer.parent();
-        }
-        while let Some((layer, is_wanted)) = self.path.pop() {
-            fits = if is_all { fits && is_wanted } else { fits || is_wanted };
-            self.known.insert(layer, fits);
-        }
-        fits
     }
 }
 
@@ -344,9 +302,8 @@ impl<'g> CacheKeys<'g> {
     pub fn results(&self, id: &KeyId, wanted: Wanted) -> impl Iterator<Item = ResultRef<'g>> + use<'g> {
         let records: Vec<RecordRef<'g>> = self.records(id).collect();
         let is_one = records.len() < 2;
-        let mut fitting = Fitting::new(wanted);
         let results = records.into_iter().flat_map(RecordRef::results);
-        let fitting = results.filter(move |result| fitting.fits(*result));
+        let fitting = results.filter(move |result| wanted.fits(*result));
         let (alone, merged) = if is_one { (Some(fitting), Vec::new()) } else { (None, merge(fitting)) };
         alone.into_iter().flatten().chain(merged)
     }

@@ -9,8 +9,8 @@ use crate::draft::{Draft, DraftLink, shared_digests};
 use crate::index::{
     DigestIx, Idx, IndexVec, InputIx, Inputs, LayerIx, NodeIx, OpIx, RecordIx, Rows, SelectorIx,
 };
-use crate::layers::Layers;
-use crate::{Descriptor, RecordDigest, Timestamp, close, overlap};
+use crate::layers::{Layers, compression_bit};
+use crate::{Compression, Descriptor, RecordDigest, Timestamp, close, overlap};
 
 /// A graph of records, read from [`CacheChains`].
 #[derive(Clone)]
@@ -277,6 +277,20 @@ impl<'g> ResultRef<'g> {
     /// The size in bytes of all its layers together; takes constant time.
     pub fn size(self) -> u64 {
         self.result.layer.map_or(0, |layer| self.layers.total(layer))
+    }
+
+    /// Whether one of its layers at least has this compression; takes constant time.
+    pub fn has_compression(self, compression: Compression) -> bool {
+        self.compressions() & compression_bit(Some(compression)) != 0
+    }
+
+    /// Whether it has layers and all of them have this compression; takes constant time.
+    pub fn has_only_compression(self, compression: Compression) -> bool {
+        self.compressions() == compression_bit(Some(compression))
+    }
+
+    fn compressions(self) -> u8 {
+        self.result.layer.map_or(0, |layer| self.layers.compressions(layer))
     }
 
     /// Its topmost layer.

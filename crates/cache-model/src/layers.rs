@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
 use crate::intern::Interner;
-use crate::{Descriptor, Digest};
+use crate::{Compression, Descriptor, Digest};
 
 /// All layers of some chains.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct Layers {
     layer_chains: IndexVec<LayerIx, ChainIx>,
     /// The size in bytes of each layer with all below it.
     totals: IndexVec<LayerIx, u64>,
+    /// The [`compression_bit`]s of each layer and all below it.
+    compressions: IndexVec<LayerIx, u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,6 +62,17 @@ pub(crate) struct SizeConflict {
     pub(crate) given: u64,
 }
 
+/// A bit for each compression, and one for those that are not known.
+pub(crate) fn compression_bit(compression: Option<Compression>) -> u8 {
+    match compression {
+        None => 1,
+        Some(Compression::Uncompressed) => 2,
+        Some(Compression::Gzip) => 4,
+        Some(Compression::EStargz) => 8,
+        Some(Compression::Zstd) => 16,
+    }
+}
+
 impl Layers {
     pub(crate) fn new() -> Self {
         Self {
@@ -72,6 +85,7 @@ impl Layers {
             layers: Interner::new(),
             layer_chains: IndexVec::new(),
             totals: IndexVec::new(),
+            compressions: IndexVec::new(),
         }
     }
 
@@ -121,6 +135,8 @@ impl Layers {
             self.layer_chains.push(chain);
             let total = parent.map_or(0, |parent| self.totals[parent]);
             self.totals.push(total.saturating_add(descriptor.size));
+            let below = parent.map_or(0, |parent| self.compressions[parent]);
+            self.compressions.push(below | compression_bit(descriptor.compression()));
         }
         Ok(layer)
     }
@@ -177,6 +193,7 @@ impl Layers {
         self.layers.truncate(mark.layers);
         self.layer_chains.truncate(mark.layers);
         self.totals.truncate(mark.layers);
+        self.compressions.truncate(mark.layers);
         self.chains.truncate(mark.chains);
         self.places.truncate(mark.chains);
         for index in self.descriptor_blobs.indices().skip(mark.descriptors) {
@@ -236,6 +253,11 @@ impl Layers {
 
     pub(crate) fn total(&self, layer: LayerIx) -> u64 {
         self.totals[layer]
+    }
+
+    /// The [`compression_bit`]s of a layer and all below it.
+    pub(crate) fn compressions(&self, layer: LayerIx) -> u8 {
+        self.compressions[layer]
     }
 
     pub(crate) fn layer_chain(&self, layer: LayerIx) -> ChainIx {
