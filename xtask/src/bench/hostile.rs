@@ -8,8 +8,11 @@ mod shapes;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use cache_format::{decode_config, encode_config};
-use cache_model::{CacheChains, CacheConfig, Descriptor, MediaType};
+use cache_format::{Form, build_manifest, decode_config, encode_config};
+use cache_import::{CacheKeys, Wanted};
+use cache_ingest::{Expect, MemoryStore, Name, Publisher};
+use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType};
+use cache_verify::{VerifyOptions, verify};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -25,7 +28,8 @@ pub(crate) struct Hostile {
     /// The size of each config, in megabytes (1,000,000 bytes)
     #[arg(long, default_value_t = 10)]
     megabytes: usize,
-    /// The longest that either reading may take from bytes to bytes, in seconds
+    /// The longest that either reading may take from bytes to bytes, or asking for the results of every key, in seconds;
+    /// verifying does both readings and may take twice as long
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// The most memory that a process may hold, with its input, in MiB
@@ -46,6 +50,8 @@ struct Cost {
     marshal: f64,
     encode: f64,
     close: f64,
+    keys: f64,
+    verify: f64,
     peak: f64,
 }
 
@@ -59,7 +65,7 @@ impl Hostile {
             return Ok(());
         }
         println!(
-            "{:>8} {:>8} {:>9} {:>9} {:>10} {:>8} {:>10} {:>10} {:>9} {:>9}",
+            "{:>8} {:>8} {:>9} {:>9} {:>10} {:>8} {:>10} {:>10} {:>9} {:>8} {:>10} {:>9}",
             "shape",
             "MB",
             "records",
@@ -69,6 +75,8 @@ impl Hostile {
             "marshal ms",
             "encode ms",
             "closed ms",
+            "keys ms",
+            "verify ms",
             "peak MiB",
         );
         let mut over = Vec::new();
@@ -76,7 +84,7 @@ impl Hostile {
             let name = shape.to_possible_value().context("a shape without a name")?.get_name().to_owned();
             let cost = self.elsewhere(&name)?;
             println!(
-                "{name:>8} {:>8.2} {:>9} {:>9} {:>10.0} {:>8.0} {:>10.0} {:>10.0} {:>9.0} {:>9.0}",
+                "{name:>8} {:>8.2} {:>9} {:>9} {:>10.0} {:>8.0} {:>10.0} {:>10.0} {:>9.0} {:>8.0} {:>10.0} {:>9.0}",
                 cost.bytes as f64 / 1e6,
                 cost.records,
                 cost.links,
@@ -85,12 +93,20 @@ impl Hostile {
                 cost.marshal * 1e3,
                 cost.encode * 1e3,
                 cost.close * 1e3,
+                cost.keys * 1e3,
+                cost.verify * 1e3,
                 cost.peak,
             );
             let before = cost.decode + cost.load;
             let slowest = before + (cost.marshal + cost.encode).max(cost.close);
-            if slowest > self.seconds {
-                over.push(format!("{name}: {slowest:.2} s"));
+            for (what, seconds, limit) in [
+                ("", slowest, self.seconds),
+                (" keys", cost.keys, self.seconds),
+                (" verify", cost.verify, 2.0 * self.seconds),
+            ] {
+                if seconds > limit {
+                    over.push(format!("{name}{what}: {seconds:.2} s"));
+                }
             }
             if cost.peak > self.mebibytes {
                 over.push(format!("{name}: {:.0} MiB", cost.peak));
@@ -120,12 +136,14 @@ impl Hostile {
             marshal: number("marshal")?,
             encode: number("encode")?,
             close: number("close")?,
+            keys: number("keys")?,
+            verify: number("verify")?,
             peak: number("peak")?,
         })
     }
 }
 
-/// Reads one config by both readings, once each.
+/// Reads one config by both readings, asks for the results of its keys, and verifies it, once each.
 fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     let text = shapes::config(shape, bytes);
     let (config, decode) = timed(|| decode_config(&text));
@@ -140,9 +158,16 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     let (_, encode) = timed(|| encode_config(&marshalled.config));
     drop(marshalled);
     let (_, close) = timed(|| encode_config(&chains.close().marshal(&|_| true).config));
+    let (_, keys) = {
+        let graph = chains.graph();
+        timed(|| ask(&CacheKeys::new(&graph), &graph))
+    };
+    drop(chains);
+    let bytes = text.len();
+    let verify = verify_alone(text)?;
     let peak = peak_bytes().context("this system does not tell how much memory a process has held")?;
     Ok(json!({
-        "bytes": text.len(),
+        "bytes": bytes,
         "records": records,
         "links": links,
         "decode": decode.as_secs_f64(),
@@ -150,8 +175,38 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
         "marshal": marshal.as_secs_f64(),
         "encode": encode.as_secs_f64(),
         "close": close.as_secs_f64(),
+        "keys": keys.as_secs_f64(),
+        "verify": verify.as_secs_f64(),
         "peak": peak as f64 / 1_048_576.0,
     }))
+}
+
+/// Asks for everything that leads from every key, and for its results of one compression. Gives how many there were.
+fn ask(keys: &CacheKeys<'_>, graph: &Graph<'_>) -> usize {
+    let ids = graph.records().filter_map(|record| keys.id(record));
+    ids.map(|id| {
+        let gzip = keys.results(id, Wanted::All(Compression::Gzip)).count();
+        let any = keys.results(id, Wanted::Any).count();
+        gzip + any + keys.back_links(id).len()
+    })
+    .sum()
+}
+
+/// Verifies a cache with this config, whose layers nobody has.
+fn verify_alone(text: Vec<u8>) -> Result<Duration> {
+    let store = MemoryStore::new();
+    let layers = descriptors(&decode_config(&text)?);
+    let config = store.insert(MediaType::CACHE_CONFIG, text);
+    let manifest = build_manifest(Form::Manifest, &layers, config)?;
+    drop(layers);
+    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
+    let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
+    runtime.block_on(async {
+        store.publish(&Name::Unspecified, &manifest.descriptor, manifest.bytes.into(), Expect::Any).await?;
+        let start = Instant::now();
+        verify(&store, &store, &Name::Unspecified, &options, &()).await.context("cannot verify a shape")?;
+        Ok(start.elapsed())
+    })
 }
 
 /// What a manifest would list for the layers of a config.

@@ -48,6 +48,8 @@ pub(crate) enum Shape {
     Layers,
     /// One record with as many results as there is room for, of one instant, on a long chain of layers
     Results,
+    /// Two records that come to be equal, with as many results as there is room for, of one instant
+    Alike,
     /// Lists of layers that are alike but for their ends
     Lists,
 }
@@ -90,6 +92,7 @@ pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
         Shape::Merges => hub(&mut to, true),
         Shape::Layers => layers(&mut to),
         Shape::Results => results(&mut to),
+        Shape::Alike => alike(&mut to),
         Shape::Lists => lists(&mut to),
     }
     to.finish()
@@ -191,7 +194,9 @@ fn crowd(to: &mut Writer, records: usize) {
     for root in 0..records {
         to.record(1.0, format_args!(r#""digest":"own {root}""#));
     }
-    let links = (to.room - to.records.len()) / (16 * records + 22);
+    let room = to.room.saturating_sub(to.records.len() + 40 * records);
+    let digits = (room / (15 * records + 19)).to_string().len();
+    let links = room / ((10 + digits) * records + 14 + digits);
     let shared: Vec<String> =
         (records..records + links).map(|root| format!(r#"{{"link":{root}}}"#)).collect();
     let shared = shared.join(",");
@@ -299,6 +304,31 @@ fn results(to: &mut Writer) {
         at += 1;
     }
     to.record(2.0, format_args!(r#""layers":[{results}],"digest":"one""#));
+}
+
+fn alike(to: &mut Writer) {
+    while to.layer_on_last(0.5) {}
+    let layers = to.layers_count;
+    to.record(1.0, format_args!(r#""digest":"a""#));
+    to.record(1.0, format_args!(r#""digest":"b""#));
+    for half in 0..2 {
+        to.record(1.0, format_args!(r#""digest":"first","inputs":[[{{"link":{half}}}]]"#));
+    }
+    for (half, share) in [(0, 0.75), (1, 1.0)] {
+        let mut results = String::new();
+        let mut at = 0;
+        while to.has_room(share, results.len() + 80) {
+            let comma = if results.is_empty() { "" } else { "," };
+            let _ = write!(results, r#"{comma}{{"layer":{},"createdAt":"{INSTANT}"}}"#, at % layers);
+            at += 1;
+        }
+        let first = half + 2;
+        to.record(
+            2.0,
+            format_args!(r#""layers":[{results}],"digest":"second","inputs":[[{{"link":{first}}}]]"#),
+        );
+    }
+    to.record(2.0, format_args!(r#""digest":"first","inputs":[[{{"link":0}},{{"link":1}}]]"#));
 }
 
 fn lists(to: &mut Writer) {
