@@ -118,15 +118,15 @@ mod tests {
     fn records_that_share_each_link_with_many_are_told_apart() {
         for (seed, both) in [(1, 1000), (2, 60), (3, 12)] {
             let mut state: u64 = seed;
-            let mut random = |below: u64| {
+            let mut random = |below: usize| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 33) % below
+                usize::try_from(state >> 33).unwrap() % below
             };
             let add = |digest, inputs| Add { digest, inputs, results: Vec::new() };
             let mut adds = vec![add("root a", Vec::new()), add("root b", Vec::new())];
             for at in 0..400 {
                 // Some lie on others, so that a merge moves sources, too.
-                let low = if at > 350 { 2 + random(300) as usize } else { 0 };
+                let low = if at > 350 { 2 + random(300) } else { 0 };
                 let link = |source| Link { source, selector: "" };
                 let inputs = (0..10).map(|_| match random(both) {
                     0 => vec![link(low), link(1)],
