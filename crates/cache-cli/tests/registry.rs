@@ -252,12 +252,16 @@ async fn a_cache_that_is_there_costs_almost_nothing() {
     let (outcome, requests, took) = copy("main");
     assert!(there(&outcome) && requests == 2, "{outcome}, {requests} requests in {took:?}");
 
-    let (outcome, requests, took) = copy("other");
-    assert!(there(&outcome), "{outcome}");
-    // One for each blob; the tag's head twice, the manifest.
-    assert!(requests <= 128 + 3, "{requests} requests");
-    // Many at once: one after the other they would take more than twice as long. The bench has the figure.
-    assert!(took < slow * 64, "{took:?} for 128 blobs at 50 ms a request");
+    // A machine that is busy with something else may take longer once, but not each time.
+    let took = (0..3).map(|n| {
+        let (outcome, requests, took) = copy(&format!("other-{n}"));
+        assert!(there(&outcome), "{outcome}");
+        // One for each blob; the tag's head twice, the manifest.
+        assert!(requests <= 128 + 3, "{requests} requests");
+        took
+    });
+    let took = took.min().unwrap();
+    assert!(took < Duration::from_secs(1), "{took:?} for 128 blobs at 50 ms a request");
 }
 
 #[tokio::test(flavor = "multi_thread")]
