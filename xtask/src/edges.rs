@@ -15,6 +15,7 @@ struct Row {
     never: &'static [&'static str],
 }
 
+const HASH: &str = "cache-hash";
 const MODEL: &str = "cache-model";
 const FORMAT: &str = "cache-format";
 const INGEST: &str = "cache-ingest";
@@ -30,17 +31,25 @@ const REGISTRIES: &str = "test-registries";
 const XTASK: &str = "xtask";
 const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
-const LIBRARIES: &[&str] = &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY];
+const LIBRARIES: &[&str] =
+    &[HASH, MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY];
 const EVERYTHING: &[&str] =
-    &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI];
+    &[HASH, MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI];
 
 /// The benches measure against the programs that the tests run.
 const XTASK_USES: &[&str] =
-    &[MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI, REGISTRIES];
+    &[HASH, MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI, REGISTRIES];
 
 /// `cache-format` and `cache-ingest` stand in no row of each other, not even for tests: one can encode without
 /// async, or store without the formats.
 const ROWS: &[Row] = &[
+    // Bytes in, digests out.
+    Row {
+        name: HASH,
+        uses: &[],
+        tests_use: &[],
+        never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
+    },
     Row {
         name: MODEL,
         uses: &[],
@@ -53,7 +62,7 @@ const ROWS: &[Row] = &[
         tests_use: &[],
         never: &["tokio*", "async-*", "futures*", "reqwest", "http", "rustix"],
     },
-    Row { name: INGEST, uses: &[MODEL], tests_use: &[CONFORMANCE], never: &["reqwest", "http"] },
+    Row { name: INGEST, uses: &[HASH, MODEL], tests_use: &[CONFORMANCE], never: &["reqwest", "http"] },
     Row {
         name: TARGET,
         uses: &[MODEL, INGEST, REGISTRY],

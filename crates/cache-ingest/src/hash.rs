@@ -2,8 +2,9 @@
 //!
 //! Knows bytes only; what the digest should have been is the [`Verifier`](crate::Verifier)'s business.
 
+use cache_hash::{Sha256, update_together};
 use cache_model::{Algorithm, Digest};
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha512};
 
 /// Hashes bytes to a [`Digest`].
 ///
@@ -48,10 +49,23 @@ impl Hasher {
         }
     }
 
+    /// Gives each hasher its next bytes: the same as one [`update`](Self::update) after the other, and for SHA-256 nearly
+    /// twice as fast where the processor has instructions for it.
+    pub fn update_together(parts: &mut [(&mut Self, &[u8])]) {
+        let mut together = Vec::with_capacity(parts.len());
+        for (hasher, bytes) in parts {
+            match &mut hasher.0 {
+                State::Sha256(state) => together.push((state, *bytes)),
+                State::Sha512(state) => state.update(bytes),
+            }
+        }
+        update_together(&mut together);
+    }
+
     /// The digest of all the bytes taken.
     pub fn finish(self) -> Digest {
         match self.0 {
-            State::Sha256(state) => Digest::sha256(state.finalize().into()),
+            State::Sha256(state) => Digest::sha256(state.finish()),
             State::Sha512(state) => Digest::sha512(state.finalize().into()),
         }
     }

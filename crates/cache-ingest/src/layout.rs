@@ -7,12 +7,14 @@
 mod blocking;
 mod by_name;
 mod clone;
+mod crew;
 mod disk;
 mod entry;
 mod files;
 mod folder_sync;
 mod index;
 mod index_file;
+mod large;
 mod lock;
 mod members;
 mod publish;
@@ -37,6 +39,7 @@ use crate::{
     Publisher, Resolver, Source, Stored,
 };
 use blocking::Few;
+use crew::Crew;
 use disk::Disk;
 use files::{open_blob, read_small};
 use folder_sync::FolderSync;
@@ -81,6 +84,8 @@ struct Shared {
     sha256: FolderSync,
     sha512: FolderSync,
     few: Few,
+    /// The large blobs that come from files.
+    large: Crew<large::Job>,
 }
 
 impl LayoutStore {
@@ -129,6 +134,7 @@ impl LayoutStore {
             sha256: FolderSync::default(),
             sha512: FolderSync::default(),
             few: Few::default(),
+            large: Crew::default(),
         };
         Self { shared: Arc::new(shared), disk: Disk::new(hook), rehash: false, lock_wait: DEFAULT_LOCK_WAIT }
     }

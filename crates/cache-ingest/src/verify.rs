@@ -76,14 +76,27 @@ impl Verifier {
 
     /// Takes the next bytes; an error when there are more than the descriptor says.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.count(bytes.len())?;
+        self.hasher.update(bytes);
+        Ok(())
+    }
+
+    /// Counts the next bytes, which have to be hashed before any other: see [`hash_together`](Self::hash_together).
+    pub(crate) fn count(&mut self, len: usize) -> Result<(), Error> {
         // A length fits u64 on every platform that Rust has.
-        let received = self.received.saturating_add(bytes.len() as u64);
+        let received = self.received.saturating_add(len as u64);
         if received > self.size {
             return Err(self.error(Mismatch::TooLong { expected: self.size }));
         }
         self.received = received;
-        self.hasher.update(bytes);
         Ok(())
+    }
+
+    /// Hashes the bytes that verifiers have counted, of several blobs in little more time than of one.
+    pub(crate) fn hash_together(parts: &mut [(&mut Self, &[u8])]) {
+        let mut parts: Vec<_> =
+            parts.iter_mut().map(|(verifier, bytes)| (&mut verifier.hasher, *bytes)).collect();
+        Hasher::update_together(&mut parts);
     }
 
     pub(crate) fn digest(&self) -> Digest {

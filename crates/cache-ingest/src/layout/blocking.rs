@@ -2,14 +2,11 @@
 //!
 //! Nothing of this store touches a file on a thread that other tasks wait for, save the opening of one.
 
-use std::collections::VecDeque;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 
 use tokio::sync::oneshot;
 
+use crate::layout::crew::{Crew, Worker};
 use crate::{Error, ErrorKind};
 
 /// Runs `work` where it may block. When the future is dropped, work that has begun runs to its end.
@@ -23,27 +20,16 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
-fn stopped(operation: &'static str) -> Error {
+/// The error of work whose thread has gone.
+pub(crate) fn stopped(operation: &'static str) -> Error {
     Error::new(ErrorKind::Other, operation, "file", "the thread that did it was stopped")
 }
 
 /// A few threads for work that takes less time than waking a thread for it does.
-///
-/// No more than there are processors, each takes one job after the other for as long as there are any, and goes back to
-/// the runtime then.
-#[derive(Clone, Default)]
-pub(crate) struct Few(Arc<Mutex<Jobs>>);
-
-/// Asked once, for it takes reading files of the system.
-static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Few(Crew<Job>);
 
 type Job = Box<dyn FnOnce() + Send>;
-
-#[derive(Default)]
-struct Jobs {
-    waiting: VecDeque<Job>,
-    threads: usize,
-}
 
 impl Few {
     /// As [`blocking`], on one of these threads.
@@ -53,68 +39,24 @@ impl Few {
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, receiver) = oneshot::channel();
-        self.push(Box::new(move || {
+        let job: Job = Box::new(move || {
             let _ = sender.send(work());
-        }));
+        });
+        self.0.push(job, run);
         receiver.await.unwrap_or_else(|_| Err(stopped(operation)))
     }
-
-    fn push(&self, job: Job) {
-        {
-            let mut jobs = self.lock();
-            jobs.waiting.push_back(job);
-            if jobs.threads == *PROCESSORS {
-                return;
-            }
-            jobs.threads += 1;
-        }
-        // A runtime that has ended drops the worker here and now.
-        let worker = Worker(self.clone());
-        tokio::task::spawn_blocking(move || worker.run());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl fmt::Debug for Few {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Few")
-    }
-}
-
-/// One of the threads, from when it is asked for until it has nothing to do or its runtime has ended.
-struct Worker(Few);
-
-impl Worker {
-    fn run(self) {
-        // Not in a `while let`, which would hold the lock meanwhile.
-        loop {
-            let mut jobs = self.0.lock();
-            let Some(job) = jobs.waiting.pop_front() else { return };
-            drop(jobs);
-            // One that panics is missed by whoever waits for it.
-            let _ = catch_unwind(AssertUnwindSafe(job));
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let mut jobs = self.0.lock();
-        jobs.threads -= 1;
-        if jobs.threads == 0 {
-            // Any that still wait would wait for ever: there are some only where the runtime has ended.
-            let left = std::mem::take(&mut jobs.waiting);
-            drop(jobs);
-            drop(left);
-        }
+fn run(worker: &mut Worker<Job>) {
+    while let Some(job) = worker.next() {
+        // One that panics is missed by whoever waits for it.
+        let _ = catch_unwind(AssertUnwindSafe(job));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
 
@@ -137,7 +79,8 @@ mod tests {
         });
         let done: Vec<i32> = join_all(jobs).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(done, (0..100).collect::<Vec<_>>());
-        assert!(most.load(Ordering::SeqCst) <= *PROCESSORS);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        assert!(most.load(Ordering::SeqCst) <= processors);
     }
 
     #[tokio::test]

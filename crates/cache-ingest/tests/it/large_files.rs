@@ -1,4 +1,4 @@
-//! Blobs from files that are large enough to be hashed on another thread than they are copied on.
+//! Blobs from files that are large enough to be hashed two at a time, and on another processor than they are copied on.
 
 use std::fs;
 use std::path::Path;
@@ -67,6 +67,34 @@ async fn a_large_file_that_is_wrong_anywhere_is_never_visible() {
             assert!(names(&other.path().join(folder)).is_empty(), "{folder}");
         }
     }
+}
+
+#[tokio::test]
+async fn large_files_that_are_copied_together_are_each_as_if_alone() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+    let sizes = [1 << 20, LARGE, (3 << 20) + 64, LARGE / 2, (1 << 20) + 1, LARGE - 1, 2 << 20];
+    let blobs: Vec<_> =
+        (1..).zip(sizes).map(|(seed, size)| noise(size, seed)).map(|b| (describe(&b), b)).collect();
+    let mut from = LayoutStore::create(one.path()).await.unwrap();
+    for (n, (blob, bytes)) in blobs.iter().enumerate() {
+        // Every third is cut short.
+        from = source(one.path(), blob, &bytes[..bytes.len() - usize::from(n % 3 == 2)]).await;
+    }
+    let options = options(0);
+    let copies = blobs.iter().map(|(blob, _)| copy(Step::Layer, blob, &from, &to, &options, &()));
+    let done = futures_util::future::join_all(copies).await;
+    for (n, (done, (blob, bytes))) in done.into_iter().zip(&blobs).enumerate() {
+        let stored = fs::read(other.path().join("blobs/sha256").join(blob.digest.hex()));
+        if n % 3 == 2 {
+            assert!(matches!(mismatch(&done.unwrap_err()), Mismatch::TooShort { .. }), "{n}");
+            assert!(stored.is_err(), "{n}");
+        } else {
+            assert_eq!(done.unwrap(), Stored::Stored);
+            assert!(stored.unwrap() == *bytes, "{n}");
+        }
+    }
+    assert!(names(&other.path().join("ingest")).is_empty());
 }
 
 #[tokio::test]

@@ -1,0 +1,23 @@
+//! SHA-256 of several messages at once, on one processor.
+//!
+//! Each step of SHA-256 waits for the one before it, so a processor that has instructions for it is idle for half
+//! of the time while it hashes one message. [`update_together`] takes the next bytes of several, and hashes two of them in
+//! little more time than [`Sha256::update`] takes for one, where the processor is an x86-64 with the SHA extensions.
+//! Elsewhere it is one update after the other.
+//!
+//! Only the interleaved rounds are written here. Hashing one message is `sha2`'s own compression function.
+//!
+//! ```
+//! use cache_hash::{Sha256, update_together};
+//! let (mut first, mut second) = (Sha256::new(), Sha256::new());
+//! update_together(&mut [(&mut first, b"some bytes".as_slice()), (&mut second, b"others".as_slice())]);
+//! assert_eq!(second.finish(), Sha256::digest(b"others"));
+//! ```
+
+mod sha256;
+mod together;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+pub use sha256::Sha256;
+pub use together::{LANES, update_together};

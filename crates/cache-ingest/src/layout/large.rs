@@ -1,0 +1,256 @@
+//! Copies large blobs from files, and hashes two of them at a time on each processor.
+//!
+//! A piece of each is copied, read back while it is in the processor's cache, and hashed with that of the other, which
+//! takes little longer than to hash one. A blob that is alone is copied on another processor meanwhile. Nothing is
+//! committed here.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::pin::pin;
+use std::thread;
+
+use cache_hash::LANES;
+use cache_model::Descriptor;
+use futures_util::future::{Either, select};
+use tokio::sync::{oneshot, watch};
+
+use crate::layout::LayoutStore;
+use crate::layout::blocking::stopped;
+use crate::layout::crew::Worker;
+use crate::layout::put_file::copy_piece;
+use crate::layout::staging::Staged;
+use crate::{Error, Source, Verifier};
+
+/// How many bytes of a blob are copied, and then hashed, at a time: of two blobs they fit a processor's own cache.
+const PIECE: usize = 128 * 1024;
+/// How many bytes of a blob that is alone are copied ahead of the hashing.
+const AHEAD: u64 = 4 << 20;
+/// How many bytes are hashed before their number is told.
+const REPORT: u64 = 8 << 20;
+
+/// A blob that waits to be copied.
+pub(crate) struct Job {
+    store: LayoutStore,
+    file: File,
+    size: u64,
+    verifier: Verifier,
+    tell: Tell,
+}
+
+/// Whoever waits for a blob.
+struct Tell {
+    /// How many bytes are hashed.
+    hashed: watch::Sender<u64>,
+    done: oneshot::Sender<Result<Staged, Error>>,
+}
+
+impl LayoutStore {
+    /// Stages a blob, and verifies it; gives also how many of its bytes the source has been told of.
+    pub(crate) async fn stage_large(
+        &self,
+        descriptor: &Descriptor,
+        source: &Source<'_>,
+        file: File,
+    ) -> Result<(Staged, u64), Error> {
+        let (hashed, mut progress) = watch::channel(0);
+        let (done, mut staged) = oneshot::channel();
+        let tell = Tell { hashed, done };
+        let job = Job { store: self.clone(), file, size: descriptor.size, verifier: source.verifier(), tell };
+        self.shared.large.push(job, run);
+        let mut reported = 0;
+        let staged = loop {
+            let changed = match select(&mut staged, pin!(progress.changed())).await {
+                Either::Left((staged, _)) => break staged,
+                Either::Right((changed, _)) => changed,
+            };
+            if changed.is_err() {
+                break staged.await;
+            }
+            let hashed = *progress.borrow_and_update();
+            source.transferred(hashed - reported);
+            reported = hashed;
+        };
+        Ok((staged.unwrap_or_else(|_| Err(stopped("put")))?, reported))
+    }
+}
+
+/// Takes blobs, as many as are hashed together, until there are none.
+fn run(worker: &mut Worker<Job>) {
+    let mut lanes: Vec<Lane> = Vec::with_capacity(LANES);
+    loop {
+        while lanes.len() < LANES {
+            let job = if lanes.is_empty() { worker.next() } else { worker.another() };
+            match job {
+                Some(job) => lanes.extend(Lane::new(job)),
+                None if lanes.is_empty() => return,
+                None => break,
+            }
+        }
+        let one = if lanes.len() == 1 && worker.is_alone() { lanes.pop() } else { None };
+        match one {
+            Some(lane) => lanes.extend(lane.step_alone()),
+            None => step(&mut lanes),
+        }
+    }
+}
+
+/// Brings all a piece further; those that have come to an end leave.
+fn step(lanes: &mut Vec<Lane>) {
+    let before = std::mem::take(lanes);
+    lanes.extend(before.into_iter().filter_map(|lane| lane.go_on(Lane::next_piece)));
+    let mut parts: Vec<_> = lanes.iter_mut().map(|lane| lane.hashing.part()).collect();
+    Verifier::hash_together(&mut parts);
+}
+
+/// A blob on its way.
+struct Lane {
+    copying: Copying,
+    hashing: Hashing,
+    tell: Tell,
+}
+
+impl Lane {
+    fn new(job: Job) -> Option<Self> {
+        let begun = job.store.stage_blob().and_then(|staged| {
+            let (reader, path) = (staged.reader()?, staged.path().display().to_string());
+            let hashing =
+                Hashing { reader, path, verifier: job.verifier.clone(), buffer: vec![0; PIECE], len: 0 };
+            // One byte more, to see that there are no more.
+            let left = if staged.reflink(&job.file, job.size) { 0 } else { job.size.saturating_add(1) };
+            Ok((Copying { file: job.file, staged, verifier: job.verifier, left, copied: 0 }, hashing))
+        });
+        match begun {
+            Ok((copying, hashing)) => Some(Self { copying, hashing, tell: job.tell }),
+            Err(error) => {
+                job.tell.done(Err(error));
+                None
+            }
+        }
+    }
+
+    /// Goes on with a step that says whether there are others; else tells how it ended, if anyone still asks.
+    fn go_on(mut self, step: impl FnOnce(&mut Self) -> Result<bool, Error>) -> Option<Self> {
+        if self.tell.done.is_closed() {
+            return None;
+        }
+        let hashed = self.hashing.verifier.received();
+        let goes_on = step(&mut self);
+        if matches!(goes_on, Ok(true)) {
+            if hashed / REPORT > *self.tell.hashed.borrow() / REPORT {
+                self.tell.hashed.send_replace(hashed);
+            }
+            return Some(self);
+        }
+        let Self { copying: Copying { staged, .. }, hashing, tell } = self;
+        // Where it has failed, the staged file is removed before that is told.
+        tell.done(goes_on.and_then(|_| hashing.verifier.finish()).map(|()| staged));
+        None
+    }
+
+    /// Copies a piece and reads it; no at the end.
+    fn next_piece(&mut self) -> Result<bool, Error> {
+        self.copying.copy(PIECE as u64)?;
+        self.hashing.read()
+    }
+
+    /// Hashes what has been copied, while another thread copies what follows.
+    fn step_alone(self) -> Option<Self> {
+        self.go_on(|Self { copying, hashing, .. }| {
+            if copying.copied <= hashing.verifier.received() {
+                copying.copy(AHEAD)?;
+            }
+            if copying.left == 0 {
+                return hashing.hash(AHEAD);
+            }
+            let ready = copying.copied.saturating_sub(hashing.verifier.received());
+            thread::scope(|scope| {
+                let copier = thread::Builder::new().spawn_scoped(scope, || copying.copy(AHEAD));
+                let goes_on = hashing.hash(ready);
+                match copier.map(thread::ScopedJoinHandle::join) {
+                    Ok(Ok(copied)) => copied.and(goes_on),
+                    Ok(Err(_)) => Err(stopped("put")),
+                    // Without another thread it is copied when it is needed.
+                    Err(_) => goes_on,
+                }
+            })
+        })
+    }
+}
+
+impl Tell {
+    fn done(self, staged: Result<Staged, Error>) {
+        // What no one waits for any more is removed.
+        let _ = self.done.send(staged);
+    }
+}
+
+/// The way from the source's file to the staged one.
+struct Copying {
+    file: File,
+    staged: Staged,
+    /// Says whose error it is.
+    verifier: Verifier,
+    left: u64,
+    copied: u64,
+}
+
+impl Copying {
+    /// Copies so many bytes, or all that there are.
+    fn copy(&mut self, bytes: u64) -> Result<(), Error> {
+        let mut wanted = bytes.min(self.left);
+        while wanted > 0 {
+            let copied = copy_piece(&self.file, &mut self.staged, wanted, &self.verifier)?;
+            if copied == 0 {
+                self.left = 0;
+                break;
+            }
+            wanted -= copied;
+            self.left -= copied;
+            self.copied += copied;
+        }
+        Ok(())
+    }
+}
+
+/// The way from the staged file to its digest.
+struct Hashing {
+    reader: File,
+    path: String,
+    verifier: Verifier,
+    buffer: Vec<u8>,
+    /// How much of the buffer has been read.
+    len: usize,
+}
+
+impl Hashing {
+    /// Reads the next piece, which the verifier has counted then, and not hashed; no at the end.
+    fn read(&mut self) -> Result<bool, Error> {
+        self.len = loop {
+            match self.reader.read(&mut self.buffer) {
+                Ok(len) => break len,
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(Error::io("read", &self.path, cause)),
+            }
+        };
+        self.verifier.count(self.len)?;
+        Ok(self.len > 0)
+    }
+
+    /// The verifier, and what it has counted and not hashed.
+    fn part(&mut self) -> (&mut Verifier, &[u8]) {
+        (&mut self.verifier, self.buffer.get(..self.len).unwrap_or_default())
+    }
+
+    /// Hashes so many bytes, or somewhat more; no at the end.
+    fn hash(&mut self, bytes: u64) -> Result<bool, Error> {
+        let mut hashed = 0;
+        while hashed < bytes {
+            if !self.read()? {
+                return Ok(false);
+            }
+            hashed += self.len as u64;
+            Verifier::hash_together(&mut [self.part()]);
+        }
+        Ok(true)
+    }
+}
