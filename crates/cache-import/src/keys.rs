@@ -34,8 +34,38 @@ type KeyIx = usize;
 /// A key, with the positions of its records.
 struct Key {
     id: KeyId,
+    /// The length and the SHA-256 of an id that is long: it may have many links, and be hashed for each.
+    long: Option<(usize, [u8; 32])>,
     first: usize,
     others: Vec<usize>,
+}
+
+/// From how many bytes on an id is long.
+const LONG: usize = 128;
+
+impl Key {
+    fn new(id: &KeyId, first: usize) -> Self {
+        let text = id.0.as_text().filter(|text| text.len() >= LONG);
+        let long = text.map(|text| (text.len(), Sha256::digest(text).into()));
+        Self { id: id.clone(), long, first, others: Vec::new() }
+    }
+
+    /// Adds its id to that of a key which depends on it.
+    fn add_to(&self, hasher: &mut Sha256) {
+        match &self.long {
+            Some((length, hash)) => {
+                hasher.update(length.to_be_bytes());
+                hasher.update(hash);
+            }
+            None => add_text(hasher, &self.id.to_string()),
+        }
+    }
+}
+
+/// Adds a text to an id: its length comes first, so that no two lists of texts are the same.
+fn add_text(hasher: &mut Sha256, text: &str) {
+    hasher.update(text.len().to_be_bytes());
+    hasher.update(text);
 }
 
 /// A link, seen from its source.
@@ -179,7 +209,7 @@ impl<'g> CacheKeys<'g> {
             }
             Entry::Vacant(new) => {
                 let key = self.keys.len();
-                self.keys.push(Key { id: new.key().clone(), first: position, others: Vec::new() });
+                self.keys.push(Key::new(new.key(), position));
                 *new.insert(key)
             }
         };
@@ -190,25 +220,27 @@ impl<'g> CacheKeys<'g> {
         if record.inputs_len() == 0 {
             return KeyId::root(record.digest());
         }
-        // Each part is preceded by its length, so that no two keys have one text.
         let mut hasher = Sha256::new();
-        let mut part = |text: &str| {
-            hasher.update(text.len().to_be_bytes());
-            hasher.update(text);
-        };
-        part(&record.digest().to_string());
+        add_text(&mut hasher, &record.digest().to_string());
         for links in record.inputs() {
-            let mut texts: Vec<(String, &str)> = links
-                .map(|link| (self.id(link.source).map(ToString::to_string), link.selector))
-                .map(|(id, selector)| (id.unwrap_or_default(), selector))
+            let mut links: Vec<(KeyIx, &str)> = links
+                .filter_map(|link| Some((*self.key_of_record.get(link.source.position())?, link.selector)))
                 .collect();
-            texts.sort_unstable();
+            // As their texts go, which are looked at only where they differ: one may be as long as the cache.
+            let id = |key: KeyIx| self.keys.get(key).map(|key| &key.id);
+            links.sort_unstable_by(
+                |(a, a_selector), (b, b_selector)| {
+                    if a == b { a_selector.cmp(b_selector) } else { id(*a).cmp(&id(*b)) }
+                },
+            );
             // Two sources can be one key.
-            texts.dedup();
-            part(&texts.len().to_string());
-            for (id, selector) in texts {
-                part(&id);
-                part(selector);
+            links.dedup();
+            add_text(&mut hasher, &links.len().to_string());
+            for (key, selector) in links {
+                if let Some(key) = self.keys.get(key) {
+                    key.add_to(&mut hasher);
+                }
+                add_text(&mut hasher, selector);
             }
         }
         KeyId(RecordDigest::sha256(hasher.finalize().into()))

@@ -348,6 +348,25 @@ fn a_key_has_the_same_id_in_every_cache() {
 }
 
 #[test]
+fn sources_with_digests_of_any_length_are_told_apart() {
+    let texts = || [127, 128, 129].into_iter().flat_map(|len| ["a", "b"].map(|end| "x".repeat(len) + end));
+    let ids = |texts: Vec<String>| {
+        let mut chains = CacheChains::new();
+        for text in texts {
+            let root = chains.add(&text.as_str().into(), &[], &[]).unwrap().unwrap();
+            chains.add(&"child".into(), &[&[Link { source: root, selector: "" }]], &[]).unwrap();
+        }
+        let graph = chains.graph();
+        let keys = CacheKeys::new(&graph);
+        let children = graph.records().filter(|record| record.inputs_len() > 0);
+        children.map(|child| keys.id(child).unwrap().clone()).collect::<BTreeSet<KeyId>>()
+    };
+    let all = ids(texts().collect());
+    assert_eq!(all.len(), 6);
+    assert_eq!(ids(texts().rev().collect()), all);
+}
+
+#[test]
 fn results_come_newest_first_and_only_those_that_fit() {
     let layer =
         |n: u8, media_type: &str| Descriptor::new(MediaType::new(media_type), Digest::sha256([n; 32]), 1);
