@@ -20,6 +20,8 @@ pub(crate) enum Shape {
     Equal,
     /// One record with as many links as there is room for
     Wide,
+    /// A root whose digest takes half of the room, and as many links to it as the rest has, half of them of one record
+    Long,
     /// One digest and two inputs: each record shares one input with many, and both with none
     Grid,
     /// One digest and as many inputs of two links to choose from as it takes that no two records are alike
@@ -79,6 +81,7 @@ pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
         Shape::Equal => tangle(&mut to, 1),
         Shape::Tangle => tangle(&mut to, 40),
         Shape::Wide => wide(&mut to),
+        Shape::Long => long(&mut to, bytes),
         Shape::Grid => grid(&mut to, bytes),
         Shape::Cube => cube(&mut to, bytes, 2, false),
         Shape::Dice => cube(&mut to, bytes, 20, false),
@@ -147,6 +150,19 @@ fn wide(to: &mut Writer) {
         at += 1;
     }
     to.record(2.0, format_args!(r#""digest":"wide","inputs":[[{links}]]"#));
+}
+
+fn long(to: &mut Writer, bytes: usize) {
+    to.record(1.0, format_args!(r#""digest":"{}""#, "x".repeat(bytes / 2)));
+    let mut selector = 0;
+    while to.record(0.75, format_args!(r#""inputs":[[{{"selector":"{selector}","link":0}}]]"#)) {
+        selector += 1;
+    }
+    let mut links = String::from(r#"{"link":0}"#);
+    while to.has_room(1.0, links.len() + 40) {
+        let _ = write!(links, r#",{{"selector":"{}","link":0}}"#, links.len());
+    }
+    to.record(2.0, format_args!(r#""inputs":[[{links}]]"#));
 }
 
 fn grid(to: &mut Writer, bytes: usize) {
