@@ -127,12 +127,18 @@ impl fmt::Display for Place {
             }
             Self::Record { positions, digest } => {
                 write_positions(f, "record", positions)?;
-                write!(f, " ({digest})")
+                let text = digest.as_text().unwrap_or_default();
+                match text.split_at(text.floor_char_boundary(LONGEST)) {
+                    (_, "") => write!(f, " ({digest})"),
+                    (beginning, rest) => write!(f, " ({beginning}… and {} more bytes)", rest.len()),
+                }
             }
         }
     }
 }
 
+/// How many bytes of a record's digest a line shows, which may be as long as the cache.
+const LONGEST: usize = 128;
 /// How many positions a line names before it only counts.
 const SHOWN: usize = 8;
 
@@ -161,5 +167,15 @@ mod tests {
         let kind = FindingKind::UnknownMediaType { media_type: "a\rb".into() };
         let line = Finding { image: None, place, kind }.to_string();
         assert!(line.starts_with(r"record 3 (two\nlines): a\rb is no known media type"), "{line}");
+    }
+
+    #[test]
+    fn a_long_digest_is_shown_by_its_beginning() {
+        let shown = |len| {
+            let digest = RecordDigest::new(&"x".repeat(len));
+            Place::Record { positions: vec![3], digest }.to_string()
+        };
+        assert_eq!(shown(128), format!("record 3 ({})", "x".repeat(128)));
+        assert_eq!(shown(1_000_128), format!("record 3 ({}… and 1000000 more bytes)", "x".repeat(128)));
     }
 }
