@@ -20,4 +20,4 @@ mod together;
 mod x86_64;
 
 pub use sha256::Sha256;
-pub use together::{LANES, update_together};
+pub use together::{LANES, is_faster_together, update_together};

@@ -10,6 +10,14 @@ use crate::sha256::Block;
 /// How many messages are hashed together: with a third, the registers are too few.
 pub const LANES: usize = 2;
 
+/// Whether this processor hashes two messages faster together than one after the other.
+pub fn is_faster_together() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return crate::x86_64::is_fast();
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 /// Gives each hasher its next bytes.
 ///
 /// The result is that of one [`Sha256::update`] after the other. It is fastest for two pieces of equal length, at best of

@@ -31,6 +31,7 @@ mod layout;
 mod memory;
 mod multi;
 mod name;
+mod pairing;
 mod presence;
 mod progress;
 mod provider_ext;

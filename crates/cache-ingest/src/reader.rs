@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::sleep;
 
+use crate::pairing::Hashing;
 use crate::{ByteStream, Error, ErrorKind, Retries, Source, Verifier};
 
 /// Reads a [`Source`] from its first byte to its last, and verifies it.
@@ -18,6 +19,8 @@ pub struct SourceReader<'a> {
     source: &'a Source<'a>,
     stream: Option<ByteStream>,
     verifier: Verifier,
+    /// A chunk that the verifier has counted, and the hasher that takes it.
+    hashing: Option<(Hashing, Bytes)>,
     /// The chunk that completed the size, until the end is known to follow.
     last: Option<Bytes>,
     /// How many of the coming bytes are verified but not handed out.
@@ -39,6 +42,7 @@ impl<'a> SourceReader<'a> {
             source,
             stream: None,
             verifier: source.verifier(),
+            hashing: None,
             last: None,
             hidden: offset,
             retries: source.retries(),
@@ -72,7 +76,7 @@ impl<'a> SourceReader<'a> {
             }
             Err(error) => {
                 self.state = State::Failed;
-                (self.stream, self.last) = (None, None);
+                (self.stream, self.hashing, self.last) = (None, None, None);
                 Err(self.source.blame(error))
             }
         }
@@ -80,17 +84,24 @@ impl<'a> SourceReader<'a> {
 
     async fn advance(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let Some(chunk) = self.receive().await? else {
-                self.verifier.finish()?;
-                self.state = State::Verified;
-                self.stream = None;
-                return Ok(self.last.take().filter(|chunk| !chunk.is_empty()));
-            };
-            if chunk.is_empty() {
-                continue;
+            if self.hashing.is_none() {
+                let Some(chunk) = self.receive().await? else {
+                    self.verifier.finish()?;
+                    self.state = State::Verified;
+                    self.stream = None;
+                    return Ok(self.last.take().filter(|chunk| !chunk.is_empty()));
+                };
+                if chunk.is_empty() {
+                    continue;
+                }
+                self.verifier.count(chunk.len())?;
+                self.retries.progressed();
+                self.hashing = Some((Hashing::begin(self.verifier.hasher().clone(), &chunk), chunk));
             }
-            self.verifier.update(&chunk)?;
-            self.retries.progressed();
+            if let Some((hashing, _)) = &mut self.hashing {
+                *self.verifier.hasher() = hashing.end().await?;
+            }
+            let Some((_, chunk)) = self.hashing.take() else { continue };
             let chunk = self.hide(chunk);
             if self.verifier.is_full() {
                 self.last = Some(chunk);

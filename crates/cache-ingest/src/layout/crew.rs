@@ -95,9 +95,9 @@ impl<J> Worker<J> {
         if jobs.waiting.len() > jobs.coming { jobs.waiting.pop_front() } else { None }
     }
 
-    /// Whether there is a processor for which the crew has no work.
-    pub(crate) fn is_alone(&self) -> bool {
-        *PROCESSORS > 1 && self.crew.lock().threads == 1
+    /// Whether there are so many processors that each thread of the crew may use two.
+    pub(crate) fn has_room(&self) -> bool {
+        2 * self.crew.lock().threads <= *PROCESSORS
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
             jobs.waiting.extend([tell.clone(), tell.clone(), tell]);
         }
         assert!(worker.next().is_some());
-        assert!(!worker.is_alone());
+        assert_eq!(worker.has_room(), *PROCESSORS >= 4);
         assert!(worker.another().is_some(), "two wait for one thread");
         assert!(worker.another().is_none(), "one waits for it");
         drop(worker);

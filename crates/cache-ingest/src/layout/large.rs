@@ -1,11 +1,11 @@
 //! Copies large blobs from files, and hashes two of them at a time on each processor.
 //!
 //! A piece of each is copied, read back while it is in the processor's cache, and hashed with that of the other, which
-//! takes little longer than to hash one. A blob that is alone is copied on another processor meanwhile. Nothing is
-//! committed here.
+//! takes little longer than to hash one. A blob that is alone is copied on another processor meanwhile.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::thread;
 
@@ -19,7 +19,7 @@ use crate::layout::blocking::stopped;
 use crate::layout::crew::Worker;
 use crate::layout::put_file::copy_piece;
 use crate::layout::staging::Staged;
-use crate::{Error, Source, Verifier};
+use crate::{Error, Source, Stored, Verifier};
 
 /// How many bytes of a blob are copied, and then hashed, at a time: of two blobs they fit a processor's own cache.
 const PIECE: usize = 128 * 1024;
@@ -32,7 +32,7 @@ const REPORT: u64 = 8 << 20;
 pub(crate) struct Job {
     store: LayoutStore,
     file: File,
-    size: u64,
+    descriptor: Descriptor,
     verifier: Verifier,
     tell: Tell,
 }
@@ -41,36 +41,35 @@ pub(crate) struct Job {
 struct Tell {
     /// How many bytes are hashed.
     hashed: watch::Sender<u64>,
-    done: oneshot::Sender<Result<Staged, Error>>,
+    done: oneshot::Sender<Result<Stored, Error>>,
 }
 
 impl LayoutStore {
-    /// Stages a blob, and verifies it; gives also how many of its bytes the source has been told of.
-    pub(crate) async fn stage_large(
+    /// Stores a blob; gives how many of its bytes the source has been told of.
+    pub(crate) async fn put_large(
         &self,
         descriptor: &Descriptor,
         source: &Source<'_>,
         file: File,
-    ) -> Result<(Staged, u64), Error> {
+    ) -> Result<u64, Error> {
         let (hashed, mut progress) = watch::channel(0);
-        let (done, mut staged) = oneshot::channel();
-        let tell = Tell { hashed, done };
-        let job = Job { store: self.clone(), file, size: descriptor.size, verifier: source.verifier(), tell };
-        self.shared.large.push(job, run);
+        let (done, mut stored) = oneshot::channel();
+        let (descriptor, verifier, tell) = (descriptor.clone(), source.verifier(), Tell { hashed, done });
+        self.shared.large.push(Job { store: self.clone(), file, descriptor, verifier, tell }, run);
         let mut reported = 0;
-        let staged = loop {
-            let changed = match select(&mut staged, pin!(progress.changed())).await {
-                Either::Left((staged, _)) => break staged,
+        let stored = loop {
+            let changed = match select(&mut stored, pin!(progress.changed())).await {
+                Either::Left((stored, _)) => break stored,
                 Either::Right((changed, _)) => changed,
             };
             if changed.is_err() {
-                break staged.await;
+                break stored.await;
             }
             let hashed = *progress.borrow_and_update();
             source.transferred(hashed - reported);
             reported = hashed;
         };
-        Ok((staged.unwrap_or_else(|_| Err(stopped("put")))?, reported))
+        stored.unwrap_or_else(|_| Err(stopped("put"))).map(|_| reported)
     }
 }
 
@@ -81,14 +80,14 @@ fn run(worker: &mut Worker<Job>) {
         while lanes.len() < LANES {
             let job = if lanes.is_empty() { worker.next() } else { worker.another() };
             match job {
-                Some(job) => lanes.extend(Lane::new(job)),
+                Some(job) => lanes.extend(alone(|| Lane::new(job))),
                 None if lanes.is_empty() => return,
                 None => break,
             }
         }
-        let one = if lanes.len() == 1 && worker.is_alone() { lanes.pop() } else { None };
+        let one = if lanes.len() == 1 && worker.has_room() { lanes.pop() } else { None };
         match one {
-            Some(lane) => lanes.extend(lane.step_alone()),
+            Some(lane) => lanes.extend(alone(|| lane.step_alone())),
             None => step(&mut lanes),
         }
     }
@@ -97,60 +96,93 @@ fn run(worker: &mut Worker<Job>) {
 /// Brings all a piece further; those that have come to an end leave.
 fn step(lanes: &mut Vec<Lane>) {
     let before = std::mem::take(lanes);
-    lanes.extend(before.into_iter().filter_map(|lane| lane.go_on(Lane::next_piece)));
+    lanes.extend(before.into_iter().filter_map(|lane| alone(|| lane.go_on(Lane::next_piece))));
     let mut parts: Vec<_> = lanes.iter_mut().map(|lane| lane.hashing.part()).collect();
     Verifier::hash_together(&mut parts);
 }
 
+/// What a lane does by itself. One that panics, in the hook of a disk, is missed by whoever waits for it, and no other is.
+fn alone(work: impl FnOnce() -> Option<Lane>) -> Option<Lane> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()
+}
+
 /// A blob on its way.
 struct Lane {
+    store: LayoutStore,
+    descriptor: Descriptor,
     copying: Copying,
     hashing: Hashing,
     tell: Tell,
 }
 
 impl Lane {
-    fn new(job: Job) -> Option<Self> {
-        let begun = job.store.stage_blob().and_then(|staged| {
+    fn new(Job { store, file, descriptor, verifier, tell }: Job) -> Option<Self> {
+        if tell.done.is_closed() {
+            return None;
+        }
+        let begun = store.stage_blob().and_then(|staged| {
             let (reader, path) = (staged.reader()?, staged.path().display().to_string());
             let hashing =
-                Hashing { reader, path, verifier: job.verifier.clone(), buffer: vec![0; PIECE], len: 0 };
+                Hashing { reader, path, verifier: verifier.clone(), buffer: vec![0; PIECE], len: 0 };
             // One byte more, to see that there are no more.
-            let left = if staged.reflink(&job.file, job.size) { 0 } else { job.size.saturating_add(1) };
-            Ok((Copying { file: job.file, staged, verifier: job.verifier, left, copied: 0 }, hashing))
+            let size = descriptor.size;
+            let left = if staged.reflink(&file, size) { 0 } else { size.saturating_add(1) };
+            Ok((Copying { file, staged, verifier, left, copied: 0 }, hashing))
         });
         match begun {
-            Ok((copying, hashing)) => Some(Self { copying, hashing, tell: job.tell }),
+            Ok((copying, hashing)) => Some(Self { store, descriptor, copying, hashing, tell }),
             Err(error) => {
-                job.tell.done(Err(error));
+                tell.done(Err(error));
                 None
             }
         }
     }
 
-    /// Goes on with a step that says whether there are others; else tells how it ended, if anyone still asks.
+    /// Goes on with a step that says whether there are others; else it is the end, if anyone still asks.
     fn go_on(mut self, step: impl FnOnce(&mut Self) -> Result<bool, Error>) -> Option<Self> {
         if self.tell.done.is_closed() {
             return None;
         }
         let hashed = self.hashing.verifier.received();
-        let goes_on = step(&mut self);
-        if matches!(goes_on, Ok(true)) {
-            if hashed / REPORT > *self.tell.hashed.borrow() / REPORT {
-                self.tell.hashed.send_replace(hashed);
+        match step(&mut self) {
+            Ok(true) => {
+                if hashed / REPORT > *self.tell.hashed.borrow() / REPORT {
+                    self.tell.hashed.send_replace(hashed);
+                }
+                return Some(self);
             }
-            return Some(self);
+            Ok(false) => self.end(),
+            Err(error) => {
+                let Self { copying, tell, .. } = self;
+                // What is staged is removed before that is told.
+                drop(copying);
+                tell.done(Err(error));
+            }
         }
-        let Self { copying: Copying { staged, .. }, hashing, tell } = self;
-        // Where it has failed, the staged file is removed before that is told.
-        tell.done(goes_on.and_then(|_| hashing.verifier.finish()).map(|()| staged));
         None
+    }
+
+    /// Brings a blob to its place, if it is the one. Where that waits for the disk, other blobs do not wait for it.
+    fn end(self) {
+        let Self { store, descriptor, copying: Copying { staged, .. }, hashing, tell } = self;
+        let syncs = store.disk.syncs();
+        let commit = move || {
+            if !tell.done.is_closed() {
+                let verified = hashing.verifier.finish();
+                tell.done(verified.and_then(|()| store.commit(staged, &descriptor)));
+            }
+        };
+        if syncs {
+            tokio::task::spawn_blocking(commit);
+        } else {
+            commit();
+        }
     }
 
     /// Copies a piece and reads it; no at the end.
     fn next_piece(&mut self) -> Result<bool, Error> {
         self.copying.copy(PIECE as u64)?;
-        self.hashing.read()
+        self.hashing.read(PIECE as u64)
     }
 
     /// Hashes what has been copied, while another thread copies what follows.
@@ -178,9 +210,9 @@ impl Lane {
 }
 
 impl Tell {
-    fn done(self, staged: Result<Staged, Error>) {
-        // What no one waits for any more is removed.
-        let _ = self.done.send(staged);
+    fn done(self, stored: Result<Stored, Error>) {
+        // Perhaps no one waits any more.
+        let _ = self.done.send(stored);
     }
 }
 
@@ -223,10 +255,11 @@ struct Hashing {
 }
 
 impl Hashing {
-    /// Reads the next piece, which the verifier has counted then, and not hashed; no at the end.
-    fn read(&mut self) -> Result<bool, Error> {
+    /// Reads the next piece, of at most so many bytes, which the verifier has counted then and not hashed; no at the end.
+    fn read(&mut self, most: u64) -> Result<bool, Error> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(self.buffer.len());
         self.len = loop {
-            match self.reader.read(&mut self.buffer) {
+            match self.reader.read(self.buffer.get_mut(..most).unwrap_or_default()) {
                 Ok(len) => break len,
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
                 Err(cause) => return Err(Error::io("read", &self.path, cause)),
@@ -241,14 +274,14 @@ impl Hashing {
         (&mut self.verifier, self.buffer.get(..self.len).unwrap_or_default())
     }
 
-    /// Hashes so many bytes, or somewhat more; no at the end.
+    /// Hashes so many bytes; no at the end.
     fn hash(&mut self, bytes: u64) -> Result<bool, Error> {
-        let mut hashed = 0;
-        while hashed < bytes {
-            if !self.read()? {
+        let mut left = bytes;
+        while left > 0 {
+            if !self.read(left)? {
                 return Ok(false);
             }
-            hashed += self.len as u64;
+            left -= self.len as u64;
             Verifier::hash_together(&mut [self.part()]);
         }
         Ok(true)

@@ -26,23 +26,22 @@ impl LayoutStore {
         source: &Source<'_>,
         file: File,
     ) -> Result<Stored, Error> {
-        let (store, wanted) = (self.clone(), descriptor.clone());
-        let (stored, reported) = if descriptor.size < LARGE {
-            let verifier = source.verifier();
+        let reported = if descriptor.size < LARGE {
             // Closed when this future is dropped.
             let (waits, _waits) = oneshot::channel::<()>();
+            let (store, wanted, verifier) = (self.clone(), descriptor.clone(), source.verifier());
             let writing = self.writing(move || {
                 let mut staged = store.stage_blob()?;
                 copy_and_hash(&file, &mut staged, verifier, wanted.size)?;
                 if waits.is_closed() { Err(interrupted(&wanted)) } else { store.commit(staged, &wanted) }
             });
-            (writing.await?, 0)
+            writing.await?;
+            0
         } else {
-            let (staged, reported) = self.stage_large(descriptor, source, file).await?;
-            (self.writing(move || store.commit(staged, &wanted)).await?, reported)
+            self.put_large(descriptor, source, file).await?
         };
         source.transferred(descriptor.size - reported);
-        Ok(stored)
+        Ok(Stored::Stored)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Blobs from files that are large enough to be hashed two at a time, and on another processor than they are copied on.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fs, io};
 
 use bytes::Bytes;
-use cache_ingest::{LayoutStore, Mismatch, Step, Stored, copy};
-use cache_model::Descriptor;
+use cache_ingest::{DiskHook, DiskOperation, Hasher, LayoutStore, Mismatch, Step, Stored, copy, copy_bytes};
+use cache_model::{Algorithm, Descriptor};
 
 use crate::faults::{Heard, describe, mismatch, noise, options};
 
@@ -95,6 +97,66 @@ async fn large_files_that_are_copied_together_are_each_as_if_alone() {
         }
     }
     assert!(names(&other.path().join("ingest")).is_empty());
+}
+
+/// Panics when the first of the staged files is written to for the second time.
+#[derive(Default)]
+struct PanicsOnce(Mutex<Option<PathBuf>>, AtomicUsize);
+
+impl DiskHook for PanicsOnce {
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if let DiskOperation::Write { path, offset: 1.., .. } = operation {
+            let is_first = *self.0.lock().unwrap().get_or_insert(path.to_path_buf()) == *path;
+            assert!(!is_first || self.1.fetch_add(1, Ordering::SeqCst) > 0, "on purpose");
+        }
+        work()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_a_large_file_is_written_is_the_end_of_that_one_alone() {
+    for sync in [false, true] {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let hook = Arc::new(PanicsOnce::default());
+        let to = LayoutStore::create_with_hook(other.path(), hook).await.unwrap().with_sync(sync);
+        let blobs: Vec<_> =
+            (0..8).map(|seed| noise(LARGE, seed)).map(|bytes| (describe(&bytes), bytes)).collect();
+        let mut from = LayoutStore::create(one.path()).await.unwrap();
+        for (blob, bytes) in &blobs {
+            from = source(one.path(), blob, bytes).await;
+        }
+        let options = options(0);
+        let copies = blobs.iter().map(|(blob, _)| copy(Step::Layer, blob, &from, &to, &options, &()));
+        let done = futures_util::future::join_all(copies).await;
+        assert_eq!(done.iter().filter(|done| done.is_err()).count(), 1, "{done:?}");
+        assert_eq!(names(&other.path().join("blobs/sha256")).len(), 7);
+        assert!(names(&other.path().join("ingest")).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn large_files_with_sha512_digests_go_beside_others() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = LayoutStore::create(one.path()).await.unwrap().with_sync(false);
+    let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+    let options = options(0);
+    let mut blobs = Vec::new();
+    for seed in 0..6 {
+        let bytes = noise(LARGE, seed);
+        let algorithm = if seed % 3 == 0 { Algorithm::Sha512 } else { Algorithm::Sha256 };
+        let blob = Descriptor { digest: Hasher::digest(algorithm, &bytes), ..describe(&bytes) };
+        copy_bytes(Step::Layer, &blob, bytes, &from, &options, &()).await.unwrap();
+        blobs.push(blob);
+    }
+    let copies = blobs.iter().map(|blob| copy(Step::Layer, blob, &from, &to, &options, &()));
+    for done in futures_util::future::join_all(copies).await {
+        assert_eq!(done.unwrap(), Stored::Stored);
+    }
+    assert_eq!(names(&other.path().join("blobs/sha512")).len(), 2);
 }
 
 #[tokio::test]
