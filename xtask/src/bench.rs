@@ -43,6 +43,9 @@ pub(crate) enum Bench {
     /// Measure one cache in this process; the result is a line of JSON
     #[command(hide = true)]
     Measure(Measure),
+    /// Push a layout to a registry on this machine with the least work
+    #[command(hide = true)]
+    BarePush(registry::bare::BarePush),
     /// Run a program and measure it; the result is a line of JSON
     #[command(hide = true)]
     Run(process::Run),
@@ -124,6 +127,7 @@ impl Bench {
             Self::Hostile(hostile) => hostile.run(),
             Self::Copy(copy) => copy.run(),
             Self::Registry(registry) => registry.run(),
+            Self::BarePush(args) => args.run(),
             Self::Run(args) => args.run(),
             Self::Generate(args) => args.run(),
             Self::Measure(args) => args.run(),

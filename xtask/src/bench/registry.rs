@@ -1,9 +1,10 @@
-//! `cargo xtask bench registry`: how long `bkcache copy` takes to and from a registry, beside skopeo; and what a cache
-//! costs that a far registry has already.
+//! `cargo xtask bench registry`: how long `bkcache copy` takes to and from a registry, beside skopeo and a push
+//! that does nothing but send; and what a cache costs that a far registry has already.
 //!
 //! Docker's registry runs on this machine, and each push goes to a new one: programs remember what they pushed where,
 //! and would mount it. The far one is the same behind a proxy that holds back each request, with tokens.
 
+pub(super) mod bare;
 mod far;
 mod table;
 
@@ -34,6 +35,8 @@ pub(crate) struct Registry {
 /// What is measured, in the order in which it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
+    /// What no push can be faster than.
+    BarePush,
     SkopeoPush,
     Push,
     SkopeoPull,
@@ -43,10 +46,11 @@ enum Job {
 }
 
 impl Job {
-    const ALL: [Self; 5] = [Self::SkopeoPush, Self::Push, Self::SkopeoPull, Self::UnsyncedPull, Self::Pull];
+    const ALL: [Self; 6] =
+        [Self::BarePush, Self::SkopeoPush, Self::Push, Self::SkopeoPull, Self::UnsyncedPull, Self::Pull];
 
     fn is_push(self) -> bool {
-        matches!(self, Self::SkopeoPush | Self::Push)
+        matches!(self, Self::BarePush | Self::SkopeoPush | Self::Push)
     }
 }
 
@@ -55,6 +59,7 @@ impl fmt::Display for Job {
         f.pad(match self {
             Self::SkopeoPush => "skopeo copy, push",
             Self::Push => "bkcache copy, push",
+            Self::BarePush => "sendfile, push",
             Self::SkopeoPull => "skopeo copy, pull",
             Self::UnsyncedPull => "bkcache copy --no-sync, pull",
             Self::Pull => "bkcache copy, pull",
@@ -113,7 +118,7 @@ impl Registry {
                 machine::settle(Blobs::Large.total())?;
                 let to = folder.path().join(format!("{job:?}"));
                 let before = cpu_of(registry.process());
-                let ran = process::measure(&command(job, bkcache, source.path(), &registry.host(), &to))?;
+                let ran = process::measure(&command(job, bkcache, source.path(), &registry.host(), &to)?)?;
                 let server = cpu_of(registry.process()).zip(before).map(|(after, before)| after - before);
                 if !job.is_push() {
                     source.check_copy(&to)?;
@@ -147,7 +152,7 @@ fn cpu_of(process: u32) -> Option<Duration> {
 }
 
 /// The command line of a job. A pull follows the push of the same cache to the same registry.
-fn command(job: Job, bkcache: &Path, source: &Path, host: &str, to: &Path) -> Vec<OsString> {
+fn command(job: Job, bkcache: &Path, source: &Path, host: &str, to: &Path) -> Result<Vec<OsString>> {
     let name = format!("{host}/bench:latest");
     let skopeo = |option: &str, from: String, to: String| {
         let mut line = words(&["skopeo", "--insecure-policy", "copy", "--quiet", option]);
@@ -162,13 +167,14 @@ fn command(job: Job, bkcache: &Path, source: &Path, host: &str, to: &Path) -> Ve
         line
     };
     let (there, here) = (format!("docker://{name}"), |path: &Path| format!("oci:{}:latest", path.display()));
-    match job {
+    Ok(match job {
+        Job::BarePush => bare::command(source, host)?,
         Job::SkopeoPush => skopeo("--dest-tls-verify=false", here(source), there),
         Job::SkopeoPull => skopeo("--src-tls-verify=false", there, here(to)),
         Job::Push => ours(&[], source.into(), name.into()),
         Job::UnsyncedPull => ours(&["--no-sync"], name.into(), to.into()),
         Job::Pull => ours(&[], name.into(), to.into()),
-    }
+    })
 }
 
 impl Row {

@@ -12,6 +12,8 @@ use crate::bench::layouts::Blobs;
 const PEAK: f64 = 64.0;
 /// How many times as fast as skopeo a copy has to be.
 const FASTER: f64 = 2.0;
+/// How many times as long as the bare sending a push may take.
+const SLOWER: f64 = 1.25;
 
 /// The table, and below it a line for each limit.
 pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
@@ -56,6 +58,12 @@ fn limits(rows: &[Row]) -> Vec<Limit> {
             limits.push((ratio >= FASTER, line));
         }
     }
+    if let (Some(bare), Some(ours)) = (row(Job::BarePush), row(Job::Push)) {
+        let ratio = ours.best().as_secs_f64() / bare.best().as_secs_f64();
+        let line =
+            format!("push: {ratio:.2} times as long as sendfile, which checks nothing (at most {SLOWER})");
+        limits.push((ratio <= SLOWER, line));
+    }
     let ours = [Job::Push, Job::UnsyncedPull, Job::Pull].into_iter().filter_map(row);
     if let Some(peak) = ours.filter_map(|row| row.used.peak).max() {
         let peak = mebibytes(peak);
@@ -80,16 +88,16 @@ mod tests {
         }
     }
 
-    fn verdicts(times: [u64; 5]) -> Vec<bool> {
+    fn verdicts(times: [u64; 6]) -> Vec<bool> {
         let rows: Vec<Row> = Job::ALL.into_iter().zip(times).map(|(job, millis)| row(job, millis)).collect();
         let text = render(Blobs::Large, &rows);
-        assert_eq!(text.lines().count(), 2 + rows.len() + 1 + 4, "{text}");
+        assert_eq!(text.lines().count(), 2 + rows.len() + 1 + 5, "{text}");
         limits(&rows).into_iter().map(|(passes, _)| passes).collect()
     }
 
     #[test]
     fn each_limit_is_kept_at_its_value_and_broken_beyond_it() {
-        assert_eq!(verdicts([126, 63, 126, 63, 63]), [true; 4]);
-        assert_eq!(verdicts([127, 64, 127, 64, 64]), [false; 4]);
+        assert_eq!(verdicts([50, 124, 62, 124, 62, 62]), [true; 5]);
+        assert_eq!(verdicts([50, 127, 64, 127, 64, 64]), [false; 5]);
     }
 }
