@@ -206,7 +206,7 @@ impl CacheManifest {
     /// # Errors
     ///
     /// A config whose media type is not the cache config's; a layer whose media type is, which nobody could tell
-    /// from the config.
+    /// from the config; a size beyond 2^63 - 1, the largest that Go's readers and this crate's take.
     pub fn build(&self) -> Result<BuiltManifest, FormatError> {
         self.check()?;
         let mut warnings = Vec::new();
@@ -234,11 +234,19 @@ impl CacheManifest {
                 format!("the media type {} is not {}", self.config.media_type, MediaType::CACHE_CONFIG);
             return Err(FormatError::invalid(WHAT, message).at(Some("config".to_owned())));
         }
-        match self.layers.iter().position(is_config) {
-            Some(layer) => Err(FormatError::invalid(WHAT, "a layer has the media type of the cache config")
-                .at(Some(format!("layer {layer}")))),
-            None => Ok(()),
+        check_size(&self.config, || "config".to_owned())?;
+        if let Some(subject) = &self.subject {
+            check_size(subject, || "subject".to_owned())?;
         }
+        for (number, layer) in self.layers.iter().enumerate() {
+            let place = || format!("layer {number}");
+            if is_config(layer) {
+                let message = "a layer has the media type of the cache config";
+                return Err(FormatError::invalid(WHAT, message).at(Some(place())));
+            }
+            check_size(layer, place)?;
+        }
+        Ok(())
     }
 
     fn document(&self, mut layers: Vec<Descriptor>) -> Document {
@@ -301,6 +309,14 @@ pub fn build_manifest(
         annotations: Annotations::default(),
     };
     manifest.build()
+}
+
+fn check_size(descriptor: &Descriptor, place: impl Fn() -> String) -> Result<(), FormatError> {
+    if i64::try_from(descriptor.size).is_ok() {
+        return Ok(());
+    }
+    let message = format!("size {} is out of range", descriptor.size);
+    Err(FormatError::invalid(WHAT, message).at(Some(place())))
 }
 
 fn is_config(descriptor: &Descriptor) -> bool {

@@ -115,7 +115,10 @@ pub fn run(bytes: &[u8]) {
 
 fn build(manifest: &CacheManifest) {
     let is_config = |descriptor: &Descriptor| descriptor.media_type == MediaType::CACHE_CONFIG;
-    let is_refused = !is_config(&manifest.config) || manifest.layers.iter().any(is_config);
+    let mut all = manifest.layers.iter().chain([&manifest.config]).chain(&manifest.subject);
+    let is_refused = !is_config(&manifest.config)
+        || manifest.layers.iter().any(is_config)
+        || all.any(|descriptor| i64::try_from(descriptor.size).is_err());
     let built = match manifest.build() {
         Ok(built) => built,
         Err(error) => {
@@ -193,8 +196,8 @@ impl RawDescriptor<'_> {
             7 => Digest::sha512([self.digest; 64]),
             byte => Digest::sha256([byte; 32]),
         };
-        // A blob has one size, save in what is wrong; and never more than Go's numbers hold, which reading refuses.
-        let size = if self.size.is_multiple_of(4) { self.size >> 1 } else { u64::from(self.digest % 8) };
+        // A blob has one size, save in what is wrong.
+        let size = if self.size.is_multiple_of(4) { self.size } else { u64::from(self.digest % 8) };
         let media_type = MediaType::new(self.media_type.of(&MEDIA_TYPES));
         let mut descriptor = Descriptor::new(media_type, digest, size);
         descriptor.annotations = annotations(&self.annotations);

@@ -178,5 +178,18 @@ fn the_messages_of_bad_input() {
         "a config as a layer",
         build_manifest(Form::Index, &[layer(1, "a/b"), config()], config()).err(),
     );
+    let sized = |size, descriptor: Descriptor| Descriptor { size, ..descriptor };
+    let largest = i64::MAX.unsigned_abs();
+    let huge = |descriptor| sized(largest + 1, descriptor);
+    note(
+        "build",
+        "a layer beyond Go's numbers",
+        build_manifest(Form::Index, &[layer(1, "a/b"), huge(layer(2, "a/b"))], config()).err(),
+    );
+    note("build", "a config beyond Go's numbers", build_manifest(Form::Index, &[], huge(config())).err());
+    let built = build_manifest(Form::Index, &[sized(largest, layer(1, "a/b"))], config()).unwrap();
+    let mut manifest = CacheManifest::from_document(&Document::decode(&built.bytes).unwrap()).unwrap();
+    manifest.subject = Some(huge(layer(1, "a/b")));
+    note("build", "a subject beyond Go's numbers", manifest.build().err());
     insta::assert_snapshot!("messages", report);
 }
