@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::Error;
 use crate::random::random;
 
+/// How long in all something waits without progress because it is asked to.
+const LONGEST_ASKED: Duration = Duration::from_secs(10 * 60);
+
 /// How often one blob is tried again, and how long the waits in between are.
 ///
 /// The wait doubles from try to try up to the longest one, and a random part of up to a half of it is left out, so
@@ -39,9 +42,13 @@ impl RetryPolicy {
     /// The wait before a retry; the first is number 0.
     fn wait(&self, retry: u32) -> Duration {
         let full = self.first_wait.saturating_mul(2u32.saturating_pow(retry)).min(self.longest_wait);
-        let left_out = u32::try_from(random() % 1000).unwrap_or(0);
-        full.saturating_sub(full / 2 * left_out / 1000)
+        full.saturating_sub(random_part(full / 2))
     }
+}
+
+/// A random part of a time.
+fn random_part(time: Duration) -> Duration {
+    time * u32::try_from(random() % 1000).unwrap_or(0) / 1000
 }
 
 /// The retries that a whole job may still make. Clones share it.
@@ -80,12 +87,14 @@ pub struct Retries {
     policy: RetryPolicy,
     budget: RetryBudget,
     made: u32,
+    /// How often it was asked to wait, and how long in all.
+    asked: (u32, Duration),
 }
 
 impl Retries {
     /// No retries made yet.
     pub fn new(policy: RetryPolicy, budget: RetryBudget) -> Self {
-        Self { policy, budget, made: 0 }
+        Self { policy, budget, made: 0, asked: (0, Duration::ZERO) }
     }
 
     /// Spends a retry after an error and says how long to wait before it; `None` where it is final.
@@ -97,14 +106,30 @@ impl Retries {
         Some(self.policy.wait(self.made - 1))
     }
 
+    /// How long to wait before the next attempt where the server has asked to be left alone for a time; `None` where
+    /// the error is final.
+    ///
+    /// That is no failed attempt, and costs no retry: a server that allows so many requests a second may ask each of
+    /// many clients again and again. It is final once it has asked for more than ten minutes in all without progress,
+    /// and where the policy allows no retry. A random part of up to a half, and at most a second, is added.
+    pub fn asked_to_wait(&mut self, error: &Error, asked: Duration) -> Option<Duration> {
+        let in_all = self.asked.1.saturating_add(asked);
+        if !error.is_retryable() || self.policy.retries == 0 || in_all > LONGEST_ASKED {
+            return None;
+        }
+        self.asked = (self.asked.0.saturating_add(1), in_all);
+        Some(asked + random_part((asked / 2).min(Duration::from_secs(1))))
+    }
+
     /// The number of the attempt that is under way or about to begin; the first is 1.
     pub fn attempt(&self) -> u32 {
-        self.made + 1
+        self.made.saturating_add(self.asked.0).saturating_add(1)
     }
 
     /// Starts counting again, since there was progress. The budget stays spent.
     pub fn progressed(&mut self) {
         self.made = 0;
+        self.asked.1 = Duration::ZERO;
     }
 }
 
@@ -146,6 +171,27 @@ mod tests {
         assert!(other.next_wait(&error(ErrorKind::Unavailable)).is_some());
         assert!(other.next_wait(&error(ErrorKind::Unavailable)).is_none());
         assert_eq!((one.attempt(), other.attempt(), budget.left()), (3, 2, 0));
+    }
+
+    #[test]
+    fn to_be_asked_to_wait_costs_no_retry_and_ends_after_ten_minutes_without_progress() {
+        let budget = RetryBudget::new(1);
+        let mut retries = Retries::new(RetryPolicy::default(), budget.clone());
+        let (busy, minute) = (error(ErrorKind::Unavailable), Duration::from_secs(60));
+        for _ in 0..2 {
+            for _ in 0..10 {
+                let wait = retries.asked_to_wait(&busy, minute).unwrap();
+                assert!((minute..=minute + Duration::from_secs(1)).contains(&wait), "{wait:?}");
+            }
+            assert_eq!(retries.asked_to_wait(&busy, minute), None);
+            retries.progressed();
+        }
+        assert_eq!((retries.attempt(), budget.left()), (21, 1));
+        let short = retries.asked_to_wait(&busy, Duration::from_millis(100)).unwrap();
+        assert!((100..=150).contains(&short.as_millis()), "{short:?}");
+        assert_eq!(retries.asked_to_wait(&error(ErrorKind::Denied), minute), None);
+        let mut never = Retries::new(RetryPolicy::never(), budget);
+        assert_eq!(never.asked_to_wait(&busy, minute), None);
     }
 
     #[test]

@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
-use reqwest::header::{HeaderValue, RETRY_AFTER};
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url, Version};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::sleep;
@@ -120,15 +120,18 @@ impl Client {
         failure: Failure,
     ) -> Result<(), Error> {
         let Failure { error, after } = failure;
-        let asked = after.unwrap_or_default();
-        if asked > LONGEST_PATIENCE {
-            let reason = format_args!("{}; it asks to come back in {} s", error.reason(), asked.as_secs());
-            return Err(about.error(error.kind(), reason).tried_enough());
-        }
-        let Some(wait) = retries.next_wait(&error) else {
+        let wait = match after.filter(|asked| !asked.is_zero()) {
+            Some(asked) if asked > LONGEST_PATIENCE => {
+                let reason =
+                    format_args!("{}; it asks to come back in {} s", error.reason(), asked.as_secs());
+                return Err(about.error(error.kind(), reason).tried_enough());
+            }
+            Some(asked) => retries.asked_to_wait(&error, asked),
+            None => retries.next_wait(&error),
+        };
+        let Some(wait) = wait else {
             return Err(if error.kind() == ErrorKind::Unavailable { error.tried_enough() } else { error });
         };
-        let wait = wait.max(asked);
         if let Some(progress) = &self.0.options.progress {
             let request = format!("{} {}", about.operation, about.subject);
             progress.event(&Event::Repeating {
@@ -198,7 +201,7 @@ impl Client {
 
     /// An answer that another try may change.
     pub(crate) async fn failure(&self, answer: Answer, about: &About) -> Failure {
-        let after = answer.header(RETRY_AFTER).and_then(retry_after);
+        let after = answer.retry_after();
         Failure { error: self.refusal(answer, about).await.1, after }
     }
 
@@ -254,28 +257,5 @@ impl Client {
         // What sends to HTTPS, or understands no plain HTTP, is a registry with TLS that was not there just now.
         let speaks_http = !answer.elsewhere && answer.status() != StatusCode::BAD_REQUEST;
         if speaks_http { Ok(http) } else { Err(failure) }
-    }
-}
-
-/// What `Retry-After` says: seconds, or a date.
-fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:10 GMT"), Some(Duration::ZERO));
-        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
-        assert!(retry_after(&soon).is_some_and(|wait| wait > Duration::from_secs(50)));
-        assert_eq!((retry_after("soon"), retry_after("-1"), retry_after("")), (None, None, None));
     }
 }

@@ -14,15 +14,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::error::{About, Failure};
-use crate::transport::{Answer, Request, Transport};
+use crate::transport::{Answer, Request, STORING, Transport};
 use crate::upload::Stop;
 
 /// The largest piece that is handed to a connection, in bytes, so that a slow one is told from a dead one.
 const PIECE: usize = 128 * 1024;
 /// How many pieces wait for a connection.
 const AHEAD: usize = 4;
-/// How much longer than for another answer is waited for that to a body.
-const PATIENCE: u32 = 10;
 
 /// The end of the queue that is filled.
 pub(crate) type Sending = mpsc::Sender<Bytes>;
@@ -101,7 +99,7 @@ pub(crate) async fn send(
         Err(answer) => answer,
         Ok(filled) => {
             filled?;
-            let patience = transport.stall().saturating_mul(PATIENCE);
+            let patience = transport.stall().saturating_mul(STORING);
             match timeout(patience, answered).await {
                 Ok(answer) => answer,
                 Err(_) => return Err(Failure::from(about.silence(patience)).into()),

@@ -4,11 +4,11 @@
 //! with it, goes to the host of that request and to no other, and never from HTTPS to HTTP.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -20,6 +20,8 @@ use crate::tls::Tls;
 
 /// The most redirects that one request may lead to.
 const MOST_REDIRECTS: usize = 5;
+/// How many times as long as for another answer is waited for that to what is to be stored.
+pub(crate) const STORING: u32 = 10;
 const CONNECT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("bkcache/", env!("CARGO_PKG_VERSION"));
 
@@ -30,11 +32,13 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// How many times as long as for another answer is waited for this one's.
+    pub(crate) patience: u32,
 }
 
 impl Request {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), patience: 1 }
     }
 }
 
@@ -58,6 +62,11 @@ impl Answer {
     /// A header's text, where there is one that is text.
     pub(crate) fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// How long the server wants to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.header(RETRY_AFTER).and_then(retry_after)
     }
 
     /// The length that the header tells, for a HEAD too.
@@ -154,7 +163,7 @@ impl Transport {
             if !request.body.is_empty() || has_body(&request.method) {
                 sent = sent.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
-            let response = self.head(sent, about).await?;
+            let response = self.head(sent, request.patience, about).await?;
             let answer = Answer { response, url, elsewhere, _sending: None };
             match self.redirect(request, &answer, about)? {
                 Some(next) => url = next,
@@ -165,13 +174,19 @@ impl Transport {
         Err(about.error(ErrorKind::Other, reason).into())
     }
 
-    async fn head(&self, sent: reqwest::RequestBuilder, about: &About) -> Result<Response, Failure> {
+    async fn head(
+        &self,
+        sent: reqwest::RequestBuilder,
+        patience: u32,
+        about: &About,
+    ) -> Result<Response, Failure> {
         // The semaphore is never closed.
         let _permit = self.requests.acquire().await;
-        match timeout(self.stall, sent.send()).await {
+        let patience = self.stall.saturating_mul(patience);
+        match timeout(patience, sent.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) => Err(about.broken(cause).into()),
-            Err(_) => Err(about.silence(self.stall).into()),
+            Err(_) => Err(about.silence(patience).into()),
         }
     }
 
@@ -216,6 +231,15 @@ pub(crate) fn follow(from: &Url, location: &HeaderValue, about: &About) -> Resul
     }
 }
 
+/// What `Retry-After` says: seconds, or a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
 fn has_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
@@ -233,6 +257,15 @@ mod tests {
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:10 GMT"), Some(Duration::ZERO));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
+        assert!(retry_after(&soon).is_some_and(|wait| wait > Duration::from_secs(50)));
+        assert_eq!((retry_after("soon"), retry_after("-1"), retry_after("")), (None, None, None));
     }
 
     #[test]

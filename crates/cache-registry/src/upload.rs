@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::pull::header;
 use crate::push::session;
 use crate::sending::{Reading, send};
-use crate::transport::{Answer, Request};
+use crate::transport::{Answer, Request, STORING};
 
 /// Why an upload does not go on as it did.
 pub(crate) enum Stop {
@@ -42,6 +42,14 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Final(error)
     }
+}
+
+/// How a request was sent.
+enum Sent<'a> {
+    /// Once, as its body can be read once; with what authorization.
+    Once(Option<&'a HeaderValue>),
+    /// As often as a 401 is worth.
+    Repeatedly,
 }
 
 /// A blob on its way. Its methods take it mutable, as a reader cannot be shared among threads.
@@ -136,10 +144,11 @@ impl<'u> Upload<'u> {
         self.reading.end().await?;
         let mut request = Request::new(Method::PUT, self.finished(location));
         request.headers = octets();
+        request.patience = STORING;
         let client = &self.store.client;
         let elsewhere = !client.is_registry(call, &request.url).await?;
         let answer = client.attempt(call, &request).await?;
-        let answer = self.judge(call, Answer { elsewhere, ..answer }, None).await?;
+        let answer = self.judge(call, Answer { elsewhere, ..answer }, Sent::Repeatedly).await?;
         self.check_stored(call, &answer)
     }
 
@@ -162,6 +171,7 @@ impl<'u> Upload<'u> {
         let client = &self.store.client;
         let mut request = Request::new(method, url);
         request.headers = octets();
+        request.patience = STORING;
         if let Some(range) = range {
             request.headers.insert(CONTENT_RANGE, header(range, &call.about)?);
         }
@@ -169,21 +179,16 @@ impl<'u> Upload<'u> {
         if let Some(whole) = self.reading.take_whole(len).await? {
             request.body = whole;
             let answer = client.attempt(call, &request).await?;
-            return self.judge(call, Answer { elsewhere, ..answer }, None).await;
+            return self.judge(call, Answer { elsewhere, ..answer }, Sent::Repeatedly).await;
         }
         let used = client.authorization(call, &request.url).await?;
         let to = (request, elsewhere);
         let answer = send(client.transport(), to, used.clone(), len, &mut self.reading, &call.about).await?;
-        self.judge(call, answer, used.as_ref()).await
+        self.judge(call, answer, Sent::Once(used.as_ref())).await
     }
 
     /// Whether an answer to bytes that were sent is a good one.
-    async fn judge(
-        &mut self,
-        call: &Call<'_>,
-        answer: Answer,
-        used: Option<&HeaderValue>,
-    ) -> Result<Answer, Stop> {
+    async fn judge(&mut self, call: &Call<'_>, answer: Answer, sent: Sent<'_>) -> Result<Answer, Stop> {
         let client = &self.store.client;
         let (status, elsewhere) = (answer.status(), answer.elsewhere);
         if status.is_success() {
@@ -192,9 +197,12 @@ impl<'u> Upload<'u> {
         if crate::error::is_passing(status) {
             return Err(Stop::Broken(client.failure(answer, &call.about).await));
         }
-        let again = status == StatusCode::UNAUTHORIZED
-            && used.is_some()
-            && client.refused(call, used, &answer).await?;
+        let again = match sent {
+            Sent::Once(used) if status == StatusCode::UNAUTHORIZED => {
+                client.refused(call, used, &answer).await?
+            }
+            _ => false,
+        };
         let (_, error) = client.refusal(answer, &call.about).await;
         match status {
             StatusCode::UNAUTHORIZED if again => Err(Stop::Refreshed(error)),

@@ -182,14 +182,14 @@ async fn understand(
     transport: &Transport,
     about: &About,
 ) -> Result<Token, Failure> {
-    let status = answer.status();
+    let (status, after) = (answer.status(), answer.retry_after());
     let body = read_all(answer.response, LIMIT, transport.stall(), about).await?;
     if !status.is_success() {
         let answered = Answered::new(status, &body);
         let error = about.refused(&answered);
         let reason = format_args!("at the token server {}: {}", printable(server), error.reason());
         let kind = if is_passing(status) { ErrorKind::Unavailable } else { ErrorKind::Denied };
-        return Err(about.error(kind, reason).into());
+        return Err(Failure { error: about.error(kind, reason), after });
     }
     let lies = |what: &str| {
         about.error(ErrorKind::Other, format_args!("the token server {} gives {what}", printable(server)))

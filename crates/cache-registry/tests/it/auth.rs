@@ -1,6 +1,7 @@
 //! Who the client is to a registry, and what it tells to whom.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cache_conformance::Blob;
 use cache_ingest::{CopyOptions, Error, ErrorKind, MemoryStore, Step, Stored, copy_all};
@@ -228,6 +229,35 @@ async fn a_token_server_that_stumbles_is_asked_again() {
         let all = guarded(TokenManners::default()).await;
         all.tokens.fault(On::any("").times(2), fault);
         assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_server_is_left_alone_for_as_long_as_it_asks() {
+    let all = guarded(TokenManners::default()).await;
+    all.tokens.fault(On::any(""), Fault::too_many("1"));
+    let start = Instant::now();
+    assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+/// Some registries let anyone begin an upload, and ask who it is when the bytes come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_may_be_asked_for_as_late_as_for_the_bytes() {
+    for chunk_size in [None, Some(600_000)] {
+        let all = guarded(TokenManners::default()).await;
+        let open = Server::start(Registry::default()).await;
+        let challenge = format!("Bearer realm=\"{}{}\",service=\"s\"", all.tokens.url(), Tokens::PATH);
+        let no = Answer::error(401, "UNAUTHORIZED", "who is it?").with("WWW-Authenticate", &challenge);
+        let method = if chunk_size.is_some() { "PATCH" } else { "PUT" };
+        open.fault(On::new(method, ""), Fault::Answer(no));
+        let layer = Blob::layer(Algorithm::Sha256, SIZE);
+        let memory = MemoryStore::new();
+        memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
+        let options = ClientOptions { chunk_size, ..as_user(&open.host(), "user", PASSWORD) };
+        let store = store_with(options, &open.host(), APP).for_push();
+        assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored, "{method}");
+        assert_eq!(all.tokens.service.asked().len(), 1);
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use cache_conformance::Store;
 use cache_conformance::{Blob, assert_conforms};
 use cache_ingest::{
-    CopyOptions, Error, ErrorKind, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget, Step,
-    copy,
+    CopyOptions, Error, ErrorKind, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget,
+    RetryPolicy, Step, copy,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_registry::ClientOptions;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use test_registries::{Answer, Authority, Fault, Locations, Manners, On, Registry, Server};
 
 use crate::scene::{
-    APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, options_for, pull, scripted,
+    APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, options_for, policy, pull, scripted,
     store_with,
 };
 
@@ -110,6 +110,18 @@ async fn a_registry_is_left_alone_for_as_long_as_it_asks() {
     let start = Instant::now();
     let (asked, _, text) = fails(get().always(), Fault::too_many("3600"), ErrorKind::Unavailable).await;
     assert!(asked == 1 && start.elapsed() < Duration::from_secs(2) && text.contains("3600"), "{text}");
+}
+
+/// A registry that allows so many requests a second says so to each of many at once, again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn to_be_asked_to_wait_is_no_failed_try() {
+    let (server, layer) = with_layer().await;
+    let retry = RetryPolicy { retries: 1, ..policy() };
+    let options = ClientOptions { retry, budget: RetryBudget::new(1), ..options() };
+    server.fault(get().times(3), Fault::too_many("1"));
+    let read = pull(&layer, &store_with(options, &server.host(), APP)).await.unwrap();
+    assert_eq!(read, layer.bytes);
+    assert_eq!(server.seen_with("GET", "/blobs/").len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -153,6 +153,20 @@ async fn a_refusal_before_all_is_sent_is_read_to_its_end() {
     assert_eq!(server.seen_with("PUT", "").len(), 1);
 }
 
+/// A registry may move the blob first, which takes a while for a large one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_the_end_of_an_upload_may_take_longer_than_others() {
+    for chunk_size in ways() {
+        let (server, layer) = (scripted().await, layer());
+        let options = ClientOptions { chunk_size, stall: Duration::from_millis(400), ..options() };
+        server.fault(On::new("PUT", "digest="), Fault::Delay(Duration::from_millis(900)));
+        let store = store_with(options, &server.host(), APP);
+        assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
+        let asked_after = server.seen_with("GET", "/uploads/").len();
+        assert_eq!((server.seen_with("PUT", "").len(), asked_after), (1, 0), "{chunk_size:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_the_registry_forgot_begins_anew() {
     for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
