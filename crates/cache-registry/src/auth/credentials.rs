@@ -2,9 +2,9 @@
 //!
 //! They are never printed. A place that has none for a registry is passed over; one that cannot be read is an error.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, io};
 
 use cache_ingest::{Error, ErrorKind};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
@@ -94,10 +94,24 @@ fn places() -> Vec<Place> {
     let home = env::home_dir();
     let docker = path("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
     places.extend(docker.map(|folder| Place::File(folder.join("config.json"))));
-    let run = path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json"));
+    // Where there is no session, as in CI, Podman has a folder for each user.
+    let run =
+        path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")).or_else(without_session);
     let config = home.map(|home| home.join(".config/containers/auth.json"));
     places.extend(run.into_iter().chain(config).map(Place::File));
     places
+}
+
+#[cfg(target_os = "linux")]
+fn without_session() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = std::fs::metadata("/proc/self").ok()?;
+    Some(PathBuf::from(format!("/run/containers/{}/auth.json", own.uid())))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn without_session() -> Option<PathBuf> {
+    None
 }
 
 /// The first credentials for a host.
@@ -123,13 +137,17 @@ fn look(host: &str, places: &[Place]) -> Result<Credentials, String> {
 }
 
 fn exists(path: &Path) -> bool {
-    path.try_exists().unwrap_or(true)
+    // In what is no folder, as a home of /dev/null, there is nothing.
+    path.try_exists().unwrap_or_else(|error| error.kind() != io::ErrorKind::NotADirectory)
 }
 
 /// The credentials for a server in the text of a config.json.
 fn read(text: &[u8], server: &str) -> Result<Option<Credentials>, String> {
     use CredentialRetrievalError as E;
-    let config = serde_json::from_slice(text).map(without_empty).map_err(|_| "it is not JSON".to_owned())?;
+    if text.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let config = serde_json::from_slice(text).map(tidy).map_err(|_| "it is not JSON".to_owned())?;
     match get_credential_from_reader(config.to_string().as_bytes(), server) {
         Ok(DockerCredential::IdentityToken(token)) => {
             Ok(Some(Credentials::IdentityToken(Secret::new(token))))
@@ -159,11 +177,27 @@ fn read(text: &[u8], server: &str) -> Result<Option<Credentials>, String> {
     }
 }
 
-/// A config without the empty texts of its registries, which are for Docker as if they were not there.
-fn without_empty(mut config: Value) -> Value {
-    let auths = config.get_mut("auths").and_then(Value::as_object_mut);
-    for members in auths.into_iter().flatten().filter_map(|(_, auth)| auth.as_object_mut()) {
-        members.retain(|_, member| member.as_str() != Some(""));
+/// A config without its empty texts, which are for Docker as if they were not there, and with its registries' names
+/// without the slash that may end them.
+fn tidy(mut config: Value) -> Value {
+    let is_empty = |value: &Value| value.as_str() == Some("");
+    let Some(members) = config.as_object_mut() else { return config };
+    members.retain(|_, member| !is_empty(member));
+    for key in ["auths", "credHelpers"] {
+        let Some(servers) = members.get_mut(key).and_then(Value::as_object_mut) else { continue };
+        servers.retain(|_, server| !is_empty(server));
+        for auth in servers.values_mut().filter_map(Value::as_object_mut) {
+            auth.retain(|_, member| !is_empty(member));
+        }
+        let ended: Vec<String> = servers.keys().filter(|name| name.ends_with('/')).cloned().collect();
+        for name in ended.iter().filter(|name| !DOCKER_HUB.contains(&name.as_str())) {
+            let bare = name.trim_end_matches('/');
+            if !servers.contains_key(bare)
+                && let Some(server) = servers.get(name).cloned()
+            {
+                servers.insert(bare.to_owned(), server);
+            }
+        }
     }
     config
 }
@@ -189,6 +223,8 @@ mod tests {
         }
         assert_eq!(found("localhost:5000", &config("localhost:5000")), me);
         assert_eq!(found("r.example", &config("https://r.example")), me);
+        assert_eq!(found("r.example", &config("r.example/")), me);
+        assert_eq!(found("r.example:1", &config("https://r.example:1/")), me);
         for (host, key) in
             [("docker.io", "r.example"), ("r.example", "docker.io"), ("r.example:1", "r.example:2")]
         {
@@ -212,6 +248,9 @@ mod tests {
             r#"{"auths":{"r.example":{}}}"#,
             r#"{"auths":{"r.example":{"auth":"","identitytoken":""}}}"#,
             r#"{"auths":{"r.example":{"username":"","password":""}}}"#,
+            "",
+            " \n",
+            r#"{"credsStore":"","credHelpers":{"r.example":""}}"#,
         ] {
             assert_eq!(found("r.example", text), Ok(Credentials::Anonymous), "{text}");
         }
@@ -240,8 +279,15 @@ mod tests {
         let file = folder.path().join("auth.json");
         std::fs::write(&file, config("r.example")).unwrap();
         let absent = Place::File(folder.path().join("absent/auth.json"));
+        let in_a_file = Place::File(file.join("config.json"));
         let empty = Place::Text("{}".to_owned(), "empty");
-        let places = [absent, empty, Place::File(file), Place::Text("nonsense".to_owned(), "not looked at")];
+        let places = [
+            absent,
+            in_a_file,
+            empty,
+            Place::File(file),
+            Place::Text("nonsense".to_owned(), "not looked at"),
+        ];
         assert_eq!(look("r.example", &places), Ok(Credentials::password("me", "hunter2")));
     }
 }

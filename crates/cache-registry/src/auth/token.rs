@@ -103,7 +103,13 @@ pub(super) fn check_realm(
     transport: &Transport,
     about: &About,
 ) -> Result<(), Error> {
-    let reason = match Url::parse(realm) {
+    let parsed = Url::parse(realm);
+    // Not the whole of it: the rest may be signed.
+    let shown = match &parsed {
+        Ok(url) if url.has_host() => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
+        _ => "nowhere".to_owned(),
+    };
+    let reason = match parsed {
         Ok(url) if url.scheme() == "https" && url.has_host() => return Ok(()),
         Ok(url) if url.scheme() == "http" && url.has_host() => {
             // What came over TLS must not lead to where anyone can listen, not even on this machine.
@@ -114,7 +120,7 @@ pub(super) fn check_realm(
         }
         _ => "by what is no URL of HTTP",
     };
-    let reason = format_args!("the registry sends for a token to {:?}, {reason}", printable(realm));
+    let reason = format_args!("the registry sends for a token to {}, {reason}", printable(&shown));
     Err(about.error(ErrorKind::Denied, reason))
 }
 
@@ -257,7 +263,12 @@ mod tests {
         let about = About { operation: "resolve", subject: "r/app".into(), host: "r".into() };
         let check = |realm: &str, registry: &str, insecure: bool| {
             let transport = Transport::new(&ClientOptions { insecure, ..ClientOptions::default() }).unwrap();
-            check_realm(realm, &Url::parse(registry).unwrap(), &transport, &about).is_ok()
+            let checked = check_realm(realm, &Url::parse(registry).unwrap(), &transport, &about);
+            assert!(
+                !checked.as_ref().is_err_and(|error| error.to_string().contains("secret")),
+                "{checked:?}"
+            );
+            checked.is_ok()
         };
         let (tls, local) = ("https://r.example", "http://127.0.0.1:5000");
         assert!(check("https://auth.example/token", tls, false));
@@ -268,7 +279,9 @@ mod tests {
         assert!(!check("http://auth.example/token", local, false));
         assert!(!check("http://auth.example/token", tls, true));
         assert!(check("http://auth.example/token", "http://r.example", true));
-        for realm in ["", "token", "file:///etc/passwd", "data:,x"] {
+        for realm in
+            ["", "token", "http://me:secret@r/?sig=secret", "secret", "file:///etc/passwd", "data:,x"]
+        {
             assert!(!check(realm, tls, true), "{realm}");
         }
     }
