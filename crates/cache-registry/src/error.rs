@@ -54,17 +54,24 @@ impl About {
         let cause = cause.without_url();
         let tls = tls_failure(&cause);
         let (kind, advice) = match tls {
-            Some(true) => (
+            Some(TlsFailure::Certificate) => (
                 ErrorKind::Other,
                 "; name the authority that signed its certificate (--ca), or allow any with registry.insecure=true",
             ),
-            Some(false) => {
+            Some(TlsFailure::Identity) => {
+                (ErrorKind::Denied, "; it wants a certificate of yours that it knows (--cert, --key)")
+            }
+            Some(TlsFailure::Other) => {
                 (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with registry.insecure=true")
             }
             None if cause.is_connect() && causes(&cause).contains("dns error") => (
                 ErrorKind::Unavailable,
                 "; check the name of the registry, and that this machine can look it up",
             ),
+            // How it ends where the alert comes before the request has been sent.
+            None if causes(&cause).contains("operation was canceled: connection closed") => {
+                (ErrorKind::Unavailable, "; it may want a certificate of yours (--cert, --key)")
+            }
             None => (ErrorKind::Unavailable, ""),
         };
         let reason = format!("{}{advice}", causes(&cause));
@@ -99,8 +106,48 @@ impl About {
     }
 }
 
-/// Whether a failure is one of TLS: of the certificate, or of anything else.
-fn tls_failure(error: &reqwest::Error) -> Option<bool> {
+/// What of TLS failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TlsFailure {
+    /// The server's certificate is not trusted.
+    Certificate,
+    /// The client's certificate is missing, or not trusted.
+    Identity,
+    Other,
+}
+
+impl TlsFailure {
+    fn of(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+                Self::Certificate
+            }
+            alert @ rustls::Error::AlertReceived(_) => {
+                Self::of_text(&alert.to_string()).unwrap_or(Self::Other)
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// From an error's text, which is all that HTTP/2 keeps of an alert (RFC 8446, section 6.2).
+    fn of_text(text: &str) -> Option<Self> {
+        const ALERTS: [&str; 8] = [
+            "CertificateRequired",
+            "BadCertificate",
+            "UnknownCA",
+            "CertificateUnknown",
+            "CertificateExpired",
+            "CertificateRevoked",
+            "UnsupportedCertificate",
+            "AccessDenied",
+        ];
+        let (_, alert) = text.split_once("received fatal alert: ")?;
+        Some(if ALERTS.iter().any(|name| alert.starts_with(name)) { Self::Identity } else { Self::Other })
+    }
+}
+
+/// Whether a failure is one of TLS.
+fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(this) = cause {
         let inner = this.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
@@ -110,24 +157,23 @@ fn tls_failure(error: &reqwest::Error) -> Option<bool> {
             None => this.downcast_ref::<rustls::Error>(),
         };
         if let Some(tls) = tls {
-            return Some(matches!(
-                tls,
-                rustls::Error::InvalidCertificate(_)
-                    | rustls::Error::NoCertificatesPresented
-                    | rustls::Error::AlertReceived(_)
-            ));
+            return Some(TlsFailure::of(tls));
         }
         cause = match inner {
             Some(inner) => Some(inner),
             None => this.source(),
         };
     }
-    None
+    TlsFailure::of_text(&causes(error))
 }
 
-/// Whether a connection failed because the certificate is not trusted.
+/// Whether a connection failed because one does not trust the other's certificate.
 pub(crate) fn is_certificate_failure(error: &Error) -> bool {
-    error.source().and_then(|cause| cause.downcast_ref()).and_then(tls_failure) == Some(true)
+    error
+        .source()
+        .and_then(|cause| cause.downcast_ref())
+        .and_then(tls_failure)
+        .is_some_and(|failure| failure != TlsFailure::Other)
 }
 
 /// The causes of an error in one line, each said once.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use cache_ingest::{Error, ErrorKind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
@@ -58,12 +60,18 @@ impl Tls {
         let verifier: Arc<dyn ServerCertVerifier> = if self.insecure {
             Arc::new(AnyCertificate(self.provider.clone()))
         } else {
-            let roots = self.authorities.iter().cloned();
-            Arc::new(Verifier::new_with_extra_roots(roots, self.provider.clone()).map_err(|cause| {
-                failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
-            })?)
+            Arc::new(self.trusted()?)
         };
         self.finish(|versions| versions.dangerous().with_custom_certificate_verifier(verifier))
+    }
+
+    fn trusted(&self) -> Result<Trusted, Error> {
+        let named = self.authorities.clone();
+        let verifier = Verifier::new_with_extra_roots(named.iter().cloned(), self.provider.clone());
+        let verifier = verifier.map_err(|cause| {
+            failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
+        })?;
+        Ok(Trusted { verifier, named })
     }
 
     /// A configuration that trusts no one, for connections without TLS.
@@ -113,6 +121,59 @@ fn failed(reason: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Invalid, "set up", "TLS", reason)
 }
 
+/// Trusts what the authorities have signed, and a server that shows a certificate which was named as one: what signs
+/// itself by `openssl req -x509` is an authority's, which rustls takes from no server.
+#[derive(Debug)]
+struct Trusted {
+    verifier: Verifier,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Trusted {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
+        match verified {
+            // Its dates have been found good by then.
+            Err(error)
+                if error.to_string().contains("CaUsedAsEndEntity") && self.named.contains(certificate) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
 /// Trusts any certificate of whoever holds its key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
@@ -149,5 +210,42 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn certificate(is_ca: IsCa, last_year: i32) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(["r.example".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(last_year, 1, 1);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    #[test]
+    fn a_server_may_show_the_certificate_that_was_named_and_no_other_that_signs_itself() {
+        let ca = || IsCa::Ca(BasicConstraints::Unconstrained);
+        let (shown, other, expired) =
+            (certificate(ca(), 2090), certificate(ca(), 2090), certificate(ca(), 2021));
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+        let is_trusted = |named: &CertificateDer<'static>, shown: &CertificateDer<'static>, name: &str| {
+            let mut tls = Tls::new(&ClientOptions::default()).unwrap();
+            tls.authorities.push(named.clone());
+            let name = ServerName::try_from(name.to_owned()).unwrap();
+            tls.trusted().unwrap().verify_server_cert(shown, &[], &name, &[], now).is_ok()
+        };
+        assert!(is_trusted(&shown, &shown, "r.example"));
+        assert!(!is_trusted(&shown, &shown, "s.example"));
+        assert!(!is_trusted(&other, &shown, "r.example"));
+        assert!(!is_trusted(&expired, &expired, "r.example"));
+        let plain = certificate(IsCa::ExplicitNoCa, 2090);
+        assert!(is_trusted(&plain, &plain, "r.example"));
     }
 }

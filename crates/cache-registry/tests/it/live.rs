@@ -84,7 +84,8 @@ async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
     let certificate = Some(ClientCertificate { certificate, key });
     push_pull_mount_and_push_again(&registry, ClientOptions { certificate, ..trusting() }).await;
     let unknown = store_with(trusting(), &registry.host(), APP);
-    assert!(unknown.resolve(&Name::Unspecified).await.is_err());
+    let error = unknown.resolve(&Name::Unspecified).await.unwrap_err();
+    assert!(error.to_string().ends_with("(--cert, --key)"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
