@@ -23,18 +23,25 @@ impl RegistryStore {
         let call = self.call("look up", self.at(&descriptor.digest));
         let request = self.request(&call, Method::HEAD, descriptor).await?;
         let answer = self.client.send(&call, &request).await?;
-        if answer.status() != StatusCode::OK {
+        let allows_no_head = match answer.status() {
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
+            // Its links may be signed for a GET alone.
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => answer.elsewhere,
+            _ => false,
+        };
+        if answer.status() != StatusCode::OK && !allows_no_head {
             return Err(self.client.refusal(answer, &call.about).await.1);
         }
-        if let Some(size) = answer.length() {
+        if let Some(size) = answer.length().filter(|_| !allows_no_head) {
             return Ok(size);
         }
-        // Some proxies drop the length of what has no body.
+        // Some proxies drop the length of what has no body, others take no HEAD.
         let request = Request { method: Method::GET, ..request };
         let answer = self.client.send(&call, &request).await?;
         match answer.length() {
-            Some(size) if answer.status() == StatusCode::OK => Ok(size),
-            _ => Err(call.about.error(ErrorKind::Unsupported, "the registry does not tell its size")),
+            _ if answer.status() != StatusCode::OK => Err(self.client.refusal(answer, &call.about).await.1),
+            Some(size) => Ok(size),
+            None => Err(call.about.error(ErrorKind::Unsupported, "the registry does not tell its size")),
         }
     }
 

@@ -227,6 +227,23 @@ async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
     assert_clear(&pull(&layer, &app(&server)).await.unwrap_err());
 }
 
+/// The links of object stores are signed for one method.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_is_found_out_where_no_head_is_allowed() {
+    let (server, layer) = with_layer().await;
+    let storage = server.sibling().await;
+    storage.fault(On::new("HEAD", "").always(), Fault::status(403));
+    let away = Answer::redirect(307, format!("{}/v2/{APP}/blobs/{}", storage.url(), layer.descriptor.digest));
+    for fault in [Fault::status(405), Fault::status(501), Fault::Answer(away)] {
+        server.heal();
+        server.fault(On::new("HEAD", "").always(), fault.clone());
+        let info = app(&server).info(&layer.descriptor).await;
+        assert_eq!(info.unwrap().size, u64::from(SIZE), "{fault:?}");
+    }
+    server.fault(On::new("GET", "").always(), Fault::status(404));
+    assert_eq!(app(&server).info(&layer.descriptor).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_over_tls_never_sends_to_plain_http() {
     let (authority, layer, folder) = (Authority::new(), layer(), tempfile::tempdir().unwrap());
