@@ -68,7 +68,7 @@ impl RegistryStore {
     /// Asks for a mount from another repository of the registry.
     async fn mount(&self, call: &Call<'_>, descriptor: &Descriptor, origin: &Origin) -> Result<Mount, Error> {
         let (here, from) = (self.repository(), origin.repository.as_str());
-        if origin.service != here.host() || from == here.path() {
+        if origin.service != here.host() || from == here.path() || !self.may_mount_from(from) {
             return Ok(Mount::Declined);
         }
         let mut url = self.client.url(call, &self.path("blobs/uploads/")).await?;
@@ -79,12 +79,19 @@ impl RegistryStore {
         let answer = match self.client.send(&mounting, &Request::new(Method::POST, url)).await {
             Ok(answer) => answer,
             // A token server may refuse the whole where it would give a part.
-            Err(error) if error.kind() == ErrorKind::Denied => return Ok(Mount::Declined),
+            Err(error) if error.kind() == ErrorKind::Denied => {
+                self.cannot_mount_from(from);
+                return Ok(Mount::Declined);
+            }
             Err(error) => return Err(error),
         };
         match answer.status() {
             StatusCode::CREATED => Ok(Mount::Mounted),
             StatusCode::ACCEPTED => session(&answer, call).map(Mount::Session),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.cannot_mount_from(from);
+                Ok(Mount::Declined)
+            }
             // Some registries refuse where they should decline.
             _ => Ok(Mount::Declined),
         }

@@ -37,6 +37,8 @@ struct Shared {
     /// Whether tokens are asked for that allow to push.
     push: AtomicBool,
     doubted: Mutex<Doubt>,
+    /// Repositories of the registry from which it is not allowed to mount.
+    closed: Mutex<HashSet<String>>,
 }
 
 /// Blobs that the registry says it has and turned out not to have.
@@ -53,6 +55,7 @@ impl RegistryStore {
             repository: repository.clone(),
             push: AtomicBool::new(false),
             doubted: Mutex::default(),
+            closed: Mutex::default(),
         };
         Self { client: client.clone(), shared: Arc::new(shared) }
     }
@@ -117,6 +120,16 @@ impl RegistryStore {
         let mut doubt = self.shared.doubted.lock().unwrap_or_else(PoisonError::into_inner);
         doubt.all |= digests.is_empty();
         doubt.blobs.extend(digests);
+    }
+
+    /// Whether it may be allowed to mount from another repository.
+    pub(crate) fn may_mount_from(&self, path: &str) -> bool {
+        !self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    }
+
+    /// It is not allowed to mount from another repository.
+    pub(crate) fn cannot_mount_from(&self, path: &str) {
+        self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
     }
 
     /// A blob was pushed.

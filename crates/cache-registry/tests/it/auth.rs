@@ -219,8 +219,15 @@ async fn a_mount_that_the_token_server_denies_is_an_upload() {
     all.tokens.fault(On::any("repository%3Aother%3Apull&").always(), Fault::Answer(no));
     let from = MemoryStore::new();
     from.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
-    let lying = crate::scene::Elsewhere(from, store("other"));
-    assert_eq!(transfer(&layer, &lying, &store(APP).for_push()).await.unwrap(), Stored::Stored);
+    let second = Blob::layer(Algorithm::Sha256, 20_000);
+    from.insert(second.descriptor.media_type.clone(), second.bytes.clone());
+    let (lying, to) = (crate::scene::Elsewhere(from, store("other")), store(APP).for_push());
+    assert_eq!(transfer(&layer, &lying, &to).await.unwrap(), Stored::Stored);
+    // Once it has said no, nothing more is asked for from there.
+    all.tokens.forget_seen();
+    assert_eq!(transfer(&second, &lying, &to).await.unwrap(), Stored::Stored);
+    assert!(all.tokens.seen().is_empty());
+    assert!(all.registry.seen_with("POST", &second.descriptor.digest.to_string()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
