@@ -35,16 +35,16 @@ impl RegistryStore {
             None => Mount::Declined,
         };
         let mut upload = Upload::new(self, descriptor, source);
-        let location = match mounted {
+        let session = match mounted {
             Mount::Mounted => return Ok(Stored::Mounted),
-            Mount::Session(location) => location,
+            Mount::Session(session) => session,
             Mount::Declined => {
                 // A source that cannot be read leaves no session behind.
                 upload.prepare().await?;
                 self.begin(&call).await?
             }
         };
-        upload.run(&call, location).await?;
+        upload.run(&call, session).await?;
         self.trust(&descriptor.digest);
         Ok(Stored::Stored)
     }
@@ -97,8 +97,8 @@ impl RegistryStore {
         }
     }
 
-    /// Begins an upload; where to send the blob.
-    async fn begin(&self, call: &Call<'_>) -> Result<Url, Error> {
+    /// Begins an upload.
+    async fn begin(&self, call: &Call<'_>) -> Result<Session, Error> {
         let url = self.client.url(call, &self.path("blobs/uploads/")).await?;
         let answer = self.client.send(call, &Request::new(Method::POST, url)).await?;
         match answer.status() {
@@ -111,15 +111,25 @@ impl RegistryStore {
 /// What came of asking for a mount.
 enum Mount {
     Mounted,
-    /// It is the beginning of an upload: where to send the blob.
-    Session(Url),
+    /// It is the beginning of an upload.
+    Session(Session),
     Declined,
 }
 
-/// Where an answer says that an upload goes on.
-pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Url, Error> {
+/// An upload that a registry has begun.
+pub(crate) struct Session {
+    /// Where it goes on.
+    pub(crate) location: Url,
+    /// The least bytes of each request but the last (OCI distribution specification, "Pushing a blob in chunks").
+    pub(crate) least: u64,
+}
+
+/// What an answer says of the upload.
+pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Session, Error> {
+    let least =
+        answer.header("oci-chunk-min-length").and_then(|least| least.trim().parse().ok()).unwrap_or(0);
     match answer.response.headers().get(LOCATION) {
-        Some(location) => follow(&answer.url, location, &call.about),
+        Some(location) => Ok(Session { location: follow(&answer.url, location, &call.about)?, least }),
         None => Err(call.about.error(ErrorKind::Other, "the registry does not say where to upload to")),
     }
 }

@@ -12,7 +12,7 @@ use crate::RegistryStore;
 use crate::client::{Call, MOST_REFUSALS};
 use crate::error::Failure;
 use crate::pull::header;
-use crate::push::session;
+use crate::push::{Session, session};
 use crate::sending::{Reading, send};
 use crate::transport::{Answer, Request, STORING};
 
@@ -60,11 +60,13 @@ pub(crate) struct Upload<'u> {
     reading: Reading<'u>,
     /// How many bytes the registry has.
     offset: u64,
+    /// The least bytes of each request but the last.
+    least: u64,
 }
 
 impl<'u> Upload<'u> {
     pub(crate) fn new(store: &'u RegistryStore, descriptor: &'u Descriptor, source: &'u Source<'u>) -> Self {
-        Self { store, descriptor, source, reading: Reading::new(source.reader()), offset: 0 }
+        Self { store, descriptor, source, reading: Reading::new(source.reader()), offset: 0, least: 0 }
     }
 
     /// Opens the source, and verifies a blob of one chunk.
@@ -73,7 +75,9 @@ impl<'u> Upload<'u> {
     }
 
     /// Sends the blob to a session of the registry.
-    pub(crate) async fn run(&mut self, call: &Call<'_>, mut location: Url) -> Result<(), Error> {
+    pub(crate) async fn run(&mut self, call: &Call<'_>, session: Session) -> Result<(), Error> {
+        let mut location = session.location;
+        self.least = session.least;
         let client = &self.store.client;
         let (policy, budget) = (client.options().retry.clone(), client.options().budget.clone());
         let mut retries = Retries::new(policy, budget);
@@ -117,7 +121,7 @@ impl<'u> Upload<'u> {
     /// Sends all that the registry does not have, and the digest.
     async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), Stop> {
         let size = self.descriptor.size;
-        let piece = self.store.client.options().chunk_size.unwrap_or(size).max(1);
+        let piece = self.store.client.options().chunk_size.unwrap_or(size).max(self.least).max(1);
         if self.offset == 0 && size <= piece {
             let url = self.finished(location);
             let answer = self.send(call, Method::PUT, url, size, None).await?;
@@ -129,7 +133,7 @@ impl<'u> Upload<'u> {
             let range = format!("{}-{}", self.offset, end - 1);
             let answer = self.send(call, Method::PATCH, location.clone(), len, Some(&range)).await?;
             if answer.response.headers().contains_key(LOCATION) {
-                *location = session(&answer, call)?;
+                *location = session(&answer, call)?.location;
             }
             match answer.header(RANGE).and_then(received) {
                 Some(received) if received != end => {
@@ -246,7 +250,7 @@ impl<'u> Upload<'u> {
         }
         let Some(received) = answer.header(RANGE).and_then(received) else { return Ok(None) };
         if answer.response.headers().contains_key(LOCATION) {
-            *location = session(&answer, call)?;
+            *location = session(&answer, call)?.location;
         }
         Ok(Some(received).filter(|received| *received <= self.descriptor.size))
     }

@@ -153,6 +153,16 @@ async fn a_refusal_before_all_is_sent_is_read_to_its_end() {
     assert_eq!(server.seen_with("PUT", "").len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_piece_is_smaller_than_the_registry_takes() {
+    for (least, pieces) in [("300000", 3), ("none", 7), ("1000000", 0)] {
+        let on = On::new("POST", "");
+        let header = Fault::Header("OCI-Chunk-Min-Length", Some(least.to_owned()));
+        let server = survives(Some(100_000), on, header).await;
+        assert_eq!(server.seen_with("PATCH", "").len(), pieces, "{least}");
+    }
+}
+
 /// A registry may move the blob first, which takes a while for a large one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_answer_to_the_end_of_an_upload_may_take_longer_than_others() {
