@@ -20,6 +20,7 @@ use crate::error::{About, Failure};
 use crate::transport::Transport;
 use challenge::Challenge;
 pub use credentials::Credentials;
+use scopes::Asked;
 pub(crate) use scopes::Scopes;
 use token::Slot;
 
@@ -28,6 +29,7 @@ use token::Slot;
 pub(crate) struct Auth {
     challenge: Mutex<Option<Challenge>>,
     credentials: OnceCell<Credentials>,
+    asked: Mutex<Asked>,
     slots: Mutex<HashMap<Scopes, Arc<Slot>>>,
 }
 
@@ -48,21 +50,22 @@ impl Auth {
         let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
         let (realm, service) = match challenge {
             Challenge::Basic => return Ok(self.credentials(options, about).await?.basic()),
-            Challenge::Bearer { realm, service } => (realm, service),
+            Challenge::Bearer { realm, service, .. } => (realm, service),
         };
         let slot = self.slot(scopes);
         let fetch = async {
             let credentials = self.credentials(options, about).await?;
-            token::fetch(&realm, &service, scopes, credentials, transport, about).await
+            let scopes = scopes.texts(&lock(&self.asked));
+            token::fetch(&realm, &service, &scopes, credentials, transport, about).await
         };
         slot.get(about, fetch).await.map(Some)
     }
 
-    /// Takes note of a 401 from `url`. Whether another try makes sense, since now more is known or what was used has
+    /// Takes note of a 401 from `url`, to a request with what was `used` for some scopes. Whether another try makes sense, since now more is known or what was used has
     /// been thrown away.
     pub(crate) async fn refused(
         &self,
-        used: Option<&HeaderValue>,
+        (used, scopes): (Option<&HeaderValue>, &Scopes),
         headers: &HeaderMap,
         (url, transport): (&reqwest::Url, &Transport),
         options: &ClientOptions,
@@ -78,9 +81,10 @@ impl Auth {
                 let basic = self.credentials(options, about).await?.basic();
                 basic.is_some() && basic.as_ref() != used
             }
-            Challenge::Bearer { realm, .. } => {
+            Challenge::Bearer { realm, scope, .. } => {
                 token::check_realm(realm, url, transport, about)?;
                 if let Some(used) = used {
+                    lock(&self.asked).learn(scope, scopes);
                     lock(&self.slots).values().for_each(|slot| slot.forget(used));
                 }
                 true

@@ -196,7 +196,9 @@ impl Client {
         }
         let host = self.host(call.repository.host());
         let from = (&answer.url, &self.0.transport);
-        host.auth.refused(used, answer.response.headers(), from, &self.0.options, &call.about).await
+        host.auth
+            .refused((used, &call.scopes), answer.response.headers(), from, &self.0.options, &call.about)
+            .await
     }
 
     /// An answer that another try may change.

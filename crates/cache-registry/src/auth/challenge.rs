@@ -16,6 +16,8 @@ pub(crate) enum Challenge {
         realm: String,
         /// What it calls the registry.
         service: String,
+        /// What the token has to allow.
+        scope: String,
     },
 }
 
@@ -45,8 +47,8 @@ fn understand(mut raw: Raw) -> Option<Challenge> {
     if !raw.scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let service = take("service").unwrap_or_default();
-    take("realm").map(|realm| Challenge::Bearer { realm, service })
+    let (service, scope) = (take("service").unwrap_or_default(), take("scope").unwrap_or_default());
+    take("realm").map(|realm| Challenge::Bearer { realm, service, scope })
 }
 
 /// The challenges of one header. A comma parts challenges and parameters alike: a word that is followed by a word
@@ -118,13 +120,15 @@ mod tests {
     }
 
     fn bearer(realm: &str, service: &str) -> Option<Challenge> {
-        Some(Challenge::Bearer { realm: realm.into(), service: service.into() })
+        Some(Challenge::Bearer { realm: realm.into(), service: service.into(), scope: String::new() })
     }
 
     #[test]
     fn challenges_are_read_as_registries_write_them() {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push",error="invalid_token""#;
-        assert_eq!(chosen(&[hub]), bearer("https://auth.docker.io/token", "registry.docker.io"));
+        let (realm, service) = ("https://auth.docker.io/token".into(), "registry.docker.io".into());
+        let scope = "repository:a/b:pull,push".into();
+        assert_eq!(chosen(&[hub]), Some(Challenge::Bearer { realm, service, scope }));
         assert_eq!(chosen(&[r#"Basic realm="Registry Realm""#]), Some(Challenge::Basic));
         assert_eq!(chosen(&["basic"]), Some(Challenge::Basic));
         assert_eq!(chosen(&[r#"BEARER  Realm = "https://r/t" , Service=s"#]), bearer("https://r/t", "s"));

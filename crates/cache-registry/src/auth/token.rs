@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::{Credentials, Scopes, lock};
+use super::{Credentials, lock};
 use crate::body::read_all;
 use crate::error::{About, Answered, Failure, is_passing, printable};
 use crate::transport::{Answer, Request, Transport};
@@ -128,7 +128,7 @@ pub(super) fn check_realm(
 pub(super) async fn fetch(
     realm: &str,
     service: &str,
-    scopes: &Scopes,
+    scopes: &[String],
     credentials: &Credentials,
     transport: &Transport,
     about: &About,
@@ -142,7 +142,7 @@ pub(super) async fn fetch(
     understand(answer, &server, transport, about).await
 }
 
-fn request(mut url: Url, service: &str, scopes: &Scopes, credentials: &Credentials) -> Request {
+fn request(mut url: Url, service: &str, scopes: &[String], credentials: &Credentials) -> Request {
     if let Credentials::IdentityToken(secret) = credentials {
         let mut form = Url::parse("form:").unwrap_or_else(|_| url.clone());
         form.query_pairs_mut()
@@ -150,7 +150,7 @@ fn request(mut url: Url, service: &str, scopes: &Scopes, credentials: &Credentia
             .append_pair("grant_type", "refresh_token")
             .append_pair("service", service)
             .append_pair("client_id", CLIENT_ID)
-            .append_pair("scope", &scopes.texts().collect::<Vec<_>>().join(" "))
+            .append_pair("scope", &scopes.join(" "))
             .append_pair("refresh_token", secret.reveal());
         let mut request = Request::new(Method::POST, url);
         request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -162,8 +162,8 @@ fn request(mut url: Url, service: &str, scopes: &Scopes, credentials: &Credentia
         if !service.is_empty() {
             query.append_pair("service", service);
         }
-        for scope in scopes.texts() {
-            query.append_pair("scope", &scope);
+        for scope in scopes {
+            query.append_pair("scope", scope);
         }
         query.append_pair("client_id", CLIENT_ID);
         if let Credentials::Password { username, .. } = credentials {
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_password_goes_into_no_url_and_an_identity_token_into_a_form() {
         let url = Url::parse("https://auth.example/token?x=y").unwrap();
-        let scopes = Scopes::new("a", true).and_pull("b");
+        let scopes = ["repository:a:pull,push".to_owned(), "repository:b:pull".to_owned()];
         let password = Credentials::Password { username: "me".into(), password: Secret::new("hunter2") };
         let asked = request(url.clone(), "the registry", &scopes, &password);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_conformance::Blob;
-use cache_ingest::{CopyOptions, Error, ErrorKind, MemoryStore, Step, Stored, copy_all};
+use cache_ingest::{CopyOptions, Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
 use cache_model::Algorithm;
 use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
 use test_registries::{Answer, Auth, Fault, Manners, On, Registry, Scope, Server, TokenManners, Tokens};
@@ -266,6 +266,23 @@ async fn a_token_may_be_asked_for_as_late_as_for_the_bytes() {
         assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored, "{method}");
         assert_eq!(all.tokens.service.asked().len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_registry_says_a_token_has_to_allow_is_asked_for() {
+    let all = guarded(TokenManners::default()).await;
+    let store = all.store(all.user()).for_push();
+    assert_eq!(push_all(&store).await.unwrap(), 30);
+    let challenge = format!(
+        "Bearer realm=\"{}{}\",service=\"the registry\",scope=\"repository:{APP}:metadata_read\"",
+        all.tokens.url(),
+        Tokens::PATH
+    );
+    let no = Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", &challenge);
+    all.registry.fault(On::new("GET", "/tags/list"), Fault::Answer(no));
+    store.names().await.unwrap();
+    let scopes = all.tokens.service.asked().last().unwrap().scopes.clone();
+    assert_eq!(scopes, [format!("repository:{APP}:pull,push,metadata_read")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
