@@ -9,6 +9,8 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -168,6 +170,48 @@ async fn a_registry_with_tls() {
     there_and_back(&registry.host(), &known);
     let app = format!("{}/team/app:main", registry.host());
     assert_eq!(Way::with(&["--ca", &file("ca.pem")]).run(&["inspect", &app]).code, 1);
+}
+
+/// What is asked of a proxy in plain HTTP names the host, and Docker's registry answers it as if it were meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let proxied = |proxy: &str| Way {
+        variables: ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, proxy.into())).into(),
+        ..Way::default()
+    };
+    let way = proxied(&format!("http://{}", registry.host()));
+    let app = "type=registry,ref=registry.invalid/team/app:main,registry.insecure=true";
+    let copied = way.outcome(&["copy", "--progress", "none", &path(CACHE), app]);
+    assert_eq!(copied, "11 blobs (21.44 KiB) copied, 0 blobs (0 B) already there");
+    way.run(&["verify", app]).ok();
+    fails_with(&way.run(&["verify", "registry.invalid/team/app:main"]), "registry.invalid");
+
+    // This machine is never asked for through a proxy, nor what NO_PROXY names.
+    let here = format!("{}/team/app:main", registry.host());
+    let nowhere = "http://127.0.0.1:1";
+    proxied(nowhere).run(&["verify", &here]).ok();
+    let mut except = way;
+    except.variables.push(("NO_PROXY", "registry.invalid".into()));
+    assert_eq!(except.run(&["verify", app]).code, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_wants_to_know_who_asks() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        let (mut connection, _) = proxy.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(&connection).read_line(&mut line).unwrap();
+        connection
+            .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+        line
+    });
+    let way = Way { variables: vec![("HTTPS_PROXY", address.into())], ..Way::default() };
+    fails_with(&way.run(&["inspect", "registry.invalid/app:v1"]), "HTTPS_PROXY=http://USER:PASSWORD@PROXY");
+    assert_eq!(asked.join().unwrap(), "CONNECT registry.invalid:443 HTTP/1.1\r\n");
 }
 
 /// A token server and what a registry has to know of it.

@@ -29,7 +29,8 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
 ///
 /// Plain HTTP is for hosts of this machine (unless certificates are named: then HTTPS is tried first) and for
 /// [`insecure`](ClientOptions::insecure) clients; HTTP/2 where a registry offers it. Proxies are those of
-/// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, never for this machine.
+/// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (`http://`, `https://`, `socks5://` or `socks5h://`), never for
+/// this machine.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Inner>);
 

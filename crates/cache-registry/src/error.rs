@@ -68,6 +68,10 @@ impl About {
                 ErrorKind::Unavailable,
                 "; check the name of the registry, and that this machine can look it up",
             ),
+            None if causes(&cause).contains("proxy authorization required") => (
+                ErrorKind::Denied,
+                "; name the user in the variable that names the proxy, as in HTTPS_PROXY=http://USER:PASSWORD@PROXY",
+            ),
             // How it ends where the alert comes before the request has been sent.
             None if causes(&cause).contains("operation was canceled: connection closed") => {
                 (ErrorKind::Unavailable, "; it may want a certificate of yours (--cert, --key)")
