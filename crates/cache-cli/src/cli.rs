@@ -290,7 +290,7 @@ pub(crate) struct Write {
     pub(crate) no_sync: bool,
 
     /// Upload blobs to a registry in pieces of this size, as in 50MiB, where a proxy takes only smaller requests
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = REGISTRIES)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_chunk_size, help_heading = REGISTRIES)]
     pub(crate) chunk_size: Option<u64>,
 }
 
@@ -371,6 +371,14 @@ fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "that is too large".to_owned())
 }
 
+/// The same for pieces, in which there has to be something.
+fn parse_chunk_size(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        0 => Err("a piece has at least one byte".to_owned()),
+        size => Ok(size),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,5 +397,13 @@ mod tests {
         for bad in ["", "MiB", "-1", "1.5MiB", "1TB", "99999999999GiB"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn pieces_have_something_in_them() {
+        let copy = |size| Cli::try_parse_from(["bkcache", "copy", "--chunk-size", size, "a", "b"]);
+        assert!(copy("1").is_ok());
+        assert!(copy("0").is_err());
+        assert!(copy("0MiB").is_err());
     }
 }
