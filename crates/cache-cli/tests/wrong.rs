@@ -217,6 +217,11 @@ fn destinations_and_options_that_cannot_be() {
     lines.add("an unknown type", &bkcache(["copy", &source, "type=locla,dest=x"]));
     lines.add("a type that is not there yet", &bkcache(["copy", &source, "type=s3,bucket=x"]));
     lines.add("an unknown form", &bkcache(["copy", "--form", "tar", &source, "x"]));
+    for host in ["localhost", "localhost:5917", "docker.io"] {
+        let copied = support::run(support::program().current_dir(folder).args(["copy", &source, host]), b"");
+        lines.add(&format!("a host alone, {host}"), &copied);
+    }
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "nor is one named like a host");
     std::fs::write(folder.join("file"), "x").unwrap();
     lines.add(
         "a file as destination",

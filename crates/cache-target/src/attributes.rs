@@ -36,7 +36,9 @@ impl Attributes {
     ///
     /// A **bare reference** is a text without `=` that begins with a registry's host and a slash
     /// (`registry.example.com/app:main`, `localhost/app`, `[::1]:5000/app@sha256:…`): one with a dot or a port, or
-    /// `localhost`, and not the name of a folder that exists. It means `type=registry` with `ref`.
+    /// `localhost`, and not the name of a folder that exists. It means `type=registry` with `ref`. A host without a
+    /// repository is an error rather than a path, where it can hardly be meant as one: `localhost`, `docker.io`, or a
+    /// port behind `localhost`, a name with a dot or an address (`localhost:5000`, `registry.example.com:443`).
     ///
     /// A **bare path** is any other text without `=`, or one that starts with `/`, `./`, `../` or `~/` (which is not
     /// expanded). It means `type=local` with `src` or `dest`, after `role`. If nothing exists at the path as it

@@ -5,6 +5,7 @@
 //! was typed is that path, whatever colons it has, and so is one whose first folder exists, whatever host it looks like;
 //! this is the one question asked to the file system, and the caller answers it.
 
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use crate::{Attributes, Role, TargetError};
@@ -37,6 +38,25 @@ fn is_reference(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
     is_host && !starts_as_a_path(text) && !exists(Path::new(host)) && !exists(Path::new(name))
 }
 
+/// Whether a bare word is a registry's host and no more: `localhost`, Docker Hub's, or one that has a port, too. A word
+/// with nothing but a dot in it is a folder's name as likely, and so is one without a dot whose tag is a number.
+fn is_host_alone(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
+    let is_v6 = |name: &str| {
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+    };
+    let (name, port) = match text.rsplit_once(':').filter(|_| !text.ends_with(']')) {
+        Some((name, port)) => (name, Some(port)),
+        None => (text, None),
+    };
+    let has_dot = || name.contains('.') && !name.starts_with('.') && !name.contains(['/', '\\', ':', '@']);
+    let is_host = match port {
+        Some(port) => port.parse::<u16>().is_ok() && (name == "localhost" || has_dot() || is_v6(name)),
+        None => ["localhost", "docker.io", "index.docker.io"].contains(&name) || is_v6(name),
+    };
+    is_host && !starts_as_a_path(text) && !exists(Path::new(text)) && !exists(Path::new(name))
+}
+
 /// The attributes that a bare word stands for.
 pub(crate) fn attributes(
     text: &str,
@@ -55,6 +75,11 @@ pub(crate) fn attributes(
                 "`{text}` is not a folder: a place that is no folder is named by type=, not by {scheme}://"
             ),
         }));
+    }
+    if is_host_alone(text, exists) {
+        return Err(TargetError::usage(format_args!(
+            "the repository is missing: {text}/NAME; ./{text} names a folder"
+        )));
     }
     if is_reference(text, exists) {
         let mut attributes = Attributes::new("registry");

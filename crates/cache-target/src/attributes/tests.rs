@@ -137,6 +137,41 @@ fn a_bare_word_that_begins_with_a_host_is_a_reference() {
 }
 
 #[test]
+fn a_host_without_a_repository_is_an_error_and_no_folder() {
+    for text in [
+        "localhost",
+        "localhost:5917",
+        "docker.io",
+        "index.docker.io",
+        "registry.example.com:443",
+        "127.0.0.1:5000",
+        "[::1]",
+        "[::1]:5000",
+    ] {
+        let error = format!("the repository is missing: {text}/NAME; ./{text} names a folder");
+        assert_eq!(read(text, Role::Destination, &[]), Err(error.clone()));
+        bad(text, &error);
+        // A folder that is there is that folder.
+        assert_eq!(read(text, Role::Source, &[text]), Ok(format!("type=local,src={text}")));
+        let inside = format!("./{text}");
+        assert!(read(&inside, Role::Destination, &[]).unwrap().starts_with("type=local,dest=./"), "{inside}");
+    }
+    good("my.cache", "type=local,src=my.cache");
+    good("registry.example.com", "type=local,src=registry.example.com");
+    good("cache:5917", "type=local,src=cache,tag=5917");
+    good("my.cache:v2", "type=local,src=my.cache,tag=v2");
+    good("my.cache:20260102", "type=local,src=my.cache,tag=20260102");
+    good(".cache:5000", "type=local,src=.cache,tag=5000");
+    for (text, there, path) in [
+        ("localhost:5917", "localhost", "type=local,src=localhost,tag=5917"),
+        ("my.cache:5917", "my.cache", "type=local,src=my.cache,tag=5917"),
+        ("out.d/cache:5917", "out.d", "type=local,src=out.d/cache,tag=5917"),
+    ] {
+        assert_eq!(read(text, Role::Source, &[there]), Ok(path.to_owned()));
+    }
+}
+
+#[test]
 fn a_bare_path_that_is_none_is_an_error() {
     bad("-", "`-` is no cache: name a folder (./- is one of that name)");
     bad("cache:", "`cache:`: there is no tag after the colon");
