@@ -170,3 +170,20 @@ fn no_name_turns_breaks_or_hides_in_a_line_and_json_is_exact() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_place_without_any_tag_says_so() {
+    let temp = tempfile::tempdir().unwrap();
+    let place = temp.path().display().to_string();
+    std::fs::write(temp.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    for with_index in [false, true] {
+        if with_index {
+            write_index(temp.path(), &[]);
+        }
+        assert_eq!(bkcache(["ls", &place]).ok().stderr, format!("no tags in {place}\n"));
+        assert_eq!(bkcache(["ls", "--caches", &place]).ok().stderr, format!("no caches in {place}\n"));
+        assert_eq!(bkcache(["ls", "--quiet", &place]).ok().stderr, "");
+        let listed = bkcache(["ls", "--json", &place]).ok();
+        assert_eq!((listed.json(), listed.stderr.as_str()), (json!([]), ""));
+    }
+}

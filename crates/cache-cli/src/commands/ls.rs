@@ -47,6 +47,10 @@ pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     if args.caches {
         lines.retain(|line| line.found.as_ref().map_or(true, has_cache));
     }
+    if lines.is_empty() && !args.json && !global.quiet {
+        let what = if args.caches { "caches" } else { "tags" };
+        let _ = writeln!(anstream::stderr(), "no {what} in {}", printable(&target.location));
+    }
     let mut out = BufWriter::new(anstream::stdout().lock());
     let written = if args.json { write_json(&mut out, &lines) } else { write_lines(&mut out, &lines) };
     written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())?;
