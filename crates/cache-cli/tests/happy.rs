@@ -309,3 +309,25 @@ fn an_export_without_any_layer_says_so_and_writes_nothing() {
     let ran = bkcache_with_input(args, b"{\"digest\":\"sha256:a\"}\n").ok();
     insta::assert_snapshot!(ran.shown(folder.path()));
 }
+
+#[test]
+fn an_export_that_finds_no_blob_of_its_records_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(folder.path().join("blobs")).unwrap();
+    let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": sha256(b"x"), "size": 1});
+    let results = json!([{"createdAt": "2026-01-02T03:04:05Z", "layers": [layer]}]);
+    let record = json!({"digest": "sha256:a", "results": results}).to_string();
+    let export = |to: &str| {
+        let args = ["export", "--records", "-", "--blobs", &at("blobs"), "--to", to, "--progress", "none"];
+        bkcache_with_input(args, record.as_bytes())
+    };
+    let ran = export(&at("out"));
+    assert_eq!((ran.code, ran.text().as_str()), (1, ""));
+    let line = "nothing was exported to DIR/out:latest: the records name 1 blob, and no result has all of its own in BLOBS; check --blobs";
+    assert!(ran.shown(folder.path()).contains(line), "{}", ran.stderr);
+    let ignored = export(&format!("type=local,dest={},ignore-error=true", at("out"))).ok();
+    assert!(ignored.stderr.contains("; ignored, as ignore-error=true"), "{}", ignored.stderr);
+    std::fs::write(folder.path().join("blobs").join(sha256(b"x")), "x").unwrap();
+    assert!(export(&at("out")).ok().text().contains("2 blobs"));
+}

@@ -12,6 +12,7 @@ use cache_model::CacheChains;
 use crate::cli::{Export, Global};
 use crate::commands::env::Env;
 use crate::commands::{Write, place, report_export, unless_ignored, write_exactly};
+use crate::display::count;
 use crate::failure::{Doing, Failure};
 
 /// Exports, or prints the config that would be.
@@ -77,7 +78,21 @@ async fn export(
     let exported = exporter.finalize(&to.destination(), &options, &*env.progress).await;
     drop(env);
     let result = exported.doing(|| format!("cannot export to {}", place(&to.target))).and_then(|exported| {
+        let named = exporter.chains.blobs().count() as u64;
+        if exported.manifest.is_none() && named > 0 {
+            return Err(nothing_found(named, &to));
+        }
         report_export(&exported, &place(&to.target), args.write.metadata_file.as_deref(), global)
     });
     unless_ignored(result, &to)
+}
+
+/// To export nothing is BuildKit's way where a build gave nothing. Records that do name blobs came with the wrong folder.
+fn nothing_found(named: u64, to: &Write) -> Failure {
+    let blobs = count(named, "blob");
+    Failure::Failed {
+        doing: format!("nothing was exported to {}", place(&to.target)),
+        error: anyhow::anyhow!("the records name {blobs}, and no result has all of its own in BLOBS"),
+        hint: Some("check --blobs"),
+    }
 }
