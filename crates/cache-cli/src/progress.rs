@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use cache_ingest::{Event, Progress, Stored};
+use cache_ingest::{Event, Progress, Step, Stored};
 use cache_model::Digest;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -62,11 +62,13 @@ fn line(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-fn outcome(stored: Stored) -> &'static str {
-    match stored {
-        Stored::Stored => "done",
-        Stored::AlreadyPresent => "already there",
-        Stored::Mounted => "mounted",
+/// What a step came to. A blob that is looked at is finished when it is as it should be, and is a finding otherwise.
+fn outcome(step: Step, stored: Stored) -> &'static str {
+    match (step, stored) {
+        (Step::Check, _) => "ok",
+        (_, Stored::Stored) => "done",
+        (_, Stored::AlreadyPresent) => "already there",
+        (_, Stored::Mounted) => "mounted",
     }
 }
 
@@ -107,7 +109,12 @@ impl Progress for Plain {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Finished { step, descriptor, stored } => {
-                line(&format!("{step} {} {} {}", descriptor.digest, size(descriptor.size), outcome(*stored)));
+                line(&format!(
+                    "{step} {} {} {}",
+                    descriptor.digest,
+                    size(descriptor.size),
+                    outcome(*step, *stored)
+                ));
             }
             event => self.0.event(event),
         }
@@ -138,7 +145,7 @@ impl Progress for Json {
             }),
             Event::Finished { step, descriptor, stored } => json!({
                 "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),
-                "size": descriptor.size, "outcome": outcome(*stored),
+                "size": descriptor.size, "outcome": outcome(*step, *stored),
             }),
             Event::Warning { message } => json!({"event": "warning", "message": message}),
             _ => return,

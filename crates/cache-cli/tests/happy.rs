@@ -331,3 +331,16 @@ fn an_export_that_finds_no_blob_of_its_records_fails() {
     std::fs::write(folder.path().join("blobs").join(sha256(b"x")), "x").unwrap();
     assert!(export(&at("out")).ok().text().contains("2 blobs"));
 }
+
+#[test]
+fn a_check_says_what_it_looked_at_and_that_it_was_in_order() {
+    let app = path("app-max-manifest-oci-gzip");
+    let plain = bkcache(["verify", "--progress", "plain", &app]).ok().stderr;
+    assert!(!plain.is_empty() && plain.lines().all(|line| line.ends_with(" ok")), "{plain}");
+    let lines = bkcache(["verify", "--progress", "json", &app]).ok().stderr;
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let finished: Vec<&Value> = events.iter().filter(|event| event["event"] == "finished").collect();
+    assert!(!finished.is_empty() && finished.iter().all(|event| event["outcome"] == "ok"), "{lines}");
+    let looked = bkcache(["verify", "--no-read", &app]).ok().text();
+    assert!(looked.contains(": nothing is missing; 12 blobs looked up, layers not read, "), "{looked}");
+}

@@ -54,16 +54,23 @@ fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Glo
     let errors = report.count(Severity::Error) as u64;
     let others =
         [(report.count(Severity::Warning) as u64, "warning"), (report.count(Severity::Note) as u64, "note")];
-    let verdict = if errors == 0 { "sound".to_owned() } else { count(errors, "error") };
+    let verdict = match errors {
+        0 if args.no_read => "nothing is missing".to_owned(),
+        0 => "sound".to_owned(),
+        errors => count(errors, "error"),
+    };
     let others = others.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| format!(", {}", count(*n, noun)));
-    let read = if args.no_read { "looked up" } else { "read" };
+    let read = if args.no_read {
+        "looked up, layers not read".to_owned()
+    } else {
+        format!("read, {}", size(report.bytes))
+    };
     writeln!(
         out,
-        "{}: {verdict}{}; {} {read}, {}, {}",
+        "{}: {verdict}{}; {} {read}, {}",
         report.subject.digest,
         others.collect::<String>(),
         count(report.blobs, "blob"),
-        size(report.bytes),
         count(report.records, "record"),
     )
 }
