@@ -31,6 +31,9 @@ pub(crate) fn place(target: &Opened) -> String {
     }
 }
 
+/// What to say where writing was interrupted: blobs that are there are not copied again.
+const GOES_ON: Option<&str> = Some("the same command goes on where it was");
+
 /// A destination that the user named, and the form that is to be written.
 pub(crate) struct Write {
     pub(crate) target: Opened,

@@ -11,6 +11,7 @@ use cache_target::TargetError;
 use cache_verify::VerifyError;
 
 use crate::display::printable;
+use crate::interrupt::Signal;
 
 /// A command that did not succeed.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) enum Failure {
     Unsound,
     /// Whoever reads the output has gone.
     Closed,
+    /// The program was asked to end.
+    Interrupted { signal: Signal, hint: Option<&'static str> },
 }
 
 impl Failure {
@@ -32,6 +35,7 @@ impl Failure {
             Self::Usage(_) => ExitCode::from(2),
             Self::Unsound => ExitCode::from(3),
             Self::Closed => ExitCode::SUCCESS,
+            Self::Interrupted { signal, .. } => ExitCode::from(signal.exit_code()),
         }
     }
 
@@ -39,9 +43,10 @@ impl Failure {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Failed { doing, error, hint } => {
-                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                let hint = then(*hint);
                 Some(printable(&format!("{doing}: {}{hint}", detail(doing, error))))
             }
+            Self::Interrupted { hint, .. } => Some(format!("interrupted{}", then(*hint))),
             Self::Usage(message) => Some(printable(message)),
             Self::Unsound | Self::Closed => None,
         }
@@ -70,6 +75,11 @@ impl Failure {
         let hint = hint(kind, &error);
         Self::Failed { doing: doing.into(), error: error.into(), hint }
     }
+}
+
+/// A hint as the end of a line.
+fn then(hint: Option<&str>) -> String {
+    hint.map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 /// What an error says, without the subject where the clause before it has just named that.

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod display;
 mod failure;
+mod interrupt;
 mod progress;
 mod tree;
 
@@ -46,7 +47,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = failure::Doing::doing(runtime, || "cannot start".to_owned())?;
     let global = cli.global;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match cli.command {
             Command::Ls(args) => commands::ls::run(&args, &global).await,
             Command::Inspect(args) => commands::inspect::run(&args, &global).await,
@@ -57,7 +58,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Export(args) => commands::export::run(&args, &global).await,
             Command::Completions { shell } => commands::print::completions(shell),
         }
-    })
+    });
+    if let Err(Failure::Interrupted { .. }) = done {
+        runtime.shutdown_timeout(interrupt::CLEARING);
+    }
+    done
 }
 
 /// Prints the one line, and with `-v` the causes. When standard error is closed there is no one to tell.

@@ -6,13 +6,19 @@ use cache_ingest::{CopyOptions, Event};
 
 use crate::cli::{Copy, Global};
 use crate::commands::env::{Env, Read};
-use crate::commands::{Write, place, report_export, unless_ignored};
+use crate::commands::{GOES_ON, Write, place, report_export, unless_ignored};
 use crate::failure::{Doing, Failure};
+use crate::interrupt::unless_interrupted;
 
 /// Copies.
 pub(crate) async fn run(args: &Copy, global: &Global) -> Result<(), Failure> {
     let (source, destination) = (&args.source.source, &args.destination);
     let env = Env::to_write(global, &args.source.registry, &args.write, Some(source), destination)?;
+    unless_interrupted(read_and_copy(args, env), GOES_ON).await
+}
+
+async fn read_and_copy(args: &Copy, env: Env<'_>) -> Result<(), Failure> {
+    let (source, destination) = (&args.source.source, &args.destination);
     // The source comes first, and whole: a destination should not be made for a cache that makes no sense.
     let read = env.read_source(source).await?;
     let imported = read.cache.import(&*read.target.provider, &read.options).await;

@@ -11,9 +11,10 @@ use cache_model::CacheChains;
 
 use crate::cli::{Export, Global};
 use crate::commands::env::Env;
-use crate::commands::{Write, place, report_export, unless_ignored, write_exactly};
+use crate::commands::{GOES_ON, Write, place, report_export, unless_ignored, write_exactly};
 use crate::display::count;
 use crate::failure::{Doing, Failure};
+use crate::interrupt::unless_interrupted;
 
 /// Exports, or prints the config that would be.
 pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
@@ -34,7 +35,8 @@ pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
         return Err(Failure::Usage("--blobs and --to are needed, or --print-config".to_owned()));
     };
     let provider = open_blobs(blobs).await?;
-    export(chains, &*provider, to, args, global).await
+    let env = Env::to_write(global, &args.registry, &args.write, None, to)?;
+    unless_interrupted(export(chains, &*provider, to, args, env), GOES_ON).await
 }
 
 fn read_records(path: &Path, chains: &mut CacheChains) -> Result<(), Failure> {
@@ -65,9 +67,9 @@ async fn export(
     provider: &dyn Provider,
     to: &str,
     args: &Export,
-    global: &Global,
+    env: Env<'_>,
 ) -> Result<(), Failure> {
-    let env = Env::to_write(global, &args.registry, &args.write, None, to)?;
+    let global = env.global;
     let to = Write::open(&env, to, args.form).await?;
     let options = ExportOptions {
         form: to.form.unwrap_or_default(),

@@ -11,6 +11,7 @@ use crate::commands::env::Env;
 use crate::commands::place;
 use crate::display::{count, printable, size};
 use crate::failure::{Doing, Failure};
+use crate::interrupt::unless_interrupted;
 
 /// Verifies.
 pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
@@ -23,7 +24,10 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
         max_expansion: args.max_expansion,
         ..VerifyOptions::default()
     };
-    let verified = verify(&*target.provider, &*target.resolver, &target.name, &options, &*env.progress).await;
+    let verified = async {
+        Ok(verify(&*target.provider, &*target.resolver, &target.name, &options, &*env.progress).await)
+    };
+    let verified = unless_interrupted(verified, None).await?;
     drop(env);
     let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;
     let mut out = BufWriter::new(anstream::stdout().lock());

@@ -1,0 +1,128 @@
+//! The program when it is asked to end: it goes soon, leaves nothing half done, and says with what it went.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{bkcache, fixture, program};
+use test_registries::{Fault, Manners, On, Registry, Server};
+
+const CACHE: &str = "app-max-manifest-oci-gzip";
+/// A layer, as it is asked for.
+const LAYER: &str = "/blobs/sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
+const GOES_ON: &str = "bkcache: interrupted; the same command goes on where it was\n";
+/// More than the program may take to end, and less than what it waits for does.
+const SOON: Duration = Duration::from_secs(15);
+
+fn start(args: &[&str]) -> Child {
+    let mut command = program();
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < SOON, "{what}");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// The exit code and what was said on standard error.
+fn end(mut child: Child) -> (Option<i32>, String) {
+    until("it ends", || child.try_wait().unwrap().is_some());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
+fn staged(layout: &Path) -> usize {
+    fs::read_dir(layout.join("ingest")).map_or(0, Iterator::count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later() {
+    let server = Server::start(Registry::new(Manners::default())).await;
+    let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
+    for (ask, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        server.forget_seen();
+        server.fault(On::new("GET", LAYER), Fault::StallBody(100));
+        let layout = folder.path().join(code.to_string());
+        let to = layout.display().to_string();
+        let child = start(&["copy", "--progress", "none", &from, &to]);
+        until("the layer is under way", || {
+            staged(&layout) > 0 && server.seen_with("GET", LAYER).iter().any(|seen| seen.sent >= 100)
+        });
+        signal(&child, ask);
+        assert_eq!(end(child), (Some(code), GOES_ON.to_owned()));
+        assert_eq!(staged(&layout), 0, "nothing is left staged");
+        assert!(!layout.join("index.json").exists(), "nothing is named");
+        bkcache(["copy", "--quiet", &from, &to]).ok();
+        bkcache(["verify", &to]).ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_is_interrupted_says_so() {
+    let server = Server::start(Registry::new(Manners::default())).await;
+    let from = format!("{}/app:main", server.host());
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
+    server.forget_seen();
+    server.fault(On::new("GET", LAYER), Fault::Silence);
+    let child = start(&["verify", &from]);
+    until("the layer is asked for", || !server.seen_with("GET", LAYER).is_empty());
+    signal(&child, Signal::INT);
+    assert_eq!(end(child), (Some(130), "bkcache: interrupted\n".to_owned()));
+}
+
+/// A program that waits where it cannot be stopped: for whoever reads its metadata, in the middle of a system call.
+fn unstoppable(folder: &Path) -> Child {
+    let (layout, pipe) = (folder.join("cache"), folder.join("pipe"));
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let (to, pipe) = (layout.display().to_string(), pipe.display().to_string());
+    let from = fixture(CACHE).display().to_string();
+    let child = start(&["copy", "--progress", "none", "--metadata-file", &pipe, &from, &to]);
+    until("the cache is there", || layout.join("index.json").exists());
+    sleep(Duration::from_millis(300));
+    child
+}
+
+#[test]
+fn what_cannot_be_stopped_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = unstoppable(folder.path());
+    signal(&child, Signal::TERM);
+    assert_eq!(end(child), (Some(143), String::new()));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = unstoppable(folder.path());
+    let began = Instant::now();
+    signal(&child, Signal::INT);
+    sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "the first has not");
+    signal(&child, Signal::INT);
+    assert_eq!(end(child), (Some(130), String::new()));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
