@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use cache_ingest::{Event, Progress, Step, Stored};
 use cache_model::Digest;
-use indicatif::{ProgressBar, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::cli::{Global, ProgressMode};
@@ -154,6 +157,18 @@ impl Progress for Json {
     }
 }
 
+/// How long a command goes on before a bar is shown: one that comes and goes only flickers.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// What a bar's line has on a terminal of so many columns or more: what fits, however large the numbers, for a line that
+/// wraps is left behind. The message is cut.
+const LINES: [(u16, &str); 4] = [
+    (70, "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {wide_msg}"),
+    (40, "{binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {wide_msg}"),
+    (25, "{binary_bytes}/{binary_total_bytes} {wide_msg}"),
+    (0, "{wide_msg}"),
+];
+
 /// One bar for all bytes.
 struct Bar {
     bar: ProgressBar,
@@ -171,11 +186,21 @@ struct Counts {
 
 impl Bar {
     fn new(notices: Notices) -> Self {
-        let bar = ProgressBar::new(0);
-        let template = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+        let (_, columns) = Term::stderr().size();
+        let line = LINES.iter().find(|(least, _)| columns >= *least);
+        if let Some(Ok(style)) = line.map(|(_, template)| ProgressStyle::with_template(template)) {
             bar.set_style(style.progress_chars("━╸─"));
         }
+        let later = bar.downgrade();
+        // Without the thread there is no bar, and that is all.
+        let _ = thread::Builder::new().name("bar".to_owned()).spawn(move || {
+            thread::sleep(PATIENCE);
+            if let Some(bar) = later.upgrade() {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                bar.tick();
+            }
+        });
         Self { bar, notices, counts: Mutex::default() }
     }
 

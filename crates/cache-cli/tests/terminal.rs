@@ -1,0 +1,93 @@
+//! The program on a terminal: what comes and goes there while it works.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use support::{bkcache, fixture, program};
+use test_registries::{Fault, Manners, On, Registry, Server};
+
+const CACHE: &str = "app-max-manifest-oci-gzip";
+/// A layer, as it is asked for.
+const LAYER: &str = "/blobs/sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
+
+/// Starts the program with a terminal of so many columns for its standard error, and tells in the end what it showed.
+fn start(args: &[&str], columns: u16) -> (Child, JoinHandle<String>) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let stderr = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    let mut command = program();
+    command.args(args).env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let child = command.spawn().unwrap();
+    // The command holds the other end, which this one waits to be closed.
+    drop(command);
+    let reading = thread::spawn(move || {
+        let (mut terminal, mut shown) = (File::from(terminal), Vec::new());
+        // Where the other end is closed, that is an error and not the end of a file.
+        let _ = terminal.read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    (child, reading)
+}
+
+#[test]
+fn what_is_done_at_once_shows_no_bar() {
+    let cache = fixture(CACHE).display().to_string();
+    let began = Instant::now();
+    // On a busy machine it may take longer for once.
+    while began.elapsed() < Duration::from_secs(60) {
+        let began = Instant::now();
+        let (mut child, shown) = start(&["verify", &cache], 80);
+        assert!(child.wait().unwrap().success());
+        let took = began.elapsed();
+        let shown = shown.join().unwrap();
+        if took < Duration::from_millis(250) {
+            assert_eq!(shown, "");
+            return;
+        }
+    }
+    panic!("nothing is done at once here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bar_fits_the_terminal_and_is_cleared_away() {
+    let server = Server::start(Registry::new(Manners::default())).await;
+    let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
+    server.fault(On::new("GET", LAYER).always(), Fault::StallBody(100));
+    for (columns, part) in [(10, "of 10"), (30, "/16.17 KiB "), (45, "/s"), (75, "━"), (200, "of 10 blobs")]
+    {
+        let to = folder.path().join(columns.to_string()).display().to_string();
+        let (mut child, shown) = start(&["copy", &from, &to], columns);
+        thread::sleep(Duration::from_millis(1500));
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let shown = shown.join().unwrap();
+        let (bars, rest) = shown.rsplit_once("\r\x1b[2K").unwrap();
+        assert!(bars.contains(part), "{columns}: {bars:?}");
+        assert!(!bars.contains("\x1b[1A"), "a line that wraps is gone back from: {columns}: {bars:?}");
+        for line in bars.split("\r\x1b[2K") {
+            assert!(line.chars().count() <= usize::from(columns), "{columns}: {line:?}");
+        }
+        assert!(rest.contains("interrupted") && !rest.contains(part), "{columns}: {rest:?}");
+    }
+}
