@@ -17,9 +17,9 @@ use cache_format::Form;
 use cache_ingest::{Expect, Ingester, Name, Publisher};
 use cache_target::{Attributes, ExportAttributes, Opened, Role};
 
-use crate::cli::Global;
-use crate::commands::env::Env;
-use crate::display::{count, size};
+use crate::cli::{Global, ProgressMode};
+use crate::commands::env::{Env, may_be_an_image};
+use crate::display::{count, printable, size};
 use crate::failure::{Doing, Failure};
 
 /// Where a target is, for messages.
@@ -48,7 +48,11 @@ impl Write {
         let doing = || format!("cannot write to {text}");
         let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
+        let note = note_of_a_folder(text, &attributes).filter(|_| says_notes(env.global));
         let target = env.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
+        if let Some(note) = note {
+            let _ = writeln!(anstream::stderr(), "note: {}", printable(&note));
+        }
         match (target.ingester.clone(), target.publisher.clone()) {
             (Some(ingester), Some(publisher)) => Ok(Self { target, ingester, publisher, form }),
             _ => Err(Failure::Usage(format!("{}: it can only be read", doing()))),
@@ -63,6 +67,20 @@ impl Write {
             expect: Expect::Any,
         }
     }
+}
+
+/// What to say of a folder that is about to be made, where docker would take its name for that of an image.
+fn note_of_a_folder(text: &str, attributes: &Attributes) -> Option<String> {
+    let path = attributes.get("dest")?;
+    let (first, _) = path.split_once('/')?;
+    let is_new = !Path::new(first).exists();
+    (is_new && may_be_an_image(text))
+        .then(|| format!("{path} is a folder; for the registry write docker.io/{text}"))
+}
+
+/// Whether notes are wanted on standard error, which belongs to the events where they come as JSON.
+fn says_notes(global: &Global) -> bool {
+    !global.quiet && global.progress != ProgressMode::Json
 }
 
 /// The form that option and attributes ask for, which must not contradict each other; `None` where neither does.

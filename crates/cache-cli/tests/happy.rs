@@ -10,7 +10,9 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{bkcache, bkcache_with_input, blob, fixture, only_manifest, sha256, standalone, vectors};
+use support::{
+    bkcache, bkcache_with_input, blob, fixture, only_manifest, program, run, sha256, standalone, vectors,
+};
 
 fn path(name: &str) -> String {
     fixture(name).display().to_string()
@@ -343,4 +345,25 @@ fn a_check_says_what_it_looked_at_and_that_it_was_in_order() {
     assert!(!finished.is_empty() && finished.iter().all(|event| event["outcome"] == "ok"), "{lines}");
     let looked = bkcache(["verify", "--no-read", &app]).ok().text();
     assert!(looked.contains(": nothing is missing; 12 blobs looked up, layers not read, "), "{looked}");
+}
+
+#[test]
+fn a_new_folder_named_like_an_image_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = path("app-max-manifest-oci-gzip");
+    let copy = |flags: &[&str], to: &str| {
+        run(program().current_dir(folder.path()).args(["copy", &app, to]).args(flags), b"").ok().stderr
+    };
+    let none = ["--progress", "none"];
+    let note = "note: user/app is a folder; for the registry write docker.io/user/app:cache\n";
+    assert_eq!(copy(&none, "user/app:cache"), note);
+    assert_eq!(copy(&none, "user/app:cache"), "", "it is there now");
+    assert_eq!(copy(&none, "user/other"), "", "where it goes is there");
+    for to in
+        ["cache", "./a/b", "A/b", &folder.path().join("x/y").display().to_string(), "type=local,dest=c/d"]
+    {
+        assert_eq!(copy(&none, to), "", "{to}");
+    }
+    assert_eq!(copy(&["--quiet"], "quiet/app"), "");
+    assert!(!copy(&["--progress", "json"], "json/app").contains("note: "));
 }

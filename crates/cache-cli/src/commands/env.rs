@@ -120,7 +120,7 @@ impl<'g> Env<'g> {
 }
 
 /// Whether a text could be meant as the name of an image at Docker Hub.
-fn may_be_an_image(text: &str) -> bool {
+pub(crate) fn may_be_an_image(text: &str) -> bool {
     !text.contains('=') && text.parse::<cache_registry::Reference>().is_ok()
 }
 
