@@ -77,8 +77,13 @@ async fn a_bar_fits_the_terminal_and_is_cleared_away() {
     for (columns, part) in [(10, "of 10"), (30, "/16.17 KiB "), (45, "/s"), (75, "━"), (200, "of 10 blobs")]
     {
         let to = folder.path().join(columns.to_string()).display().to_string();
+        server.forget_seen();
         let (mut child, shown) = start(&["copy", &from, &to], columns);
-        thread::sleep(Duration::from_millis(1500));
+        while !server.seen_with("GET", LAYER).iter().any(|seen| seen.sent >= 100) {
+            assert!(child.try_wait().unwrap().is_none(), "it has the layer to wait for");
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(Duration::from_millis(800));
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130));
         let shown = shown.join().unwrap();
