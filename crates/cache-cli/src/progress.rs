@@ -88,7 +88,7 @@ impl Notices {
             Event::Retrying { descriptor, attempt, error } if self.verbose => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
-            Event::Repeating { attempt, wait, error, .. } if self.verbose => {
+            Event::Repeating { attempt, wait, error, .. } if self.verbose || *wait >= LONG => {
                 format!("attempt {attempt} in {} ms: {error}", wait.as_millis())
             }
             _ => return None,
@@ -157,6 +157,8 @@ impl Progress for Json {
     }
 }
 
+/// How long a wait has to be that a user is told why nothing moves.
+const LONG: Duration = Duration::from_secs(5);
 /// How long a command goes on before a bar is shown: one that comes and goes only flickers.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -247,6 +249,8 @@ impl Drop for Bar {
 
 #[cfg(test)]
 mod tests {
+    use cache_ingest::{Error, ErrorKind};
+
     use super::*;
 
     #[test]
@@ -255,5 +259,17 @@ mod tests {
         let message = "two\nlines\u{202e}";
         let line = notices.line(&Event::Warning { message });
         assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
+    }
+
+    #[test]
+    fn a_long_wait_is_told_to_everyone() {
+        let error = Error::new(ErrorKind::Unavailable, "get", "r/app", "it is busy");
+        let line = |verbose, wait| {
+            let wait = Duration::from_millis(wait);
+            let event = Event::Repeating { request: "get r/app", attempt: 2, wait, error: &error };
+            Notices { verbose }.line(&event)
+        };
+        assert_eq!(line(false, 5000).as_deref(), Some("attempt 2 in 5000 ms: get r/app: it is busy"));
+        assert_eq!((line(false, 4999), line(true, 1).is_some()), (None, true));
     }
 }

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::random::random;
 
 /// How long in all something waits without progress because it is asked to.
-const LONGEST_ASKED: Duration = Duration::from_secs(10 * 60);
+const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
 
 /// How often one blob is tried again, and how long the waits in between are.
 ///
@@ -110,7 +110,7 @@ impl Retries {
     /// the error is final.
     ///
     /// That is no failed attempt, and costs no retry: a server that allows so many requests a second may ask each of
-    /// many clients again and again. It is final once it has asked for more than ten minutes in all without progress,
+    /// many clients again and again. It is final once it has asked for more than five minutes in all without progress,
     /// and where the policy allows no retry. A random part of up to a half, and at most a second, is added.
     pub fn asked_to_wait(&mut self, error: &Error, asked: Duration) -> Option<Duration> {
         let in_all = self.asked.1.saturating_add(asked);
@@ -174,19 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn to_be_asked_to_wait_costs_no_retry_and_ends_after_ten_minutes_without_progress() {
+    fn to_be_asked_to_wait_costs_no_retry_and_ends_after_five_minutes_without_progress() {
         let budget = RetryBudget::new(1);
         let mut retries = Retries::new(RetryPolicy::default(), budget.clone());
         let (busy, minute) = (error(ErrorKind::Unavailable), Duration::from_secs(60));
         for _ in 0..2 {
-            for _ in 0..10 {
+            for _ in 0..5 {
                 let wait = retries.asked_to_wait(&busy, minute).unwrap();
                 assert!((minute..=minute + Duration::from_secs(1)).contains(&wait), "{wait:?}");
             }
             assert_eq!(retries.asked_to_wait(&busy, minute), None);
             retries.progressed();
         }
-        assert_eq!((retries.attempt(), budget.left()), (21, 1));
+        assert_eq!((retries.attempt(), budget.left()), (11, 1));
         let short = retries.asked_to_wait(&busy, Duration::from_millis(100)).unwrap();
         assert!((100..=150).contains(&short.as_millis()), "{short:?}");
         assert_eq!(retries.asked_to_wait(&error(ErrorKind::Denied), minute), None);

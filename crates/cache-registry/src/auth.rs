@@ -61,8 +61,8 @@ impl Auth {
         slot.get(about, fetch).await.map(Some)
     }
 
-    /// Takes note of a 401 from `url`, to a request with what was `used` for some scopes. Whether another try makes sense, since now more is known or what was used has
-    /// been thrown away.
+    /// Takes note of a 401 from `url`, to a request with what was `used` for some scopes. Whether another try makes sense,
+    /// since now more is known or what was used has been thrown away.
     pub(crate) async fn refused(
         &self,
         (used, scopes): (Option<&HeaderValue>, &Scopes),

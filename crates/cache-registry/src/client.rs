@@ -121,14 +121,15 @@ impl Client {
         failure: Failure,
     ) -> Result<(), Error> {
         let Failure { error, after } = failure;
-        let wait = match after.filter(|asked| !asked.is_zero()) {
-            Some(asked) if asked > LONGEST_PATIENCE => {
-                let reason =
-                    format_args!("{}; it asks to come back in {} s", error.reason(), asked.as_secs());
-                return Err(about.error(error.kind(), reason).tried_enough());
-            }
-            Some(asked) => retries.asked_to_wait(&error, asked),
-            None => retries.next_wait(&error),
+        let asked = after.map_or(Duration::ZERO, |after| after.wait);
+        if asked > LONGEST_PATIENCE {
+            let reason = format_args!("{}; it asks to come back in {} s", error.reason(), asked.as_secs());
+            return Err(about.error(error.kind(), reason).tried_enough());
+        }
+        let wait = if after.is_some_and(|after| after.is_limit) {
+            retries.asked_to_wait(&error, asked)
+        } else {
+            retries.next_wait(&error).map(|wait| wait.max(asked))
         };
         let Some(wait) = wait else {
             return Err(if error.kind() == ErrorKind::Unavailable { error.tried_enough() } else { error });

@@ -19,7 +19,15 @@ const LONGEST_TEXT: usize = 300;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    pub(crate) after: Option<Duration>,
+    pub(crate) after: Option<After>,
+}
+
+/// How long a server wants to be left alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct After {
+    pub(crate) wait: Duration,
+    /// Whether it is well, and only asked too often.
+    pub(crate) is_limit: bool,
 }
 
 impl From<Error> for Failure {

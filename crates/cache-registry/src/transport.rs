@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::ClientOptions;
-use crate::error::{About, Failure};
+use crate::error::{About, After, Failure};
 use crate::sending::Sending;
 use crate::tls::Tls;
 
@@ -64,9 +64,10 @@ impl Answer {
         self.response.headers().get(name)?.to_str().ok()
     }
 
-    /// How long the server wants to be left alone.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        self.header(RETRY_AFTER).and_then(retry_after)
+    /// How long the server wants to be left alone; `None` where it does not say.
+    pub(crate) fn retry_after(&self) -> Option<After> {
+        let wait = self.header(RETRY_AFTER).and_then(retry_after).filter(|wait| !wait.is_zero())?;
+        Some(After { wait, is_limit: self.status() == StatusCode::TOO_MANY_REQUESTS })
     }
 
     /// The length that the header tells, for a HEAD too.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{Credentials, lock};
 use crate::body::read_all;
-use crate::error::{About, Answered, Failure, is_passing, printable};
+use crate::error::{About, After, Answered, Failure, is_passing, printable};
 use crate::transport::{Answer, Request, Transport};
 
 /// The largest answer of a token server, in bytes.
@@ -45,7 +45,7 @@ pub(super) struct Slot {
 }
 
 /// A failure in the words that are the same for whoever waited for the token.
-type Outcome = (ErrorKind, String, Option<Duration>);
+type Outcome = (ErrorKind, String, Option<After>);
 
 impl Slot {
     /// The token, where there is one that has not expired.

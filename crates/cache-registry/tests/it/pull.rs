@@ -116,12 +116,21 @@ async fn a_registry_is_left_alone_for_as_long_as_it_asks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn to_be_asked_to_wait_is_no_failed_try() {
     let (server, layer) = with_layer().await;
-    let retry = RetryPolicy { retries: 1, ..policy() };
-    let options = ClientOptions { retry, budget: RetryBudget::new(1), ..options() };
+    let once = || ClientOptions {
+        retry: RetryPolicy { retries: 1, ..policy() },
+        budget: RetryBudget::new(1),
+        ..options()
+    };
     server.fault(get().times(3), Fault::too_many("1"));
-    let read = pull(&layer, &store_with(options, &server.host(), APP)).await.unwrap();
+    let read = pull(&layer, &store_with(once(), &server.host(), APP)).await.unwrap();
     assert_eq!(read, layer.bytes);
     assert_eq!(server.seen_with("GET", "/blobs/").len(), 4);
+    // One that is not well is not waited for as long as it likes.
+    server.heal();
+    server.fault(get().always(), Fault::Answer(Answer::new(503).with("Retry-After", "1")));
+    let store = store_with(once(), &server.host(), APP);
+    assert_eq!(pull(&layer, &store).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(server.seen_with("GET", "/blobs/").len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
