@@ -31,8 +31,11 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
     drop(env);
     let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;
     let mut out = BufWriter::new(anstream::stdout().lock());
-    let written =
-        if args.json { write_json(&mut out, &report) } else { write_lines(&mut out, &report, args, global) };
+    let written = if args.json {
+        write_json(&mut out, &report)
+    } else {
+        write_lines(&mut out, &place(&target), &report, args, global)
+    };
     let written = written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned());
     match written {
         // Whoever reads has gone, but whoever waits for the exit code has not.
@@ -41,7 +44,13 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
     }
 }
 
-fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Global) -> std::io::Result<()> {
+fn write_lines(
+    out: &mut dyn Write,
+    place: &str,
+    report: &Report,
+    args: &Verify,
+    global: &Global,
+) -> std::io::Result<()> {
     for finding in &report.findings {
         let severity = finding.severity();
         let colour = match severity {
@@ -71,7 +80,8 @@ fn write_lines(out: &mut dyn Write, report: &Report, args: &Verify, global: &Glo
     };
     writeln!(
         out,
-        "{}: {verdict}{}; {} {read}, {}",
+        "{}: {}: {verdict}{}; {} {read}, {}",
+        printable(place),
         report.subject.digest,
         others.collect::<String>(),
         count(report.blobs, "blob"),
