@@ -162,7 +162,9 @@ async fn a_registry_with_tls() {
     fails_with(&Way::default().run(&["inspect", &app]), "if it speaks TLS");
     std::fs::write(folder.path().join("other.pem"), Authority::new().pem()).unwrap();
     fails_with(&Way::with(&["--ca", &file("other.pem")]).run(&["inspect", &app]), "--ca");
-    fails_with(&Way::with(&["--ca", &file("none.pem")]).run(&["inspect", &app]), "none.pem");
+    let ran = Way::with(&["--ca", &file("none.pem")]).run(&["inspect", &app]);
+    fails_with(&ran, "none.pem");
+    assert!(ran.stderr.trim_end().ends_with("; check the path"), "{}", ran.stderr);
 
     let registry = DockerRegistry::start(Guard::Tls(&authority, true)).await.unwrap();
     let (certificate, key) = (file("client.crt"), file("client.key"));

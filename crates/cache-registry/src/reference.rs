@@ -242,7 +242,7 @@ fn check_path(text: &str, path: &str) -> Result<(), ReferenceError> {
     }
     if path.contains(|c: char| c.is_uppercase()) {
         let lower = path.to_lowercase();
-        return Err(error(text, format_args!("a repository is written in lower case: {lower:?}")));
+        return Err(error(text, format_args!("a repository has no upper-case letters; try {lower:?}")));
     }
     if path.len() == 64 && path.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(error(text, "64 hexadecimal digits are an identifier; write a digest as app@sha256:…"));
@@ -320,9 +320,9 @@ mod tests {
         let cases = [
             ("", "it names no repository"),
             ("localhost/", "it names no repository"),
-            ("user/App", "a repository is written in lower case: \"user/app\""),
-            ("User/app", "a repository is written in lower case: \"user/app\""),
-            ("APP", "a repository is written in lower case: \"app\""),
+            ("user/App", "a repository has no upper-case letters; try \"user/app\""),
+            ("User/app", "a repository has no upper-case letters; try \"user/app\""),
+            ("APP", "a repository has no upper-case letters; try \"app\""),
             ("https://ghcr.io/app", "leave out the scheme, as in registry.example.com/app"),
             ("app:", "the tag \"\" may have only"),
             ("app:-x", "the tag \"-x\" may have only"),

@@ -129,7 +129,7 @@ async fn a_registry_that_cannot_be_meant_is_refused_with_a_reason() {
         (
             "type=registry,ref=User/App",
             Role::Source,
-            "\"User/App\" is not a reference: a repository is written in lower case: \"user/app\"",
+            "\"User/App\" is not a reference: a repository has no upper-case letters; try \"user/app\"",
         ),
         (
             "type=registry,ref=app,registry.insecure=yes",

@@ -98,7 +98,9 @@ impl<'g> Env<'g> {
     pub(crate) async fn open_source(&self, text: &str) -> Result<Opened, Failure> {
         let opened = self.targets.open(text, Role::Source).await.doing(|| format!("cannot open {text}"));
         opened.map_err(|failure| match failure {
-            Failure::Failed { doing, error, hint: Some(CHECK_THE_PATH) } if may_be_an_image(text) => {
+            Failure::Failed { doing, error, hint: Some(CHECK_THE_PATH) }
+                if may_be_an_image(text) && !names_its_host(text) =>
+            {
                 let hint = Some(
                     "check the path; what is in a registry is named with its host, as in docker.io/user/app",
                 );
@@ -117,6 +119,11 @@ impl<'g> Env<'g> {
             .doing(|| format!("cannot read {}", place(&target)))?;
         Ok(Read { target, cache, options })
     }
+}
+
+/// Whether a text is read as a registry's reference.
+fn names_its_host(text: &str) -> bool {
+    Attributes::parse(text, Role::Source).is_ok_and(|attributes| attributes.kind() != "local")
 }
 
 /// Whether a text could be meant as the name of an image at Docker Hub.
