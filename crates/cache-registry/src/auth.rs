@@ -20,6 +20,7 @@ use crate::error::{About, Failure};
 use crate::transport::Transport;
 use challenge::Challenge;
 pub use credentials::Credentials;
+use credentials::Found;
 use scopes::Asked;
 pub(crate) use scopes::Scopes;
 use token::Slot;
@@ -28,7 +29,7 @@ use token::Slot;
 #[derive(Debug, Default)]
 pub(crate) struct Auth {
     challenge: Mutex<Option<Challenge>>,
-    credentials: OnceCell<Credentials>,
+    found: OnceCell<Found>,
     asked: Mutex<Asked>,
     slots: Mutex<HashMap<Scopes, Arc<Slot>>>,
 }
@@ -42,19 +43,19 @@ impl Auth {
     /// What to authorize a request with; nothing before the registry has asked for it.
     pub(crate) async fn authorization(
         &self,
-        scopes: &Scopes,
+        (repository, scopes): (&str, &Scopes),
         transport: &Transport,
         options: &ClientOptions,
         about: &About,
     ) -> Result<Option<HeaderValue>, Failure> {
         let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
         let (realm, service) = match challenge {
-            Challenge::Basic => return Ok(self.credentials(options, about).await?.basic()),
+            Challenge::Basic => return Ok(self.credentials(repository, options, about).await?.basic()),
             Challenge::Bearer { realm, service, .. } => (realm, service),
         };
         let slot = self.slot(scopes);
         let fetch = async {
-            let credentials = self.credentials(options, about).await?;
+            let credentials = self.credentials(repository, options, about).await?;
             let scopes = scopes.texts(&lock(&self.asked));
             token::fetch(&realm, &service, &scopes, credentials, transport, about).await
         };
@@ -65,7 +66,8 @@ impl Auth {
     /// since now more is known or what was used has been thrown away.
     pub(crate) async fn refused(
         &self,
-        (used, scopes): (Option<&HeaderValue>, &Scopes),
+        used: Option<&HeaderValue>,
+        (repository, scopes): (&str, &Scopes),
         headers: &HeaderMap,
         (url, transport): (&reqwest::Url, &Transport),
         options: &ClientOptions,
@@ -78,7 +80,7 @@ impl Auth {
         }
         let again = match &challenge {
             Challenge::Basic => {
-                let basic = self.credentials(options, about).await?.basic();
+                let basic = self.credentials(repository, options, about).await?.basic();
                 basic.is_some() && basic.as_ref() != used
             }
             Challenge::Bearer { realm, scope, .. } => {
@@ -104,14 +106,19 @@ impl Auth {
         slots.entry(scopes.clone()).or_default().clone()
     }
 
-    async fn credentials(&self, options: &ClientOptions, about: &About) -> Result<&Credentials, Failure> {
-        let find = || async {
-            match options.credentials.get(&about.host) {
-                Some(given) => Ok(given.clone()),
-                None if options.find_credentials => credentials::find(about).await,
-                None => Ok(Credentials::Anonymous),
-            }
-        };
-        Ok(self.credentials.get_or_try_init(find).await?)
+    async fn credentials<'c>(
+        &'c self,
+        repository: &str,
+        options: &'c ClientOptions,
+        about: &About,
+    ) -> Result<&'c Credentials, Failure> {
+        if let Some(given) = options.credentials.get(&about.host) {
+            return Ok(given);
+        }
+        if !options.find_credentials {
+            return Ok(&Credentials::Anonymous);
+        }
+        let found = self.found.get_or_try_init(|| credentials::find(about)).await?;
+        Ok(found.pick(repository))
     }
 }

@@ -183,7 +183,14 @@ impl Client {
             return Ok(None);
         }
         let host = self.host(call.repository.host());
-        host.auth.authorization(&call.scopes, &self.0.transport, &self.0.options, &call.about).await
+        host.auth
+            .authorization(
+                (call.repository.path(), &call.scopes),
+                &self.0.transport,
+                &self.0.options,
+                &call.about,
+            )
+            .await
     }
 
     /// Takes note of a 401; whether another try makes sense.
@@ -199,7 +206,14 @@ impl Client {
         let host = self.host(call.repository.host());
         let from = (&answer.url, &self.0.transport);
         host.auth
-            .refused((used, &call.scopes), answer.response.headers(), from, &self.0.options, &call.about)
+            .refused(
+                used,
+                (call.repository.path(), &call.scopes),
+                answer.response.headers(),
+                from,
+                &self.0.options,
+                &call.about,
+            )
             .await
     }
 

@@ -29,7 +29,8 @@ pub struct ClientOptions {
     pub credentials: BTreeMap<String, Credentials>,
     /// Whether credentials are looked for where Docker and Podman keep them; yes by default. In this order:
     /// `DOCKER_AUTH_CONFIG` (the text of a config.json), `REGISTRY_AUTH_FILE`, Docker's config.json (in the folder
-    /// `DOCKER_CONFIG`) with its credential helpers, Podman's auth.json.
+    /// `DOCKER_CONFIG`) with its credential helpers, Podman's auth.json. Those for a path (`r.example/team`, as Podman
+    /// keeps them) come before those for a host.
     pub find_credentials: bool,
     /// How often a request is repeated, and a broken upload continued.
     pub retry: RetryPolicy,

@@ -54,8 +54,28 @@ impl Credentials {
     }
 }
 
+/// What was found for one registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// For paths and all below them, the longest first: Podman keeps them by `host/path`.
+    paths: Vec<(String, Credentials)>,
+    /// For all else.
+    host: Credentials,
+}
+
+impl Found {
+    /// The credentials for a repository of the registry.
+    pub(super) fn pick(&self, repository: &str) -> &Credentials {
+        let is_within = |path: &str| {
+            repository.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let found = self.paths.iter().find(|(path, _)| is_within(path));
+        found.map_or(&self.host, |(_, credentials)| credentials)
+    }
+}
+
 /// Looks for the credentials of a registry.
-pub(super) async fn find(about: &About) -> Result<Credentials, Error> {
+pub(super) async fn find(about: &About) -> Result<Found, Error> {
     let host = about.host.clone();
     let (sender, receiver) = oneshot::channel();
     // A credential helper is another program, which may never answer. The end of the process waits for no thread of
@@ -114,9 +134,14 @@ fn without_session() -> Option<PathBuf> {
     None
 }
 
-/// The first credentials for a host.
-fn look(host: &str, places: &[Place]) -> Result<Credentials, String> {
+/// The first credentials for a host, and for each path of it.
+fn look(host: &str, places: &[Place]) -> Result<Found, String> {
     let servers = if host == "docker.io" { DOCKER_HUB.as_slice() } else { &[host] };
+    let mut paths: Vec<(String, Credentials)> = Vec::new();
+    let found = |mut paths: Vec<(String, Credentials)>, host| {
+        paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        Ok(Found { paths, host })
+    };
     for place in places {
         let (name, text) = match place {
             Place::Text(text, name) => ((*name).to_owned(), text.clone().into_bytes()),
@@ -126,14 +151,39 @@ fn look(host: &str, places: &[Place]) -> Result<Credentials, String> {
                 Err(cause) => return Err(format!("cannot read {}: {cause}", path.display())),
             },
         };
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let wrong = |reason: String| format!("cannot use {name}: {reason}");
+        let config =
+            serde_json::from_slice(&text).map(tidy).map_err(|_| wrong("it is not JSON".to_owned()))?;
+        for (server, path) in paths_of(&config, host) {
+            if paths.iter().all(|(known, _)| known != path)
+                && let Some(credentials) = read(&config, server).map_err(wrong)?
+            {
+                paths.push((path.to_owned(), credentials));
+            }
+        }
         for server in servers {
-            let found = read(&text, server).map_err(|reason| format!("cannot use {name}: {reason}"))?;
-            if let Some(credentials) = found {
-                return Ok(credentials);
+            if let Some(credentials) = read(&config, server).map_err(wrong)? {
+                return found(paths, credentials);
             }
         }
     }
-    Ok(Credentials::Anonymous)
+    found(paths, Credentials::Anonymous)
+}
+
+/// The paths of a host that a config has credentials for, each behind the whole of its name.
+fn paths_of<'c>(config: &'c Value, host: &str) -> Vec<(&'c str, &'c str)> {
+    let auths = config.get("auths").and_then(Value::as_object);
+    let names = auths.into_iter().flat_map(|auths| auths.keys());
+    let path = |name: &'c String| {
+        let path = name.strip_prefix(host)?.strip_prefix('/')?;
+        // What ends with a slash stands there without it, too; and `/v2/` behind a host is the registry itself.
+        let is_path = !path.is_empty() && !path.ends_with('/') && !matches!(path, "v1" | "v2");
+        is_path.then_some((name.as_str(), path))
+    };
+    names.filter_map(path).collect()
 }
 
 fn exists(path: &Path) -> bool {
@@ -141,13 +191,9 @@ fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or_else(|error| error.kind() != io::ErrorKind::NotADirectory)
 }
 
-/// The credentials for a server in the text of a config.json.
-fn read(text: &[u8], server: &str) -> Result<Option<Credentials>, String> {
+/// The credentials for a server in a config.json.
+fn read(config: &Value, server: &str) -> Result<Option<Credentials>, String> {
     use CredentialRetrievalError as E;
-    if text.trim_ascii().is_empty() {
-        return Ok(None);
-    }
-    let config = serde_json::from_slice(text).map(tidy).map_err(|_| "it is not JSON".to_owned())?;
     match get_credential_from_reader(config.to_string().as_bytes(), server) {
         Ok(DockerCredential::IdentityToken(token)) => {
             Ok(Some(Credentials::IdentityToken(Secret::new(token))))
@@ -207,7 +253,7 @@ mod tests {
     use super::*;
 
     fn found(host: &str, config: &str) -> Result<Credentials, String> {
-        look(host, &[Place::Text(config.to_owned(), "the text")])
+        look(host, &[Place::Text(config.to_owned(), "the text")]).map(|found| found.host)
     }
 
     /// A config.json with the credentials of `me`, whose password is `hunter2`.
@@ -230,6 +276,39 @@ mod tests {
         {
             assert_eq!(found(host, &config(key)), Ok(Credentials::Anonymous), "{host} {key}");
         }
+    }
+
+    #[test]
+    fn the_longest_path_that_has_credentials_comes_before_the_host() {
+        let of = |user: &str| data_encoding::BASE64.encode(format!("{user}:hunter2").as_bytes());
+        let config = format!(
+            r#"{{"auths":{{"r.example/team":{{"auth":"{}"}},"r.example/team/app":{{"auth":"{}"}},"r.example":{{"auth":"{}"}},"r.example.com/team":{{"auth":"{}"}},"r.example/v2/":{{"auth":"{}"}}}}}}"#,
+            of("team"),
+            of("app"),
+            of("host"),
+            of("other"),
+            of("version")
+        );
+        let later = r#"{"auths":{"r.example/team":{"auth":"eDp5"},"r.example/else":{"auth":"eDp5"}}}"#;
+        let places = [Place::Text(config, "first"), Place::Text(later.to_owned(), "not looked at")];
+        let found = look("r.example", &places).unwrap();
+        for (repository, user) in [
+            ("team", "team"),
+            ("team/other", "team"),
+            ("team/app", "app"),
+            ("team/app/part", "app"),
+            ("teams", "host"),
+            ("v2", "host"),
+            ("else", "host"),
+        ] {
+            assert_eq!(found.pick(repository), &Credentials::password(user, "hunter2"), "{repository}");
+        }
+        let found = look(
+            "docker.io",
+            &[Place::Text(r#"{"auths":{"docker.io/me":{"auth":"eDp5"}}}"#.to_owned(), "it")],
+        );
+        assert_eq!(found.as_ref().unwrap().pick("me/app"), &Credentials::password("x", "y"));
+        assert_eq!(found.unwrap().pick("library/app"), &Credentials::Anonymous);
     }
 
     #[test]
@@ -288,6 +367,6 @@ mod tests {
             Place::File(file),
             Place::Text("nonsense".to_owned(), "not looked at"),
         ];
-        assert_eq!(look("r.example", &places), Ok(Credentials::password("me", "hunter2")));
+        assert_eq!(look("r.example", &places).unwrap().host, Credentials::password("me", "hunter2"));
     }
 }
