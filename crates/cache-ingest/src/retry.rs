@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::Error;
 use crate::random::random;
 
+/// The shortest wait that is asked for: the end of a date may be almost here.
+const LEAST_ASKED: Duration = Duration::from_secs(1);
 /// How long in all something waits without progress because it is asked to.
 const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
 
@@ -111,8 +113,10 @@ impl Retries {
     ///
     /// That is no failed attempt, and costs no retry: a server that allows so many requests a second may ask each of
     /// many clients again and again. It is final once it has asked for more than five minutes in all without progress,
-    /// and where the policy allows no retry. A random part of up to a half, and at most a second, is added.
+    /// and where the policy allows no retry. It is at least
+    /// a second; a random part of up to a half, and at most a second, is added.
     pub fn asked_to_wait(&mut self, error: &Error, asked: Duration) -> Option<Duration> {
+        let asked = asked.max(LEAST_ASKED);
         let in_all = self.asked.1.saturating_add(asked);
         if !error.is_retryable() || self.policy.retries == 0 || in_all > LONGEST_ASKED {
             return None;
@@ -188,7 +192,7 @@ mod tests {
         }
         assert_eq!((retries.attempt(), budget.left()), (11, 1));
         let short = retries.asked_to_wait(&busy, Duration::from_millis(100)).unwrap();
-        assert!((100..=150).contains(&short.as_millis()), "{short:?}");
+        assert!((1000..=1500).contains(&short.as_millis()), "{short:?}");
         assert_eq!(retries.asked_to_wait(&error(ErrorKind::Denied), minute), None);
         let mut never = Retries::new(RetryPolicy::never(), budget);
         assert_eq!(never.asked_to_wait(&busy, minute), None);

@@ -31,7 +31,8 @@ pub(crate) struct Auth {
     challenge: Mutex<Option<Challenge>>,
     found: OnceCell<Found>,
     asked: Mutex<Asked>,
-    slots: Mutex<HashMap<Scopes, Arc<Slot>>>,
+    /// By whose token it is, as the place of the credentials says, and what for.
+    slots: Mutex<HashMap<(String, Scopes), Arc<Slot>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,12 +51,14 @@ impl Auth {
     ) -> Result<Option<HeaderValue>, Failure> {
         let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
         let (realm, service) = match challenge {
-            Challenge::Basic => return Ok(self.credentials(repository, options, about).await?.basic()),
+            Challenge::Basic => {
+                return Ok(self.credentials(repository, options, about).await?.1.basic());
+            }
             Challenge::Bearer { realm, service, .. } => (realm, service),
         };
-        let slot = self.slot(scopes);
+        let (whose, credentials) = self.credentials(repository, options, about).await?;
+        let slot = self.slot(whose, scopes);
         let fetch = async {
-            let credentials = self.credentials(repository, options, about).await?;
             let scopes = scopes.texts(&lock(&self.asked));
             token::fetch(&realm, &service, &scopes, credentials, transport, about).await
         };
@@ -80,13 +83,13 @@ impl Auth {
         }
         let again = match &challenge {
             Challenge::Basic => {
-                let basic = self.credentials(repository, options, about).await?.basic();
+                let basic = self.credentials(repository, options, about).await?.1.basic();
                 basic.is_some() && basic.as_ref() != used
             }
             Challenge::Bearer { realm, scope, .. } => {
                 token::check_realm(realm, url, transport, about)?;
+                lock(&self.asked).learn(scope, scopes);
                 if let Some(used) = used {
-                    lock(&self.asked).learn(scope, scopes);
                     lock(&self.slots).values().for_each(|slot| slot.forget(used));
                 }
                 true
@@ -96,29 +99,46 @@ impl Auth {
         Ok(again)
     }
 
-    /// The place of the token for some scopes, or of one that is there and allows more.
-    fn slot(&self, scopes: &Scopes) -> Arc<Slot> {
+    /// The place of someone's token for some scopes, or of one that is there and allows more.
+    fn slot(&self, whose: &str, scopes: &Scopes) -> Arc<Slot> {
         let mut slots = lock(&self.slots);
-        let wider = slots.iter().find(|(held, slot)| held.cover(scopes) && slot.live().is_some());
+        let wider = slots
+            .iter()
+            .find(|((holder, held), slot)| holder == whose && held.cover(scopes) && slot.live().is_some());
         if let Some((_, slot)) = wider {
             return slot.clone();
         }
-        slots.entry(scopes.clone()).or_default().clone()
+        slots.entry((whose.to_owned(), scopes.clone())).or_default().clone()
     }
 
+    /// The credentials for a repository, and the path that they are kept for; an empty one for the whole registry.
     async fn credentials<'c>(
         &'c self,
         repository: &str,
         options: &'c ClientOptions,
         about: &About,
-    ) -> Result<&'c Credentials, Failure> {
+    ) -> Result<(&'c str, &'c Credentials), Failure> {
         if let Some(given) = options.credentials.get(&about.host) {
-            return Ok(given);
+            return Ok(("", given));
         }
         if !options.find_credentials {
-            return Ok(&Credentials::Anonymous);
+            return Ok(("", &Credentials::Anonymous));
         }
         let found = self.found.get_or_try_init(|| credentials::find(about)).await?;
-        Ok(found.pick(repository))
+        let picked = found.pick(repository);
+        picked.map_err(|reason| about.error(ErrorKind::Denied, reason).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_for_whom_it_was_given() {
+        let (auth, scopes) = (Auth::default(), Scopes::new("team/app", false));
+        let slot = |whose| auth.slot(whose, &scopes);
+        assert!(Arc::ptr_eq(&slot("team"), &slot("team")));
+        assert!(!Arc::ptr_eq(&slot("team"), &slot("")));
     }
 }

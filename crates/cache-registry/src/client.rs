@@ -271,7 +271,8 @@ impl Client {
         };
         ping.url = http.clone();
         ping.url.set_path("v2/");
-        let answer = transport.exchange(&ping, None, about).await?;
+        // Where nothing answers to plain HTTP either, what was wrong with TLS says more.
+        let Ok(answer) = transport.exchange(&ping, None, about).await else { return Err(failure) };
         // What sends to HTTPS, or understands no plain HTTP, is a registry with TLS that was not there just now.
         let speaks_http = !answer.elsewhere && answer.status() != StatusCode::BAD_REQUEST;
         if speaks_http { Ok(http) } else { Err(failure) }

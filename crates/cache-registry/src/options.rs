@@ -37,7 +37,7 @@ pub struct ClientOptions {
     /// The retries of the whole job. Give the copies of the job the same one.
     pub budget: RetryBudget,
     /// How long an answer, 16 KiB of a body that is read, or 128 KiB of one that is sent may take; 30 seconds by
-    /// default. The answer to what the registry is to store may take ten times as long, as it checks and moves it.
+    /// default. The answer to the end of an upload may take ten times as long, as the registry checks and moves the blob.
     pub stall: Duration,
     /// The size in bytes of the pieces that blobs are sent in. By default each is sent whole, in one request; a proxy
     /// may allow only less. A broken upload is continued where the registry can, either way.

@@ -11,7 +11,7 @@ use reqwest::{Method, StatusCode};
 use crate::RegistryStore;
 use crate::client::Call;
 use crate::pull::header;
-use crate::transport::{Request, STORING};
+use crate::transport::Request;
 
 const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// How registries refuse a manifest whose form they do not take.
@@ -76,7 +76,6 @@ impl RegistryStore {
         let mut request = Request::new(Method::PUT, url);
         request.headers.insert(CONTENT_TYPE, header(descriptor.media_type.as_str(), &call.about)?);
         request.body = bytes;
-        request.patience = STORING;
         let answer = self.client.send(call, &request).await?;
         if answer.status().is_success() && answer.status() != StatusCode::ACCEPTED {
             let told = answer.header("docker-content-digest").map(str::parse);

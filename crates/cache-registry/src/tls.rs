@@ -140,7 +140,7 @@ impl ServerCertVerifier for Trusted {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
         match verified {
-            // Its dates have been found good by then.
+            // Its dates have been found good by then; what it is to be used for has not been looked at.
             Err(error)
                 if error.to_string().contains("CaUsedAsEndEntity") && self.named.contains(certificate) =>
             {

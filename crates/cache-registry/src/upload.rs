@@ -175,7 +175,6 @@ impl<'u> Upload<'u> {
         let client = &self.store.client;
         let mut request = Request::new(method, url);
         request.headers = octets();
-        request.patience = STORING;
         if let Some(range) = range {
             request.headers.insert(CONTENT_RANGE, header(range, &call.about)?);
         }

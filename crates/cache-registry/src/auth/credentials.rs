@@ -58,19 +58,22 @@ impl Credentials {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// For paths and all below them, the longest first: Podman keeps them by `host/path`.
-    paths: Vec<(String, Credentials)>,
+    paths: Vec<(String, Result<Credentials, String>)>,
     /// For all else.
     host: Credentials,
 }
 
 impl Found {
-    /// The credentials for a repository of the registry.
-    pub(super) fn pick(&self, repository: &str) -> &Credentials {
+    /// The credentials for a repository of the registry, and the path that they are kept for; why they cannot be used.
+    pub(super) fn pick(&self, repository: &str) -> Result<(&str, &Credentials), &str> {
         let is_within = |path: &str| {
             repository.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let found = self.paths.iter().find(|(path, _)| is_within(path));
-        found.map_or(&self.host, |(_, credentials)| credentials)
+        match self.paths.iter().find(|(path, _)| is_within(path)) {
+            Some((path, Ok(credentials))) => Ok((path, credentials)),
+            Some((_, Err(reason))) => Err(reason),
+            None => Ok(("", &self.host)),
+        }
     }
 }
 
@@ -137,8 +140,8 @@ fn without_session() -> Option<PathBuf> {
 /// The first credentials for a host, and for each path of it.
 fn look(host: &str, places: &[Place]) -> Result<Found, String> {
     let servers = if host == "docker.io" { DOCKER_HUB.as_slice() } else { &[host] };
-    let mut paths: Vec<(String, Credentials)> = Vec::new();
-    let found = |mut paths: Vec<(String, Credentials)>, host| {
+    let mut paths: Vec<(String, Result<Credentials, String>)> = Vec::new();
+    let found = |mut paths: Vec<(String, Result<Credentials, String>)>, host| {
         paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         Ok(Found { paths, host })
     };
@@ -159,7 +162,7 @@ fn look(host: &str, places: &[Place]) -> Result<Found, String> {
             serde_json::from_slice(&text).map(tidy).map_err(|_| wrong("it is not JSON".to_owned()))?;
         for (server, path) in paths_of(&config, host) {
             if paths.iter().all(|(known, _)| known != path)
-                && let Some(credentials) = read(&config, server).map_err(wrong)?
+                && let Some(credentials) = read(&config, server).map_err(wrong).transpose()
             {
                 paths.push((path.to_owned(), credentials));
             }
@@ -179,9 +182,11 @@ fn paths_of<'c>(config: &'c Value, host: &str) -> Vec<(&'c str, &'c str)> {
     let names = auths.into_iter().flat_map(|auths| auths.keys());
     let path = |name: &'c String| {
         let path = name.strip_prefix(host)?.strip_prefix('/')?;
-        // What ends with a slash stands there without it, too; and `/v2/` behind a host is the registry itself.
+        // What ends with a slash stands there without it, too; `/v2/` behind a host is the registry itself; and where
+        // there is nothing a helper has it, which knows no paths.
         let is_path = !path.is_empty() && !path.ends_with('/') && !matches!(path, "v1" | "v2");
-        is_path.then_some((name.as_str(), path))
+        let has_some = auths?.get(name)?.as_object().is_some_and(|auth| !auth.is_empty());
+        (is_path && has_some).then_some((name.as_str(), path))
     };
     names.filter_map(path).collect()
 }
@@ -301,14 +306,22 @@ mod tests {
             ("v2", "host"),
             ("else", "host"),
         ] {
-            assert_eq!(found.pick(repository), &Credentials::password(user, "hunter2"), "{repository}");
+            let picked = found.pick(repository).unwrap();
+            assert_eq!(picked.1, &Credentials::password(user, "hunter2"), "{repository}");
         }
         let found = look(
             "docker.io",
             &[Place::Text(r#"{"auths":{"docker.io/me":{"auth":"eDp5"}}}"#.to_owned(), "it")],
         );
-        assert_eq!(found.as_ref().unwrap().pick("me/app"), &Credentials::password("x", "y"));
-        assert_eq!(found.unwrap().pick("library/app"), &Credentials::Anonymous);
+        assert_eq!(found.as_ref().unwrap().pick("me/app"), Ok(("me", &Credentials::password("x", "y"))));
+        assert_eq!(found.unwrap().pick("library/app"), Ok(("", &Credentials::Anonymous)));
+        // What cannot be used is an error for whoever needs it.
+        let text = r#"{"auths":{"r.example/odd":{"auth":"!"},"r.example/none":{}}}"#;
+        let found = look("r.example", &[Place::Text(text.to_owned(), "the text")]).unwrap();
+        assert!(found.pick("odd/app").is_err_and(|reason| reason.starts_with("cannot use the text: ")));
+        for path in ["none", "app"] {
+            assert_eq!(found.pick(path), Ok(("", &Credentials::Anonymous)));
+        }
     }
 
     #[test]

@@ -168,8 +168,8 @@ async fn no_piece_is_smaller_than_the_registry_takes() {
 async fn the_answer_to_the_end_of_an_upload_may_take_longer_than_others() {
     for chunk_size in ways() {
         let (server, layer) = (scripted().await, layer());
-        let options = ClientOptions { chunk_size, stall: Duration::from_millis(400), ..options() };
-        server.fault(On::new("PUT", "digest="), Fault::Delay(Duration::from_millis(900)));
+        let options = ClientOptions { chunk_size, stall: Duration::from_secs(2), ..options() };
+        server.fault(On::new("PUT", "digest="), Fault::Delay(Duration::from_secs(3)));
         let store = store_with(options, &server.host(), APP);
         assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
         let asked_after = server.seen_with("GET", "/uploads/").len();
