@@ -33,7 +33,8 @@ Examples:
 Who you are to a registry is what docker login keeps (config.json in DOCKER_CONFIG, credential
 helpers), or DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, Podman's auth.json, or --username.
 
-Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems,
+130 interrupted (143 by SIGTERM).";
 
 /// The command line of `bkcache`.
 #[derive(Debug, Parser)]

@@ -35,7 +35,7 @@ impl Failure {
             Self::Usage(_) => ExitCode::from(2),
             Self::Unsound => ExitCode::from(3),
             Self::Closed => ExitCode::SUCCESS,
-            Self::Interrupted { signal, .. } => ExitCode::from(signal.exit_code()),
+            Self::Interrupted { signal, .. } => signal.die(),
         }
     }
 

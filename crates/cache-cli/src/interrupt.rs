@@ -9,9 +9,13 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+#[cfg(unix)]
+use futures_util::future::pending;
 use futures_util::future::{Either, select};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
 
@@ -19,6 +23,8 @@ use crate::failure::Failure;
 pub(crate) const CLEARING: Duration = Duration::from_secs(2);
 /// How long the program may take to end, whatever it is doing.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon a second signal is the first one again.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// What asks the program to end.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +36,24 @@ pub(crate) enum Signal {
 
 impl Signal {
     /// What a shell says of a program that the signal killed.
-    pub(crate) fn exit_code(self) -> u8 {
+    fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
         }
+    }
+
+    /// Ends the program as the signal would have: a shell that runs several ends with it then.
+    pub(crate) fn die(self) -> ! {
+        #[cfg(unix)]
+        {
+            let number = match self {
+                Self::Interrupt => signal_hook::consts::SIGINT,
+                Self::Terminate => signal_hook::consts::SIGTERM,
+            };
+            let _ = signal_hook::low_level::emulate_default_handler(number);
+        }
+        std::process::exit(self.exit_code().into())
     }
 }
 
@@ -46,8 +65,9 @@ pub(crate) async fn unless_interrupted<T>(
     hint: Option<&'static str>,
 ) -> Result<T, Failure> {
     let (tell, told) = oneshot::channel();
-    if listen(tell).is_err() {
-        // Then a signal kills, as it does any program.
+    // It goes on when the command's runtime does not. Without it a signal kills, as it does any program.
+    let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || listen(tell));
+    if listening.is_err() {
         return command.await;
     }
     match select(pin!(command), told).await {
@@ -57,44 +77,62 @@ pub(crate) async fn unless_interrupted<T>(
     }
 }
 
-/// Tells of the first signal, and sees to it that the program ends. It does so on a thread of its own, which goes on
-/// when the command's runtime does not.
+/// Tells of the first signal, and sees to it that the program ends.
 fn listen(tell: oneshot::Sender<Signal>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let mut signals = {
-        let _inside = runtime.enter();
-        Signals::new()?
-    };
-    let listening = async move {
+    runtime.block_on(async move {
+        let mut signals = Signals::new()?;
         let signal = signals.next().await;
         // Nobody is told any more when the command is done: then there is nothing to clear away.
         if tell.send(signal).is_ok() {
-            let _ = tokio::time::timeout(PATIENCE, signals.next()).await;
+            // Whoever passes signals on may do so twice, to the program and to its group.
+            sleep(ECHO).await;
+            while signals.next().now_or_never().is_some() {}
+            let _ = timeout(PATIENCE, signals.next()).await;
         }
-        std::process::exit(signal.exit_code().into())
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(listening)).map(drop)
+        signal.die()
+    })
 }
 
+/// Those that are not ignored: what was started in the background of a script is not to notice Ctrl-C.
 #[cfg(unix)]
 struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let ignored = ignored();
+        let listen = |kind: SignalKind| {
+            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+            (!is_ignored).then(|| signal(kind)).transpose()
+        };
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) -> Signal {
-        match select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await {
+        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => pending().await,
+            }
+        }
+        match select(pin!(one(&mut self.interrupt)), pin!(one(&mut self.terminate))).await {
             Either::Left(_) => Signal::Interrupt,
             Either::Right(_) => Signal::Terminate,
         }
     }
+}
+
+/// The signals that this process ignores, a bit each from 1 on, as Linux tells it (proc(5)); none elsewhere.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 #[cfg(windows)]

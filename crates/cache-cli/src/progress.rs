@@ -27,13 +27,14 @@ pub(crate) fn quiet_reporter(global: &Global) -> Arc<dyn Progress> {
 
 /// Reports as the options say; in this way where they leave it to us and there is no terminal.
 fn report(global: &Global, without_terminal: ProgressMode) -> Arc<dyn Progress> {
-    let notices = Notices { verbose: global.verbose && !global.quiet };
     let mode = match global.progress {
         _ if global.quiet => ProgressMode::None,
         ProgressMode::Auto if std::io::stderr().is_terminal() => ProgressMode::Bar,
         ProgressMode::Auto => without_terminal,
         mode => mode,
     };
+    let notices =
+        Notices { verbose: global.verbose && !global.quiet, waits: !matches!(mode, ProgressMode::None) };
     match mode {
         ProgressMode::Bar => Arc::new(Bar::new(notices)),
         ProgressMode::Json => Arc::new(Json),
@@ -79,6 +80,8 @@ fn outcome(step: Step, stored: Stored) -> &'static str {
 #[derive(Clone, Copy)]
 struct Notices {
     verbose: bool,
+    /// Whether a long wait is told.
+    waits: bool,
 }
 
 impl Notices {
@@ -88,8 +91,10 @@ impl Notices {
             Event::Retrying { descriptor, attempt, error } if self.verbose => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
-            Event::Repeating { attempt, wait, error, .. } if self.verbose || *wait >= LONG => {
-                format!("attempt {attempt} in {} ms: {error}", wait.as_millis())
+            Event::Repeating { attempt, wait, error, .. }
+                if self.verbose || self.waits && *wait >= LONG && *attempt == 2 =>
+            {
+                format!("attempt {attempt} in {:.1} s: {error}", wait.as_secs_f64())
             }
             _ => return None,
         };
@@ -255,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_notice_is_one_line_whatever_it_quotes() {
-        let notices = Notices { verbose: true };
+        let notices = Notices { verbose: true, waits: true };
         let message = "two\nlines\u{202e}";
         let line = notices.line(&Event::Warning { message });
         assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
@@ -264,12 +269,13 @@ mod tests {
     #[test]
     fn a_long_wait_is_told_to_everyone() {
         let error = Error::new(ErrorKind::Unavailable, "get", "r/app", "it is busy");
-        let line = |verbose, wait| {
+        let line = |(verbose, waits), wait| {
             let wait = Duration::from_millis(wait);
             let event = Event::Repeating { request: "get r/app", attempt: 2, wait, error: &error };
-            Notices { verbose }.line(&event)
+            Notices { verbose, waits }.line(&event)
         };
-        assert_eq!(line(false, 5000).as_deref(), Some("attempt 2 in 5000 ms: get r/app: it is busy"));
-        assert_eq!((line(false, 4999), line(true, 1).is_some()), (None, true));
+        assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5.0 s: get r/app: it is busy"));
+        assert_eq!((line((false, true), 4999), line((false, false), 5000)), (None, None));
+        assert!(line((true, false), 1).is_some());
     }
 }

@@ -12,8 +12,9 @@ mod support;
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -46,12 +47,13 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The exit code and what was said on standard error.
+/// The signal that it died of, and what was said on standard error.
 fn end(mut child: Child) -> (Option<i32>, String) {
     until("it ends", || child.try_wait().unwrap().is_some());
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    (child.wait().unwrap().code(), said)
+    let status = child.wait().unwrap();
+    (status.signal(), said)
 }
 
 fn staged(layout: &Path) -> usize {
@@ -63,17 +65,19 @@ async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later()
     let server = Server::start(Registry::new(Manners::default())).await;
     let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
-    for (ask, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for ask in [Signal::INT, Signal::TERM] {
         server.forget_seen();
         server.fault(On::new("GET", LAYER), Fault::StallBody(100));
-        let layout = folder.path().join(code.to_string());
+        let layout = folder.path().join(ask.as_raw().to_string());
         let to = layout.display().to_string();
         let child = start(&["copy", "--progress", "none", &from, &to]);
         until("the layer is under way", || {
             staged(&layout) > 0 && server.seen_with("GET", LAYER).iter().any(|seen| seen.sent >= 100)
         });
+        // Some pass it on twice.
         signal(&child, ask);
-        assert_eq!(end(child), (Some(code), GOES_ON.to_owned()));
+        signal(&child, ask);
+        assert_eq!(end(child), (Some(ask.as_raw()), GOES_ON.to_owned()));
         assert_eq!(staged(&layout), 0, "nothing is left staged");
         assert!(!layout.join("index.json").exists(), "nothing is named");
         bkcache(["copy", "--quiet", &from, &to]).ok();
@@ -91,7 +95,7 @@ async fn a_check_that_is_interrupted_says_so() {
     let child = start(&["verify", &from]);
     until("the layer is asked for", || !server.seen_with("GET", LAYER).is_empty());
     signal(&child, Signal::INT);
-    assert_eq!(end(child), (Some(130), "bkcache: interrupted\n".to_owned()));
+    assert_eq!(end(child), (Some(2), "bkcache: interrupted\n".to_owned()));
 }
 
 /// A program that waits where it cannot be stopped: for whoever reads its metadata, in the middle of a system call.
@@ -102,7 +106,7 @@ fn unstoppable(folder: &Path) -> Child {
     let from = fixture(CACHE).display().to_string();
     let child = start(&["copy", "--progress", "none", "--metadata-file", &pipe, &from, &to]);
     until("the cache is there", || layout.join("index.json").exists());
-    sleep(Duration::from_millis(300));
+    sleep(Duration::from_secs(1));
     child
 }
 
@@ -111,7 +115,7 @@ fn what_cannot_be_stopped_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let child = unstoppable(folder.path());
     signal(&child, Signal::TERM);
-    assert_eq!(end(child), (Some(143), String::new()));
+    assert_eq!(end(child), (Some(15), String::new()));
 }
 
 #[test]
@@ -120,9 +124,24 @@ fn a_second_signal_ends_it_at_once() {
     let mut child = unstoppable(folder.path());
     let began = Instant::now();
     signal(&child, Signal::INT);
-    sleep(Duration::from_millis(300));
+    sleep(Duration::from_secs(1));
     assert!(child.try_wait().unwrap().is_none(), "the first has not");
     signal(&child, Signal::INT);
-    assert_eq!(end(child), (Some(130), String::new()));
+    assert_eq!(end(child), (Some(2), String::new()));
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_that_is_ignored_stays_so() {
+    let server = Server::start(Registry::new(Manners::default())).await;
+    let from = format!("{}/app:main", server.host());
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
+    server.forget_seen();
+    server.fault(On::new("GET", LAYER), Fault::Delay(Duration::from_secs(2)));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(program().get_program()).args(["verify", &from]);
+    let child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the layer is asked for", || !server.seen_with("GET", LAYER).is_empty());
+    signal(&child, Signal::INT);
+    assert!(child.wait_with_output().unwrap().status.success());
 }

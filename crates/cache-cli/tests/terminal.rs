@@ -12,6 +12,7 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -85,7 +86,7 @@ async fn a_bar_fits_the_terminal_and_is_cleared_away() {
         }
         thread::sleep(Duration::from_millis(800));
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(child.wait().unwrap().signal(), Some(2));
         let shown = shown.join().unwrap();
         let (bars, rest) = shown.rsplit_once("\r\x1b[2K").unwrap();
         assert!(bars.contains(part), "{columns}: {bars:?}");
