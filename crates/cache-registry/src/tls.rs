@@ -57,21 +57,21 @@ impl Tls {
 
     /// The configuration for connections.
     pub(crate) fn config(&self) -> Result<ClientConfig, Error> {
-        let verifier: Arc<dyn ServerCertVerifier> = if self.insecure {
-            Arc::new(AnyCertificate(self.provider.clone()))
-        } else {
-            Arc::new(self.trusted()?)
-        };
-        self.finish(|versions| versions.dangerous().with_custom_certificate_verifier(verifier))
+        let trust = Arc::new(self.trust()?);
+        self.finish(|versions| versions.dangerous().with_custom_certificate_verifier(trust))
     }
 
-    fn trusted(&self) -> Result<Trusted, Error> {
+    fn trust(&self) -> Result<Trust, Error> {
+        let provider = self.provider.clone();
+        if self.insecure {
+            return Ok(Trust { provider, authorities: None });
+        }
         let named = self.authorities.clone();
-        let verifier = Verifier::new_with_extra_roots(named.iter().cloned(), self.provider.clone());
+        let verifier = Verifier::new_with_extra_roots(named.iter().cloned(), provider.clone());
         let verifier = verifier.map_err(|cause| {
             failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
         })?;
-        Ok(Trusted { verifier, named })
+        Ok(Trust { provider, authorities: Some(Authorities { verifier, named }) })
     }
 
     /// A configuration that trusts no one, for connections without TLS.
@@ -121,15 +121,23 @@ fn failed(reason: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Invalid, "set up", "TLS", reason)
 }
 
+/// Whom a connection trusts: always who holds its certificate's key.
+#[derive(Debug)]
+struct Trust {
+    provider: Arc<CryptoProvider>,
+    /// `None` trusts any certificate.
+    authorities: Option<Authorities>,
+}
+
 /// Trusts what the authorities have signed, and a server that shows a certificate which was named as one: what signs
 /// itself by `openssl req -x509` is an authority's, which rustls takes from no server.
 #[derive(Debug)]
-struct Trusted {
+struct Authorities {
     verifier: Verifier,
     named: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Trusted {
+impl ServerCertVerifier for Trust {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -138,12 +146,12 @@ impl ServerCertVerifier for Trusted {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
-        match verified {
+        let Some(Authorities { verifier, named }) = &self.authorities else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match verifier.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             // Its dates have been found good by then; what it is to be used for has not been looked at.
-            Err(error)
-                if error.to_string().contains("CaUsedAsEndEntity") && self.named.contains(certificate) =>
-            {
+            Err(error) if error.to_string().contains("CaUsedAsEndEntity") && named.contains(certificate) => {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -157,7 +165,7 @@ impl ServerCertVerifier for Trusted {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -166,50 +174,11 @@ impl ServerCertVerifier for Trusted {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
-/// Trusts any certificate of whoever holds its key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -239,7 +208,7 @@ mod tests {
             let mut tls = Tls::new(&ClientOptions::default()).unwrap();
             tls.authorities.push(named.clone());
             let name = ServerName::try_from(name.to_owned()).unwrap();
-            tls.trusted().unwrap().verify_server_cert(shown, &[], &name, &[], now).is_ok()
+            tls.trust().unwrap().verify_server_cert(shown, &[], &name, &[], now).is_ok()
         };
         assert!(is_trusted(&shown, &shown, "r.example"));
         assert!(!is_trusted(&shown, &shown, "s.example"));
