@@ -113,8 +113,8 @@ impl Retries {
     ///
     /// That is no failed attempt, and costs no retry: a server that allows so many requests a second may ask each of
     /// many clients again and again. It is final once it has asked for more than five minutes in all without progress,
-    /// and where the policy allows no retry. It is at least
-    /// a second; a random part of up to a half, and at most a second, is added.
+    /// and where the policy allows no retry. The wait is at least a second, and longer than asked for by a random part of
+    /// up to a half, at most by a second.
     pub fn asked_to_wait(&mut self, error: &Error, asked: Duration) -> Option<Duration> {
         let asked = asked.max(LEAST_ASKED);
         let in_all = self.asked.1.saturating_add(asked);

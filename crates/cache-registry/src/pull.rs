@@ -23,19 +23,18 @@ impl RegistryStore {
         let call = self.call("look up", self.at(&descriptor.digest));
         let request = self.request(&call, Method::HEAD, descriptor).await?;
         let answer = self.client.send(&call, &request).await?;
-        let allows_no_head = match answer.status() {
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
-            // Its links may be signed for a GET alone.
-            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => answer.elsewhere,
-            _ => false,
-        };
-        if answer.status() != StatusCode::OK && !allows_no_head {
-            return Err(self.client.refusal(answer, &call.about).await.1);
+        match answer.status() {
+            // Some proxies drop the length of what has no body.
+            StatusCode::OK => {
+                if let Some(size) = answer.length() {
+                    return Ok(size);
+                }
+            }
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {}
+            // The links of object stores may be signed for a GET alone.
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if answer.elsewhere => {}
+            _ => return Err(self.client.refusal(answer, &call.about).await.1),
         }
-        if let Some(size) = answer.length().filter(|_| !allows_no_head) {
-            return Ok(size);
-        }
-        // Some proxies drop the length of what has no body, others take no HEAD.
         let request = Request { method: Method::GET, ..request };
         let answer = self.client.send(&call, &request).await?;
         match answer.length() {
