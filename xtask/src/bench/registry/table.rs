@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn each_limit_is_kept_at_its_value_and_broken_beyond_it() {
-        assert_eq!(verdicts([50, 124, 62, 124, 62, 62]), [true; 5]);
-        assert_eq!(verdicts([50, 127, 64, 127, 64, 64]), [false; 5]);
+        assert_eq!(verdicts([52, 126, 63, 126, 63, 63]), [true; 5]);
+        assert_eq!(verdicts([48, 120, 60, 120, 60, 60]), [true; 5]);
+        assert_eq!(verdicts([51, 127, 64, 127, 64, 64]), [false; 5]);
     }
 }
