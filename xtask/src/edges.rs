@@ -25,7 +25,7 @@ const CONFORMANCE: &str = "cache-conformance";
 const EXPORT: &str = "cache-export";
 const IMPORT: &str = "cache-import";
 const VERIFY: &str = "cache-verify";
-const CLI: &str = "cache-cli";
+const CLI: &str = "bkcache";
 const TESTS: &str = "tests";
 const REGISTRIES: &str = "test-registries";
 const XTASK: &str = "xtask";
@@ -238,7 +238,7 @@ mod tests {
     fn nothing_depends_on_what_is_only_run() {
         assert_eq!(
             findings(CLI, &[(XTASK, Kind::Dev)]),
-            ["cache-cli -> xtask (dev): not in the table of edges"]
+            ["bkcache -> xtask (dev): not in the table of edges"]
         );
     }
 

@@ -46,7 +46,7 @@ impl Used {
 /// Builds `bkcache` as it is released; where it is.
 pub(super) fn bkcache() -> Result<PathBuf> {
     let status = crate::workspace::cargo()
-        .args(["build", "--release", "--quiet", "--package", "cache-cli"])
+        .args(["build", "--release", "--quiet", "--package", "bkcache"])
         .status()
         .context("cannot run cargo")?;
     if !status.success() {

@@ -27,7 +27,7 @@ pub(crate) enum End {
 /// Builds the program as this one was built, and gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
     let mut cargo = crate::workspace::cargo();
-    cargo.args(["build", "--quiet", "--package", "cache-cli"]);
+    cargo.args(["build", "--quiet", "--package", "bkcache"]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
