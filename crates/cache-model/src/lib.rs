@@ -12,42 +12,37 @@ mod chains;
 mod close;
 mod config;
 mod cycles;
-mod descriptor;
-mod digest;
 mod draft;
 mod export;
 mod graph;
 mod index;
 mod intern;
-pub mod json;
 mod layers;
 mod load;
 mod marshal;
-mod media_type;
-mod one_line;
 mod order;
 mod order_list;
 mod overlap;
 mod presence;
 mod rank;
-mod record_digest;
-mod timestamp;
+mod words;
 
 pub use chains::{AddError, CacheChains, LayerId, Link, NewResult, RecordId};
 pub use config::{
     CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
     LayerAnnotations,
 };
-pub use descriptor::{
+pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
+pub use load::{DroppedResult, LoadError, Loaded};
+pub use marshal::{MarshalWarning, Marshalled};
+pub use words::descriptor::{
     ANNOTATION_CREATED_AT, ANNOTATION_DESCRIPTION, ANNOTATION_DIFF_ID, ANNOTATION_ESTARGZ_SIZE,
     ANNOTATION_ESTARGZ_TOC, ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Annotations, Descriptor,
     DescriptorExtra, Platform,
 };
-pub use digest::{Algorithm, Digest, DigestError};
-pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
-pub use load::{DroppedResult, LoadError, Loaded};
-pub use marshal::{MarshalWarning, Marshalled};
-pub use media_type::{Compression, Converted, Dialect, MediaType};
-pub use one_line::OneLine;
-pub use record_digest::RecordDigest;
-pub use timestamp::{Timestamp, TimestampError};
+pub use words::digest::{Algorithm, Digest, DigestError};
+pub use words::json;
+pub use words::media_type::{Compression, Converted, Dialect, MediaType};
+pub use words::one_line::OneLine;
+pub use words::record_digest::RecordDigest;
+pub use words::timestamp::{Timestamp, TimestampError};

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::digest::{cmp_sha256_text, push_hex, strict_hex};
+use super::digest::{cmp_sha256_text, push_hex, strict_hex};
 
 /// A record's cache key digest. Nearly always `sha256:…`, which takes 32 bytes; any other text is kept as it is.
 ///

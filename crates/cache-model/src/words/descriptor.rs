@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::json::{self, Object};
+use super::json::{self, Object};
 use crate::{Compression, Converted, Dialect, Digest, MediaType};
 
 /// The diff ID of a layer: the digest of its uncompressed tar.
