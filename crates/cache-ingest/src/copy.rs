@@ -3,6 +3,8 @@
 //! It bounds how many blobs are under way and how often they are tried again. It never names a manifest, and it
 //! holds no blob in memory.
 
+mod presence;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::error::Error as _;
@@ -16,6 +18,8 @@ use crate::{
     Error, ErrorKind, Event, Ingester, Mismatch, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side,
     Source, Step, Stored,
 };
+
+pub use presence::{Presence, presence};
 
 /// How blobs are copied.
 #[derive(Clone, Debug)]

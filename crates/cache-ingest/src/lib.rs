@@ -25,36 +25,24 @@
 mod blob_folder;
 mod copy;
 mod error;
-mod forward;
 mod hash;
+mod job;
 mod layout;
 mod memory;
 mod multi;
-mod name;
 mod pairing;
-mod presence;
-mod progress;
-mod provider_ext;
 mod random;
-mod reader;
-mod retry;
 mod seams;
-mod source;
-mod verify;
 
 pub use blob_folder::BlobFolder;
-pub use copy::{CopyOptions, Summary, Tally, copy, copy_all, copy_bytes};
+pub use copy::{CopyOptions, Presence, Summary, Tally, copy, copy_all, copy_bytes, presence};
 pub use error::{Error, ErrorKind, Side};
 pub use hash::Hasher;
+pub use job::{Event, Progress, Retries, RetryBudget, RetryPolicy, Step};
 pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutStore};
 pub use memory::MemoryStore;
 pub use multi::MultiProvider;
-pub use name::{Expect, Name};
-pub use presence::{Presence, presence};
-pub use progress::{Event, Progress, Step};
-pub use provider_ext::ProviderExt;
-pub use reader::SourceReader;
-pub use retry::{Retries, RetryBudget, RetryPolicy};
-pub use seams::{ByteStream, Info, Ingester, Listed, Lister, Origin, Provider, Publisher, Resolver, Stored};
-pub use source::Source;
-pub use verify::{Mismatch, Verifier};
+pub use seams::{
+    ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, Origin, Provider, ProviderExt,
+    Publisher, Resolver, Source, SourceReader, Stored, Verifier,
+};

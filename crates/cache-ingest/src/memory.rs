@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 
-use crate::source::chunks;
+use crate::seams::chunks;
 use crate::{
     ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Listed, Lister, Name, Provider, Publisher,
     Resolver, Source, Stored, Verifier,

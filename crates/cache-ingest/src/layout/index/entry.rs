@@ -11,7 +11,7 @@ use cache_model::{
 };
 use serde::Deserialize;
 
-use crate::layout::members::Members;
+use crate::layout::index::members::Members;
 use crate::{Error, ErrorKind};
 
 /// An entry of the `index.json` of a [`LayoutStore`](crate::LayoutStore).

@@ -6,8 +6,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::layout::clone::{CopyError, copy_piece, reflink};
-use crate::layout::disk::{Disk, DiskOperation};
+use crate::layout::durability::clone::{CopyError, copy_piece, reflink};
+use crate::layout::durability::disk::{Disk, DiskOperation};
 use crate::layout::files::{has_name, is_same_file};
 use crate::random::random;
 use crate::{Error, ErrorKind};

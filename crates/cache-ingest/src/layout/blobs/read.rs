@@ -11,9 +11,9 @@ use cache_model::Digest;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use crate::layout::LayoutStore;
-use crate::layout::blocking;
 use crate::layout::files::{blob_path, open_blob};
+use crate::layout::store::LayoutStore;
+use crate::layout::threads::blocking::blocking;
 use crate::{ByteStream, Error, ErrorKind};
 
 /// How many bytes are read at once.

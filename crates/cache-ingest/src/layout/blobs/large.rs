@@ -14,11 +14,11 @@ use cache_model::Descriptor;
 use futures_util::future::{Either, select};
 use tokio::sync::{oneshot, watch};
 
-use crate::layout::LayoutStore;
-use crate::layout::blocking::stopped;
-use crate::layout::crew::Worker;
-use crate::layout::put_file::copy_piece;
-use crate::layout::staging::Staged;
+use crate::layout::blobs::put_file::copy_piece;
+use crate::layout::durability::staging::Staged;
+use crate::layout::store::LayoutStore;
+use crate::layout::threads::blocking::stopped;
+use crate::layout::threads::crew::Worker;
 use crate::{Error, Source, Stored, Verifier};
 
 /// How many bytes of a blob are copied, and then hashed, at a time: of two blobs they fit a processor's own cache.

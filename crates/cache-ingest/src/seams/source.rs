@@ -11,8 +11,7 @@ use cache_model::Descriptor;
 use futures_util::stream;
 
 use crate::{
-    ByteStream, Error, ErrorKind, Event, Origin, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side,
-    SourceReader, Verifier,
+    ByteStream, Error, Event, Origin, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side, Verifier,
 };
 
 /// The chunks that bytes in memory are handed out in, so that progress is seen and other tasks get their turn.
@@ -102,20 +101,6 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A verifying reader from the blob's first byte on.
-    pub fn reader(&self) -> SourceReader<'_> {
-        SourceReader::new(self, 0)
-    }
-
-    /// A verifying reader that hands out the blob from an offset in bytes on, for a destination that has what comes
-    /// before.
-    ///
-    /// It reads what comes before, too, and hashes it, so that it verifies the whole blob as
-    /// [`reader`](Self::reader) does; those bytes are not reported again.
-    pub fn reader_at(&self, offset: u64) -> SourceReader<'_> {
-        SourceReader::new(self, offset)
-    }
-
     /// A verifier for the blob, whose errors are told as this source's.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(&self.descriptor).on(self.side)
@@ -132,24 +117,6 @@ impl<'a> Source<'a> {
         if bytes > 0 {
             self.progress.event(&Event::Transferred { descriptor: &self.descriptor, bytes });
         }
-    }
-
-    /// The whole blob, verified; [`ErrorKind::TooLarge`] before any reading when it has more than `limit` bytes.
-    pub async fn read(&self, limit: u64) -> Result<Bytes, Error> {
-        let size = self.descriptor.size;
-        if size > limit {
-            let reason = format_args!("its {size} bytes are more than the {limit} bytes allowed here");
-            return Err(self.blame(Error::new(ErrorKind::TooLarge, "read", self.descriptor.digest, reason)));
-        }
-        let mut reader = self.reader();
-        let Some(first) = reader.next_chunk().await? else { return Ok(Bytes::new()) };
-        let Some(second) = reader.next_chunk().await? else { return Ok(first) };
-        // No more is set aside than has come: a descriptor may promise anything.
-        let mut all = [first, second].concat();
-        while let Some(chunk) = reader.next_chunk().await? {
-            all.extend_from_slice(&chunk);
-        }
-        Ok(all.into())
     }
 
     /// The unverified bytes from an offset on.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::layout::files::read_small;
-use crate::layout::index::Index;
-use crate::layout::{LayoutStore, METADATA_LIMIT, blocking};
+use crate::layout::index::document::Index;
+use crate::layout::store::{LayoutStore, METADATA_LIMIT};
+use crate::layout::threads::blocking::blocking;
 use crate::{Error, ErrorKind};
 
 /// How often an index that is empty or cannot be understood is read before it is believed.

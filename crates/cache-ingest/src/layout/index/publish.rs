@@ -8,11 +8,11 @@ use bytes::Bytes;
 use cache_model::{Algorithm, Descriptor};
 use tokio::time::sleep;
 
-use crate::layout::blocking;
+use crate::layout::durability::lock::IndexLock;
 use crate::layout::files::{blob_folder, open_at_once};
-use crate::layout::index_file::{PAUSE, READS};
-use crate::layout::lock::IndexLock;
-use crate::layout::{LAYOUT_FILE, LayoutStore, METADATA_LIMIT};
+use crate::layout::index::file::{PAUSE, READS};
+use crate::layout::store::{LAYOUT_FILE, LayoutStore, METADATA_LIMIT};
+use crate::layout::threads::blocking::blocking;
 use crate::random::random;
 use crate::{Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
 

@@ -7,7 +7,7 @@ use std::ptr;
 
 use cache_model::Digest;
 
-use crate::layout::entry::LayoutEntry;
+use crate::layout::index::entry::LayoutEntry;
 use crate::{Listed, Name};
 
 /// The entries of an index by what they are called.

@@ -12,12 +12,11 @@ use cache_model::{Algorithm, Descriptor};
 use futures_util::future::{Either, join, select};
 use tokio::sync::mpsc;
 
-use crate::layout::LayoutStore;
-use crate::layout::blocking;
+use crate::layout::durability::staging::Staged;
 use crate::layout::files::{blob_folder, blob_path, open_blob};
-use crate::layout::put_file::BUFFER;
-use crate::layout::staging::Staged;
-use crate::{Error, ErrorKind, Source, Stored, Verifier};
+use crate::layout::store::LayoutStore;
+use crate::layout::threads::blocking::{BUFFER, blocking, interrupted};
+use crate::{Error, Source, Stored, Verifier};
 
 /// How many chunks may wait to be written.
 const AHEAD: usize = 3;
@@ -170,9 +169,4 @@ async fn feed(source: &Source<'_>, sender: &mpsc::Sender<Piece>) -> Result<(), E
             return Ok(());
         }
     }
-}
-
-/// The error of a put whose other half has gone, and with it whoever would be told.
-pub(crate) fn interrupted(descriptor: &Descriptor) -> Error {
-    Error::new(ErrorKind::Other, "put", descriptor.digest, "it was interrupted")
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::layout::disk::Disk;
+use crate::layout::durability::disk::Disk;
 use crate::{Error, ErrorKind};
 
 /// Shares the fsyncs of one folder among threads.

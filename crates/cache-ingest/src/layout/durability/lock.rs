@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::layout::disk::{Disk, DiskOperation};
+use crate::layout::durability::disk::{Disk, DiskOperation};
 use crate::layout::files::is_same_file;
 
 /// A lock that is held until it is dropped.

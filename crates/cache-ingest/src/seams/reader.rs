@@ -36,6 +36,45 @@ enum State {
     Failed,
 }
 
+impl Source<'_> {
+    /// A verifying reader from the blob's first byte on.
+    pub fn reader(&self) -> SourceReader<'_> {
+        SourceReader::new(self, 0)
+    }
+
+    /// A verifying reader that hands out the blob from an offset in bytes on, for a destination that has what comes
+    /// before.
+    ///
+    /// It reads what comes before, too, and hashes it, so that it verifies the whole blob as
+    /// [`reader`](Self::reader) does; those bytes are not reported again.
+    pub fn reader_at(&self, offset: u64) -> SourceReader<'_> {
+        SourceReader::new(self, offset)
+    }
+
+    /// The whole blob, verified; [`ErrorKind::TooLarge`] before any reading when it has more than `limit` bytes.
+    pub async fn read(&self, limit: u64) -> Result<Bytes, Error> {
+        let size = self.descriptor().size;
+        if size > limit {
+            let reason = format_args!("its {size} bytes are more than the {limit} bytes allowed here");
+            return Err(self.blame(Error::new(
+                ErrorKind::TooLarge,
+                "read",
+                self.descriptor().digest,
+                reason,
+            )));
+        }
+        let mut reader = self.reader();
+        let Some(first) = reader.next_chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = reader.next_chunk().await? else { return Ok(first) };
+        // No more is set aside than has come: a descriptor may promise anything.
+        let mut all = [first, second].concat();
+        while let Some(chunk) = reader.next_chunk().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.into())
+    }
+}
+
 impl<'a> SourceReader<'a> {
     pub(crate) fn new(source: &'a Source<'a>, offset: u64) -> Self {
         Self {

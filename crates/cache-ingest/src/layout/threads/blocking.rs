@@ -6,8 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 
-use crate::layout::crew::{Crew, Worker};
+use cache_model::Descriptor;
+
+use crate::layout::threads::crew::{Crew, Worker};
 use crate::{Error, ErrorKind};
+
+/// How many bytes of a file are read at once to be hashed.
+pub(crate) const BUFFER: usize = 256 * 1024;
 
 /// Runs `work` where it may block. When the future is dropped, work that has begun runs to its end.
 pub(crate) async fn blocking<T: Send + 'static>(
@@ -23,6 +28,11 @@ pub(crate) async fn blocking<T: Send + 'static>(
 /// The error of work whose thread has gone.
 pub(crate) fn stopped(operation: &'static str) -> Error {
     Error::new(ErrorKind::Other, operation, "file", "the thread that did it was stopped")
+}
+
+/// The error of a put whose other half has gone, and with it whoever would be told.
+pub(crate) fn interrupted(descriptor: &Descriptor) -> Error {
+    Error::new(ErrorKind::Other, "put", descriptor.digest, "it was interrupted")
 }
 
 /// A few threads for work that takes less time than waking a thread for it does.

@@ -8,16 +8,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use cache_model::Descriptor;
 use tokio::sync::oneshot;
 
-use crate::layout::LayoutStore;
-use crate::layout::clone::CopyError;
-use crate::layout::staging::Staged;
-use crate::layout::write::interrupted;
+use crate::layout::durability::clone::CopyError;
+use crate::layout::durability::staging::Staged;
+use crate::layout::store::LayoutStore;
+use crate::layout::threads::blocking::{BUFFER, interrupted};
 use crate::{Error, Source, Stored, Verifier};
 
 /// The size in bytes from which a blob is worth sharing a processor with another.
 const LARGE: u64 = 1 << 20;
-/// How many bytes are read at once to be hashed.
-pub(crate) const BUFFER: usize = 256 * 1024;
 
 impl LayoutStore {
     pub(crate) async fn put_file(

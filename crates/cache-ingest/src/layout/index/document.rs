@@ -1,0 +1,191 @@
+//! The text of `index.json`: read entry by entry, and written with one entry replaced.
+//!
+//! What it does not know or did not put there it keeps to the byte. It touches no file.
+
+use cache_model::{
+    ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor,
+    json::{Object, push_list},
+};
+use serde_json::value::RawValue;
+
+use crate::layout::index::by_name::ByName;
+use crate::layout::index::entry::{LayoutEntry, parse};
+use crate::layout::index::members::Members;
+use crate::{Listed, Name};
+
+/// The media type that an index gets which says none.
+const MEDIA_TYPE: &str = r#""application/vnd.oci.image.index.v1+json""#;
+/// How many tags an error lists.
+const TAGS_LISTED: usize = 10;
+
+/// An `index.json`.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    members: Vec<Member>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Member {
+    /// Where the entries stand.
+    Manifests,
+    Other(String, Box<RawValue>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// The text, as it was or as it will be written.
+    text: Vec<u8>,
+    parsed: LayoutEntry,
+}
+
+/// Both names of an entry.
+#[derive(Debug, PartialEq, Eq)]
+struct Names {
+    tag: String,
+    image: Option<String>,
+}
+
+impl Index {
+    /// Reads a text. An empty one has no entries, as for BuildKit.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        let Members::<Box<RawValue>>(read) =
+            if text.is_empty() { Members(Vec::new()) } else { serde_json::from_slice(text)? };
+        let mut index = Self::default();
+        for (key, value) in read {
+            if key != "manifests" {
+                index.members.push(Member::Other(key, value));
+                continue;
+            }
+            let raw: Option<Vec<Box<RawValue>>> = serde_json::from_str(value.get())?;
+            for raw in raw.unwrap_or_default() {
+                index.entries.push(Entry { text: raw.get().into(), parsed: parse(raw.get())? });
+            }
+            index.members.push(Member::Manifests);
+        }
+        index.fill_defaults()?;
+        Ok(index)
+    }
+
+    /// The entries, in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &LayoutEntry> {
+        self.entries.iter().map(|entry| &entry.parsed)
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<LayoutEntry> {
+        self.entries.into_iter().map(|entry| entry.parsed).collect()
+    }
+
+    /// The entry that a name stands for.
+    pub(crate) fn find(&self, name: &Name) -> Option<&LayoutEntry> {
+        ByName::of(self.entries()).find(name)
+    }
+
+    /// The entries, each with a name that stands for it.
+    pub(crate) fn listed(&self) -> Vec<Listed> {
+        ByName::of(self.entries()).listed()
+    }
+
+    /// Makes a name stand for a manifest: the entry that had it goes, the new one comes last, as in BuildKit.
+    ///
+    /// A digest needs no more than an entry; the one that has it stays.
+    pub(crate) fn put(&mut self, name: &Name, descriptor: &Descriptor) {
+        let mut descriptor = descriptor.clone();
+        descriptor.annotations.remove(ANNOTATION_REF_NAME);
+        descriptor.annotations.remove(ANNOTATION_IMAGE_NAME);
+        let names = match name {
+            Name::Digest(_) if self.find(name).is_some() => return,
+            Name::Digest(_) => None,
+            Name::Unspecified => Some(self.names(Name::LATEST)),
+            Name::Tag(tag) => Some(self.names(tag)),
+        };
+        if let Some(names) = names {
+            self.entries.retain(|entry| !names.are_of(&entry.parsed));
+            descriptor.annotations.set(ANNOTATION_REF_NAME, &names.tag);
+            if let Some(image) = &names.image {
+                descriptor.annotations.set(ANNOTATION_IMAGE_NAME, image);
+            }
+        }
+        self.entries.push(Entry { text: descriptor.json(), parsed: LayoutEntry::new(descriptor) });
+    }
+
+    /// The names of the entry that a tag or full image name is put under.
+    fn names(&self, name: &str) -> Names {
+        if let Some(entry) = self.entries().find(|entry| entry.image_name() == Some(name)) {
+            let tag = entry.tag().unwrap_or_default().to_owned();
+            return Names { tag, image: Some(name.to_owned()) };
+        }
+        match name.rsplit_once('/') {
+            Some((_, last)) => {
+                let tag = last.rsplit_once(':').map_or(Name::LATEST, |(_, tag)| tag);
+                Names { tag: tag.to_owned(), image: Some(name.to_owned()) }
+            }
+            None => Names { tag: name.to_owned(), image: None },
+        }
+    }
+
+    /// Adds what BuildKit adds where it is missing or empty, in Go's order.
+    fn fill_defaults(&mut self) -> Result<(), serde_json::Error> {
+        let after_version = 1 + self.set_default("schemaVersion", "2", 0)?;
+        self.set_default("mediaType", MEDIA_TYPE, after_version)?;
+        if !self.members.iter().any(|member| matches!(member, Member::Manifests)) {
+            self.members.push(Member::Manifests);
+        }
+        Ok(())
+    }
+
+    /// Sets a member that is empty, or inserts the missing one at a place; gives the place where it is.
+    fn set_default(&mut self, key: &str, default: &str, place: usize) -> Result<usize, serde_json::Error> {
+        let default = || RawValue::from_string(default.to_owned());
+        for (at, member) in self.members.iter_mut().enumerate() {
+            if let Member::Other(other, value) = member
+                && other == key
+            {
+                if matches!(value.get(), "0" | r#""""# | "null") {
+                    *value = default()?;
+                }
+                return Ok(at);
+            }
+        }
+        self.members.insert(place, Member::Other(key.to_owned(), default()?));
+        Ok(place)
+    }
+
+    /// The text: members and entries as they were read, and what is new in Go's compact form.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut object = Object::open(&mut out);
+        for member in &self.members {
+            match member {
+                Member::Other(key, value) => object.key(key).extend_from_slice(value.get().as_bytes()),
+                Member::Manifests => {
+                    push_list(&self.entries, object.key("manifests"), |entry, out| {
+                        out.extend_from_slice(&entry.text);
+                    });
+                }
+            }
+        }
+        object.close();
+        out
+    }
+
+    /// The tags, in words, for an error.
+    pub(crate) fn tags_in_words(&self) -> String {
+        let names = self.listed().into_iter().filter_map(|listed| listed.name);
+        let tags = names.filter_map(|name| if let Name::Tag(tag) = name { Some(tag) } else { None });
+        let mut tags: Vec<String> = tags.collect();
+        tags.sort_unstable();
+        let listed = tags.get(..TAGS_LISTED).unwrap_or(&tags).join(", ");
+        match (tags.len(), tags.len().saturating_sub(TAGS_LISTED)) {
+            (0, _) => "there are no tags".to_owned(),
+            (_, 0) => format!("the tags are: {listed}"),
+            (_, more) => format!("the tags are: {listed} and {more} more"),
+        }
+    }
+}
+
+impl Names {
+    fn are_of(&self, entry: &LayoutEntry) -> bool {
+        entry.tag().unwrap_or_default() == self.tag && entry.image_name() == self.image.as_deref()
+    }
+}
