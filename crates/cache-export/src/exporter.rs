@@ -1,45 +1,12 @@
 //! Exporting chains: which blobs are there is asked once, then all is decided, then all is copied.
 
-use cache_format::{ManifestWarning, build_manifest, encode_config};
+use cache_format::{build_manifest, encode_config};
 use cache_ingest::{Progress, Provider, Side, presence};
-use cache_model::{CacheChains, Descriptor, Digest, MarshalWarning, MediaType};
+use cache_model::{CacheChains, Descriptor, Digest, MediaType};
 use sha2::{Digest as _, Sha256};
 
 use crate::publish::{Ready, publish};
-use crate::{Destination, ExportError, ExportOptions, Exported, Reading};
-
-/// Something that an export left out, or that looks wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ExportWarning {
-    /// No record has a result whose blobs are all there: nothing is exported.
-    NoLayers,
-    /// A record or a result was left out.
-    Marshal(MarshalWarning),
-    /// A layer stands in the manifest under a media type that is not of its dialect.
-    MediaType(ManifestWarning),
-    /// BuildKit will not import this cache.
-    TooLargeForBuildKit {
-        /// `config` or `manifest`.
-        what: &'static str,
-        /// Its size in bytes.
-        size: u64,
-    },
-}
-
-impl std::fmt::Display for ExportWarning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoLayers => f.write_str("failed to match any cache with layers"),
-            Self::Marshal(warning) => warning.fmt(f),
-            Self::MediaType(warning) => warning.fmt(f),
-            Self::TooLargeForBuildKit { what, size } => write!(
-                f,
-                "the {what} has {size} bytes: BuildKit does not import a cache whose {what} is above 1 MiB; fewer records make it smaller (mode=min, or one cache for each target)"
-            ),
-        }
-    }
-}
+use crate::{Destination, ExportError, ExportOptions, ExportWarning, Exported, Reading};
 
 /// Exports the records of a build.
 pub struct Exporter<'p> {

@@ -34,9 +34,11 @@ mod exporter;
 mod publish;
 mod records;
 mod republish;
+mod warning;
 
 pub use error::ExportError;
-pub use exporter::{ExportWarning, Exporter};
+pub use exporter::Exporter;
 pub use publish::{Destination, ExportOptions, Exported, Reading};
 pub use records::{RecordsError, RecordsRead, add_records};
 pub use republish::{Existing, republish};
+pub use warning::ExportWarning;

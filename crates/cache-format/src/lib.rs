@@ -5,33 +5,24 @@
 //!
 //! It is pure: it never opens a file or a connection, and knows nothing of async.
 
-mod config_decode;
-mod config_encode;
-mod descriptor;
-mod document;
-mod document_read;
+mod config;
 mod error;
+mod forms;
 mod image;
-mod indent;
-mod inline;
-mod inline_write;
+mod json;
 mod manifest;
-mod oci;
-mod read;
 mod records;
-mod sanitize;
-mod scalar;
 
 /// BuildKit does not import a cache whose config or manifest has more bytes than this.
 pub const BUILDKIT_IMPORT_LIMIT: u64 = 1 << 20;
 
-pub use config_decode::decode_config;
-pub use config_encode::{encode_config, encode_records};
-pub use document::{Document, ImageIndex, ImageManifest};
+pub use config::decode::decode_config;
+pub use config::encode::{encode_config, encode_records};
 pub use error::{FormatError, FormatErrorKind};
-pub use image::{HistoryEntry, ImageConfig};
-pub use inline::{InlineCache, InlineOutcome, NoInlineCache, read_inline};
-pub use inline_write::write_inline;
-pub use manifest::{BuiltManifest, CacheManifest, Form, ManifestWarning, build_manifest};
-pub use oci::{descriptor_from_oci, descriptor_to_oci};
+pub use forms::cache_manifest::{BuiltManifest, CacheManifest, Form, ManifestWarning, build_manifest};
+pub use image::config::{HistoryEntry, ImageConfig};
+pub use image::inline_read::{InlineCache, InlineOutcome, NoInlineCache, read_inline};
+pub use image::inline_write::write_inline;
+pub use manifest::document::{Document, ImageIndex, ImageManifest};
+pub use manifest::{descriptor_from_oci, descriptor_to_oci};
 pub use records::{RECORDS_SCHEMA, RecordLine, RecordLink, RecordResult, decode_record_line};

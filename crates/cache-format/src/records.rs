@@ -8,8 +8,8 @@ use serde::Deserializer;
 use serde::de::Error as _;
 
 use crate::FormatError;
-use crate::descriptor::{Descriptors, Strictness};
-use crate::read::{self, List, Object};
+use crate::json::read::{self, List, Object};
+use crate::manifest::descriptor::{Descriptors, Strictness};
 
 /// The JSON schema (draft 2020-12) of a line.
 pub const RECORDS_SCHEMA: &str = include_str!("../records.schema.json");

@@ -10,7 +10,7 @@ use cache_format::{Document, ImageConfig, ImageIndex, ImageManifest, InlineOutco
 use cache_ingest::{ErrorKind, Provider};
 use cache_model::{Descriptor, Digest, Timestamp};
 
-use crate::import::{CacheOrigin, Imported};
+use crate::imported::{CacheOrigin, Imported};
 use crate::open::{decode, read_metadata};
 use crate::{ImportError, ImportOptions, ImportWarning, OpenedCache};
 

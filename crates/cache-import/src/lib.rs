@@ -26,6 +26,7 @@
 
 mod error;
 mod import;
+mod imported;
 mod inline;
 mod inspect;
 mod keys;
@@ -33,7 +34,7 @@ mod open;
 mod survey;
 
 pub use error::ImportError;
-pub use import::{CacheOrigin, ImportWarning, Imported, ImportedCache, UnitedChains};
+pub use imported::{CacheOrigin, ImportWarning, Imported, ImportedCache, UnitedChains};
 pub use inspect::Inspection;
 pub use keys::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
 pub use open::{ImportOptions, OpenedCache, open};

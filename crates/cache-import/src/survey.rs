@@ -8,7 +8,7 @@ use cache_format::{Document, Form, ImageManifest};
 use cache_ingest::Provider;
 use cache_model::{Descriptor, Digest, MediaType, Timestamp};
 
-use crate::import::CacheOrigin;
+use crate::imported::CacheOrigin;
 use crate::open::open_resolved;
 use crate::{ImportError, ImportOptions, Inspection, OpenedCache, inline};
 

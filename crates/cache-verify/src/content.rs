@@ -2,11 +2,11 @@
 //!
 //! Decompressed bytes are hashed and dropped. It never trusts a media type: it does not know it.
 
-use cache_ingest::Hasher;
 use cache_model::{Algorithm, Compression, Digest};
 
 use crate::chunks::ChunkReader;
-use crate::{Undecodable, gunzip, unzstd};
+use crate::sink::{Failure, Sink};
+use crate::{gunzip, unzstd};
 
 /// What a layer's content is.
 pub(crate) struct Contents {
@@ -24,13 +24,6 @@ pub(crate) enum Format {
     Tar,
     /// None of these; also what is too short to tell.
     Other,
-}
-
-/// Why decompression did not reach the end.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    Undecodable(Undecodable),
-    Limit,
 }
 
 /// Where the name of the format stands in the first header of a tar (POSIX.1-2008, pax, "ustar").
@@ -56,28 +49,6 @@ impl Format {
             Self::Tar => Some(Compression::Uncompressed),
             Self::Other => None,
         }
-    }
-}
-
-/// Takes decompressed bytes, as many as the limit allows.
-pub(crate) struct Sink {
-    hashers: Vec<Hasher>,
-    left: u64,
-}
-
-impl Sink {
-    fn new(algorithms: &[Algorithm], limit: u64) -> Self {
-        Self { hashers: algorithms.iter().copied().map(Hasher::new).collect(), left: limit }
-    }
-
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(Failure::Limit)?;
-        self.hashers.iter_mut().for_each(|hasher| hasher.update(bytes));
-        Ok(())
-    }
-
-    fn finish(self) -> Vec<Digest> {
-        self.hashers.into_iter().map(Hasher::finish).collect()
     }
 }
 
@@ -109,7 +80,7 @@ pub(crate) fn examine(
 }
 
 fn drain(mut reader: ChunkReader, mut sink: Sink) -> Result<Vec<Digest>, Failure> {
-    while !sink.hashers.is_empty() {
+    while !sink.is_idle() {
         let chunk = reader.available();
         let len = chunk.len();
         if len == 0 {

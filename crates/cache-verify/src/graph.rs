@@ -8,7 +8,7 @@ use cache_format::encode_config;
 use cache_ingest::Hasher;
 use cache_model::{Algorithm, CacheChains, CacheConfig, Digest, Graph, RecordDigest};
 
-use crate::walk::Section;
+use crate::section::Section;
 use crate::{FindingKind, Place};
 
 /// What there is to check beyond the records.

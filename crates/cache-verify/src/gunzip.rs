@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 
 use crate::Undecodable;
 use crate::chunks::ChunkReader;
-use crate::content::{Failure, Sink};
+use crate::sink::{Failure, Sink};
 
 /// How many decompressed bytes are hashed at once.
 const OUTPUT: usize = 128 * 1024;

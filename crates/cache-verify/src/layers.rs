@@ -8,8 +8,9 @@ use std::hash::Hash;
 use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
 
 use crate::blob::{Job, Outcome};
-use crate::content::{Contents, Failure, Format};
-use crate::walk::Section;
+use crate::content::{Contents, Format};
+use crate::section::Section;
+use crate::sink::Failure;
 use crate::{Finding, FindingKind, Place, Undecodable, VerifyOptions};
 
 /// The distinct blobs. Of one digest with two sizes at least one descriptor is wrong, so each is looked at.

@@ -35,13 +35,17 @@ mod layers;
 mod metadata;
 mod options;
 mod report;
+mod section;
+mod severity;
+mod sink;
 mod unzstd;
 mod verify;
 mod walk;
 
 pub use error::VerifyError;
-pub use finding::{Finding, Place, Severity};
+pub use finding::{Finding, Place};
 pub use kind::{FindingKind, Undecodable};
 pub use options::VerifyOptions;
 pub use report::Report;
+pub use severity::Severity;
 pub use verify::verify;

@@ -7,7 +7,7 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use crate::Undecodable;
 use crate::chunks::ChunkReader;
-use crate::content::{Failure, Sink};
+use crate::sink::{Failure, Sink};
 
 /// The binary logarithm of the greatest window in bytes.
 const WINDOW_LOG_MAX: u32 = 27;

@@ -13,21 +13,11 @@ use cache_model::{CacheConfig, Descriptor, Digest};
 use crate::blob::Reading;
 use crate::graph::{self, Checks};
 use crate::metadata::above_import_limit;
+use crate::section::Section;
 use crate::{Finding, FindingKind, Place, Severity};
 
 /// How many manifests below one name are looked into. Images have a handful of platforms.
 const MAX_MANIFESTS: usize = 1000;
-
-/// One cache, or a manifest that leads to none.
-#[derive(Default)]
-pub(crate) struct Section {
-    /// The digest of the manifest of the image that the cache is in.
-    pub(crate) image: Option<Digest>,
-    pub(crate) layers: Vec<Descriptor>,
-    pub(crate) about_metadata: Vec<Finding>,
-    pub(crate) about_layers: Vec<Finding>,
-    pub(crate) about_records: Vec<Finding>,
-}
 
 /// What was met so far.
 pub(crate) struct Walk<'a> {
@@ -39,27 +29,6 @@ pub(crate) struct Walk<'a> {
     pub(crate) blobs: HashSet<Digest>,
     pub(crate) bytes: u64,
     manifests: HashSet<Digest>,
-}
-
-impl Section {
-    /// Adds a finding about the manifest or the config.
-    pub(crate) fn metadata(&mut self, place: Place, kind: FindingKind) {
-        self.about_metadata.push(Finding { image: self.image, place, kind });
-    }
-
-    pub(crate) fn layer(&mut self, positions: Vec<usize>, digest: Option<Digest>, kind: FindingKind) {
-        let place = Place::Layer { positions, digest };
-        self.about_layers.push(Finding { image: self.image, place, kind });
-    }
-
-    pub(crate) fn record(&mut self, place: Place, kind: FindingKind) {
-        self.about_records.push(Finding { image: self.image, place, kind });
-    }
-
-    /// Whether anything was found about the config, its layers or its records.
-    pub(crate) fn has_findings(&self) -> bool {
-        !(self.about_metadata.is_empty() && self.about_layers.is_empty() && self.about_records.is_empty())
-    }
 }
 
 fn manifest(descriptor: &Descriptor) -> Place {

@@ -10,7 +10,7 @@ use cache_model::{
 };
 use data_encoding::{BASE64, Encoding};
 
-use crate::config_decode::decode_records;
+use crate::config::decode::decode_records;
 use crate::{FormatError, ImageConfig, ImageManifest};
 
 const WHAT: &str = "inline cache";

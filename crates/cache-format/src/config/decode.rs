@@ -12,7 +12,7 @@ use cache_model::{
 use serde::Deserializer;
 
 use crate::FormatError;
-use crate::read::{self, List, Object, Place};
+use crate::json::read::{self, List, Object, Place};
 
 const CONFIG: &str = "cache config";
 

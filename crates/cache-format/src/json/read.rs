@@ -10,8 +10,8 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::de::SliceRead;
 
-use crate::sanitize::sanitize;
-pub(crate) use crate::scalar::{number, parsed, skip, text, texts_by_key, truth};
+use crate::json::sanitize::sanitize;
+pub(crate) use crate::json::scalar::{number, parsed, skip, text, texts_by_key, truth};
 use crate::{FormatError, FormatErrorKind};
 
 /// Where in a document the reading is: which entry of which list, or which single member.

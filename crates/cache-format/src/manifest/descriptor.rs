@@ -9,7 +9,7 @@ use cache_model::{Annotations, Descriptor, DescriptorExtra, Digest, MediaType, P
 use serde::Deserializer;
 use serde::de::Error as _;
 
-use crate::read::{self, List, Object, Place};
+use crate::json::read::{self, List, Object, Place};
 
 /// How much a descriptor must have, and may have.
 #[derive(Clone, Copy, PartialEq, Eq)]

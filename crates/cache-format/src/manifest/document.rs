@@ -6,8 +6,7 @@
 use cache_model::json::{self, Object as JsonObject};
 use cache_model::{Annotations, Descriptor, MediaType};
 
-use crate::document_read;
-use crate::{FormatError, indent};
+use crate::json::indent;
 
 /// An image manifest: one config, and layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,30 +54,6 @@ pub enum Document {
 }
 
 impl Document {
-    /// Reads a manifest or an index.
-    ///
-    /// `config` or `layers` mean a manifest, `manifests` an index; without any of them a `mediaType` of an index
-    /// means an empty one. Null means absent (a null `layers` or `manifests` is an empty list), unknown members and
-    /// an unknown `mediaType` are ignored.
-    ///
-    /// # Errors
-    ///
-    /// A text that is no JSON; `config` or `layers` together with `manifests`; a known `mediaType` that contradicts
-    /// the structure; an entry without digest or size, with a malformed digest or a negative size (the error names
-    /// it); a Docker manifest of schema 1; any other document, such as a cache config or an image config.
-    ///
-    /// ```
-    /// use cache_format::Document;
-    /// let text = br#"{"schemaVersion":2,"manifests":[]}"#;
-    /// let document = Document::decode(text)?;
-    /// assert!(matches!(document, Document::Index(_)));
-    /// assert_eq!(document.encode(), text);
-    /// # Ok::<(), cache_format::FormatError>(())
-    /// ```
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        document_read::decode(bytes)
-    }
-
     /// The compact JSON text, members in the order of Go's structs, those that are empty left out (the list of
     /// layers or entries always stands).
     pub fn encode(&self) -> Vec<u8> {

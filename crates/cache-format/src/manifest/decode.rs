@@ -6,21 +6,43 @@ use cache_model::{Annotations, Descriptor, MediaType};
 use serde::Deserializer;
 
 use crate::FormatError;
-use crate::descriptor::{Descriptors, Strictness, annotations, descriptor, string};
-use crate::document::{Document, ImageIndex, ImageManifest};
-use crate::read::{self, Object, Place};
+use crate::json::read::{self, Object, Place};
+use crate::manifest::descriptor::{Descriptors, Strictness, annotations, descriptor, string};
+use crate::manifest::document::{Document, ImageIndex, ImageManifest};
 
 const MANIFEST: &str = "manifest";
 const INDEX: &str = "index";
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Document, FormatError> {
-    let found = read::document(MANIFEST, bytes, |json, place| {
-        let mut members = Members { found: Found::default(), place };
-        read::object(json, &mut members)?;
-        Ok(members.found)
-    });
-    // What the document is instead says more than which member would not do as a manifest's.
-    found.and_then(Found::recognize).map_err(|error| foreign(bytes).unwrap_or(error))
+impl Document {
+    /// Reads a manifest or an index.
+    ///
+    /// `config` or `layers` mean a manifest, `manifests` an index; without any of them a `mediaType` of an index
+    /// means an empty one. Null means absent (a null `layers` or `manifests` is an empty list), unknown members and
+    /// an unknown `mediaType` are ignored.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no JSON; `config` or `layers` together with `manifests`; a known `mediaType` that contradicts
+    /// the structure; an entry without digest or size, with a malformed digest or a negative size (the error names
+    /// it); a Docker manifest of schema 1; any other document, such as a cache config or an image config.
+    ///
+    /// ```
+    /// use cache_format::Document;
+    /// let text = br#"{"schemaVersion":2,"manifests":[]}"#;
+    /// let document = Document::decode(text)?;
+    /// assert!(matches!(document, Document::Index(_)));
+    /// assert_eq!(document.encode(), text);
+    /// # Ok::<(), cache_format::FormatError>(())
+    /// ```
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let found = read::document(MANIFEST, bytes, |json, place| {
+            let mut members = Members { found: Found::default(), place };
+            read::object(json, &mut members)?;
+            Ok(members.found)
+        });
+        // What the document is instead says more than which member would not do as a manifest's.
+        found.and_then(Found::recognize).map_err(|error| foreign(bytes).unwrap_or(error))
+    }
 }
 
 /// The members of both documents, as they were found.

@@ -1,0 +1,134 @@
+//! Image configs, as far as a cache needs them (OCI image specification, config.md).
+//!
+//! It reads the diff IDs, the history, and BuildKit's own member with an inline cache. It never keeps the rest, so it
+//! cannot write an image config.
+
+use cache_model::{Digest, Timestamp};
+use serde::Deserializer;
+
+use crate::FormatError;
+use crate::json::read::{self, List, Object, Place};
+use crate::manifest::descriptor::string;
+
+const WHAT: &str = "image config";
+
+/// What an image config says of its layers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// The digests of the uncompressed layers, lowest first (`rootfs.diff_ids`).
+    pub diff_ids: Vec<Digest>,
+    /// The steps that made the image, with those that made no layer.
+    pub history: Vec<HistoryEntry>,
+    /// The member `moby.buildkit.cache.v0`: an inline cache's records in base64, as they were written.
+    pub inline_cache: Option<String>,
+}
+
+/// A step of an image's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When the step was taken.
+    pub created: Option<Timestamp>,
+    /// The command that was run; may be empty.
+    pub created_by: String,
+    /// Whether the step made no layer.
+    pub empty_layer: bool,
+}
+
+impl ImageConfig {
+    /// Reads an image config; members that a cache does not need are skipped, null means absent.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no JSON object, a malformed diff ID or time, a member of the wrong type; the error names the
+    /// diff ID or the history entry.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        read::document(WHAT, bytes, |json, place| {
+            let mut members = ConfigMembers { config: Self::default(), place };
+            read::object(json, &mut members)?;
+            Ok(members.config)
+        })
+    }
+
+    /// The steps that made a layer, lowest first.
+    pub fn layer_steps(&self) -> impl Iterator<Item = &HistoryEntry> {
+        self.history.iter().filter(|step| !step.empty_layer)
+    }
+}
+
+struct ConfigMembers<'p> {
+    config: ImageConfig,
+    place: &'p Place,
+}
+
+impl<'de> Object<'de> for ConfigMembers<'_> {
+    const WHAT: &'static str = "an image config (an object)";
+    const KEYS: &'static [&'static str] = &["rootfs", "history", "moby.buildkit.cache.v0"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        let Self { config, place } = self;
+        match key {
+            "rootfs" => drop(read::object(value, &mut RootFs { diff_ids: &mut config.diff_ids, place })?),
+            "history" => read::list(value, &mut History { steps: &mut config.history, place })?,
+            _ => config.inline_cache = read::text(value, key)?.map(|text| text.into_owned()),
+        }
+        self.place.clear();
+        Ok(())
+    }
+}
+
+struct RootFs<'s> {
+    diff_ids: &'s mut Vec<Digest>,
+    place: &'s Place,
+}
+
+impl<'de> Object<'de> for RootFs<'_> {
+    const WHAT: &'static str = "a root file system (an object)";
+    const KEYS: &'static [&'static str] = &["diff_ids"];
+
+    fn member<D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read::list(value, self)
+    }
+}
+
+impl<'de> List<'de> for RootFs<'_> {
+    const WHAT: &'static str = "a list of diff IDs";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.place.entry("layer", self.diff_ids.len());
+        let diff_id = read::parsed(value, "diff ID", str::parse)?;
+        let null = || serde::de::Error::custom("null is no diff ID");
+        self.diff_ids.push(diff_id.ok_or_else(null)?);
+        Ok(())
+    }
+}
+
+struct History<'s> {
+    steps: &'s mut Vec<HistoryEntry>,
+    place: &'s Place,
+}
+
+impl<'de> List<'de> for History<'_> {
+    const WHAT: &'static str = "a history (a list)";
+
+    fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        self.place.entry("history entry", self.steps.len());
+        let mut step = HistoryEntry::default();
+        read::object(value, &mut step)?;
+        self.steps.push(step);
+        Ok(())
+    }
+}
+
+impl<'de> Object<'de> for HistoryEntry {
+    const WHAT: &'static str = "a history entry (an object)";
+    const KEYS: &'static [&'static str] = &["created", "created_by", "empty_layer"];
+
+    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
+        match key {
+            "created" => self.created = read::parsed(value, key, str::parse)?,
+            "created_by" => self.created_by = string(value, key)?,
+            _ => self.empty_layer = read::truth(value, key)?.unwrap_or(false),
+        }
+        Ok(())
+    }
+}

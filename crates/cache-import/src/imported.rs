@@ -1,0 +1,165 @@
+//! What an import gives: caches, where each was found, and what was left out.
+//!
+//! Data only: it reads nothing from a store.
+
+use bytes::Bytes;
+use cache_format::{Form, NoInlineCache};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Graph};
+
+use crate::ImportError;
+
+/// What an import gave.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Imported {
+    /// One cache for a manifest of a cache; one for each image with an inline cache otherwise.
+    pub caches: Vec<ImportedCache>,
+    /// What was left out.
+    pub warnings: Vec<ImportWarning>,
+}
+
+/// One imported cache.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ImportedCache {
+    /// Where it was found.
+    pub origin: CacheOrigin,
+    /// The bytes of the config as stored; of an inline cache those of the image config.
+    pub config_bytes: Bytes,
+    /// The config as read.
+    pub config: CacheConfig,
+    /// The descriptors of the layers, as the manifest has them.
+    pub layers: Vec<Descriptor>,
+    /// The config's records.
+    pub chains: CacheChains,
+}
+
+impl std::fmt::Debug for ImportedCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportedCache")
+            .field("origin", &self.origin)
+            .field("layers", &self.layers.len())
+            .field("records", &self.config.records_len())
+            .finish()
+    }
+}
+
+/// Where an imported cache was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheOrigin {
+    /// A manifest of a cache, in a form, with this config.
+    Manifest {
+        /// The form of the manifest.
+        form: Form,
+        /// The descriptor of the config.
+        config: Descriptor,
+    },
+    /// Inside the config of an image.
+    Inline {
+        /// The descriptor of the image's manifest.
+        image: Descriptor,
+        /// The descriptor of the image's config.
+        config: Descriptor,
+    },
+}
+
+/// Something that an import left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImportWarning {
+    /// A result whose layers are not all known.
+    DroppedResult(DroppedResult),
+    /// An image without an inline cache that could be used.
+    SkippedImage {
+        /// The digest of the image's manifest.
+        image: Digest,
+        /// Why it was skipped.
+        reason: NoInlineCache,
+    },
+    /// An image whose config is not in the store.
+    MissingConfig {
+        /// The digest of the image's manifest.
+        image: Digest,
+        /// The digest of the config.
+        config: Digest,
+    },
+    /// A manifest that an index names and that is not in the store, as where only some platforms were copied.
+    MissingManifest {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// The name leads to more manifests than are looked into.
+    TooManyManifests {
+        /// How many are looked into.
+        limit: usize,
+    },
+}
+
+impl std::fmt::Display for ImportWarning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DroppedResult(dropped) => write!(f, "{dropped}"),
+            Self::SkippedImage { image, reason } => write!(f, "image {image} is skipped: {reason}"),
+            Self::MissingConfig { image, config } => {
+                write!(f, "image {image} is skipped: its config {config} is not there")
+            }
+            Self::MissingManifest { digest } => {
+                write!(f, "manifest {digest} is skipped: the index names it, but it is not there")
+            }
+            Self::TooManyManifests { limit } => {
+                write!(f, "it leads to more than {limit} manifests; the others are not looked into")
+            }
+        }
+    }
+}
+
+impl Imported {
+    pub(crate) fn load(
+        &mut self,
+        origin: CacheOrigin,
+        config_bytes: Bytes,
+        config: CacheConfig,
+        layers: Vec<Descriptor>,
+        digest: Digest,
+    ) -> Result<(), ImportError> {
+        let mut chains = CacheChains::new();
+        let loaded = chains
+            .load(&config, &layers)
+            .map_err(|source| ImportError::Graph { digest, source: Box::new(source) })?;
+        self.warnings.extend(loaded.dropped.into_iter().map(ImportWarning::DroppedResult));
+        self.caches.push(ImportedCache { origin, config_bytes, config, layers, chains });
+        Ok(())
+    }
+
+    /// All caches as one: the only one as it is, several united.
+    ///
+    /// # Errors
+    /// [`ImportError::Unite`] where they contradict each other about a blob's size.
+    pub fn into_chains(self) -> Result<UnitedChains, ImportError> {
+        let mut caches = self.caches.into_iter();
+        let mut chains = caches.next().map(|cache| cache.chains).unwrap_or_default();
+        let mut is_closed = false;
+        for cache in caches {
+            chains.unite(&cache.chains).map_err(ImportError::Unite)?;
+            is_closed = true;
+        }
+        Ok(UnitedChains { chains, is_closed })
+    }
+}
+
+/// The chains of an import, and how they are to be read.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct UnitedChains {
+    /// The records.
+    pub chains: CacheChains,
+    /// Whether several caches were united, so that their graph is the closed one.
+    pub is_closed: bool,
+}
+
+impl UnitedChains {
+    /// The graph: closed where several caches were united.
+    pub fn graph(&self) -> Graph<'_> {
+        if self.is_closed { self.chains.close() } else { self.chains.graph() }
+    }
+}
