@@ -28,6 +28,8 @@ const VERIFY: &str = "cache-verify";
 const CLI: &str = "bkcache";
 const TESTS: &str = "tests";
 const REGISTRIES: &str = "test-registries";
+const BENCH: &str = "bench";
+const CRASH: &str = "crash";
 const XTASK: &str = "xtask";
 const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
@@ -35,10 +37,6 @@ const LIBRARIES: &[&str] =
     &[HASH, MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY];
 const EVERYTHING: &[&str] =
     &[HASH, MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI];
-
-/// The benches measure against the programs that the tests run.
-const XTASK_USES: &[&str] =
-    &[HASH, MODEL, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI, REGISTRIES];
 
 /// `cache-format` and `cache-ingest` stand in no row of each other, not even for tests: one can encode without
 /// async, or store without the formats.
@@ -93,14 +91,23 @@ const ROWS: &[Row] = &[
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },
     // It shares nothing with what it tests.
     Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
-    Row { name: XTASK, uses: XTASK_USES, tests_use: &[], never: &[] },
+    // It measures against the servers that the tests run.
+    Row {
+        name: BENCH,
+        uses: &[MODEL, FORMAT, INGEST, IMPORT, VERIFY, REGISTRIES],
+        tests_use: &[],
+        never: &[],
+    },
+    Row { name: CRASH, uses: &[MODEL, FORMAT, INGEST, EXPORT, IMPORT, VERIFY], tests_use: &[], never: &[] },
+    // It builds in seconds, so it uses no crate of the product.
+    Row { name: XTASK, uses: &[], tests_use: &[], never: &["reqwest", "rustls*", "tokio*"] },
     Row { name: FUZZ_TARGETS, uses: LIBRARIES, tests_use: &[], never: &[] },
 ];
 
 /// Crates from outside that only some of ours may use (tests may always).
 const OWNED: &[(&str, &[&str])] = &[
-    ("anyhow", &[CLI, XTASK, TESTS]),
-    ("clap*", &[CLI, XTASK]),
+    ("anyhow", &[CLI, XTASK, TESTS, BENCH, CRASH]),
+    ("clap*", &[CLI, XTASK, BENCH, CRASH]),
     ("indicatif", &[CLI]),
     ("tracing-subscriber", &[CLI]),
     ("flate2", &[VERIFY]),

@@ -9,19 +9,20 @@
     reason = "a program for a terminal: its output is its result"
 )]
 
-mod bench;
 mod coverage;
-mod crash;
 mod edges;
 mod fuzz;
+mod harness;
 mod release;
 mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::harness::{Arguments, Harness};
 use crate::workspace::Workspace;
 
 /// Tasks of the bkcache repository.
@@ -39,17 +40,11 @@ enum Task {
     /// Check the small rules that no compiler knows
     Tidy,
     /// Measure
-    Bench {
-        #[command(subcommand)]
-        bench: bench::Bench,
-    },
+    Bench(Arguments),
     /// Run the tests and tell which share of each crate's lines they run
     Coverage(coverage::Coverage),
     /// Crash copies, and look at what is left
-    Crash {
-        #[command(subcommand)]
-        crash: crash::Crash,
-    },
+    Crash(Arguments),
     /// Run a fuzz target for a while; without one, list them
     Fuzz(fuzz::Fuzz),
     /// Check that a version can be released, and print the commands that publish it
@@ -60,22 +55,24 @@ fn main() -> ExitCode {
     if let Some(done) = coverage::as_wrapper() {
         return done;
     }
-    let outcome = match Cli::parse().task {
-        Task::Edges => Workspace::load().map(|workspace| report("edges", &edges::check(&workspace.packages))),
-        Task::Tidy => tidy::check(&workspace::root()).map(|findings| report("tidy", &findings)),
-        Task::Bench { bench } => bench.run().map(|()| true),
-        Task::Coverage(coverage) => coverage.run(),
-        Task::Crash { crash } => crash.run(),
-        Task::Fuzz(fuzz) => fuzz.run(),
-        Task::Release(release) => release.run(),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    Cli::parse().task.run().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+impl Task {
+    fn run(&self) -> Result<ExitCode> {
+        let good = match self {
+            Self::Edges => report("edges", &edges::check(&Workspace::load()?.packages)),
+            Self::Tidy => report("tidy", &tidy::check(&workspace::root())?),
+            Self::Bench(arguments) => return Harness::Bench.run(arguments),
+            Self::Coverage(coverage) => coverage.run()?,
+            Self::Crash(arguments) => return Harness::Crash.run(arguments),
+            Self::Fuzz(fuzz) => fuzz.run()?,
+            Self::Release(release) => release.run()?,
+        };
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

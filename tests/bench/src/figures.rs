@@ -1,0 +1,31 @@
+//! How the figures of a bench are told, and whether its limits are kept to.
+//!
+//! It formats; it measures nothing.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// A limit: whether it is kept to, and the figure that says so.
+pub(crate) type Limit = (bool, String);
+
+/// A line for each limit.
+pub(crate) fn verdicts(limits: &[Limit]) -> String {
+    let mut out = String::new();
+    for (passes, line) in limits {
+        let _ = writeln!(out, "{}  {line}", if *passes { "PASS" } else { "OVER" });
+    }
+    out
+}
+
+/// A number that the system may not have told.
+pub(crate) fn or_dash(number: Option<f64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
+}
+
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}

@@ -1,0 +1,239 @@
+//! `cargo xtask bench hostile`: what a config can cost that was made to be slow, within the bytes that it has.
+//!
+//! Every shape is measured in a process of its own. A shape above a limit fails the run: there is to be no config
+//! whose cost grows with the square of its size.
+
+mod shapes;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use cache_format::{Form, build_manifest, decode_config, encode_config};
+use cache_import::{CacheKeys, Wanted};
+use cache_ingest::{Expect, MemoryStore, Name, Publisher};
+use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType};
+use cache_verify::{VerifyOptions, verify};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use self::shapes::Shape;
+use crate::memory::peak_bytes;
+use crate::process::{run_self, words};
+
+/// Options of `cargo xtask bench hostile`.
+#[derive(Args)]
+pub(crate) struct Hostile {
+    /// The shapes of config; all of them by default
+    #[arg(long, value_enum, value_delimiter = ',')]
+    shapes: Vec<Shape>,
+    /// The size of each config, in megabytes (1,000,000 bytes)
+    #[arg(long, default_value_t = 10)]
+    megabytes: usize,
+    /// The longest that either reading may take from bytes to bytes, or asking for the results of every key, in seconds;
+    /// verifying does both readings and may take twice as long
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// The most memory that a process may hold, with its input, in MiB
+    #[arg(long, default_value_t = 500.0)]
+    mebibytes: f64,
+    /// Measure one shape in this process; the result is a line of JSON
+    #[arg(long, hide = true)]
+    here: bool,
+}
+
+/// What one shape cost.
+struct Cost {
+    bytes: u64,
+    records: u64,
+    links: u64,
+    decode: f64,
+    load: f64,
+    marshal: f64,
+    encode: f64,
+    close: f64,
+    keys: f64,
+    verify: f64,
+    peak: f64,
+}
+
+impl Hostile {
+    pub(crate) fn run(&self) -> Result<()> {
+        let shapes =
+            if self.shapes.is_empty() { Shape::value_variants().to_vec() } else { self.shapes.clone() };
+        if self.here {
+            let shape = shapes.first().context("no shape")?;
+            println!("{}", measure(*shape, self.megabytes * 1_000_000)?);
+            return Ok(());
+        }
+        println!(
+            "{:>8} {:>8} {:>9} {:>9} {:>10} {:>8} {:>10} {:>10} {:>9} {:>8} {:>10} {:>9}",
+            "shape",
+            "MB",
+            "records",
+            "links",
+            "decode ms",
+            "load ms",
+            "marshal ms",
+            "encode ms",
+            "closed ms",
+            "keys ms",
+            "verify ms",
+            "peak MiB",
+        );
+        let mut over = Vec::new();
+        for shape in shapes {
+            let name = shape.to_possible_value().context("a shape without a name")?.get_name().to_owned();
+            let cost = self.elsewhere(&name)?;
+            println!(
+                "{name:>8} {:>8.2} {:>9} {:>9} {:>10.0} {:>8.0} {:>10.0} {:>10.0} {:>9.0} {:>8.0} {:>10.0} {:>9.0}",
+                cost.bytes as f64 / 1e6,
+                cost.records,
+                cost.links,
+                cost.decode * 1e3,
+                cost.load * 1e3,
+                cost.marshal * 1e3,
+                cost.encode * 1e3,
+                cost.close * 1e3,
+                cost.keys * 1e3,
+                cost.verify * 1e3,
+                cost.peak,
+            );
+            let before = cost.decode + cost.load;
+            let slowest = before + (cost.marshal + cost.encode).max(cost.close);
+            for (what, seconds, limit) in [
+                ("", slowest, self.seconds),
+                (" keys", cost.keys, self.seconds),
+                (" verify", cost.verify, 2.0 * self.seconds),
+            ] {
+                if seconds > limit {
+                    over.push(format!("{name}{what}: {seconds:.2} s"));
+                }
+            }
+            if cost.peak > self.mebibytes {
+                over.push(format!("{name}: {:.0} MiB", cost.peak));
+            }
+        }
+        if over.is_empty() {
+            println!("\nall within {} s and {} MiB", self.seconds, self.mebibytes);
+            Ok(())
+        } else {
+            bail!("above {} s or {} MiB: {}", self.seconds, self.mebibytes, over.join(", "))
+        }
+    }
+
+    fn elsewhere(&self, shape: &str) -> Result<Cost> {
+        let megabytes = self.megabytes.to_string();
+        let line = run_self(&words(&["hostile", "--here", "--megabytes", &megabytes, "--shapes", shape]))?;
+        let value: Value =
+            serde_json::from_str(&line).context("the measuring process printed something else")?;
+        let number = |key: &str| value.get(key).and_then(Value::as_f64).with_context(|| format!("no {key}"));
+        let count = |key: &str| value.get(key).and_then(Value::as_u64).with_context(|| format!("no {key}"));
+        Ok(Cost {
+            bytes: count("bytes")?,
+            records: count("records")?,
+            links: count("links")?,
+            decode: number("decode")?,
+            load: number("load")?,
+            marshal: number("marshal")?,
+            encode: number("encode")?,
+            close: number("close")?,
+            keys: number("keys")?,
+            verify: number("verify")?,
+            peak: number("peak")?,
+        })
+    }
+}
+
+/// Reads one config by both readings, asks for the results of its keys, and verifies it, once each.
+fn measure(shape: Shape, bytes: usize) -> Result<Value> {
+    let text = shapes::config(shape, bytes);
+    let (config, decode) = timed(|| decode_config(&text));
+    let config = config.context("a shape that is no config")?;
+    let layers = descriptors(&config);
+    let mut chains = CacheChains::new();
+    let (loaded, load) = timed(|| chains.load(&config, &layers));
+    loaded.context("a shape that makes no sense")?;
+    let (records, links) = (config.records_len(), config.links_len());
+    drop((config, layers));
+    let (marshalled, marshal) = timed(|| chains.marshal(&|_| true));
+    let (_, encode) = timed(|| encode_config(&marshalled.config));
+    drop(marshalled);
+    let (_, close) = timed(|| encode_config(&chains.close().marshal(&|_| true).config));
+    let (_, keys) = {
+        let graph = chains.graph();
+        timed(|| ask(&CacheKeys::new(&graph), &graph))
+    };
+    drop(chains);
+    let bytes = text.len();
+    let verify = verify_alone(text)?;
+    let peak = peak_bytes().context("this system does not tell how much memory a process has held")?;
+    Ok(json!({
+        "bytes": bytes,
+        "records": records,
+        "links": links,
+        "decode": decode.as_secs_f64(),
+        "load": load.as_secs_f64(),
+        "marshal": marshal.as_secs_f64(),
+        "encode": encode.as_secs_f64(),
+        "close": close.as_secs_f64(),
+        "keys": keys.as_secs_f64(),
+        "verify": verify.as_secs_f64(),
+        "peak": peak as f64 / 1_048_576.0,
+    }))
+}
+
+/// Asks for everything that leads from every key, and for its results of one compression. Gives how many there were.
+fn ask(keys: &CacheKeys<'_>, graph: &Graph<'_>) -> usize {
+    let ids = graph.records().filter_map(|record| keys.id(record));
+    ids.map(|id| {
+        let gzip = keys.results(id, Wanted::All(Compression::Gzip)).count();
+        let any = keys.results(id, Wanted::Any).count();
+        gzip + any + keys.back_links(id).len()
+    })
+    .sum()
+}
+
+/// Verifies a cache with this config, whose layers nobody has.
+fn verify_alone(text: Vec<u8>) -> Result<Duration> {
+    let store = MemoryStore::new();
+    let layers = descriptors(&decode_config(&text)?);
+    let config = store.insert(MediaType::CACHE_CONFIG, text);
+    let manifest = build_manifest(Form::Manifest, &layers, config)?;
+    drop(layers);
+    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
+    let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
+    runtime.block_on(async {
+        store.publish(&Name::Unspecified, &manifest.descriptor, manifest.bytes.into(), Expect::Any).await?;
+        let start = Instant::now();
+        verify(&store, &store, &Name::Unspecified, &options, &()).await.context("cannot verify a shape")?;
+        Ok(start.elapsed())
+    })
+}
+
+/// What a manifest would list for the layers of a config.
+fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
+    let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+    let blobs = config.layers().iter().filter_map(|layer| layer.blob);
+    blobs.map(|blob| Descriptor::new(gzip.clone(), blob, 1)).collect()
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let done = work();
+    (done, start.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_is_a_valid_config_of_its_size() {
+        for shape in Shape::value_variants() {
+            let text = shapes::config(*shape, 1_000_000);
+            assert!((900_000..1_200_000).contains(&text.len()), "{shape:?}: {}", text.len());
+            let cost = measure(*shape, 1_000_000).unwrap();
+            assert!(cost["records"].as_u64().unwrap() > 0, "{shape:?}");
+        }
+    }
+}

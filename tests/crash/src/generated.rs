@@ -1,0 +1,72 @@
+//! Caches that are no two alike, for the program to copy.
+//!
+//! The same seed gives the same caches.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use cache_export::{Destination, ExportOptions, Exporter};
+use cache_ingest::{Expect, LayoutStore, MemoryStore, Name};
+use cache_model::{Digest, MediaType, NewResult, Timestamp};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::folders::scratch;
+use crate::states::Random;
+
+/// A cache of random layers.
+pub(crate) struct Generated {
+    layout: TempDir,
+    /// The digest of its manifest.
+    pub(crate) digest: Digest,
+}
+
+impl Generated {
+    /// Makes one, with the record that an export makes the same of.
+    pub(crate) async fn new(rng: &mut Random) -> Result<Self> {
+        let layers = MemoryStore::new();
+        let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar");
+        let mut descriptors = Vec::new();
+        for _ in 0..=rng.below(8) {
+            let len = rng.below(96 << 10);
+            let bytes: Vec<u8> = (0..len / 8).flat_map(|_| rng.next().to_le_bytes()).collect();
+            descriptors.push(layers.insert(media_type.clone(), bytes));
+        }
+        let listed: Vec<_> = descriptors
+            .iter()
+            .map(|layer| json!({"mediaType": layer.media_type.to_string(), "digest": layer.digest.to_string(), "size": layer.size}))
+            .collect();
+        let results = json!([{"createdAt": "2026-01-02T03:04:05Z", "layers": listed}]);
+        let record = json!({"digest": "sha256:step", "inputs": [], "results": results}).to_string();
+
+        let mut exporter = Exporter::new(&layers);
+        let layer = exporter.chains.layers(&descriptors)?;
+        let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
+        exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
+        let layout = scratch()?;
+        let store = LayoutStore::create(layout.path()).await?.with_sync(false);
+        let name = Name::Tag("latest".to_owned());
+        let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
+        let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+        let digest = exported.manifest.context("nothing was exported")?.digest;
+        fs::write(layout.path().join("record"), &record).context("cannot write a record")?;
+        Ok(Self { layout, digest })
+    }
+
+    /// The command that copies it; the destination is missing.
+    pub(crate) fn copy(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.arg("copy").arg(self.layout.path());
+        command
+    }
+
+    /// The command that exports the same anew; the destination is missing.
+    pub(crate) fn export(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.args(["export", "--records"]).arg(self.layout.path().join("record"));
+        command.arg("--blobs").arg(self.layout.path()).arg("--to");
+        command
+    }
+}

@@ -1,0 +1,219 @@
+//! `cargo xtask crash power`: what a loss of power leaves, at every moment of some copies.
+//!
+//! The copies are made once, on a real disk, and recorded; the losses are played on a model of the disk. A second round
+//! kills the first copy after each change, lets another one go on from there, and then takes the power away: what the
+//! first has done and not made durable, the second must, also where it has looked at the folders before the first came.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use cache_ingest::LayoutStore;
+use clap::Args;
+
+use crate::disk::{Data, Disk};
+use crate::folders::scratch;
+use crate::recorder::{Change, Recorder, Step};
+use crate::sample::{Cache, Sample};
+use crate::search::{Breach, Search, put};
+use crate::states::Random;
+
+/// Options of `cargo xtask crash power`.
+#[derive(Args)]
+pub(crate) struct Power {
+    /// What the random choices come from
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// How many random states to look at after each change, beside the chosen ones
+    #[arg(long, default_value_t = 4)]
+    pub(super) states: usize,
+}
+
+/// Copies that are made one after the other.
+pub(super) struct Scenario {
+    name: &'static str,
+    /// Where the cache lies; no folder on the way is there.
+    cache: &'static str,
+    /// The tags, and the caches that are copied there.
+    copies: &'static [(&'static str, Cache)],
+}
+
+pub(super) const SCENARIOS: [Scenario; 3] = [
+    Scenario {
+        name: "new, added, replaced",
+        cache: "cache",
+        copies: &[
+            ("a", Cache::Files("app-min-manifest-oci-gzip")),
+            ("b", Cache::Streams("platforms-2")),
+            ("a", Cache::Streams("app-min-index-oci-gzip")),
+        ],
+    },
+    Scenario {
+        name: "new, deep in new folders",
+        cache: "some/where/cache",
+        copies: &[("a", Cache::Streams("app-min-manifest-oci-gzip"))],
+    },
+    // Their folder is made when the first of them comes, not before all else.
+    Scenario { name: "new, with sha512 digests", cache: "cache", copies: &[("a", Cache::Sha512)] },
+];
+
+/// Which process makes a copy again whose process was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// One that starts then.
+    New,
+    /// One that had opened the empty folder before the other one began, and has made the folders that it knows it needs.
+    Prepared,
+}
+
+/// How many breaches are told, of those that differ in what is wrong.
+const REPORTED: usize = 10;
+
+impl Power {
+    /// Whether nothing was wrong.
+    pub(crate) async fn run(&self) -> Result<bool> {
+        let mut breaches = Vec::new();
+        println!("{:<48} {:>6} {:>8} {:>8}", "", "steps", "states", "breaches");
+        for scenario in &SCENARIOS {
+            let samples = scenario.samples().await?;
+            let steps = scenario.record(&samples).await?;
+            let mut search = self.search(scenario, &samples);
+            search.run(&steps, 0).await?;
+            row(scenario.name, steps.len(), &search);
+            breaches.append(&mut search.breaches);
+
+            for (next, how) in [(Next::New, "copied again"), (Next::Prepared, "copied beside")] {
+                let mut search = self.search(scenario, &samples);
+                let made = go_on_after_each(scenario, &samples, next, &mut search, &|steps| steps).await?;
+                row(&format!("{}: killed, {how}", scenario.name), made, &search);
+                breaches.append(&mut search.breaches);
+            }
+        }
+        let mut told = HashSet::new();
+        for breach in breaches.iter().filter(|breach| told.insert(&breach.what)).take(REPORTED) {
+            self.report(breach)?;
+        }
+        Ok(breaches.is_empty())
+    }
+
+    pub(super) fn search<'a>(&self, scenario: &'a Scenario, samples: &'a [Arc<Sample>]) -> Search<'a> {
+        Search {
+            cache: Path::new(scenario.cache),
+            samples,
+            random: self.states,
+            rng: Random(self.seed),
+            first_only: false,
+            seen: HashSet::new(),
+            states: 0,
+            breaches: Vec::new(),
+        }
+    }
+
+    /// Tells a breach, and leaves its folder.
+    fn report(&self, breach: &Breach) -> Result<()> {
+        let folder = scratch()?.keep();
+        put(&breach.left, &folder)?;
+        let (steps, last, choice) = (breach.steps, &breach.last, &breach.choice);
+        eprintln!("breach after {steps} steps, the last being {last}");
+        eprintln!("  state: {choice} (--seed {} --states {})", self.seed, self.states);
+        eprintln!("  left in: {}", folder.display());
+        breach.what.iter().for_each(|what| eprintln!("  {what}"));
+        Ok(())
+    }
+}
+
+fn row(name: &str, steps: usize, search: &Search<'_>) {
+    println!("{name:<48} {steps:>6} {:>8} {:>8}", search.states, search.breaches.len());
+}
+
+impl Scenario {
+    pub(super) async fn samples(&self) -> Result<Vec<Arc<Sample>>> {
+        let mut samples = Vec::new();
+        for (_, cache) in self.copies {
+            samples.push(Arc::new(Sample::read(*cache).await?));
+        }
+        Ok(samples)
+    }
+
+    /// Makes the copies, and gives what was done.
+    pub(super) async fn record(&self, samples: &[Arc<Sample>]) -> Result<Vec<Step>> {
+        let folder = scratch()?;
+        let recorder = Recorder::new(folder.path());
+        for ((tag, _), sample) in self.copies.iter().zip(samples) {
+            copy(&recorder, &folder.path().join(self.cache), sample, tag).await?;
+        }
+        Ok(recorder.take())
+    }
+}
+
+/// Makes a copy as a new process would.
+async fn copy(recorder: &Arc<Recorder>, cache: &Path, sample: &Sample, tag: &str) -> Result<()> {
+    recorder.note(Step::Begun(tag.to_owned(), sample.digest()));
+    let store = LayoutStore::create_with_hook(cache, recorder.clone()).await?;
+    copy_into(&store, recorder, sample, tag).await
+}
+
+async fn copy_into(store: &LayoutStore, recorder: &Recorder, sample: &Sample, tag: &str) -> Result<()> {
+    sample.copy(store, tag).await?;
+    recorder.note(Step::Done(tag.to_owned(), sample.digest()));
+    Ok(())
+}
+
+/// After each step of the first copy: stops it there, makes the copy again, and looks at what a loss of power leaves
+/// from the moment on when the index is named. `alter` changes what the other copy has done; how many steps were
+/// made is given.
+pub(super) async fn go_on_after_each(
+    scenario: &Scenario,
+    samples: &[Arc<Sample>],
+    next: Next,
+    search: &mut Search<'_>,
+    alter: &dyn Fn(Vec<Step>) -> Vec<Step>,
+) -> Result<usize> {
+    let sample = samples.first().context("there are no copies")?;
+    let (tag, _) = scenario.copies.first().context("there are no copies")?;
+    let folder = scratch()?;
+    let recorder = Recorder::new(folder.path());
+    let _prepared = prepared(next, &recorder, &folder.path().join(scenario.cache)).await?;
+    let before = recorder.take();
+    copy(&recorder, &folder.path().join(scenario.cache), sample, tag).await?;
+    let first = [before.clone(), recorder.take()].concat();
+    let (mut disk, mut made) = (Disk::new(), 0);
+    for (number, step) in first.iter().enumerate() {
+        let Step::Change(change) = step else { continue };
+        disk.apply(change)?;
+        if number < before.len() {
+            continue;
+        }
+        let folder = scratch()?;
+        let cache = folder.path().join(scenario.cache);
+        let recorder = Recorder::new(folder.path());
+        let prepared = prepared(next, &recorder, &cache).await?;
+        recorder.take();
+        // A kill loses nothing of what was done.
+        put(&disk.left(|_| true, || Data::Kept), folder.path())?;
+        match &prepared {
+            Some(store) => copy_into(store, &recorder, sample, tag).await?,
+            None => copy(&recorder, &cache, sample, tag).await?,
+        }
+        let mut both = first.get(..=number).unwrap_or_default().to_vec();
+        both.extend(alter(recorder.take()));
+        let names_index =
+            |step: &Step| matches!(step, Step::Change(Change::Rename(_, to)) if to.ends_with("index.json"));
+        let from = both.iter().position(names_index).unwrap_or(both.len() - 1);
+        search.run(&both, from.max(number + 1)).await?;
+        made += both.len();
+        if search.is_done() {
+            break;
+        }
+    }
+    Ok(made)
+}
+
+/// A store that opened the empty folder before all else, where there is to be one.
+async fn prepared(next: Next, recorder: &Arc<Recorder>, cache: &Path) -> Result<Option<LayoutStore>> {
+    if next == Next::New {
+        return Ok(None);
+    }
+    Ok(Some(LayoutStore::create_with_hook(cache, recorder.clone()).await?))
+}

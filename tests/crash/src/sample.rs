@@ -1,0 +1,118 @@
+//! A cache that is copied again and again.
+//!
+//! It is read once; a copy of it is the one that the program makes.
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
+use cache_format::{CacheManifest, decode_config};
+use cache_import::{ImportOptions, OpenedCache, open};
+use cache_ingest::{
+    ByteStream, CopyOptions, Error, Expect, Hasher, Info, Ingester, LayoutStore, MemoryStore, Name, Provider,
+    Resolver, Source,
+};
+use cache_model::{Algorithm, CacheConfig, Descriptor, Digest, MediaType, NewResult, Timestamp};
+
+use crate::folders::fixture;
+
+/// What a sample is of, and how its blobs are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cache {
+    /// A cache of this repository, by its name; as files, which are cloned.
+    Files(&'static str),
+    /// A cache of this repository, by its name; as streams, as from a network.
+    Streams(&'static str),
+    /// A small one that is made here, whose layers have sha512 digests; as streams.
+    Sha512,
+}
+
+pub(crate) struct Sample {
+    store: Box<dyn Provider>,
+    opened: OpenedCache,
+    manifest: CacheManifest,
+    config_bytes: bytes::Bytes,
+    config: CacheConfig,
+}
+
+impl Sample {
+    /// Reads a cache.
+    pub(crate) async fn read(cache: Cache) -> Result<Self> {
+        let layout = async |name| LayoutStore::open(fixture(name)).await;
+        match cache {
+            Cache::Files(name) => Self::of(layout(name).await?, |store| store).await,
+            Cache::Streams(name) => Self::of(layout(name).await?, Streams).await,
+            Cache::Sha512 => Self::of(with_sha512().await?, |store| store).await,
+        }
+    }
+
+    /// Reads the cache of a store; `given` makes of it what the blobs are copied from.
+    async fn of<S, P>(store: S, given: impl FnOnce(S) -> P) -> Result<Self>
+    where
+        S: Provider + Resolver,
+        P: Provider + 'static,
+    {
+        let options = ImportOptions::default();
+        let opened = open(&store, &store, &Name::Unspecified, &options).await?;
+        let config_bytes = opened.config_bytes(&store, &options).await?.context("it is no cache")?;
+        let manifest = opened.manifest.clone().context("it is no cache")?;
+        let config = decode_config(&config_bytes)?;
+        Ok(Self { store: Box::new(given(store)), opened, manifest, config_bytes, config })
+    }
+
+    /// The digest of its manifest.
+    pub(crate) fn digest(&self) -> Digest {
+        self.opened.descriptor.digest
+    }
+
+    /// Copies it.
+    pub(crate) async fn copy(&self, to: &LayoutStore, tag: &str) -> Result<()> {
+        let existing = Existing {
+            descriptor: &self.opened.descriptor,
+            bytes: &self.opened.bytes,
+            manifest: &self.manifest,
+            config_bytes: &self.config_bytes,
+            config: &self.config,
+        };
+        let name = Name::Tag(tag.to_owned());
+        let to = Destination { ingester: to, publisher: to, name: &name, expect: Expect::Any };
+        republish(&existing, None, &*self.store, &to, &CopyOptions::default(), &()).await?;
+        Ok(())
+    }
+}
+
+/// A cache of two layers with sha512 digests.
+async fn with_sha512() -> Result<MemoryStore> {
+    let store = MemoryStore::new();
+    let mut layers = Vec::new();
+    for byte in [b'a', b'b'] {
+        let bytes = vec![byte; 3000];
+        let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar");
+        let digest = Hasher::digest(Algorithm::Sha512, &bytes);
+        let layer = Descriptor::new(media_type, digest, bytes.len() as u64);
+        store.put(&layer, &Source::from_bytes(layer.clone(), bytes)).await?;
+        layers.push(layer);
+    }
+    let mut exporter = Exporter::new(&store);
+    let layer = exporter.chains.layers(&layers)?;
+    let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
+    exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
+    let name = Name::Unspecified;
+    let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
+    exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+    drop(exporter);
+    Ok(store)
+}
+
+/// A layout whose blobs cannot be had as files.
+struct Streams(LayoutStore);
+
+#[async_trait]
+impl Provider for Streams {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.0.info(descriptor).await
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.0.open(descriptor, offset).await
+    }
+}

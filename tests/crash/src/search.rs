@@ -1,0 +1,194 @@
+//! Looks at what a loss of power may leave after each step of what was recorded.
+//!
+//! A state that was looked at before is not looked at again. It judges by the invariants alone.
+
+use std::collections::HashSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use cache_ingest::LayoutStore;
+use cache_model::Digest;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::disk::{Disk, Entry, Left};
+use crate::folders::scratch;
+use crate::invariants::{self, Claims};
+use crate::progress::progress;
+use crate::recorder::Step;
+use crate::sample::Sample;
+use crate::states::{Choice, Random, each};
+
+/// How many states are looked at in one go.
+const BATCH: usize = 64;
+
+/// The search through the states of recorded steps.
+pub(crate) struct Search<'a> {
+    /// Where the cache lies in the folder that was recorded.
+    pub(crate) cache: &'a Path,
+    pub(crate) samples: &'a [Arc<Sample>],
+    /// How many random states are looked at after each step.
+    pub(crate) random: usize,
+    pub(crate) rng: Random,
+    /// Whether to end at the first breach.
+    pub(crate) first_only: bool,
+    pub(crate) seen: HashSet<u64>,
+    /// How many states were looked at.
+    pub(crate) states: u64,
+    pub(crate) breaches: Vec<Breach>,
+}
+
+/// A state that breaks an invariant.
+#[derive(Clone, Debug)]
+pub(crate) struct Breach {
+    /// How many steps were made.
+    pub(crate) steps: usize,
+    /// The last of them.
+    pub(crate) last: String,
+    pub(crate) choice: String,
+    pub(crate) what: Vec<String>,
+    pub(crate) left: Left,
+}
+
+/// A state to look at.
+struct State {
+    choice: Choice,
+    left: Left,
+}
+
+/// What is known at a step.
+#[derive(Clone, Debug, Default, Hash)]
+struct Known {
+    claims: Claims,
+    /// The copy that is under way, or was last; it is made again.
+    copy: Option<(String, Digest)>,
+}
+
+impl Search<'_> {
+    /// Looks at the states after each step from one on; the steps before it are only made.
+    pub(crate) async fn run(&mut self, steps: &[Step], from: usize) -> Result<()> {
+        let (mut disk, mut known) = (Disk::new(), Known::default());
+        // The copy that comes first is the one to make when nothing has begun.
+        known.copy = steps.iter().find_map(|step| match step {
+            Step::Begun(tag, digest) => Some((tag.clone(), *digest)),
+            _ => None,
+        });
+        for (number, step) in steps.iter().enumerate() {
+            match step {
+                Step::Change(change) => disk.apply(change)?,
+                Step::Begun(tag, digest) => known.begin(tag, *digest),
+                Step::Done(tag, digest) => {
+                    known.claims.insert(tag.clone(), vec![*digest]);
+                }
+            }
+            if number < from {
+                continue;
+            }
+            progress(format_args!("step {} of {}, {} states", number + 1, steps.len(), self.states));
+            let last = || format!("{step:?}").chars().take(300).collect::<String>();
+            self.look(&disk, &known, number + 1, last).await?;
+            if self.is_done() {
+                break;
+            }
+        }
+        progress(format_args!(""));
+        Ok(())
+    }
+
+    /// Whether there is nothing more to look for.
+    pub(crate) fn is_done(&self) -> bool {
+        self.first_only && !self.breaches.is_empty()
+    }
+
+    async fn look(
+        &mut self,
+        disk: &Disk,
+        known: &Known,
+        steps: usize,
+        last: impl Fn() -> String,
+    ) -> Result<()> {
+        let mut waiting = Vec::new();
+        let (seen, cache) = (&mut self.seen, self.cache);
+        each(disk, self.random, &mut self.rng, |choice, left| {
+            let mut hasher = DefaultHasher::new();
+            (&left, known).hash(&mut hasher);
+            if seen.insert(hasher.finish()) {
+                waiting.push(State { choice, left });
+            }
+        });
+        self.states += waiting.len() as u64;
+        let copy = known.copy.as_ref();
+        let sample =
+            copy.and_then(|(_, digest)| self.samples.iter().find(|sample| sample.digest() == *digest));
+        let again = sample.zip(copy.map(|(tag, _)| tag.as_str()));
+        let mut looked = stream::iter(waiting)
+            .map(|state| async move {
+                let what = examine(&state.left, cache, known, again).await?;
+                Ok::<_, anyhow::Error>((state, what))
+            })
+            .buffer_unordered(BATCH);
+        while let Some((state, what)) = looked.try_next().await? {
+            if !what.is_empty() {
+                let choice = state.choice.to_string();
+                self.breaches.push(Breach { steps, last: last(), choice, what, left: state.left });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    fn begin(&mut self, tag: &str, digest: Digest) {
+        // Until it is done, the tag may still stand for what it stood for.
+        if let Some(digests) = self.claims.get_mut(tag) {
+            digests.push(digest);
+        }
+        self.copy = Some((tag.to_owned(), digest));
+    }
+}
+
+/// Puts a state on a real disk, and checks it, and what a copy makes of it.
+async fn examine(
+    left: &Left,
+    cache: &Path,
+    known: &Known,
+    again: Option<(&Arc<Sample>, &str)>,
+) -> Result<Vec<String>> {
+    let folder = scratch()?;
+    let cache = folder.path().join(cache);
+    put(left, folder.path())?;
+    let breaches = invariants::check(&cache, &known.claims).await?;
+    let (true, Some((sample, tag))) = (breaches.is_empty(), again) else { return Ok(breaches) };
+    let copied = async {
+        let store = LayoutStore::create(&cache).await?;
+        sample.copy(&store, tag).await
+    };
+    if let Err(error) = copied.await {
+        return Ok(vec![format!("the next copy fails: {error:#}")]);
+    }
+    let mut claims = known.claims.clone();
+    claims.insert(tag.to_owned(), vec![sample.digest()]);
+    let mut breaches = invariants::check(&cache, &claims).await?;
+    let staged = invariants::staged(&cache)?;
+    if staged > 0 {
+        breaches.push(format!("{staged} staged files are not cleared"));
+    }
+    breaches.iter_mut().for_each(|breach| breach.insert_str(0, "after the next copy: "));
+    Ok(breaches)
+}
+
+/// Makes the files and folders of a state.
+pub(crate) fn put(left: &Left, folder: &Path) -> Result<()> {
+    for (path, entry) in &left.0 {
+        let path: PathBuf = folder.join(path);
+        match entry {
+            Entry::Folder if path.is_dir() => Ok(()),
+            Entry::Folder => fs::create_dir(&path),
+            Entry::File(bytes) => fs::write(&path, bytes),
+        }
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
