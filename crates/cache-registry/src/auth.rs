@@ -4,25 +4,26 @@
 //! token serves all requests of a scope, and is asked for once, however many wait for it.
 
 mod challenge;
-mod credentials;
 mod scopes;
+mod stored;
 mod token;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use cache_ingest::ErrorKind;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::sync::OnceCell;
 
-use crate::ClientOptions;
+use crate::credentials::Credentials;
 use crate::error::{About, Failure};
-use crate::transport::Transport;
+use crate::http::transport::Transport;
+use crate::lock::lock;
+use crate::options::ClientOptions;
 use challenge::Challenge;
-pub use credentials::Credentials;
-use credentials::Found;
 use scopes::Asked;
 pub(crate) use scopes::Scopes;
+use stored::Found;
 use token::Slot;
 
 /// What a registry wants, as far as it is known, and what it was given.
@@ -33,11 +34,6 @@ pub(crate) struct Auth {
     asked: Mutex<Asked>,
     /// By whose token it is, as the place of the credentials says, and what for.
     slots: Mutex<HashMap<(String, Scopes), Arc<Slot>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No one panics between two changes that belong together.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Auth {
@@ -124,7 +120,7 @@ impl Auth {
         if !options.find_credentials {
             return Ok(("", &Credentials::Anonymous));
         }
-        let found = self.found.get_or_try_init(|| credentials::find(about)).await?;
+        let found = self.found.get_or_try_init(|| stored::find(about)).await?;
         let picked = found.pick(repository);
         picked.map_err(|reason| about.error(ErrorKind::Denied, reason).into())
     }

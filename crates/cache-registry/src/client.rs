@@ -3,7 +3,7 @@
 //! It repeats only what may be repeated. It knows no endpoint but the one that tells whether there is a registry.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
@@ -12,12 +12,13 @@ use reqwest::{Method, StatusCode, Url, Version};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::sleep;
 
-use crate::ClientOptions;
 use crate::auth::{Auth, Scopes};
-use crate::body::read_error;
 use crate::error::{About, Answered, Failure, is_certificate_failure, is_passing};
+use crate::http::body::read_error;
+use crate::http::transport::{Answer, Request, Transport, is_loopback};
+use crate::lock::lock;
+use crate::options::ClientOptions;
 use crate::reference::Repository;
-use crate::transport::{Answer, Request, Transport, is_loopback};
 
 /// How often a request is made again with other credentials: others that wait for the same connections may use up a
 /// short-lived token before it is this one's turn.
@@ -82,7 +83,7 @@ impl Client {
     }
 
     fn host(&self, name: &str) -> Arc<Host> {
-        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.0.hosts);
         hosts.entry(name.to_owned()).or_default().clone()
     }
 

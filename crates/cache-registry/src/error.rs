@@ -36,6 +36,34 @@ impl From<Error> for Failure {
     }
 }
 
+/// Why an upload does not go on as it did.
+pub(crate) enum Stop {
+    /// It cannot go on.
+    Final(Error),
+    /// It may go on from where the registry is.
+    Broken(Failure),
+    /// The same, at once: the token is a new one.
+    Refreshed(Error),
+    /// The registry knows nothing of it.
+    Lost(Error),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        if failure.error.kind() == ErrorKind::Unavailable {
+            Self::Broken(failure)
+        } else {
+            Self::Final(failure.error)
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
 /// What an operation was about, for its errors.
 #[derive(Clone, Debug)]
 pub(crate) struct About {

@@ -32,26 +32,25 @@
 //! ```
 
 mod auth;
-mod body;
 mod client;
+mod credentials;
 mod error;
+mod http;
+mod lock;
 mod options;
+mod protocol;
 mod publish;
 mod pull;
 mod push;
 mod reference;
+mod repository;
 mod resolve;
-mod secret;
-mod sending;
 mod store;
 mod tags;
-mod tls;
-mod transport;
 mod upload;
 
-pub use auth::Credentials;
 pub use client::Client;
+pub use credentials::{Credentials, Secret};
 pub use options::{ClientCertificate, ClientOptions};
 pub use reference::{Reference, ReferenceError, Repository};
-pub use secret::Secret;
 pub use store::RegistryStore;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cache_ingest::{Progress, RetryBudget, RetryPolicy};
 
-use crate::Credentials;
+use crate::credentials::Credentials;
 
 /// How a [`Client`](crate::Client) talks to registries.
 #[derive(Clone)]

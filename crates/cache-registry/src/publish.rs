@@ -8,10 +8,10 @@ use cache_model::{Descriptor, MediaType};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 
-use crate::RegistryStore;
 use crate::client::Call;
-use crate::pull::header;
-use crate::transport::Request;
+use crate::http::transport::Request;
+use crate::protocol::header;
+use crate::repository::RepositoryClient;
 
 const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// How registries refuse a manifest whose form they do not take.
@@ -20,7 +20,7 @@ const REFUSED_FORM: [&str; 4] =
 /// What a registry has not, when it says that it has something not.
 const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 
-impl RegistryStore {
+impl RepositoryClient {
     pub(crate) async fn publish_manifest(
         &self,
         name: &Name,

@@ -7,17 +7,17 @@ use bytes::Bytes;
 use cache_ingest::{ByteStream, Error, ErrorKind};
 use cache_model::Descriptor;
 use futures_util::{StreamExt, future, stream};
-use reqwest::header::{ACCEPT, CONTENT_RANGE, HeaderValue, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_RANGE, RANGE};
 use reqwest::{Method, StatusCode};
 
-use crate::RegistryStore;
-use crate::body::stream_body;
 use crate::client::Call;
 use crate::error::About;
-use crate::store::accepted;
-use crate::transport::{Answer, Request};
+use crate::http::body::stream_body;
+use crate::http::transport::{Answer, Request};
+use crate::protocol::{accepted, header};
+use crate::repository::RepositoryClient;
 
-impl RegistryStore {
+impl RepositoryClient {
     /// The size of a blob or manifest as the registry has it.
     pub(crate) async fn size_of(&self, descriptor: &Descriptor) -> Result<u64, Error> {
         let call = self.call("look up", self.at(&descriptor.digest));
@@ -41,6 +41,22 @@ impl RegistryStore {
             _ if answer.status() != StatusCode::OK => Err(self.client.refusal(answer, &call.about).await.1),
             Some(size) => Ok(size),
             None => Err(call.about.error(ErrorKind::Unsupported, "the registry does not tell its size")),
+        }
+    }
+
+    /// Whether the registry has a blob, of the right size.
+    pub(crate) async fn is_there(&self, call: &Call<'_>, descriptor: &Descriptor) -> Result<bool, Error> {
+        match self.size_of(descriptor).await {
+            Ok(size) if size == descriptor.size => Ok(true),
+            Ok(size) => {
+                let reason = format_args!(
+                    "the registry has it with {size} bytes, its descriptor says {}",
+                    descriptor.size
+                );
+                Err(call.about.error(ErrorKind::Invalid, reason))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -95,12 +111,6 @@ impl RegistryStore {
         }
         Ok(request)
     }
-}
-
-/// A header of text that is known to fit.
-pub(crate) fn header(text: &str, about: &About) -> Result<HeaderValue, Error> {
-    HeaderValue::from_str(text)
-        .map_err(|cause| about.error(ErrorKind::Invalid, "it makes no header").with_cause(cause))
 }
 
 fn beyond(about: &About, offset: u64, size: u64) -> Error {

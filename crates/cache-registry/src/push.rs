@@ -4,16 +4,15 @@
 
 use cache_ingest::{Error, ErrorKind, Origin, Source, Stored};
 use cache_model::Descriptor;
-use reqwest::header::LOCATION;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode};
 
-use crate::RegistryStore;
 use crate::client::Call;
-use crate::store::METADATA_LIMIT;
-use crate::transport::{Answer, Request, follow};
-use crate::upload::Upload;
+use crate::http::transport::Request;
+use crate::protocol::METADATA_LIMIT;
+use crate::repository::RepositoryClient;
+use crate::upload::{Session, Upload, session};
 
-impl RegistryStore {
+impl RepositoryClient {
     pub(crate) async fn push(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.will_push();
         let call = self.call("put", self.at(&descriptor.digest));
@@ -47,22 +46,6 @@ impl RegistryStore {
         upload.run(&call, session).await?;
         self.trust(&descriptor.digest);
         Ok(Stored::Stored)
-    }
-
-    /// Whether the registry has a blob, of the right size.
-    pub(crate) async fn is_there(&self, call: &Call<'_>, descriptor: &Descriptor) -> Result<bool, Error> {
-        match self.size_of(descriptor).await {
-            Ok(size) if size == descriptor.size => Ok(true),
-            Ok(size) => {
-                let reason = format_args!(
-                    "the registry has it with {size} bytes, its descriptor says {}",
-                    descriptor.size
-                );
-                Err(call.about.error(ErrorKind::Invalid, reason))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Asks for a mount from another repository of the registry.
@@ -114,22 +97,4 @@ enum Mount {
     /// It is the beginning of an upload.
     Session(Session),
     Declined,
-}
-
-/// An upload that a registry has begun.
-pub(crate) struct Session {
-    /// Where it goes on.
-    pub(crate) location: Url,
-    /// The least bytes of each request but the last (OCI distribution specification, "Pushing a blob in chunks").
-    pub(crate) least: u64,
-}
-
-/// What an answer says of the upload.
-pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Session, Error> {
-    let least =
-        answer.header("oci-chunk-min-length").and_then(|least| least.trim().parse().ok()).unwrap_or(0);
-    match answer.response.headers().get(LOCATION) {
-        Some(location) => Ok(Session { location: follow(&answer.url, location, &call.about)?, least }),
-        None => Err(call.about.error(ErrorKind::Other, "the registry does not say where to upload to")),
-    }
 }

@@ -9,18 +9,17 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
-use crate::RegistryStore;
-use crate::body::read_all;
 use crate::client::Call;
 use crate::error::printable;
-use crate::pull::header;
+use crate::http::body::read_all;
+use crate::http::transport::{Answer, Request};
+use crate::protocol::{METADATA_LIMIT, accepted, header};
 use crate::reference::is_tag;
-use crate::store::{METADATA_LIMIT, accepted};
-use crate::transport::{Answer, Request};
+use crate::repository::RepositoryClient;
 
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
-impl RegistryStore {
+impl RepositoryClient {
     /// What a name stands for.
     pub(crate) async fn find(&self, name: &Name) -> Result<Descriptor, Error> {
         let call = self.call("resolve", self.named(name));

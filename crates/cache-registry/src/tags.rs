@@ -9,23 +9,21 @@ use reqwest::header::LINK;
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::RegistryStore;
-use crate::body::read_all;
 use crate::error::printable;
+use crate::http::body::read_all;
+use crate::http::transport::Request;
+use crate::protocol::METADATA_LIMIT;
 use crate::reference::is_tag;
-use crate::store::METADATA_LIMIT;
-use crate::transport::Request;
+use crate::repository::RepositoryClient;
 
 /// The tags that are asked for at once.
 const PAGE: u32 = 1000;
 /// The most pages; a million tags where a registry gives as many as it is asked for.
 const MOST_PAGES: usize = 1000;
 
-impl RegistryStore {
+impl RepositoryClient {
     /// The tags of the repository, in the order of the registry. What is no tag is left out.
-    ///
-    /// Errors: [`ErrorKind::NotFound`] where there is no such repository, and as of any other request.
-    pub async fn tags(&self) -> Result<Vec<String>, Error> {
+    pub(crate) async fn tags(&self) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Page {
             tags: Option<Vec<String>>,

@@ -8,39 +8,28 @@ use cache_model::Descriptor;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, StatusCode, Url};
 
-use crate::RegistryStore;
 use crate::client::{Call, MOST_REFUSALS};
-use crate::error::Failure;
-use crate::pull::header;
-use crate::push::{Session, session};
-use crate::sending::{Reading, send};
-use crate::transport::{Answer, Request, STORING};
+use crate::error::{Failure, Stop};
+use crate::http::sending::{Reading, send};
+use crate::http::transport::{Answer, Request, STORING, follow};
+use crate::protocol::header;
+use crate::repository::RepositoryClient;
 
-/// Why an upload does not go on as it did.
-pub(crate) enum Stop {
-    /// It cannot go on.
-    Final(Error),
-    /// It may go on from where the registry is.
-    Broken(Failure),
-    /// The same, at once: the token is a new one.
-    Refreshed(Error),
-    /// The registry knows nothing of it.
-    Lost(Error),
+/// An upload that a registry has begun.
+pub(crate) struct Session {
+    /// Where it goes on.
+    pub(crate) location: Url,
+    /// The least bytes of each request but the last (OCI distribution specification, "Pushing a blob in chunks").
+    pub(crate) least: u64,
 }
 
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        if failure.error.kind() == ErrorKind::Unavailable {
-            Self::Broken(failure)
-        } else {
-            Self::Final(failure.error)
-        }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Final(error)
+/// What an answer says of the upload.
+pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Session, Error> {
+    let least =
+        answer.header("oci-chunk-min-length").and_then(|least| least.trim().parse().ok()).unwrap_or(0);
+    match answer.response.headers().get(LOCATION) {
+        Some(location) => Ok(Session { location: follow(&answer.url, location, &call.about)?, least }),
+        None => Err(call.about.error(ErrorKind::Other, "the registry does not say where to upload to")),
     }
 }
 
@@ -54,7 +43,7 @@ enum Sent<'a> {
 
 /// A blob on its way. Its methods take it mutable, as a reader cannot be shared among threads.
 pub(crate) struct Upload<'u> {
-    store: &'u RegistryStore,
+    repository: &'u RepositoryClient,
     descriptor: &'u Descriptor,
     source: &'u Source<'u>,
     reading: Reading<'u>,
@@ -65,8 +54,12 @@ pub(crate) struct Upload<'u> {
 }
 
 impl<'u> Upload<'u> {
-    pub(crate) fn new(store: &'u RegistryStore, descriptor: &'u Descriptor, source: &'u Source<'u>) -> Self {
-        Self { store, descriptor, source, reading: Reading::new(source.reader()), offset: 0, least: 0 }
+    pub(crate) fn new(
+        repository: &'u RepositoryClient,
+        descriptor: &'u Descriptor,
+        source: &'u Source<'u>,
+    ) -> Self {
+        Self { repository, descriptor, source, reading: Reading::new(source.reader()), offset: 0, least: 0 }
     }
 
     /// Opens the source, and verifies a blob of one chunk.
@@ -78,7 +71,7 @@ impl<'u> Upload<'u> {
     pub(crate) async fn run(&mut self, call: &Call<'_>, session: Session) -> Result<(), Error> {
         let mut location = session.location;
         self.least = session.least;
-        let client = &self.store.client;
+        let client = &self.repository.client;
         let (policy, budget) = (client.options().retry.clone(), client.options().budget.clone());
         let mut retries = Retries::new(policy, budget);
         let (mut refusals, mut most) = (0, self.offset);
@@ -121,7 +114,7 @@ impl<'u> Upload<'u> {
     /// Sends all that the registry does not have, and the digest.
     async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), Stop> {
         let size = self.descriptor.size;
-        let piece = self.store.client.options().chunk_size.unwrap_or(size).max(self.least).max(1);
+        let piece = self.repository.client.options().chunk_size.unwrap_or(size).max(self.least).max(1);
         if self.offset == 0 && size <= piece {
             let url = self.finished(location);
             let answer = self.send(call, Method::PUT, url, size, None).await?;
@@ -149,7 +142,7 @@ impl<'u> Upload<'u> {
         let mut request = Request::new(Method::PUT, self.finished(location));
         request.headers = octets();
         request.patience = STORING;
-        let client = &self.store.client;
+        let client = &self.repository.client;
         let elsewhere = !client.is_registry(call, &request.url).await?;
         let answer = client.attempt(call, &request).await?;
         let answer = self.judge(call, Answer { elsewhere, ..answer }, Sent::Repeatedly).await?;
@@ -172,7 +165,7 @@ impl<'u> Upload<'u> {
         len: u64,
         range: Option<&str>,
     ) -> Result<Answer, Stop> {
-        let client = &self.store.client;
+        let client = &self.repository.client;
         let mut request = Request::new(method, url);
         request.headers = octets();
         if let Some(range) = range {
@@ -192,7 +185,7 @@ impl<'u> Upload<'u> {
 
     /// Whether an answer to bytes that were sent is a good one.
     async fn judge(&mut self, call: &Call<'_>, answer: Answer, sent: Sent<'_>) -> Result<Answer, Stop> {
-        let client = &self.store.client;
+        let client = &self.repository.client;
         let (status, elsewhere) = (answer.status(), answer.elsewhere);
         if status.is_success() {
             return Ok(answer);
@@ -242,7 +235,7 @@ impl<'u> Upload<'u> {
 
     /// How many bytes the registry has; `None` where it knows nothing of the upload.
     async fn status(&mut self, call: &Call<'_>, location: &mut Url) -> Result<Option<u64>, Error> {
-        let client = &self.store.client;
+        let client = &self.repository.client;
         let answer = client.send(call, &Request::new(Method::GET, location.clone())).await?;
         if !answer.status().is_success() {
             return Ok(None);
@@ -257,8 +250,8 @@ impl<'u> Upload<'u> {
     /// Whether an upload that the registry does not know is one whose end it did not tell. If it is not, the blob has
     /// to be sent again from the start, which is for the copy to do.
     async fn lost(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
-        let believed = self.store.believes_in(&self.descriptor.digest);
-        if believed && self.store.is_there(call, self.descriptor).await? {
+        let believed = self.repository.believes_in(&self.descriptor.digest);
+        if believed && self.repository.is_there(call, self.descriptor).await? {
             return Ok(());
         }
         let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());

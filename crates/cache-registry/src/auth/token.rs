@@ -12,10 +12,11 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::{Credentials, lock};
-use crate::body::read_all;
+use crate::credentials::Credentials;
 use crate::error::{About, After, Answered, Failure, is_passing, printable};
-use crate::transport::{Answer, Request, Transport};
+use crate::http::body::read_all;
+use crate::http::transport::{Answer, Request, Transport};
+use crate::lock::lock;
 
 /// The largest answer of a token server, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -222,7 +223,8 @@ fn life(seconds: Option<f64>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClientOptions, Secret};
+    use crate::credentials::Secret;
+    use crate::options::ClientOptions;
 
     #[test]
     fn a_token_is_renewed_before_it_ends_whatever_it_says() {

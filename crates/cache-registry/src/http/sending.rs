@@ -13,17 +13,13 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::error::{About, Failure};
-use crate::transport::{Answer, Request, STORING, Transport};
-use crate::upload::Stop;
+use crate::error::{About, Failure, Stop};
+use crate::http::transport::{Answer, Request, STORING, Sending, Transport};
 
 /// The largest piece that is handed to a connection, in bytes, so that a slow one is told from a dead one.
 const PIECE: usize = 128 * 1024;
 /// How many pieces wait for a connection.
 const AHEAD: usize = 4;
-
-/// The end of the queue that is filled.
-pub(crate) type Sending = mpsc::Sender<Bytes>;
 
 /// A source's reader, which can be looked into.
 pub(crate) struct Reading<'r> {

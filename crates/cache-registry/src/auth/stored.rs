@@ -1,4 +1,4 @@
-//! Credentials: given, or found where Docker and Podman keep them.
+//! Credentials where Docker and Podman keep them.
 //!
 //! They are never printed. A place that has none for a registry is passed over; one that cannot be read is an error.
 
@@ -8,12 +8,11 @@ use std::{env, io};
 
 use cache_ingest::{Error, ErrorKind};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
-use reqwest::header::HeaderValue;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::Secret;
+use crate::credentials::{Credentials, Secret};
 use crate::error::{About, printable};
 
 /// How long a credential helper may take: a user may have to unlock something.
@@ -21,38 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The names of Docker Hub: in Docker's config.json, and as Podman and others have it.
 const DOCKER_HUB: [&str; 4] =
     ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
-
-/// Who the client is to a registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// No one.
-    Anonymous,
-    /// A user with a password, or a token in the place of one.
-    Password {
-        /// The user's name.
-        username: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A token that only the registry's token server takes (an OAuth 2 refresh token), as `docker login` may keep one.
-    IdentityToken(Secret),
-}
-
-impl Credentials {
-    /// A user with a password.
-    pub fn password(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self::Password { username: username.into(), password: Secret::new(password) }
-    }
-
-    /// The header that shows a password; nothing for others.
-    pub(crate) fn basic(&self) -> Option<HeaderValue> {
-        let Self::Password { username, password } = self else { return None };
-        let text = data_encoding::BASE64.encode(format!("{username}:{}", password.reveal()).as_bytes());
-        let mut header = HeaderValue::from_str(&format!("Basic {text}")).ok()?;
-        header.set_sensitive(true);
-        Some(header)
-    }
-}
 
 /// What was found for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use crate::ClientOptions;
+use crate::options::ClientOptions;
 
 /// What was read for TLS.
 #[derive(Debug)]

@@ -10,13 +10,12 @@ use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::ClientOptions;
 use crate::error::{About, After, Failure};
-use crate::sending::Sending;
-use crate::tls::Tls;
+use crate::http::tls::Tls;
+use crate::options::ClientOptions;
 
 /// The most redirects that one request may lead to.
 const MOST_REDIRECTS: usize = 5;
@@ -41,6 +40,9 @@ impl Request {
         Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), patience: 1 }
     }
 }
+
+/// The end of the queue that is filled.
+pub(crate) type Sending = mpsc::Sender<Bytes>;
 
 /// The head of an answer, its body still to come.
 #[derive(Debug)]

@@ -1,0 +1,8 @@
+//! HTTP below the registry's protocol: one request and its answer, TLS, and bodies in both directions.
+//!
+//! Nothing here knows an endpoint, a repository or a token.
+
+pub(crate) mod body;
+pub(crate) mod sending;
+pub(crate) mod tls;
+pub(crate) mod transport;
