@@ -4,14 +4,17 @@
 //! [`Graph`] is read from it: by BuildKit's rule, or closed. So neither reading costs the other anything, and nothing
 //! that one of them drops is lost to the other.
 
+pub(crate) mod layers;
+pub(crate) mod load;
+pub(crate) mod log;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::graph::Graph;
-use crate::index::{ChainIx, DigestIx, Idx, IndexVec, Inputs, LayerIx, OpIx, Rows, SelectorIx};
-use crate::intern::Interner;
-use crate::layers::{Layers, LayersMark, SizeConflict};
-use crate::marshal::Marshalled;
-use crate::{Descriptor, Digest, RecordDigest, Timestamp};
+use crate::arena::index::{DigestIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
+use crate::arena::intern::Interner;
+use crate::{Descriptor, RecordDigest, Timestamp};
+use layers::{Layers, LayersMark, SizeConflict};
+use log::{AddError, CAPACITY, Log, LogLink, LogResult};
 
 /// The records of a cache, as they were added.
 ///
@@ -50,35 +53,6 @@ pub(crate) struct Mark {
     layers: LayersMark,
 }
 
-/// The adds, end to end.
-#[derive(Clone)]
-pub(crate) struct Log {
-    pub(crate) digests: IndexVec<OpIx, DigestIx>,
-    pub(crate) inputs: Inputs<OpIx, LogLink>,
-    pub(crate) results: Rows<OpIx, LogResult>,
-}
-
-/// A link of the log: to an earlier add.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LogLink {
-    pub(crate) source: OpIx,
-    pub(crate) selector: SelectorIx,
-}
-
-/// A result of the log; no layer where it has none.
-#[derive(Clone, Copy)]
-pub(crate) struct LogResult {
-    pub(crate) created_at: Timestamp,
-    pub(crate) layer: Option<LayerIx>,
-}
-
-impl LogResult {
-    /// Its list of blobs.
-    pub(crate) fn chain(&self, layers: &Layers) -> Option<ChainIx> {
-        self.layer.map(|layer| layers.layer_chain(layer))
-    }
-}
-
 /// A record of some chains. Stays valid when records are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RecordId {
@@ -110,48 +84,6 @@ pub struct NewResult {
     /// Its topmost layer; `None` for a result without layers.
     pub layer: Option<LayerId>,
 }
-
-/// Why something cannot be added. The chains are then as they were.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddError {
-    /// An input has no links: nothing could ever match it.
-    #[error("empty dependency for {digest}: input {input} has no links")]
-    EmptyInput {
-        /// The digest of the record.
-        digest: RecordDigest,
-        /// The position of the input, from 0.
-        input: usize,
-    },
-    /// A record or layer of other chains.
-    #[error("record {digest} refers to a record or layer of other chains")]
-    Foreign {
-        /// The digest of the record.
-        digest: RecordDigest,
-    },
-    /// A parent layer of other chains.
-    #[error("layer {digest} is put on a layer of other chains")]
-    ForeignParent {
-        /// The digest of the layer's blob.
-        digest: Digest,
-    },
-    /// Two descriptors give one blob different sizes, so one of them is false.
-    #[error("blob {digest} is said to have {known} bytes and {given} bytes")]
-    SizeConflict {
-        /// The digest of the blob.
-        digest: Digest,
-        /// The size given first, in bytes.
-        known: u64,
-        /// The size given now, in bytes.
-        given: u64,
-    },
-    /// More than 4 billion records, links or layers.
-    #[error("the cache has too many records")]
-    Full,
-}
-
-/// How many of anything the chains hold at the most, a little below what an index can name.
-const CAPACITY: usize = (u32::MAX - 64) as usize;
 
 impl Default for CacheChains {
     fn default() -> Self {
@@ -334,36 +266,6 @@ impl CacheChains {
         Ok(ours)
     }
 
-    /// The graph by BuildKit's rule: each add joins the records that it overlaps, in the order of the adds.
-    ///
-    /// An add without inputs is the one root of its digest. Any other joins the records of its digest that share,
-    /// in every input that the add has, a link with it; if there are several they become one; if there is none it is
-    /// a new record. A link that would close a cycle is dropped. Where records overlap, the graph can depend on the
-    /// order of the adds; [`close`](Self::close) gives one that does not.
-    pub fn graph(&self) -> Graph<'_> {
-        Graph::by_order(self)
-    }
-
-    /// The closed graph: the one that all orders of the adds lead to.
-    ///
-    /// Records of one digest and one number of inputs that share a link in every input are one record, to a fixed
-    /// point; then the links within a cycle go, and a record that is left with an input without links goes.
-    ///
-    /// For merging caches. On a cache that one build exported it changes nothing, save in rare cases.
-    ///
-    /// Marshalling a closed graph, loading that and closing it again gives the same bytes. Without closing again that is
-    /// only sure where each digest has one number of inputs: BuildKit's rule takes a record with fewer inputs into one
-    /// with more that comes before it. And what is marshalled does not hold the links that a cycle took away, so that
-    /// uniting is associative for chains, but for caches that were written in between only where no cycle was cut.
-    pub fn close(&self) -> Graph<'_> {
-        Graph::closed(self)
-    }
-
-    /// Marshals the graph by BuildKit's rule: `self.graph().marshal(present)`.
-    pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
-        self.graph().marshal(present)
-    }
-
     /// A descriptor of each distinct blob of the results: what to ask the store for before marshalling.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let mut blobs =
@@ -380,45 +282,6 @@ impl CacheChains {
 
     pub(crate) fn op_of(&self, record: RecordId) -> Option<OpIx> {
         (record.tag == self.tag).then_some(record.op)
-    }
-}
-
-impl Log {
-    fn new() -> Self {
-        Self { digests: IndexVec::new(), inputs: Inputs::with_capacity(0, 0, 0), results: Rows::new() }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.digests.len()
-    }
-
-    pub(crate) fn check_room(
-        &self,
-        ops: usize,
-        inputs: usize,
-        links: usize,
-        results: usize,
-    ) -> Result<(), AddError> {
-        let fits = |have: usize, more: usize| have.saturating_add(more) < CAPACITY;
-        let all_fit = fits(self.len(), ops)
-            && fits(self.inputs.rows().len(), inputs)
-            && fits(self.inputs.rows().items_len(), links)
-            && fits(self.results.items_len(), results);
-        if all_fit { Ok(()) } else { Err(AddError::Full) }
-    }
-
-    /// Closes the add whose inputs and results were pushed since the last one.
-    pub(crate) fn end_op(&mut self, digest: DigestIx) -> OpIx {
-        self.results.end_row();
-        self.inputs.end_key();
-        self.digests.push(digest)
-    }
-
-    /// Forgets all adds from the `keep`th on.
-    pub(crate) fn truncate(&mut self, keep: usize) {
-        self.digests.truncate(keep);
-        self.inputs.truncate(keep);
-        self.results.truncate(keep);
     }
 }
 

@@ -3,8 +3,8 @@
 //! What `application/vnd.buildkit.cacheconfig.v0` holds, without its bytes. Nothing here is checked: indices may be
 //! wild and records may loop, until [`CacheChains::load`](crate::CacheChains::load) has read them.
 
-use crate::index::{Idx, InputIx, Rows, SelectorIx};
-use crate::intern::Interner;
+use crate::arena::index::{Idx, InputIx, Rows, SelectorIx};
+use crate::arena::intern::Interner;
 use crate::{Digest, RecordDigest, Timestamp};
 
 /// A cache config: the layers and the records of a cache.

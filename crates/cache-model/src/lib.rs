@@ -7,33 +7,21 @@
 //!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 
-mod bits;
+mod arena;
 mod chains;
-mod close;
 mod config;
-mod cycles;
-mod draft;
-mod export;
 mod graph;
-mod index;
-mod intern;
-mod layers;
-mod load;
 mod marshal;
-mod order;
-mod order_list;
-mod overlap;
-mod presence;
-mod rank;
 mod words;
 
-pub use chains::{AddError, CacheChains, LayerId, Link, NewResult, RecordId};
+pub use chains::load::{DroppedResult, LoadError, Loaded};
+pub use chains::log::AddError;
+pub use chains::{CacheChains, LayerId, Link, NewResult, RecordId};
 pub use config::{
     CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
     LayerAnnotations,
 };
 pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
-pub use load::{DroppedResult, LoadError, Loaded};
 pub use marshal::{MarshalWarning, Marshalled};
 pub use words::descriptor::{
     ANNOTATION_CREATED_AT, ANNOTATION_DESCRIPTION, ANNOTATION_DIFF_ID, ANNOTATION_ESTARGZ_SIZE,

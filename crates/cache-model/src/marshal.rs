@@ -4,15 +4,20 @@
 //! Knows descriptors, not bytes: which blobs are there is asked, not looked up. Cannot fail; what it leaves out, it
 //! says.
 
+mod layer_list;
+mod presence;
+mod rank;
+
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::export::{Export, ExportedLayers};
+use crate::arena::index::{IndexVec, Rank, RecordIx};
+use crate::chains::CacheChains;
 use crate::graph::Graph;
-use crate::index::{IndexVec, Rank, RecordIx};
-use crate::presence::{Choice, Newest, Presence};
-use crate::rank::{Ranked, RankedLink};
 use crate::{CacheConfig, CacheConfigBuilder, ConfigResult, Descriptor, Digest, RecordDigest, Timestamp};
+use layer_list::{Export, ExportedLayers};
+use presence::{Choice, Newest, Presence};
+use rank::{Ranked, RankedLink};
 
 /// What marshalling gives.
 #[derive(Clone, Debug)]
@@ -85,6 +90,13 @@ impl std::fmt::Display for MarshalWarning {
                  no build exports such a cache"
             ),
         }
+    }
+}
+
+impl CacheChains {
+    /// Marshals the graph by BuildKit's rule: `self.graph().marshal(present)`.
+    pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
+        self.graph().marshal(present)
     }
 }
 

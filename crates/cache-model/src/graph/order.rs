@@ -8,8 +8,8 @@
 
 use std::collections::BinaryHeap;
 
-use crate::index::{EdgeIx, IndexVec, NodeIx};
-use crate::order_list::OrderList;
+use crate::arena::index::{EdgeIx, IndexVec, NodeIx};
+use crate::graph::order_list::OrderList;
 
 /// Nodes in an order such that every link leads from an earlier to a later one.
 pub(crate) struct Order {
@@ -270,7 +270,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::index::Idx;
+    use crate::arena::index::Idx;
 
     /// Links as (source, target); those of a node are found by looking through all.
     struct Links(IndexVec<EdgeIx, (NodeIx, NodeIx)>);

@@ -2,8 +2,8 @@
 //!
 //! The two readings of a log (`overlap`, `close`) each end in a draft; [`Graph`](crate::Graph) is made of it.
 
-use crate::chains::Log;
-use crate::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
+use crate::arena::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
+use crate::chains::log::Log;
 
 /// Nodes that will be records, unless an input of theirs is left without links.
 pub(crate) struct Draft {

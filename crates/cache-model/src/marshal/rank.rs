@@ -6,10 +6,11 @@
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 
-use crate::chains::LogResult;
-use crate::graph::{Graph, cmp_results};
-use crate::index::{DigestIx, Idx, IndexVec, Inputs, OpIx, Rank, RecordIx, SelectorIx};
-use crate::presence::Newest;
+use crate::arena::index::{DigestIx, Idx, IndexVec, Inputs, OpIx, Rank, RecordIx, SelectorIx};
+use crate::chains::log::LogResult;
+use crate::chains::log::cmp_results;
+use crate::graph::Graph;
+use crate::marshal::presence::Newest;
 use crate::{Digest, RecordDigest};
 
 /// A graph with its records in the order of their ranks.

@@ -3,8 +3,9 @@
 //! Trusts nothing: an index out of range, a loop or an input without links is an error that says where, and the
 //! chains are then as they were. Needs neither stack nor more than linear time, however deep the config.
 
-use crate::chains::{AddError, CacheChains, LogLink, LogResult};
-use crate::index::{BlobIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
+use crate::arena::index::{BlobIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
+use crate::chains::CacheChains;
+use crate::chains::log::{AddError, LogLink, LogResult};
 use crate::{CacheConfig, ConfigRecord, Descriptor, Digest, RecordDigest};
 
 /// What loading left out.

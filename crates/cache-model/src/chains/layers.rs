@@ -6,8 +6,8 @@
 
 use std::cmp::Ordering;
 
-use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
-use crate::intern::Interner;
+use crate::arena::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
+use crate::arena::intern::Interner;
 use crate::{Compression, Descriptor, Digest};
 
 /// All layers of some chains.

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::index::{Idx, IndexVec};
+use super::index::{Idx, IndexVec};
 
 /// A set of distinct values, numbered in the order in which they came.
 #[derive(Clone)]

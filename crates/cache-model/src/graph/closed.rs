@@ -9,11 +9,12 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use crate::bits::{Intersection, Limits, Sharers};
-use crate::chains::{CacheChains, Log};
-use crate::cycles::components;
-use crate::draft::{Draft, DraftLink, DraftNode};
-use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
+use crate::arena::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
+use crate::chains::CacheChains;
+use crate::chains::log::Log;
+use crate::graph::bits::{Intersection, Limits, Sharers};
+use crate::graph::cycles::components;
+use crate::graph::draft::{Draft, DraftLink, DraftNode};
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
 pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {

@@ -1,9 +1,9 @@
 //! Which results are complete: whether a blob is there is asked once for each, and only when it matters.
 
 use crate::Digest;
-use crate::chains::LogResult;
-use crate::index::{BlobIx, ChainIx, IndexVec};
-use crate::layers::Layers;
+use crate::arena::index::{BlobIx, ChainIx, IndexVec};
+use crate::chains::layers::Layers;
+use crate::chains::log::LogResult;
 
 /// Which chains have all of their blobs, asked once for each blob.
 pub(crate) struct Presence<'a> {

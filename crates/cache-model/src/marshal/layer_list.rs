@@ -1,8 +1,8 @@
 //! The layers of a config: numbered as the results that have them come, then sorted.
 
-use crate::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
-use crate::layers::Layers;
-use crate::rank::{TextOrder, blob_prefix};
+use crate::arena::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
+use crate::chains::layers::Layers;
+use crate::marshal::rank::{TextOrder, blob_prefix};
 use crate::{ConfigLayer, Descriptor, Dialect};
 
 /// The layers of the results that are exported, numbered as they come.

@@ -4,7 +4,7 @@
 //! the smallest enclosing range that is sparse enough (Bender, Cole, Demaine, Farach-Colton and Zito, "Two simplified
 //! algorithms for maintaining order in a list", 2002), so that a move costs a logarithm, amortized.
 
-use crate::index::{IndexVec, NodeIx};
+use crate::arena::index::{IndexVec, NodeIx};
 
 /// Labels are below this power of two.
 const BITS: u32 = 62;
@@ -127,7 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::index::Idx;
+    use crate::arena::index::Idx;
 
     proptest! {
         /// The list is what moving the same nodes about in a vector gives.

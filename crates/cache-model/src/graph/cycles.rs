@@ -1,6 +1,6 @@
 //! Strongly connected components, without recursion.
 
-use crate::index::{Idx, IndexVec};
+use crate::arena::index::{Idx, IndexVec};
 
 /// The component of each node, and the nodes in an order in which those of a component come after all that it has
 /// edges to (Tarjan, "Depth-first search and linear graph algorithms", 1972).
@@ -59,7 +59,7 @@ pub(crate) fn components<I: Idx, N: Iterator<Item = I>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::NodeIx;
+    use crate::arena::index::NodeIx;
 
     #[test]
     fn a_cycle_is_one_component_and_comes_after_what_it_leads_to() {

@@ -9,11 +9,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::bits::{Intersection, Limits, Sharers};
-use crate::chains::{CacheChains, Log, LogLink};
-use crate::draft::{Draft, DraftLink, DraftNode};
-use crate::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
-use crate::order::{Direction, Neighbours, Order, Verdict};
+use crate::arena::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
+use crate::chains::CacheChains;
+use crate::chains::log::{Log, LogLink};
+use crate::graph::bits::{Intersection, Limits, Sharers};
+use crate::graph::draft::{Draft, DraftLink, DraftNode};
+use crate::graph::order::{Direction, Neighbours, Order, Verdict};
 
 /// How many links may be followed to find out whether others would close cycles: so many, and some for each link.
 ///

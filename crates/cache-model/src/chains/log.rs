@@ -1,0 +1,125 @@
+//! The log: what was added, in order. It knows nothing of what the adds mean together.
+
+use std::cmp::Ordering;
+
+use crate::arena::index::{ChainIx, DigestIx, IndexVec, Inputs, LayerIx, OpIx, Rows, SelectorIx};
+use crate::chains::layers::Layers;
+use crate::{Digest, RecordDigest, Timestamp};
+
+/// How many of anything the chains hold at the most, a little below what an index can name.
+pub(crate) const CAPACITY: usize = (u32::MAX - 64) as usize;
+
+/// The adds, end to end.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) digests: IndexVec<OpIx, DigestIx>,
+    pub(crate) inputs: Inputs<OpIx, LogLink>,
+    pub(crate) results: Rows<OpIx, LogResult>,
+}
+
+/// A link of the log: to an earlier add.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogLink {
+    pub(crate) source: OpIx,
+    pub(crate) selector: SelectorIx,
+}
+
+/// A result of the log; no layer where it has none.
+#[derive(Clone, Copy)]
+pub(crate) struct LogResult {
+    pub(crate) created_at: Timestamp,
+    pub(crate) layer: Option<LayerIx>,
+}
+
+impl LogResult {
+    /// Its list of blobs.
+    pub(crate) fn chain(&self, layers: &Layers) -> Option<ChainIx> {
+        self.layer.map(|layer| layers.layer_chain(layer))
+    }
+}
+
+/// Why something cannot be added. The chains are then as they were.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// An input has no links: nothing could ever match it.
+    #[error("empty dependency for {digest}: input {input} has no links")]
+    EmptyInput {
+        /// The digest of the record.
+        digest: RecordDigest,
+        /// The position of the input, from 0.
+        input: usize,
+    },
+    /// A record or layer of other chains.
+    #[error("record {digest} refers to a record or layer of other chains")]
+    Foreign {
+        /// The digest of the record.
+        digest: RecordDigest,
+    },
+    /// A parent layer of other chains.
+    #[error("layer {digest} is put on a layer of other chains")]
+    ForeignParent {
+        /// The digest of the layer's blob.
+        digest: Digest,
+    },
+    /// Two descriptors give one blob different sizes, so one of them is false.
+    #[error("blob {digest} is said to have {known} bytes and {given} bytes")]
+    SizeConflict {
+        /// The digest of the blob.
+        digest: Digest,
+        /// The size given first, in bytes.
+        known: u64,
+        /// The size given now, in bytes.
+        given: u64,
+    },
+    /// More than 4 billion records, links or layers.
+    #[error("the cache has too many records")]
+    Full,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { digests: IndexVec::new(), inputs: Inputs::with_capacity(0, 0, 0), results: Rows::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    pub(crate) fn check_room(
+        &self,
+        ops: usize,
+        inputs: usize,
+        links: usize,
+        results: usize,
+    ) -> Result<(), AddError> {
+        let fits = |have: usize, more: usize| have.saturating_add(more) < CAPACITY;
+        let all_fit = fits(self.len(), ops)
+            && fits(self.inputs.rows().len(), inputs)
+            && fits(self.inputs.rows().items_len(), links)
+            && fits(self.results.items_len(), results);
+        if all_fit { Ok(()) } else { Err(AddError::Full) }
+    }
+
+    /// Closes the add whose inputs and results were pushed since the last one.
+    pub(crate) fn end_op(&mut self, digest: DigestIx) -> OpIx {
+        self.results.end_row();
+        self.inputs.end_key();
+        self.digests.push(digest)
+    }
+
+    /// Forgets all adds from the `keep`th on.
+    pub(crate) fn truncate(&mut self, keep: usize) {
+        self.digests.truncate(keep);
+        self.inputs.truncate(keep);
+        self.results.truncate(keep);
+    }
+}
+
+/// Older before newer; of equal instants by the lists of blob digests.
+pub(crate) fn cmp_results(layers: &Layers, a: &LogResult, b: &LogResult) -> Ordering {
+    a.created_at.cmp(&b.created_at).then_with(|| match (a.chain(layers), b.chain(layers)) {
+        (Some(a), Some(b)) => layers.cmp_chains(a, b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    })
+}
