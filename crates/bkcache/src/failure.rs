@@ -11,7 +11,7 @@ use cache_target::TargetError;
 use cache_verify::VerifyError;
 
 use crate::display::printable;
-use crate::interrupt::Signal;
+use crate::signal::Signal;
 
 /// A command that did not succeed.
 #[derive(Debug)]

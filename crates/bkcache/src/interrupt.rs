@@ -1,7 +1,7 @@
-//! Signals that ask the program to end: Ctrl-C, and on Unix SIGTERM.
+//! Running a command until it is done, or until Ctrl-C or SIGTERM asks the program to end.
 //!
-//! A command that is asked to end is dropped, and with it all that it has begun and not stored. The program never waits
-//! for that for long, and not at all when it is asked twice.
+//! An interrupted command is dropped, and with it everything that it has begun and not stored yet. The program waits a
+//! few seconds at most for that, and not at all after a second signal.
 
 use std::future::Future;
 use std::io;
@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
+use crate::signal::Signal;
 
 /// How long what a command has begun may take to end: threads that clear away their files.
 pub(crate) const CLEARING: Duration = Duration::from_secs(2);
@@ -25,37 +26,6 @@ pub(crate) const CLEARING: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon a second signal is the first one again.
 const ECHO: Duration = Duration::from_millis(500);
-
-/// What asks the program to end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Signal {
-    Interrupt,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "it is of Unix"))]
-    Terminate,
-}
-
-impl Signal {
-    /// What a shell says of a program that the signal killed.
-    fn exit_code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
-
-    /// Ends the program as the signal would have: a shell that runs several ends with it then.
-    pub(crate) fn die(self) -> ! {
-        #[cfg(unix)]
-        {
-            let number = match self {
-                Self::Interrupt => signal_hook::consts::SIGINT,
-                Self::Terminate => signal_hook::consts::SIGTERM,
-            };
-            let _ = signal_hook::low_level::emulate_default_handler(number);
-        }
-        std::process::exit(self.exit_code().into())
-    }
-}
 
 /// Runs a command to its end, or until the program is asked to end; `hint` says then what became of it.
 ///

@@ -9,6 +9,7 @@ mod display;
 mod failure;
 mod interrupt;
 mod progress;
+mod signal;
 mod tree;
 
 use std::io::Write;
