@@ -1,8 +1,8 @@
 //! From a name to chains: importing BuildKit remote caches.
 //!
 //! [`open`] resolves a name and reads the manifest; [`OpenedCache::import`] reads the config behind it, or the inline
-//! caches of the images behind it, into [`CacheChains`](cache_model::CacheChains). [`CacheKeys`] answers what a
-//! solver asks of an imported graph. [`survey`] tells in a line what a name stands for, cache or not.
+//! caches of the images behind it, into [`CacheChains`](cache_model::CacheChains). [`survey`] tells in a line what a
+//! name stands for, cache or not.
 //!
 //! Metadata is read up to a limit and verified; layers are never read. It never prints and never writes.
 //!
@@ -29,13 +29,11 @@ mod import;
 mod imported;
 mod inline;
 mod inspect;
-mod keys;
 mod open;
 mod survey;
 
 pub use error::ImportError;
 pub use imported::{CacheOrigin, ImportWarning, Imported, ImportedCache, UnitedChains};
 pub use inspect::Inspection;
-pub use keys::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
 pub use open::{ImportOptions, OpenedCache, open};
 pub use survey::{Content, Survey, survey};

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cache_format::{Form, build_manifest, decode_config, encode_config};
-use cache_import::{CacheKeys, Wanted};
 use cache_ingest::{Expect, MemoryStore, Name, Publisher};
+use cache_keys::{CacheKeys, Wanted};
 use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType};
 use cache_verify::{VerifyOptions, verify};
 use clap::{Args, ValueEnum};

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use cache_import::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
+use cache_keys::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
 use cache_model::{
     CacheChains, Compression, Descriptor, Digest, Graph, Link, MediaType, NewResult, RecordDigest, RecordId,
     RecordRef, ResultRef, Timestamp,

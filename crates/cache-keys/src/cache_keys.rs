@@ -92,7 +92,7 @@ impl KeyId {
     /// the text `<digest>@<output>`. What a solver asks for, which knows vertices and not records.
     ///
     /// ```
-    /// use cache_import::{CacheKeys, KeyId};
+    /// use cache_keys::{CacheKeys, KeyId};
     /// use cache_model::CacheChains;
     ///
     /// // The SHA-256 of `source@0`.
