@@ -176,8 +176,10 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use crate::workspace::Workspace;
+    use crate::workspace::{Workspace, root};
 
     fn package(name: &str, dependencies: &[(&str, Kind)]) -> Package {
         let dependency = |(name, kind): &(&str, Kind)| Dependency {
@@ -188,6 +190,8 @@ mod tests {
         Package {
             name: name.to_owned(),
             version: "0.1.0".to_owned(),
+            folder: PathBuf::new(),
+            roots: Vec::new(),
             published: true,
             dependencies: dependencies.iter().map(dependency).collect(),
         }
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_manifests_of_this_workspace_keep_to_the_table() {
-        assert_eq!(check(&Workspace::load().unwrap().packages), Vec::<String>::new());
+        assert_eq!(check(&Workspace::load(&root()).unwrap().packages), Vec::<String>::new());
     }
 
     #[test]

@@ -9,20 +9,24 @@
     reason = "a program for a terminal: its output is its result"
 )]
 
+mod circles;
 mod coverage;
 mod edges;
 mod fuzz;
 mod harness;
 mod release;
+mod report;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::harness::{Arguments, Harness};
+use crate::report::report;
 use crate::workspace::Workspace;
 
 /// Tasks of the bkcache repository.
@@ -35,8 +39,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Check that crates depend only on what the table of edges allows
-    Edges,
+    /// Check that crates depend only on what the table of edges allows, and that no files use one another in a circle
+    Edges {
+        /// The workspace to check; by default this one
+        #[arg(long, value_name = "FOLDER")]
+        root: Option<PathBuf>,
+    },
     /// Check the small rules that no compiler knows
     Tidy,
     /// Measure
@@ -64,7 +72,13 @@ fn main() -> ExitCode {
 impl Task {
     fn run(&self) -> Result<ExitCode> {
         let good = match self {
-            Self::Edges => report("edges", &edges::check(&Workspace::load()?.packages)),
+            Self::Edges { root } => {
+                let folder = root.clone().unwrap_or_else(workspace::root);
+                let packages = Workspace::load(&folder)?.packages;
+                // Not refused until the last circle is gone.
+                report("warning: circle", &circles::check(&packages)?);
+                report("edges", &edges::check(&packages))
+            }
             Self::Tidy => report("tidy", &tidy::check(&workspace::root())?),
             Self::Bench(arguments) => return Harness::Bench.run(arguments),
             Self::Coverage(coverage) => coverage.run()?,
@@ -74,12 +88,4 @@ impl Task {
         };
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-/// Prints a line for each finding; true when there is none.
-fn report(task: &str, findings: &[String]) -> bool {
-    for finding in findings {
-        eprintln!("{task}: {finding}");
-    }
-    findings.is_empty()
 }

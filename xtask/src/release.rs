@@ -7,8 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::report::report;
 use crate::workspace::{Kind, Package, Workspace, cargo, root};
-use crate::{edges, report, tidy};
+use crate::{edges, tidy};
 
 /// The branch that releases are made from.
 const BRANCH: &str = "main";
@@ -27,7 +28,7 @@ pub(crate) struct Release {
 impl Release {
     /// Checks everything, reports everything that fails; true when nothing did.
     pub(crate) fn run(&self) -> Result<bool> {
-        let workspace = Workspace::load()?;
+        let workspace = Workspace::load(&root())?;
         let published = publication_order(&workspace.packages)?;
         let version = one_version(&published)?;
         let tag = format!("v{version}");
@@ -169,6 +170,8 @@ fn git(args: &[&str]) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::workspace::Dependency;
 
@@ -181,6 +184,8 @@ mod tests {
         Package {
             name: name.to_owned(),
             version: "1.2.3".to_owned(),
+            folder: PathBuf::new(),
+            roots: Vec::new(),
             published: true,
             dependencies: dependencies.iter().map(dependency).collect(),
         }
@@ -208,7 +213,7 @@ mod tests {
 
     #[test]
     fn this_workspace_has_an_order_and_one_version() {
-        let workspace = Workspace::load().unwrap();
+        let workspace = Workspace::load(&root()).unwrap();
         let published = publication_order(&workspace.packages).unwrap();
         assert!(one_version(&published).is_ok());
         let is_ours = |name: &str| name == "bkcache" || name.starts_with("cache-");

@@ -19,6 +19,10 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
+    /// The folder of its manifest.
+    pub(crate) folder: PathBuf,
+    /// The root files of its crates: libraries, programs, tests, benches, examples.
+    pub(crate) roots: Vec<PathBuf>,
     /// Whether it may go to a registry.
     pub(crate) published: bool,
     pub(crate) dependencies: Vec<Dependency>,
@@ -56,9 +60,10 @@ pub(crate) fn cargo() -> Command {
 }
 
 impl Workspace {
-    /// Reads the manifests.
-    pub(crate) fn load() -> Result<Self> {
+    /// Reads the manifests of the workspace in a folder.
+    pub(crate) fn load(folder: &Path) -> Result<Self> {
         let output = cargo()
+            .current_dir(folder)
             .args(["metadata", "--no-deps", "--format-version", "1"])
             .output()
             .context("cannot run cargo metadata")?;
@@ -75,6 +80,8 @@ fn package(value: &Value) -> Package {
     Package {
         name: text(value, "name"),
         version: text(value, "version"),
+        folder: Path::new(&text(value, "manifest_path")).parent().map(Path::to_owned).unwrap_or_default(),
+        roots: list(value, "targets").iter().map(|target| text(target, "src_path").into()).collect(),
         published: value.get("publish").is_none_or(Value::is_null),
         dependencies: list(value, "dependencies").iter().map(dependency).collect(),
     }
