@@ -70,11 +70,16 @@ const ROWS: &[Row] = &[
     Row { name: INGEST, uses: &[HASH, MODEL], tests_use: &[CONFORMANCE], never: &["reqwest", "http"] },
     Row {
         name: TARGET,
-        uses: &[MODEL, INGEST, REGISTRY],
+        uses: &[MODEL, INGEST],
         tests_use: &[CONFORMANCE],
         never: &["serde*", "reqwest", "http"],
     },
-    Row { name: REGISTRY, uses: &[MODEL, INGEST], tests_use: &[CONFORMANCE, REGISTRIES, EXPORT], never: &[] },
+    Row {
+        name: REGISTRY,
+        uses: &[MODEL, INGEST, TARGET],
+        tests_use: &[CONFORMANCE, REGISTRIES, EXPORT],
+        never: &[],
+    },
     Row { name: CONFORMANCE, uses: &[MODEL, INGEST], tests_use: &[], never: &["reqwest", "http"] },
     Row {
         name: EXPORT,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
+use cache_target::Repository;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url, Version};
 use tokio::sync::{OnceCell, Semaphore};
@@ -18,7 +19,6 @@ use crate::http::body::read_error;
 use crate::http::transport::{Answer, Request, Transport, is_loopback};
 use crate::lock::lock;
 use crate::options::ClientOptions;
-use crate::reference::Repository;
 
 /// How often a request is made again with other credentials: others that wait for the same connections may use up a
 /// short-lived token before it is this one's turn.
@@ -250,7 +250,7 @@ impl Client {
     }
 
     async fn find_base(&self, call: &Call<'_>) -> Result<Url, Failure> {
-        let (transport, about, address) = (&self.0.transport, &call.about, call.repository.address());
+        let (transport, about, address) = (&self.0.transport, &call.about, address(call.repository.host()));
         let parse = |scheme: &str| {
             let url = Url::parse(&format!("{scheme}://{address}/"));
             url.map_err(|cause| about.error(ErrorKind::Invalid, "its host makes no URL").with_cause(cause))
@@ -278,4 +278,9 @@ impl Client {
         let speaks_http = !answer.elsewhere && answer.status() != StatusCode::BAD_REQUEST;
         if speaks_http { Ok(http) } else { Err(failure) }
     }
+}
+
+/// The name of the host that answers for a registry. Docker Hub is called `docker.io` and answers elsewhere.
+fn address(host: &str) -> &str {
+    if host == "docker.io" { "registry-1.docker.io" } else { host }
 }

@@ -1,9 +1,9 @@
 //! BuildKit remote caches in registries: the seams of `cache-ingest` over the OCI distribution API.
 //!
 //! A [`Client`] holds connections, tokens and the limit of requests for all registries; a [`RegistryStore`] is one
-//! repository, and has every seam: blobs are read and pushed, manifests resolved, published and listed. A
-//! [`Reference`] is what a user calls a manifest, read as Docker reads it. Credentials are found where Docker and
-//! Podman keep them, unless [`ClientOptions`] gives some.
+//! repository, and has every seam: blobs are read and pushed, manifests resolved, published and listed. Credentials
+//! are found where Docker and Podman keep them, unless [`ClientOptions`] gives some. [`RegistryScheme`] opens what users
+//! type.
 //!
 //! It knows nothing of caches, and never prints. An export straight from a build:
 //!
@@ -11,7 +11,8 @@
 //! use cache_export::{Destination, ExportOptions, Exporter};
 //! use cache_ingest::{Expect, MemoryStore};
 //! use cache_model::{MediaType, NewResult, Timestamp};
-//! use cache_registry::{Client, ClientOptions, Reference, RegistryStore};
+//! use cache_registry::{Client, ClientOptions, RegistryStore};
+//! use cache_target::Reference;
 //!
 //! # async fn export() -> Result<(), Box<dyn std::error::Error>> {
 //! // What a build made: layers somewhere, and records that say which step gave which.
@@ -42,9 +43,9 @@ mod protocol;
 mod publish;
 mod pull;
 mod push;
-mod reference;
 mod repository;
 mod resolve;
+mod scheme;
 mod store;
 mod tags;
 mod upload;
@@ -52,5 +53,5 @@ mod upload;
 pub use client::Client;
 pub use credentials::{Credentials, Secret};
 pub use options::{ClientCertificate, ClientOptions};
-pub use reference::{Reference, ReferenceError, Repository};
+pub use scheme::RegistryScheme;
 pub use store::RegistryStore;

@@ -24,7 +24,7 @@ pub struct ClientOptions {
     pub certificate: Option<ClientCertificate>,
     /// Trust any certificate, and talk plain HTTP to a host that does not speak TLS, credentials included.
     pub insecure: bool,
-    /// The credentials for a host, which is written as in [`Repository::host`](crate::Repository::host). They come
+    /// The credentials for a host, which is written as in [`Repository::host`](cache_target::Repository::host). They come
     /// before all that is found elsewhere.
     pub credentials: BTreeMap<String, Credentials>,
     /// Whether credentials are looked for where Docker and Podman keep them; yes by default. In this order:

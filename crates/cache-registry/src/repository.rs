@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_ingest::Name;
 use cache_model::{Descriptor, Digest};
+use cache_target::Repository;
 
 use crate::auth::Scopes;
 use crate::client::{Call, Client};
 use crate::error::About;
 use crate::lock::lock;
-use crate::reference::Repository;
 
 /// A repository of a registry, and what has been learnt about it.
 pub(crate) struct RepositoryClient {

@@ -5,6 +5,7 @@
 
 use cache_ingest::{Error, ErrorKind, Hasher, Name};
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
+use cache_target::Reference;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -14,7 +15,6 @@ use crate::error::printable;
 use crate::http::body::read_all;
 use crate::http::transport::{Answer, Request};
 use crate::protocol::{METADATA_LIMIT, accepted, header};
-use crate::reference::is_tag;
 use crate::repository::RepositoryClient;
 
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -117,7 +117,7 @@ impl RepositoryClient {
     pub(crate) fn path_of_name(&self, call: &Call<'_>, name: &Name) -> Result<String, Error> {
         match name {
             Name::Unspecified => Ok(self.path(format_args!("manifests/{}", Name::LATEST))),
-            Name::Tag(tag) if is_tag(tag) => Ok(self.path(format_args!("manifests/{tag}"))),
+            Name::Tag(tag) if Reference::is_tag(tag) => Ok(self.path(format_args!("manifests/{tag}"))),
             Name::Tag(_) => Err(call.about.error(ErrorKind::Invalid, "a registry has no such tags")),
             Name::Digest(digest) => Ok(self.path(format_args!("manifests/{digest}"))),
         }

@@ -12,9 +12,9 @@ use cache_ingest::{
     Stored,
 };
 use cache_model::Descriptor;
+use cache_target::Repository;
 
 use crate::client::Client;
-use crate::reference::Repository;
 use crate::repository::RepositoryClient;
 
 /// A repository of a registry. Clones share what is known of it.

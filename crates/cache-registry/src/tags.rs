@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use cache_ingest::{Error, ErrorKind};
+use cache_target::Reference;
 use reqwest::header::LINK;
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
@@ -13,7 +14,6 @@ use crate::error::printable;
 use crate::http::body::read_all;
 use crate::http::transport::Request;
 use crate::protocol::METADATA_LIMIT;
-use crate::reference::is_tag;
 use crate::repository::RepositoryClient;
 
 /// The tags that are asked for at once.
@@ -52,7 +52,7 @@ impl RepositoryClient {
                     let cause = printable(&cause.to_string());
                     call.about.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
                 })?;
-            tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| is_tag(tag)));
+            tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| Reference::is_tag(tag)));
             let lost = |reason: &str| Err(call.about.error(ErrorKind::Corrupt, reason));
             asked.insert(url);
             match next {

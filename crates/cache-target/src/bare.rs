@@ -5,10 +5,12 @@
 //! was typed is that path, whatever colons it has, and so is one whose first folder exists, whatever host it looks like;
 //! this is the one question asked to the file system, and the caller answers it.
 
-use std::net::Ipv6Addr;
 use std::path::Path;
 
-use crate::{Attributes, Role, TargetError};
+use crate::attributes::Attributes;
+use crate::error::TargetError;
+use crate::host::Host;
+use crate::role::Role;
 
 /// Whether a text is a bare word rather than attributes: it has no `=`, or it starts as only a path does.
 pub(crate) fn is_bare(text: &str) -> bool {
@@ -20,39 +22,29 @@ fn starts_as_a_path(text: &str) -> bool {
     starts || (cfg!(windows) && starts_as_on_windows(text))
 }
 
-/// Whether a bare word names a registry: it begins with a host, which has a dot or a port or is `localhost`, and not
-/// with a folder that exists.
+/// Whether a bare word names a registry: it begins with a host and a slash, and not with a folder that exists.
 fn is_reference(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
-    let Some((host, _)) = text.split_once('/').filter(|(host, _)| !host.starts_with('.')) else {
+    let Some((first, _)) = text.split_once('/').filter(|(first, _)| !first.starts_with('.')) else {
         return false;
     };
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) => (name, Some(port)),
-        None => (host, None),
-    };
-    let is_host = match port {
-        _ if host.starts_with('[') => true,
-        Some(port) => !name.is_empty() && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()),
-        None => host.contains('.') || host == "localhost",
-    };
-    is_host && !starts_as_a_path(text) && !exists(Path::new(host)) && !exists(Path::new(name))
+    let host = Host::split(first);
+    let is_host = host.is_recognizable()
+        && !host.name.is_empty()
+        && (host.port.is_none() || host.name.starts_with('[') || host.has_digits_as_port());
+    is_host && !starts_as_a_path(text) && !exists(Path::new(first)) && !exists(Path::new(host.name))
 }
 
-/// Whether a bare word is a registry's host and no more: `localhost`, Docker Hub's, or one that has a port, too. A word
-/// with nothing but a dot in it is a folder's name as likely, and so is one without a dot whose tag is a number.
+/// Whether a bare word is a registry's host without a repository: `localhost`, Docker Hub's, or one with a port.
+///
+/// `my.cache` is no such word, since a folder is as likely to have this name, and `cache:2024` is none, since this may
+/// be a folder with a tag.
 fn is_host_alone(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
-    let is_v6 = |name: &str| {
-        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-        address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
-    };
-    let (name, port) = match text.rsplit_once(':').filter(|_| !text.ends_with(']')) {
-        Some((name, port)) => (name, Some(port)),
-        None => (text, None),
-    };
+    let host = Host::split(text);
+    let name = host.name;
     let has_dot = || name.contains('.') && !name.starts_with('.') && !name.contains(['/', '\\', ':', '@']);
-    let is_host = match port {
-        Some(port) => port.parse::<u16>().is_ok() && (name == "localhost" || has_dot() || is_v6(name)),
-        None => ["localhost", "docker.io", "index.docker.io"].contains(&name) || is_v6(name),
+    let is_host = match host.port {
+        Some(port) => port.parse::<u16>().is_ok() && (name == "localhost" || has_dot() || host.is_ipv6()),
+        None => name == "localhost" || host.is_docker_hub() || host.is_ipv6(),
     };
     is_host && !starts_as_a_path(text) && !exists(Path::new(text)) && !exists(Path::new(name))
 }

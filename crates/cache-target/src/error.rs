@@ -43,8 +43,8 @@ impl TargetError {
         Self::Usage { attribute: Some(key.to_owned()), message }
     }
 
-    /// An attribute's value is not what it has to be, and an error that quotes it says why.
-    pub(crate) fn malformed_by(key: &str, error: impl Display) -> Self {
+    /// An attribute's value is not what it has to be, as an error says that quotes it.
+    pub fn malformed_by(key: &str, error: impl Display) -> Self {
         Self::Usage { attribute: Some(key.to_owned()), message: error.to_string() }
     }
 

@@ -1,11 +1,18 @@
 //! How a cache is to be written, as a destination's attributes say it, whatever store it goes to.
+//!
+//! The values are read here and honoured by the program that writes the cache. So the program chooses the table of
+//! those that it honours: [`ExportAttributes::COPY`] or [`ExportAttributes::BUILD`], or one of its own.
 
-use crate::{Attribute, Attributes, TargetError, ValueKind};
+use std::fmt;
+use std::str::FromStr;
 
-const AS_THEY_ARE: &str = "layers are copied as they are";
+use crate::attribute::Attribute;
+use crate::attributes::Attributes;
+use crate::error::TargetError;
+use crate::value::{ValueKind, not_a_choice};
 
 /// How a cache is to be written, as far as a destination's attributes say. `None`: they say nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ExportAttributes {
     /// `image-manifest`: as an image manifest rather than an index.
@@ -14,39 +21,145 @@ pub struct ExportAttributes {
     pub oci_mediatypes: Option<bool>,
     /// `ignore-error`: a failure to write is reported, but fails nothing.
     pub ignore_error: bool,
+    /// `mode`: which steps of a build are cached.
+    pub mode: Option<Mode>,
+    /// `compression`: how new layers are compressed.
+    pub compression: Option<Compression>,
+    /// `compression-level`: how much time is spent on it. The scale is that of the compression.
+    pub compression_level: Option<i64>,
+    /// `force-compression`: layers that exist are recompressed, too.
+    pub force_compression: Option<bool>,
 }
 
+/// Which steps of a build are cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// `min`: the steps whose layers are part of the result.
+    Min,
+    /// `max`: all steps.
+    Max,
+}
+
+impl Mode {
+    const NAMES: &[&str] = &["min", "max"];
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Min => "min",
+            Self::Max => "max",
+        })
+    }
+}
+
+impl FromStr for Mode {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        match text {
+            "min" => Ok(Self::Min),
+            "max" => Ok(Self::Max),
+            _ => Err(not_a_choice("mode", text, Self::NAMES)),
+        }
+    }
+}
+
+/// How layers are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// `uncompressed`.
+    Uncompressed,
+    /// `gzip`.
+    Gzip,
+    /// `estargz`: gzip with an index, for reading single files.
+    Estargz,
+    /// `zstd`.
+    Zstd,
+}
+
+impl Compression {
+    const NAMES: &[&str] = &["uncompressed", "gzip", "estargz", "zstd"];
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Uncompressed => "uncompressed",
+            Self::Gzip => "gzip",
+            Self::Estargz => "estargz",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl FromStr for Compression {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        match text {
+            "uncompressed" => Ok(Self::Uncompressed),
+            "gzip" => Ok(Self::Gzip),
+            "estargz" => Ok(Self::Estargz),
+            "zstd" => Ok(Self::Zstd),
+            _ => Err(not_a_choice("compression", text, Self::NAMES)),
+        }
+    }
+}
+
+const IMAGE_MANIFEST: Attribute = Attribute::new("image-manifest", ValueKind::Bool);
+const OCI_MEDIATYPES: Attribute = Attribute::new("oci-mediatypes", ValueKind::Bool);
+const IGNORE_ERROR: Attribute = Attribute::new("ignore-error", ValueKind::Bool);
+const MODE: ValueKind = ValueKind::Choice(Mode::NAMES);
+const COMPRESSION: ValueKind = ValueKind::Choice(Compression::NAMES);
+
+/// Why a copy refuses another compression.
+const AS_THEY_ARE: &str = "layers are copied as they are";
+
 impl ExportAttributes {
-    /// What every destination takes, those that are refused included.
-    pub(crate) const KNOWN: &[Attribute] = &[
-        Attribute::new("image-manifest", ValueKind::Bool),
-        Attribute::new("oci-mediatypes", ValueKind::Bool),
-        Attribute::new("ignore-error", ValueKind::Bool),
+    /// What is honoured when a cache is copied that exists. The rest is refused, unless it asks for what a copy does
+    /// anyway. It is what [`Targets`](crate::Targets) check against by default.
+    pub const COPY: &[Attribute] = &[
+        IMAGE_MANIFEST,
+        OCI_MEDIATYPES,
+        IGNORE_ERROR,
         Attribute::only(
             "mode",
-            ValueKind::Choice(&["min", "max"]),
+            MODE,
             "max",
             "a cache is written with all that it has; what it has was chosen when it was built",
         ),
-        Attribute::refused(
-            "compression",
-            ValueKind::Choice(&["uncompressed", "gzip", "estargz", "zstd"]),
-            AS_THEY_ARE,
-        ),
+        Attribute::refused("compression", COMPRESSION, AS_THEY_ARE),
         Attribute::refused("compression-level", ValueKind::Integer, AS_THEY_ARE),
         Attribute::only("force-compression", ValueKind::Flag, "false", AS_THEY_ARE),
     ];
 
-    /// Reads `image-manifest`, `oci-mediatypes` and `ignore-error`.
+    /// What a build tool honours that chooses the steps and compresses the layers itself: all of them.
+    pub const BUILD: &[Attribute] = &[
+        IMAGE_MANIFEST,
+        OCI_MEDIATYPES,
+        IGNORE_ERROR,
+        Attribute::new("mode", MODE),
+        Attribute::new("compression", COMPRESSION),
+        Attribute::new("compression-level", ValueKind::Integer),
+        Attribute::new("force-compression", ValueKind::Flag),
+    ];
+
+    /// Reads the values. Whether they are honoured is not asked here.
     ///
     /// # Errors
     ///
-    /// [`TargetError::Usage`], where one is not a boolean.
+    /// [`TargetError::Usage`], where one is malformed.
     pub fn of(attributes: &Attributes) -> Result<Self, TargetError> {
         Ok(Self {
             image_manifest: attributes.boolean("image-manifest")?,
             oci_mediatypes: attributes.boolean("oci-mediatypes")?,
             ignore_error: attributes.boolean("ignore-error")?.unwrap_or(false),
+            mode: attributes.get("mode").map(str::parse).transpose()?,
+            compression: attributes.get("compression").map(str::parse).transpose()?,
+            compression_level: attributes.integer("compression-level")?,
+            force_compression: attributes.flag("force-compression")?,
         })
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! A *target* is an attribute string as buildx takes it (`type=local,dest=/cache,tag=main`), a bare path
 //! (`./cache:main`), or a bare reference with its host (`registry.example.com/app:main`). [`Attributes`] reads each;
-//! [`Targets`] is the open table from `type=` to the stores that a build has: it knows local folders and registries,
-//! other crates add theirs as a [`Scheme`].
+//! [`Targets`] is the table from `type=` to stores. It has local folders; the crates of other stores bring a [`Scheme`]
+//! that is registered. [`Reference`] is what a user calls a manifest in a registry.
 //!
-//! This crate opens stores and hands them over; it copies nothing, and knows nothing of cache configs.
+//! This crate opens stores and hands them over. It copies nothing, knows nothing of cache configs, and has no HTTP stack.
 //!
 //! ```
 //! use cache_target::{Attributes, Role};
@@ -15,25 +15,29 @@
 //! # Ok::<(), cache_target::TargetError>(())
 //! ```
 
+mod attribute;
 mod attributes;
 mod bare;
-mod check;
 mod csv;
 mod error;
 mod export_attributes;
+mod host;
 mod local;
 mod nearest;
-mod registry;
+mod parse;
+mod reference;
+mod role;
 mod scheme;
 mod targets;
 mod value;
 
+pub use attribute::{Attribute, Support};
 pub use attributes::Attributes;
-pub use check::{Attribute, Support};
 pub use error::TargetError;
-pub use export_attributes::ExportAttributes;
+pub use export_attributes::{Compression, ExportAttributes, Mode};
 pub use local::LocalScheme;
-pub use registry::RegistryScheme;
-pub use scheme::{Opened, Role, Scheme};
+pub use reference::{Reference, ReferenceError, Repository};
+pub use role::Role;
+pub use scheme::{Opened, Scheme};
 pub use targets::Targets;
 pub use value::ValueKind;

@@ -2,15 +2,17 @@
 //!
 //! It reads the attributes and opens the folder; what a layout is, [`LayoutStore`] knows.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_ingest::{LayoutStore, Name};
 
-use crate::{Attribute, Attributes, ExportAttributes, Opened, Role, Scheme, TargetError, ValueKind};
-
-/// The tag that a cache is written under where none is given.
-const DEFAULT_TAG: &str = "latest";
+use crate::attribute::Attribute;
+use crate::attributes::Attributes;
+use crate::error::TargetError;
+use crate::role::Role;
+use crate::scheme::{Opened, Scheme};
+use crate::value::ValueKind;
 
 const SOURCE: &[Attribute] = &[
     Attribute::new("src", ValueKind::Text),
@@ -18,25 +20,17 @@ const SOURCE: &[Attribute] = &[
     Attribute::new("tag", ValueKind::Text),
 ];
 
-static DESTINATION: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
-    let mut attributes =
-        vec![Attribute::new("dest", ValueKind::Text), Attribute::new("tag", ValueKind::Text)];
-    attributes.extend_from_slice(ExportAttributes::KNOWN);
-    attributes.push(Attribute::only(
-        "reset",
-        ValueKind::Bool,
-        "false",
-        "what no tag reaches is not dropped from a folder",
-    ));
-    attributes
-});
+const DESTINATION: &[Attribute] = &[
+    Attribute::new("dest", ValueKind::Text),
+    Attribute::new("tag", ValueKind::Text),
+    Attribute::only("reset", ValueKind::Bool, "false", "what no tag reaches is not dropped from a folder"),
+];
 
 /// Local folders.
 ///
 /// A source takes `src` and, to say which of the folder's caches is meant, `digest` or `tag` (with both, the digest
 /// decides, as in BuildKit); with neither it is the cache tagged `latest`, else the only one. It has to exist. A
-/// destination takes `dest`, `tag` (`latest` where none is given), and the attributes of [`ExportAttributes`]; the folder is made
-/// where there is none.
+/// destination takes `dest` and `tag` (`latest` where none is given); the folder is made where there is none.
 ///
 /// How a destination treats its disk is no part of what names it: that is said to the scheme, which then is
 /// [registered](crate::Targets::register).
@@ -78,7 +72,7 @@ impl Scheme for LocalScheme {
     fn attributes(&self, role: Role) -> &'static [Attribute] {
         match role {
             Role::Source => SOURCE,
-            Role::Destination => &DESTINATION,
+            Role::Destination => DESTINATION,
         }
     }
 
@@ -97,10 +91,9 @@ impl Scheme for LocalScheme {
                 Ok(Opened::source(path, name, Arc::new(store.clone())).with_lister(Arc::new(store)))
             }
             Role::Destination => {
-                let name = Name::Tag(tag.unwrap_or(DEFAULT_TAG).to_owned());
-                let export = ExportAttributes::of(attributes)?;
+                let name = Name::Tag(tag.unwrap_or(Name::LATEST).to_owned());
                 let store = self.create(path).await.map_err(TargetError::Store)?;
-                Ok(Opened::destination(path, name, Arc::new(store), export))
+                Ok(Opened::destination(path, name, Arc::new(store)))
             }
         }
     }

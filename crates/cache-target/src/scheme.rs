@@ -8,42 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_ingest::{Ingester, Lister, Name, Provider, Publisher, Resolver};
 
-use crate::{Attribute, Attributes, ExportAttributes, TargetError};
-
-/// What a target is used as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// A cache is read from it.
-    Source,
-    /// A cache is written to it.
-    Destination,
-}
-
-impl Role {
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::Source => Self::Destination,
-            Self::Destination => Self::Source,
-        }
-    }
-
-    /// The attribute that holds the path of a local folder.
-    pub(crate) fn path_key(self) -> &'static str {
-        match self {
-            Self::Source => "src",
-            Self::Destination => "dest",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Source => "source",
-            Self::Destination => "destination",
-        })
-    }
-}
+use crate::attribute::Attribute;
+use crate::attributes::Attributes;
+use crate::error::TargetError;
+use crate::export_attributes::ExportAttributes;
+use crate::role::Role;
 
 /// A kind of store, as a line of the table from `type=` to stores.
 #[async_trait]
@@ -51,7 +20,10 @@ pub trait Scheme: Send + Sync {
     /// The value of `type=` that selects it.
     fn kind(&self) -> &'static str;
 
-    /// The attributes that it takes in a role, those that it refuses included. None, where it cannot take the role.
+    /// The attributes that it takes in a role, those that it refuses included.
+    ///
+    /// Those of [`ExportAttributes`] are no store's own: [`Targets`](crate::Targets) adds them for destinations. A
+    /// scheme lists one of them only to treat it otherwise, as one that it refuses.
     fn attributes(&self, role: Role) -> &'static [Attribute];
 
     /// Opens the store. The attributes are of this kind, and each has been checked against [`Scheme::attributes`].
@@ -78,7 +50,7 @@ pub struct Opened {
     pub ingester: Option<Arc<dyn Ingester>>,
     /// Names manifests, where it is a destination.
     pub publisher: Option<Arc<dyn Publisher>>,
-    /// How a cache is to be written to it.
+    /// How a cache is to be written to it. [`Targets`](crate::Targets) reads it from the attributes.
     pub export: ExportAttributes,
 }
 
@@ -102,17 +74,12 @@ impl Opened {
     }
 
     /// A store that caches are written to.
-    pub fn destination<S>(
-        location: impl Into<String>,
-        name: Name,
-        store: Arc<S>,
-        export: ExportAttributes,
-    ) -> Self
+    pub fn destination<S>(location: impl Into<String>, name: Name, store: Arc<S>) -> Self
     where
         S: Provider + Resolver + Ingester + Publisher + 'static,
     {
         let source = Self::source(location, name, Arc::clone(&store));
-        Self { ingester: Some(Arc::<S>::clone(&store)), publisher: Some(store), export, ..source }
+        Self { ingester: Some(Arc::<S>::clone(&store)), publisher: Some(store), ..source }
     }
 
     /// The same, and this tells what else there is in the store.

@@ -5,9 +5,14 @@
 
 use std::fmt;
 
-use crate::check::check;
+use crate::attribute::Attribute;
+use crate::attributes::Attributes;
+use crate::error::TargetError;
+use crate::export_attributes::ExportAttributes;
+use crate::local::LocalScheme;
 use crate::nearest::nearest;
-use crate::{Attributes, LocalScheme, Opened, RegistryScheme, Role, Scheme, TargetError};
+use crate::role::Role;
+use crate::scheme::{Opened, Scheme};
 
 /// The types of cache that BuildKit has.
 const BUILDKIT: [&str; 6] = ["azblob", "gha", "inline", "local", "registry", "s3"];
@@ -26,9 +31,16 @@ const BUILDKIT: [&str; 6] = ["azblob", "gha", "inline", "local", "registry", "s3
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Default)]
 pub struct Targets {
     schemes: Vec<Box<dyn Scheme>>,
+    /// The attributes of each destination besides those of its scheme.
+    export: &'static [Attribute],
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self { schemes: Vec::new(), export: ExportAttributes::COPY }
+    }
 }
 
 impl Targets {
@@ -44,11 +56,13 @@ impl Targets {
         targets
     }
 
-    /// A table with local folders, and with registries, `type=registry`, that are talked to by default options.
-    pub fn standard() -> Self {
-        let mut targets = Self::with_local();
-        targets.register(Box::new(RegistryScheme::default()));
-        targets
+    /// Chooses the attributes of [`ExportAttributes`] that are honoured: [`ExportAttributes::COPY`] unless this is
+    /// called.
+    ///
+    /// Attributes that are not in the table are unknown to users.
+    #[must_use]
+    pub fn with_export_attributes(self, table: &'static [Attribute]) -> Self {
+        Self { export: table, ..self }
     }
 
     /// Adds a kind of store, in the place of one with the same type.
@@ -80,8 +94,46 @@ impl Targets {
     /// store does not open.
     pub async fn open_attributes(&self, attributes: &Attributes, role: Role) -> Result<Opened, TargetError> {
         let scheme = self.scheme(attributes.kind())?;
-        check(attributes, role, scheme)?;
-        scheme.open(attributes, role).await
+        self.check(attributes, role, scheme)?;
+        let export = ExportAttributes::of(attributes)?;
+        let opened = scheme.open(attributes, role).await?;
+        Ok(Opened { export, ..opened })
+    }
+
+    /// An error unless each of the attributes is honoured in this role.
+    fn check(&self, attributes: &Attributes, role: Role, scheme: &dyn Scheme) -> Result<(), TargetError> {
+        for (key, value) in attributes.iter() {
+            match self.known(role, scheme).find(|attribute| attribute.key == key) {
+                Some(attribute) => attribute.check(value)?,
+                None => return Err(self.unknown(key, role, scheme)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The attributes that a scheme has in a role. Where the table of all destinations has the same key, the scheme's
+    /// comes first.
+    fn known(&self, role: Role, scheme: &dyn Scheme) -> impl Iterator<Item = &'static Attribute> {
+        let export = match role {
+            Role::Source => &[],
+            Role::Destination => self.export,
+        };
+        scheme.attributes(role).iter().chain(export)
+    }
+
+    fn unknown(&self, key: &str, role: Role, scheme: &dyn Scheme) -> TargetError {
+        let keys = || self.known(role, scheme).map(|attribute| attribute.key);
+        let kind = scheme.kind();
+        let list = || keys().collect::<Vec<_>>().join(", ");
+        let other = role.other();
+        let message = if self.known(other, scheme).any(|attribute| attribute.key == key) {
+            format!("{key} is an attribute of a {other}; a {role} of type={kind} takes {}", list())
+        } else if let Some(near) = nearest(key, keys()) {
+            format!("type={kind} has no attribute {key} as a {role}; did you mean {near}?")
+        } else {
+            format!("type={kind} has no attribute {key} as a {role}; it takes {}", list())
+        };
+        TargetError::Usage { attribute: Some(key.to_owned()), message }
     }
 
     fn scheme(&self, kind: &str) -> Result<&dyn Scheme, TargetError> {

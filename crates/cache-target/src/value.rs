@@ -4,7 +4,7 @@
 
 use cache_model::Digest;
 
-use crate::TargetError;
+use crate::error::TargetError;
 use crate::nearest::nearest;
 
 /// The kind of an attribute's value.
@@ -36,11 +36,7 @@ impl ValueKind {
             Self::Integer => integer(key, value).map(drop),
             Self::Digest => digest(key, value).map(drop),
             Self::Choice(words) if words.contains(&value) => Ok(()),
-            Self::Choice(words) => {
-                let hint = nearest(value, words.iter().copied());
-                let hint = hint.map_or_else(String::new, |word| format!("; did you mean {word}?"));
-                Err(TargetError::malformed(key, value, format_args!("one of {}{hint}", words.join(", "))))
-            }
+            Self::Choice(words) => Err(not_a_choice(key, value, words)),
         }
     }
 
@@ -52,6 +48,13 @@ impl ValueKind {
             _ => a == b,
         }
     }
+}
+
+/// The error for a value that is none of some words.
+pub(crate) fn not_a_choice(key: &str, value: &str, words: &[&str]) -> TargetError {
+    let hint = nearest(value, words.iter().copied());
+    let hint = hint.map_or_else(String::new, |word| format!("; did you mean {word}?"));
+    TargetError::malformed(key, value, format_args!("one of {}{hint}", words.join(", ")))
 }
 
 /// A boolean in one of Go's spellings (`strconv.ParseBool`).

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use cache_ingest::{ErrorKind, MemoryStore, Name, Source};
 use cache_model::{Descriptor, Digest, MediaType};
 use cache_target::{
-    Attribute, Attributes, LocalScheme, Opened, Role, Scheme, TargetError, Targets, ValueKind,
+    Attribute, Attributes, Compression, ExportAttributes, LocalScheme, Mode, Opened, Role, Scheme,
+    TargetError, Targets, ValueKind,
 };
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -62,7 +63,7 @@ async fn a_destination_is_made_and_its_attributes_are_read() {
     let bare = format!("{}:main", path.display());
     let opened = Targets::with_local().open(&bare, Role::Destination).await.unwrap();
     assert_eq!(opened.name, Name::Tag("main".to_owned()));
-    assert_eq!(opened.export, cache_target::ExportAttributes::default());
+    assert_eq!(opened.export, ExportAttributes::default());
 }
 
 #[tokio::test]
@@ -82,83 +83,6 @@ async fn what_is_said_to_the_scheme_holds_for_the_destinations_that_it_opens() {
         let put = opened.ingester.unwrap().put(&blob, &Source::new(&empty, blob.clone())).await;
         assert_eq!(put.is_ok(), is_trusted, "{put:?}");
     }
-}
-
-#[tokio::test]
-async fn a_registry_is_named_as_docker_names_it_and_not_asked() {
-    let targets = Targets::standard();
-    for (text, location, name) in [
-        ("type=registry,ref=user/app", "docker.io/user/app", Name::Tag("latest".to_owned())),
-        ("type=registry,ref=app:v1", "docker.io/library/app", Name::Tag("v1".to_owned())),
-        ("type=registry,ref=[::1]:5000/x", "[::1]:5000/x", Name::Tag("latest".to_owned())),
-        (
-            "type=registry,ref=r.example/x,registry.insecure=true",
-            "r.example/x",
-            Name::Tag("latest".to_owned()),
-        ),
-        ("r.example/x:main", "r.example/x", Name::Tag("main".to_owned())),
-    ] {
-        for role in [Role::Source, Role::Destination] {
-            let opened = targets.open(text, role).await.unwrap();
-            assert_eq!((opened.location.as_str(), &opened.name), (location, &name), "{text}");
-            let has_tag = !name.to_string().contains("latest");
-            assert!(role == Role::Destination || opened.is_named == has_tag, "{text}");
-            assert_eq!(opened.publisher.is_some(), role == Role::Destination);
-            assert!(opened.lister.is_some());
-        }
-    }
-    let by_digest = format!("r.example/x:v1@{DIGEST}");
-    let opened = targets.open(&by_digest, Role::Source).await.unwrap();
-    assert_eq!(opened.name, Name::Digest(DIGEST.parse().unwrap()));
-    assert!(opened.is_named);
-    let text = "type=registry,ref=user/app,image-manifest=false,ignore-error=1,mode=max";
-    let opened = targets.open(text, Role::Destination).await.unwrap();
-    assert!(opened.export.ignore_error && opened.export.image_manifest == Some(false));
-}
-
-#[tokio::test]
-async fn a_registry_that_cannot_be_meant_is_refused_with_a_reason() {
-    let refused =
-        async |text: &str, role| Targets::standard().open(text, role).await.unwrap_err().to_string();
-    for (text, role, expected) in [
-        (
-            "type=registry",
-            Role::Source,
-            "type=registry needs the attribute ref, as in type=registry,ref=registry.example.com/team/app:cache",
-        ),
-        (
-            "type=registry,ref=User/App",
-            Role::Source,
-            "\"User/App\" is not a reference: a repository has no upper-case letters; try \"user/app\"",
-        ),
-        (
-            "type=registry,ref=app,registry.insecure=yes",
-            Role::Source,
-            "registry.insecure=yes: expected true or false",
-        ),
-        (
-            "type=registry,ref=app,image-manifest=true",
-            Role::Source,
-            "image-manifest is an attribute of a destination; a source of type=registry takes ref, registry.insecure",
-        ),
-        (
-            "type=registry,ref=app,mode=min",
-            Role::Destination,
-            "mode=min cannot be honoured: a cache is written with all that it has; what it has was chosen when it was built",
-        ),
-        (
-            "type=registry,reff=app",
-            Role::Source,
-            "type=registry has no attribute reff as a source; did you mean ref?",
-        ),
-    ] {
-        assert_eq!(refused(text, role).await, expected);
-    }
-    let by_digest = format!("r.example/x@{DIGEST}");
-    assert_eq!(
-        refused(&by_digest, Role::Destination).await,
-        format!("{by_digest}: a destination is named by a tag; its digest is that of what is written")
-    );
 }
 
 #[tokio::test]
@@ -191,6 +115,28 @@ async fn what_cannot_be_honoured_is_refused_with_a_reason() {
         assert_eq!(error.attribute(), attribute.split('=').next());
     }
     assert!(!Path::new("never-made").exists());
+}
+
+#[tokio::test]
+async fn a_build_tool_gets_the_values_that_a_copy_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let targets = Targets::with_local().with_export_attributes(ExportAttributes::BUILD);
+    let open = async |attributes: &str| {
+        let text = format!("type=local,dest={},{attributes}", folder.path().display());
+        targets.open(&text, Role::Destination).await.map(|opened| opened.export)
+    };
+    let export = open("mode=min,compression=zstd,compression-level=19,force-compression=").await.unwrap();
+    assert_eq!((export.mode, export.compression), (Some(Mode::Min), Some(Compression::Zstd)));
+    assert_eq!((export.compression_level, export.force_compression), (Some(19), Some(true)));
+    let export = open("mode=max").await.unwrap();
+    assert_eq!((export.mode, export.compression, export.force_compression), (Some(Mode::Max), None, None));
+    for (attributes, expected) in [
+        ("mode=mxa", "mode=mxa: expected one of min, max"),
+        ("compression-level=high", "compression-level=high: expected a whole number"),
+        ("reset=true", "reset=true cannot be honoured: what no tag reaches is not dropped from a folder"),
+    ] {
+        assert_eq!(open(attributes).await.unwrap_err().to_string(), expected);
+    }
 }
 
 #[tokio::test]
@@ -292,5 +238,35 @@ async fn another_crate_can_add_its_store() {
     assert_eq!(
         targets.open("type=memroy", Role::Source).await.unwrap_err().to_string(),
         "type=memroy is unknown; did you mean memory?"
+    );
+}
+
+/// A store that holds one kind of manifest only.
+struct ManifestsOnly;
+
+#[async_trait]
+impl Scheme for ManifestsOnly {
+    fn kind(&self) -> &'static str {
+        "manifests"
+    }
+
+    fn attributes(&self, _: Role) -> &'static [Attribute] {
+        const { &[Attribute::only("image-manifest", ValueKind::Bool, "true", "it holds no index")] }
+    }
+
+    async fn open(&self, _: &Attributes, _: Role) -> Result<Opened, TargetError> {
+        Ok(Opened::source("here", Name::Unspecified, Arc::new(MemoryStore::new())))
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_may_refuse_what_other_destinations_honour() {
+    let mut targets = Targets::new();
+    targets.register(Box::new(ManifestsOnly));
+    let open = async |text: &str| targets.open(text, Role::Destination).await.map(|opened| opened.export);
+    assert_eq!(open("type=manifests,image-manifest=true").await.unwrap().image_manifest, Some(true));
+    assert_eq!(
+        open("type=manifests,image-manifest=0").await.unwrap_err().to_string(),
+        "image-manifest=0 cannot be honoured: it holds no index"
     );
 }

@@ -4,8 +4,7 @@
 
 use cache_format::Form;
 use cache_model::{Algorithm, Digest, MediaType, RecordDigest, Timestamp};
-use cache_registry::{Reference, Repository};
-use cache_target::{Attributes, Role};
+use cache_target::{Attributes, Reference, Repository, Role};
 
 use crate::{assert_one_line, assert_says_something};
 

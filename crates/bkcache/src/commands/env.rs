@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use cache_import::{ImportOptions, OpenedCache};
 use cache_ingest::{CopyOptions, Progress, RetryBudget};
-use cache_registry::{ClientCertificate, ClientOptions, Credentials};
-use cache_target::{Attributes, LocalScheme, Opened, RegistryScheme, Role, Targets};
+use cache_registry::{ClientCertificate, ClientOptions, Credentials, RegistryScheme};
+use cache_target::{Attributes, LocalScheme, Opened, Reference, Role, Targets};
 
 use crate::cli::{self, Global};
 use crate::commands::place;
@@ -128,7 +128,7 @@ fn names_its_host(text: &str) -> bool {
 
 /// Whether a text could be meant as the name of an image at Docker Hub.
 pub(crate) fn may_be_an_image(text: &str) -> bool {
-    !text.contains('=') && text.parse::<cache_registry::Reference>().is_ok()
+    !text.contains('=') && text.parse::<Reference>().is_ok()
 }
 
 fn client_options(registry: &cli::Registry, named: &[(&str, Role)]) -> Result<ClientOptions, Failure> {

@@ -14,3 +14,4 @@ mod live;
 mod pull;
 mod push;
 mod scene;
+mod scheme;

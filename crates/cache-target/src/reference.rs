@@ -3,14 +3,13 @@
 //! It only reads text, by the grammar and the defaults of github.com/distribution/reference. It never asks a registry.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use cache_ingest::Name;
 use cache_model::Digest;
 
-/// The registry of names without a host.
-const DEFAULT_HOST: &str = "docker.io";
+use crate::host::{DOCKER_HUB, Host};
+
 /// The longest path of a repository, in bytes.
 const LONGEST_PATH: usize = 255;
 /// The longest tag, in bytes.
@@ -32,11 +31,6 @@ impl Repository {
     /// The path within the registry, as in `library/app`.
     pub fn path(&self) -> &str {
         &self.path
-    }
-
-    /// The name of the host that answers for it. Docker Hub is called `docker.io` and answers elsewhere.
-    pub(crate) fn address(&self) -> &str {
-        if self.host == DEFAULT_HOST { "registry-1.docker.io" } else { &self.host }
     }
 }
 
@@ -62,12 +56,12 @@ impl FromStr for Repository {
 /// What a user calls a manifest in a registry: a repository, and a tag or a digest or both.
 ///
 /// ```
-/// use cache_registry::Reference;
+/// use cache_target::Reference;
 /// let reference: Reference = "user/app".parse()?;
 /// assert_eq!(reference.to_string(), "docker.io/user/app:latest");
 /// let reference: Reference = "[::1]:5000/app:main".parse()?;
 /// assert_eq!((reference.repository().host(), reference.tag()), ("[::1]:5000", Some("main")));
-/// # Ok::<(), cache_registry::ReferenceError>(())
+/// # Ok::<(), cache_target::ReferenceError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
@@ -90,6 +84,14 @@ impl Reference {
     /// The digest, where one was given.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
+    }
+
+    /// Whether a text is a tag: a letter, a digit or `_`, then up to 127 of these, `.` and `-`.
+    pub fn is_tag(text: &str) -> bool {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        text.starts_with(word)
+            && text.len() <= LONGEST_TAG
+            && text.chars().all(|c| word(c) || c == '.' || c == '-')
     }
 
     /// The name within the repository: the digest, where one was given, else the tag.
@@ -142,14 +144,6 @@ fn error(text: &str, reason: impl fmt::Display) -> ReferenceError {
     ReferenceError { text: text.to_owned(), reason: reason.to_string() }
 }
 
-/// Whether a text is a tag: a letter, digit or `_`, then up to 127 of these, `.` and `-`.
-pub(crate) fn is_tag(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.starts_with(word)
-        && text.len() <= LONGEST_TAG
-        && text.chars().all(|c| word(c) || c == '.' || c == '-')
-}
-
 /// What comes before the tag and the digest, the tag, the digest.
 fn split(text: &str) -> Result<(&str, Option<&str>, Option<Digest>), ReferenceError> {
     if text.contains("://") {
@@ -171,7 +165,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>, Option<Digest>), ReferenceEr
         Some(tag) if tag.len() > LONGEST_TAG => {
             Err(error(text, format_args!("its tag is longer than {LONGEST_TAG} characters")))
         }
-        Some(tag) if !is_tag(tag) => Err(error(
+        Some(tag) if !Reference::is_tag(tag) => Err(error(
             text,
             format_args!(
                 "the tag {tag:?} may have only letters, digits, '_', '.' and '-', and begins with none of the last two"
@@ -182,58 +176,20 @@ fn split(text: &str) -> Result<(&str, Option<&str>, Option<Digest>), ReferenceEr
 }
 
 fn parse_repository(text: &str, rest: &str) -> Result<Repository, ReferenceError> {
-    // Docker takes a first part with upper case for a host, too. Such a host would have to have no dot and no port, and
-    // is far more likely a mistyped user.
-    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
     let (host, path) = match rest.split_once('/') {
-        Some((host, path)) if is_host(host) => (host.to_ascii_lowercase(), path),
-        _ => (DEFAULT_HOST.to_owned(), rest),
+        Some((host, path)) if Host::split(host).is_recognizable() => (host.to_ascii_lowercase(), path),
+        _ => (DOCKER_HUB.to_owned(), rest),
     };
-    let host = if host == "index.docker.io" { DEFAULT_HOST.to_owned() } else { host };
-    check_host(text, &host)?;
+    let parts = Host::split(&host);
+    parts.check().map_err(|reason| error(text, reason))?;
+    let host = if parts.is_docker_hub() { DOCKER_HUB.to_owned() } else { host };
     check_path(text, path)?;
-    let is_official = host == DEFAULT_HOST && !path.contains('/');
+    let is_official = host == DOCKER_HUB && !path.contains('/');
     let path = if is_official { format!("library/{path}") } else { path.to_owned() };
     if path.len() > LONGEST_PATH {
         return Err(error(text, format_args!("its repository is longer than {LONGEST_PATH} characters")));
     }
     Ok(Repository { host, path })
-}
-
-fn check_host(text: &str, host: &str) -> Result<(), ReferenceError> {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => {
-            let Some((address, port)) = rest.split_once(']') else {
-                return Err(error(text, "the host lacks a closing bracket"));
-            };
-            if address.parse::<Ipv6Addr>().is_err() {
-                return Err(error(text, format_args!("{address:?} is not an IPv6 address")));
-            }
-            (None, port)
-        }
-        None => {
-            let name_end = host.find(':').unwrap_or(host.len());
-            let (name, port) = host.split_at(name_end);
-            (Some(name), port)
-        }
-    };
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
-    if let Some(name) = name.filter(|name| !name.split('.').all(is_label)) {
-        return Err(error(text, format_args!("{name:?} is not the name of a host")));
-    }
-    let is_port = |port: &str| {
-        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    };
-    match port.strip_prefix(':') {
-        None if port.is_empty() => Ok(()),
-        Some(port) if is_port(port) => Ok(()),
-        _ => Err(error(text, format_args!("{port:?} is not a port"))),
-    }
 }
 
 fn check_path(text: &str, path: &str) -> Result<(), ReferenceError> {
@@ -357,6 +313,5 @@ mod tests {
     fn a_repository_has_neither_tag_nor_digest() {
         assert_eq!("app".parse::<Repository>().unwrap().to_string(), "docker.io/library/app");
         assert!("app:v1".parse::<Repository>().is_err());
-        assert_eq!("app".parse::<Repository>().unwrap().address(), "registry-1.docker.io");
     }
 }

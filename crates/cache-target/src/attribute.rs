@@ -1,11 +1,11 @@
-//! What attributes a store takes, as data, and the check of what was typed against it.
+//! An attribute that can be typed, as data: its key, the kind of its value, and whether it is honoured.
 //!
-//! Nothing that was typed is ever ignored: an attribute is honoured, refused with a reason, or unknown.
+//! It knows no store; those that have attributes list them as constants.
 
-use crate::nearest::nearest;
-use crate::{Attributes, Role, Scheme, TargetError, ValueKind};
+use crate::error::TargetError;
+use crate::value::ValueKind;
 
-/// An attribute that a store takes in one role.
+/// An attribute of a target in one role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// The key, in lower case.
@@ -49,7 +49,8 @@ impl Attribute {
         Self { key, value, support: Support::Only(honoured, reason) }
     }
 
-    fn check(&self, value: &str) -> Result<(), TargetError> {
+    /// An error unless the value is of the right kind, and honoured.
+    pub(crate) fn check(&self, value: &str) -> Result<(), TargetError> {
         self.value.check(self.key, value)?;
         match self.support {
             Support::Honoured => Ok(()),
@@ -59,31 +60,4 @@ impl Attribute {
             }
         }
     }
-}
-
-/// An error unless a scheme takes each of the attributes in this role.
-pub(crate) fn check(attributes: &Attributes, role: Role, scheme: &dyn Scheme) -> Result<(), TargetError> {
-    let known = scheme.attributes(role);
-    for (key, value) in attributes.iter() {
-        match known.iter().find(|attribute| attribute.key == key) {
-            Some(attribute) => attribute.check(value)?,
-            None => return Err(unknown(key, role, scheme)),
-        }
-    }
-    Ok(())
-}
-
-fn unknown(key: &str, role: Role, scheme: &dyn Scheme) -> TargetError {
-    let keys = || scheme.attributes(role).iter().map(|attribute| attribute.key);
-    let kind = scheme.kind();
-    let list = || keys().collect::<Vec<_>>().join(", ");
-    let of_the_other = scheme.attributes(role.other()).iter().any(|attribute| attribute.key == key);
-    let message = if of_the_other {
-        format!("{key} is an attribute of a {}; a {role} of type={kind} takes {}", role.other(), list())
-    } else if let Some(near) = nearest(key, keys()) {
-        format!("type={kind} has no attribute {key} as a {role}; did you mean {near}?")
-    } else {
-        format!("type={kind} has no attribute {key} as a {role}; it takes {}", list())
-    };
-    TargetError::Usage { attribute: Some(key.to_owned()), message }
 }

@@ -3,28 +3,29 @@
 //! It reads the attributes and names the repository; what a registry is, [`RegistryStore`] knows. No registry is asked
 //! before the store is used.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use cache_ingest::Name;
-use cache_registry::{Client, ClientOptions, Reference, RegistryStore, Repository};
+use cache_target::{
+    Attribute, Attributes, Opened, Reference, Repository, Role, Scheme, TargetError, ValueKind,
+};
 
-use crate::{Attribute, Attributes, ExportAttributes, Opened, Role, Scheme, TargetError, ValueKind};
+use crate::client::Client;
+use crate::options::ClientOptions;
+use crate::store::RegistryStore;
 
 /// How the attribute looks, for errors.
 const EXAMPLE: &str = "ref=registry.example.com/team/app:cache";
 
-const SOURCE: &[Attribute] =
+const ATTRIBUTES: &[Attribute] =
     &[Attribute::new("ref", ValueKind::Text), Attribute::new("registry.insecure", ValueKind::Bool)];
-
-static DESTINATION: LazyLock<Vec<Attribute>> = LazyLock::new(|| [SOURCE, ExportAttributes::KNOWN].concat());
 
 /// Registries.
 ///
 /// A source and a destination take `ref`, a reference as Docker reads it (`user/app` is
 /// `docker.io/user/app:latest`; the digest decides where there is one, and only a source may have it), and
-/// `registry.insecure`, which trusts any certificate and allows plain HTTP. A destination takes the attributes of
-/// [`ExportAttributes`], too.
+/// `registry.insecure`, which trusts any certificate and allows plain HTTP.
 ///
 /// All that it opens shares connections, tokens, and the limit of requests.
 #[derive(Debug, Default)]
@@ -67,11 +68,8 @@ impl Scheme for RegistryScheme {
         "registry"
     }
 
-    fn attributes(&self, role: Role) -> &'static [Attribute] {
-        match role {
-            Role::Source => SOURCE,
-            Role::Destination => &DESTINATION,
-        }
+    fn attributes(&self, _: Role) -> &'static [Attribute] {
+        ATTRIBUTES
     }
 
     async fn open(&self, attributes: &Attributes, role: Role) -> Result<Opened, TargetError> {
@@ -82,7 +80,9 @@ impl Scheme for RegistryScheme {
         let opened = match role {
             Role::Source => {
                 let is_named = attributes.required("ref", EXAMPLE)?.parse::<Repository>().is_err();
-                Opened { is_named, ..Opened::source(location, reference.name(), Arc::new(store.clone())) }
+                let mut opened = Opened::source(location, reference.name(), Arc::new(store.clone()));
+                opened.is_named = is_named;
+                opened
             }
             Role::Destination => {
                 if reference.digest().is_some() {
@@ -91,8 +91,7 @@ impl Scheme for RegistryScheme {
                     )));
                 }
                 let name = Name::Tag(reference.tag().unwrap_or(Name::LATEST).to_owned());
-                let export = ExportAttributes::of(attributes)?;
-                Opened::destination(location, name, Arc::new(store.clone().for_push()), export)
+                Opened::destination(location, name, Arc::new(store.clone().for_push()))
             }
         };
         Ok(opened.with_lister(Arc::new(store)))
