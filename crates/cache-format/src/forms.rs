@@ -3,3 +3,4 @@
 //! Pure: from descriptors to the bytes of a manifest, and from a document to descriptors.
 
 pub(crate) mod cache_manifest;
+pub(crate) mod cache_origin;

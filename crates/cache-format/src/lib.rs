@@ -20,6 +20,7 @@ pub use config::decode::decode_config;
 pub use config::encode::{encode_config, encode_records};
 pub use error::{FormatError, FormatErrorKind};
 pub use forms::cache_manifest::{BuiltManifest, CacheManifest, Form, ManifestWarning, build_manifest};
+pub use forms::cache_origin::CacheOrigin;
 pub use image::config::{HistoryEntry, ImageConfig};
 pub use image::inline_read::{InlineCache, InlineOutcome, NoInlineCache, read_inline};
 pub use image::inline_write::write_inline;

@@ -6,11 +6,13 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use cache_format::{Document, ImageConfig, ImageIndex, ImageManifest, InlineOutcome, read_inline};
+use cache_format::{
+    CacheOrigin, Document, ImageConfig, ImageIndex, ImageManifest, InlineOutcome, read_inline,
+};
 use cache_ingest::{ErrorKind, Provider};
-use cache_model::{Descriptor, Digest, Timestamp};
+use cache_model::{Descriptor, Digest};
 
-use crate::imported::{CacheOrigin, Imported};
+use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
 use crate::{ImportError, ImportOptions, ImportWarning, OpenedCache};
 
@@ -28,13 +30,6 @@ pub(crate) struct Walked {
     pub(crate) images: Vec<Image>,
     /// The manifests below the name.
     pub(crate) manifests: Vec<Descriptor>,
-}
-
-/// An image that a walk came by.
-pub(crate) struct Image {
-    pub(crate) manifest: ImageManifest,
-    /// When its last step was taken, where its history says.
-    pub(crate) newest: Option<Timestamp>,
 }
 
 pub(crate) async fn import(
@@ -60,11 +55,7 @@ pub(crate) async fn walk(
     let mut walk = Walk {
         provider,
         options,
-        walked: Walked {
-            imported: Imported { caches: Vec::new(), warnings: Vec::new() },
-            images: Vec::new(),
-            manifests: Vec::new(),
-        },
+        walked: Walked { imported: Imported::default(), images: Vec::new(), manifests: Vec::new() },
         seen: HashSet::from([subject.digest]),
         queue: Vec::new(),
         has_too_many: false,

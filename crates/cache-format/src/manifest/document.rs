@@ -81,6 +81,11 @@ impl Document {
 }
 
 impl ImageManifest {
+    /// Whether its config is that of an image, OCI's or Docker's, by its media type.
+    pub fn has_image_config(&self) -> bool {
+        [MediaType::OCI_IMAGE_CONFIG, MediaType::DOCKER_IMAGE_CONFIG].contains(&self.config.media_type)
+    }
+
     /// The compact JSON text; see [`Document::encode`].
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512 + self.layers.len() * 384);
