@@ -5,10 +5,12 @@
 
 mod cli;
 mod commands;
+mod display;
 mod failure;
 mod interrupt;
 mod progress;
 mod signal;
+mod tree;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,11 +1,10 @@
 //! Exporting chains: which blobs are there is asked once, then all is decided, then all is copied.
 
-use cache_format::{build_manifest, encode_config};
+use cache_format::{Packed, pack};
 use cache_ingest::{Progress, Provider, Side, presence};
-use cache_model::{CacheChains, Descriptor, Digest, MediaType};
-use sha2::{Digest as _, Sha256};
+use cache_model::{CacheChains, Descriptor, Digest};
 
-use crate::publish::{Ready, publish};
+use crate::publish::publish;
 use crate::{Destination, ExportError, ExportOptions, ExportWarning, Exported, Reading};
 
 /// Exports the records of a build.
@@ -43,21 +42,21 @@ impl<'p> Exporter<'p> {
         let present = presence(self.provider, self.chains.blobs(), options.copy.concurrency);
         let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
         let mut exported = Exported::default();
-        let prepared = self.prepare(options, &|blob| present.contains(blob), progress, &mut exported)?;
-        if let Some(ready) = prepared {
-            publish(ready, self.provider, to, &options.copy, progress, &mut exported).await?;
+        let packed = self.pack(options, &|blob| present.contains(blob), progress, &mut exported)?;
+        if let Some(packed) = packed {
+            publish(packed, options.form, self.provider, to, &options.copy, progress, &mut exported).await?;
         }
         Ok(exported)
     }
 
-    /// Decides what is to be stored; `None` for nothing.
-    fn prepare(
+    /// Marshals and packs the records; `None` if no record has a result whose layers are all present.
+    fn pack(
         &self,
         options: &ExportOptions,
         present: &dyn Fn(&Digest) -> bool,
         progress: &dyn Progress,
         exported: &mut Exported,
-    ) -> Result<Option<Ready>, ExportError> {
+    ) -> Result<Option<Packed>, ExportError> {
         let marshalled = match options.reading {
             Reading::ByOrder => self.chains.graph().marshal(present),
             Reading::Closed => self.chains.close().marshal(present),
@@ -70,18 +69,10 @@ impl<'p> Exporter<'p> {
             return Ok(None);
         }
         let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
-        let bytes = encode_config(&marshalled.config);
-        let config = describe_config(&bytes);
-        let manifest = build_manifest(options.form, &layers, config.clone()).map_err(ExportError::Format)?;
-        for warning in &manifest.warnings {
+        let packed = pack(options.form, &marshalled.config, &layers).map_err(ExportError::Format)?;
+        for warning in &packed.warnings {
             exported.warn(ExportWarning::MediaType(warning.clone()), progress);
         }
-        Ok(Some(Ready { form: options.form, layers, config: (config, bytes.into()), manifest }))
+        Ok(Some(packed))
     }
-}
-
-/// The descriptor of a cache config.
-fn describe_config(bytes: &[u8]) -> Descriptor {
-    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    Descriptor::new(MediaType::CACHE_CONFIG, Digest::sha256(Sha256::digest(bytes).into()), size)
 }

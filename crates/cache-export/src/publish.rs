@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use cache_format::{BUILDKIT_IMPORT_LIMIT, BuiltManifest, Form};
+use cache_format::{BUILDKIT_IMPORT_LIMIT, Form, Packed, PackedBlob};
 use cache_ingest::{
     CopyOptions, ErrorKind, Event, Expect, Ingester, Name, Progress, Provider, Publisher, Side, Step, Stored,
     Summary, Tally, copy_all, copy_bytes,
@@ -77,114 +77,127 @@ impl Exported {
     }
 }
 
-/// A cache that is ready to be stored.
-pub(crate) struct Ready {
-    pub(crate) form: Form,
-    /// The layers; a blob may stand several times.
-    pub(crate) layers: Vec<Descriptor>,
-    pub(crate) config: (Descriptor, Bytes),
-    pub(crate) manifest: BuiltManifest,
+/// A cache to be published, its documents in shared bytes so that a second try costs no copy.
+struct Upload<'a> {
+    layers: Vec<Descriptor>,
+    /// The documents below the root, in the order of writing.
+    metadata: Vec<(Descriptor, Bytes)>,
+    root: (Descriptor, Bytes),
+    /// How the writing of the root is reported.
+    root_step: Step,
+    provider: &'a dyn Provider,
+    to: &'a Destination<'a>,
+    options: &'a CopyOptions,
+    progress: &'a dyn Progress,
 }
 
-/// Stores a cache and names it, in the only order that never names what is not there.
+/// Stores a cache and names it. Nothing is written before everything that it names.
 ///
-/// Where the name stands for this manifest already, nothing is asked about the blobs. A store that turns out to lack
-/// some when the manifest comes, as one does that collects garbage meanwhile, is given all that it lacks once more.
+/// If the name already points at this root, no blob is asked about. If the store reports missing blobs when the root
+/// is published, as one does that collects garbage meanwhile, everything that it lacks is stored once more.
 pub(crate) async fn publish(
-    ready: Ready,
+    packed: Packed,
+    form: Form,
     provider: &dyn Provider,
     to: &Destination<'_>,
     options: &CopyOptions,
     progress: &dyn Progress,
     exported: &mut Exported,
 ) -> Result<(), ExportError> {
-    for (what, size) in [("config", ready.config.0.size), ("manifest", ready.manifest.descriptor.size)] {
+    let config = packed.config().clone();
+    for (what, size) in [("config", config.size), ("manifest", packed.root.descriptor.size)] {
         if size > BUILDKIT_IMPORT_LIMIT {
             exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, progress);
         }
     }
-    let step = if ready.form == Form::Manifest { Step::ImageManifest } else { Step::Manifest };
-    let stored = if is_published(&ready, to).await? {
-        exported.blobs = already_present(&ready);
+    let shared = |blob: PackedBlob| (blob.descriptor, Bytes::from(blob.bytes));
+    let upload = Upload {
+        layers: packed.layers,
+        metadata: packed.metadata.into_iter().map(shared).collect(),
+        root: shared(packed.root),
+        root_step: if form == Form::Manifest { Step::ImageManifest } else { Step::Manifest },
+        provider,
+        to,
+        options,
+        progress,
+    };
+    let (step, root) = (upload.root_step, &upload.root.0);
+    let stored = if upload.is_already_published().await? {
+        exported.blobs = upload.all_present();
         let blobs = exported.blobs.total();
         progress.event(&Event::Planned { blobs: blobs.blobs, bytes: blobs.bytes });
-        progress.event(&Event::Started { step, descriptor: &ready.manifest.descriptor });
+        progress.event(&Event::Started { step, descriptor: root });
         Stored::AlreadyPresent
     } else {
-        exported.blobs = store(&ready, provider, to, options, progress).await?;
-        let mut named = name(&ready, step, to, progress).await;
+        exported.blobs = upload.store().await?;
+        let mut named = upload.publish_root().await;
         if matches!(&named, Err(error) if error.kind() == ErrorKind::Incomplete) {
-            let again = store(&ready, provider, to, options, progress).await?;
-            exported.blobs = after_all(exported.blobs, again);
-            named = name(&ready, step, to, progress).await;
+            let again = upload.store().await?;
+            exported.blobs = with_second_try(exported.blobs, again);
+            named = upload.publish_root().await;
         }
-        named.map_err(failed)?;
+        named.map_err(on_destination)?;
         Stored::Stored
     };
-    progress.event(&Event::Finished { step, descriptor: &ready.manifest.descriptor, stored });
-    exported.manifest = Some(ready.manifest.descriptor);
-    exported.config = Some(ready.config.0);
+    progress.event(&Event::Finished { step, descriptor: root, stored });
+    exported.manifest = Some(upload.root.0);
+    exported.config = Some(config);
     Ok(())
 }
 
-/// Whether there is nothing to do. With an expectation that this manifest does not meet, that is for the publisher to say.
-async fn is_published(ready: &Ready, to: &Destination<'_>) -> Result<bool, ExportError> {
-    let descriptor = &ready.manifest.descriptor;
-    match to.expect {
-        Expect::Any => {}
-        Expect::Digest(expected) if expected == descriptor.digest => {}
-        Expect::Absent | Expect::Digest(_) => return Ok(false),
-    }
-    to.publisher.is_published(to.name, descriptor).await.map_err(failed)
-}
-
-/// The blobs of a cache that is there.
-fn already_present(ready: &Ready) -> Summary {
-    let mut seen = HashSet::new();
-    let mut summary = Summary::default();
-    for blob in ready.layers.iter().chain([&ready.config.0]) {
-        if seen.insert(blob.digest) {
-            summary.count(Stored::AlreadyPresent, blob.size);
+impl Upload<'_> {
+    /// Whether the name already points at this root. If `expect` rules that out, the publisher reports the conflict.
+    async fn is_already_published(&self) -> Result<bool, ExportError> {
+        let root = &self.root.0;
+        match self.to.expect {
+            Expect::Any => {}
+            Expect::Digest(expected) if expected == root.digest => {}
+            Expect::Absent | Expect::Digest(_) => return Ok(false),
         }
+        self.to.publisher.is_published(self.to.name, root).await.map_err(on_destination)
     }
-    summary
+
+    /// The summary of a cache of which every blob is in the destination already.
+    fn all_present(&self) -> Summary {
+        let mut seen = HashSet::new();
+        let mut summary = Summary::default();
+        for blob in self.layers.iter().chain(self.metadata.iter().map(|(descriptor, _)| descriptor)) {
+            if seen.insert(blob.digest) {
+                summary.count(Stored::AlreadyPresent, blob.size);
+            }
+        }
+        summary
+    }
+
+    /// Stores everything below the root: the layers several at a time, then the metadata in order.
+    async fn store(&self) -> Result<Summary, ExportError> {
+        let Self { provider, to, options, progress, .. } = *self;
+        let layers = self.layers.iter().map(|layer| (Step::Layer, layer.clone()));
+        let copied = copy_all(layers, provider, to.ingester, options, progress).await;
+        let mut summary = copied.map_err(ExportError::Store)?;
+        let documents = || self.metadata.iter().chain([&self.root]);
+        progress.event(&Event::Planned {
+            blobs: documents().count() as u64,
+            bytes: documents().fold(0, |sum, (descriptor, _)| sum.saturating_add(descriptor.size)),
+        });
+        for (descriptor, bytes) in &self.metadata {
+            let stored =
+                copy_bytes(Step::Config, descriptor, bytes.clone(), to.ingester, options, progress).await;
+            summary.count(stored.map_err(ExportError::Store)?, descriptor.size);
+        }
+        Ok(summary)
+    }
+
+    /// Stores the root under its name.
+    async fn publish_root(&self) -> Result<(), cache_ingest::Error> {
+        let (descriptor, bytes) = &self.root;
+        self.progress.event(&Event::Started { step: self.root_step, descriptor });
+        self.to.publisher.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
+    }
 }
 
-/// Stores layers and config.
-async fn store(
-    ready: &Ready,
-    provider: &dyn Provider,
-    to: &Destination<'_>,
-    options: &CopyOptions,
-    progress: &dyn Progress,
-) -> Result<Summary, ExportError> {
-    let layers = ready.layers.iter().map(|layer| (Step::Layer, layer.clone()));
-    let copied = copy_all(layers, provider, to.ingester, options, progress).await;
-    let mut summary = copied.map_err(ExportError::Store)?;
-    let (config, bytes) = &ready.config;
-    progress.event(&Event::Planned {
-        blobs: 2,
-        bytes: config.size.saturating_add(ready.manifest.descriptor.size),
-    });
-    let stored = copy_bytes(Step::Config, config, bytes.clone(), to.ingester, options, progress).await;
-    summary.count(stored.map_err(ExportError::Store)?, config.size);
-    Ok(summary)
-}
-
-/// Stores the manifest under its name.
-async fn name(
-    ready: &Ready,
-    step: Step,
-    to: &Destination<'_>,
-    progress: &dyn Progress,
-) -> Result<(), cache_ingest::Error> {
-    let BuiltManifest { bytes, descriptor, .. } = &ready.manifest;
-    progress.event(&Event::Started { step, descriptor });
-    to.publisher.publish(to.name, descriptor, bytes.clone().into(), to.expect).await
-}
-
-/// What became of the blobs when some that were said to be there had to be stored after all.
-fn after_all(first: Summary, again: Summary) -> Summary {
+/// The summary of two tries: blobs that were reported present and had to be stored after all count as stored.
+fn with_second_try(first: Summary, second: Summary) -> Summary {
     let minus = |a: Tally, b: Tally| Tally {
         blobs: a.blobs.saturating_sub(b.blobs),
         bytes: a.bytes.saturating_sub(b.bytes),
@@ -192,12 +205,12 @@ fn after_all(first: Summary, again: Summary) -> Summary {
     let plus =
         |a: Tally, b: Tally| Tally { blobs: a.blobs + b.blobs, bytes: a.bytes.saturating_add(b.bytes) };
     Summary {
-        stored: plus(first.stored, again.stored),
-        already_present: minus(first.already_present, again.stored),
+        stored: plus(first.stored, second.stored),
+        already_present: minus(first.already_present, second.stored),
         mounted: first.mounted,
     }
 }
 
-fn failed(error: cache_ingest::Error) -> ExportError {
+fn on_destination(error: cache_ingest::Error) -> ExportError {
     ExportError::Store(error.on(Side::Destination))
 }

@@ -3,11 +3,11 @@
 //! Never looks at the records, so nothing of them can be lost or reordered.
 
 use bytes::Bytes;
-use cache_format::{BuiltManifest, CacheManifest, Form};
+use cache_format::{CacheManifest, Form};
 use cache_ingest::{CopyOptions, Progress, Provider};
 use cache_model::{CacheConfig, Descriptor, Digest};
 
-use crate::publish::{Ready, publish};
+use crate::publish::publish;
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// A cache that exists: its manifest and config, as they were read and verified.
@@ -41,29 +41,19 @@ pub async fn republish(
 ) -> Result<Exported, ExportError> {
     let form = form.unwrap_or(existing.manifest.form);
     let mut exported = Exported::default();
-    let (manifest, layers) = if form == existing.manifest.form {
-        let kept = BuiltManifest {
-            bytes: existing.bytes.to_vec(),
-            // Its annotations in the source, a tag among them, are about the source.
-            descriptor: Descriptor::new(
-                form.media_type(),
-                existing.descriptor.digest,
-                existing.descriptor.size,
-            ),
-            warnings: Vec::new(),
-        };
-        (kept, existing.manifest.layers.clone())
+    let config_bytes = existing.config_bytes.to_vec();
+    let packed = if form == existing.manifest.form {
+        let manifest = existing.manifest.clone();
+        manifest.pack_unchanged(existing.descriptor.digest, existing.bytes.to_vec(), config_bytes)
     } else {
         let layers = listed_layers(existing)?;
-        let rebuilt = CacheManifest { form, layers: layers.clone(), ..existing.manifest.clone() };
-        let built = rebuilt.build().map_err(ExportError::Format)?;
-        for warning in &built.warnings {
-            exported.warn(ExportWarning::MediaType(warning.clone()), progress);
-        }
-        (built, layers)
+        let manifest = CacheManifest { form, layers, ..existing.manifest.clone() };
+        manifest.pack(config_bytes).map_err(ExportError::Format)?
     };
-    let config = (existing.manifest.config.clone(), existing.config_bytes.clone());
-    publish(Ready { form, layers, config, manifest }, provider, to, options, progress, &mut exported).await?;
+    for warning in &packed.warnings {
+        exported.warn(ExportWarning::MediaType(warning.clone()), progress);
+    }
+    publish(packed, form, provider, to, options, progress, &mut exported).await?;
     Ok(exported)
 }
 

@@ -17,7 +17,7 @@ use cache_conformance::{Down, StrictStore};
 use cache_export::{
     Destination, ExportError, ExportOptions, ExportWarning, Exporter, Reading, RecordsError, add_records,
 };
-use cache_format::{CacheManifest, Document, Form, decode_config};
+use cache_format::{CacheManifest, Form, ManifestOrIndex, decode_config};
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Event, Expect, Info, MemoryStore, Name, Progress, Provider, ProviderExt,
     Publisher, Resolver, RetryPolicy, Side,
@@ -337,7 +337,7 @@ proptest! {
             None => prop_assert!(expected.config.layers().is_empty()),
             Some(config) => {
                 let manifest = strict.memory().blob(&exported.manifest.unwrap().digest).unwrap();
-                let manifest = CacheManifest::from_document(&Document::decode(&manifest).unwrap()).unwrap();
+                let manifest = CacheManifest::from_document(&ManifestOrIndex::decode(&manifest).unwrap()).unwrap();
                 prop_assert_eq!(manifest.config.digest, config.digest);
                 let config = decode_config(&strict.memory().blob(&config.digest).unwrap()).unwrap();
                 prop_assert!(config == expected.config);

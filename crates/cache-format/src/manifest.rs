@@ -5,6 +5,9 @@
 pub(crate) mod decode;
 pub(crate) mod descriptor;
 pub(crate) mod document;
+#[cfg(feature = "oci-spec")]
 mod oci;
+pub(crate) mod queue;
 
+#[cfg(feature = "oci-spec")]
 pub use oci::{descriptor_from_oci, descriptor_to_oci};

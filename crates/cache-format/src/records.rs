@@ -8,7 +8,7 @@ use serde::Deserializer;
 use serde::de::Error as _;
 
 use crate::FormatError;
-use crate::json::read::{self, List, Object};
+use crate::json::read::{self, List, Object, members, string};
 use crate::manifest::descriptor::{Descriptors, Strictness};
 
 /// The JSON schema (draft 2020-12) of a line.
@@ -83,20 +83,16 @@ struct LineMembers {
 
 impl<'de> Object<'de> for LineMembers {
     const WHAT: &'static str = "a record (an object)";
-    const KEYS: &'static [&'static str] = &["digest", "inputs", "results", "outcome", "error"];
-
     fn is_strict(&self) -> bool {
         true
     }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
-            "inputs" => read::list(value, &mut Inputs(&mut self.inputs))?,
-            "results" => read::list(value, &mut Results(&mut self.results))?,
-            _ => drop(read::skip(value)?),
-        }
-        Ok(())
+    members! { |self, value, key|
+        "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
+        "inputs" => read::list(value, &mut Inputs(&mut self.inputs))?,
+        "results" => read::list(value, &mut Results(&mut self.results))?,
+        "outcome" => drop(read::skip(value)?),
+        "error" => drop(read::skip(value)?),
     }
 }
 
@@ -134,18 +130,13 @@ struct LinkMembers {
 
 impl<'de> Object<'de> for LinkMembers {
     const WHAT: &'static str = "a link (an object)";
-    const KEYS: &'static [&'static str] = &["record", "selector"];
-
     fn is_strict(&self) -> bool {
         true
     }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "record" => self.record = read::number(value, key)?,
-            _ => self.selector = read::text(value, key)?.map(|text| text.into_owned()).unwrap_or_default(),
-        }
-        Ok(())
+    members! { |self, value, key|
+        "record" => self.record = read::number(value, key)?,
+        "selector" => self.selector = string(value, key)?,
     }
 }
 
@@ -173,22 +164,17 @@ struct ResultMembers {
 
 impl<'de> Object<'de> for ResultMembers {
     const WHAT: &'static str = "a result (an object)";
-    const KEYS: &'static [&'static str] = &["createdAt", "layers"];
-
     fn is_strict(&self) -> bool {
         true
     }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "createdAt" => self.created_at = read::parsed(value, key, str::parse)?,
-            _ => {
-                let mut layers =
-                    Descriptors { found: Vec::new(), strictness: Strictness::Records, entry: None };
-                read::list(value, &mut layers)?;
-                self.layers = Some(layers.found);
-            }
+    members! { |self, value, key|
+        "createdAt" => self.created_at = read::parsed(value, key, str::parse)?,
+        "layers" => {
+            let mut layers =
+                Descriptors { found: Vec::new(), strictness: Strictness::Records, entry: None };
+            read::list(value, &mut layers)?;
+            self.layers = Some(layers.found);
         }
-        Ok(())
     }
 }

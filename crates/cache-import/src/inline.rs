@@ -3,21 +3,14 @@
 //! Follows indexes within indexes, but neither in a circle nor without end. What is not there is passed over with a
 //! warning, as long as anything is left.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
-use cache_format::{
-    CacheOrigin, Document, ImageConfig, ImageIndex, ImageManifest, InlineOutcome, read_inline,
-};
+use cache_format::{ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, read_inline};
 use cache_ingest::{ErrorKind, Provider};
-use cache_model::{Descriptor, Digest};
+use cache_model::{Descriptor, Timestamp};
 
-use crate::imported::{Image, Imported};
+use crate::imported::{CacheOrigin, Imported};
 use crate::open::{decode, read_metadata};
 use crate::{ImportError, ImportOptions, ImportWarning, OpenedCache};
-
-/// How many manifests below one name are looked into. Images have a handful of platforms.
-const MAX_MANIFESTS: usize = 1000;
 
 /// How many of the things that are missing an error names.
 const NAMED: usize = 3;
@@ -30,6 +23,13 @@ pub(crate) struct Walked {
     pub(crate) images: Vec<Image>,
     /// The manifests below the name.
     pub(crate) manifests: Vec<Descriptor>,
+}
+
+/// An image that a walk came by.
+pub(crate) struct Image {
+    pub(crate) manifest: ImageManifest,
+    /// When its last step was taken, where its history says.
+    pub(crate) newest: Option<Timestamp>,
 }
 
 pub(crate) async fn import(
@@ -55,20 +55,24 @@ pub(crate) async fn walk(
     let mut walk = Walk {
         provider,
         options,
-        walked: Walked { imported: Imported::default(), images: Vec::new(), manifests: Vec::new() },
-        seen: HashSet::from([subject.digest]),
-        queue: Vec::new(),
-        has_too_many: false,
+        walked: Walked {
+            imported: Imported { caches: Vec::new(), warnings: Vec::new() },
+            images: Vec::new(),
+            manifests: Vec::new(),
+        },
+        queue: ManifestQueue::new(subject),
+        all_fit: true,
     };
     walk.enter(subject, &opened.document).await?;
-    while let Some(descriptor) = walk.queue.pop() {
+    while let Some(descriptor) = walk.queue.next() {
+        walk.walked.manifests.push(descriptor.clone());
         match walk.read(&descriptor, "manifest").await? {
             Some(bytes) => walk.enter(&descriptor, &decode(&descriptor, &bytes)?).await?,
             None => walk.warn(ImportWarning::MissingManifest { digest: descriptor.digest }),
         }
     }
-    if walk.has_too_many {
-        walk.warn(ImportWarning::TooManyManifests { limit: MAX_MANIFESTS });
+    if !walk.all_fit {
+        walk.warn(ImportWarning::TooManyManifests { limit: ManifestQueue::LIMIT });
     }
     Ok(walk.walked)
 }
@@ -78,9 +82,8 @@ struct Walk<'a> {
     provider: &'a dyn Provider,
     options: &'a ImportOptions,
     walked: Walked,
-    seen: HashSet<Digest>,
-    queue: Vec<Descriptor>,
-    has_too_many: bool,
+    queue: ManifestQueue,
+    all_fit: bool,
 }
 
 impl Walk<'_> {
@@ -98,34 +101,17 @@ impl Walk<'_> {
         }
     }
 
-    async fn enter(&mut self, descriptor: &Descriptor, document: &Document) -> Result<(), ImportError> {
+    async fn enter(
+        &mut self,
+        descriptor: &Descriptor,
+        document: &ManifestOrIndex,
+    ) -> Result<(), ImportError> {
         match document {
-            Document::Manifest(image) => self.image(descriptor, image).await,
-            Document::Index(index) => {
-                self.index(index);
+            ManifestOrIndex::Manifest(image) => self.image(descriptor, image).await,
+            ManifestOrIndex::Index(index) => {
+                self.all_fit &= self.queue.enter(index);
                 Ok(())
             }
-        }
-    }
-
-    /// Queues the manifests of an index.
-    fn index(&mut self, index: &ImageIndex) {
-        let first = self.queue.len();
-        for entry in index.manifests.iter().filter(|entry| entry.media_type.is_manifest()) {
-            if self.seen.contains(&entry.digest) {
-                continue;
-            }
-            if self.seen.len() >= MAX_MANIFESTS {
-                self.has_too_many = true;
-                break;
-            }
-            self.seen.insert(entry.digest);
-            self.queue.push(entry.clone());
-            self.walked.manifests.push(entry.clone());
-        }
-        // The last one is looked into first, so this keeps their order.
-        if let Some(entered) = self.queue.get_mut(first..) {
-            entered.reverse();
         }
     }
 

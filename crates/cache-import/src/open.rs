@@ -1,7 +1,7 @@
 //! Opening: from a name to the manifest or index behind it, verified and understood.
 
 use bytes::Bytes;
-use cache_format::{CacheManifest, Document};
+use cache_format::{CacheManifest, ManifestOrIndex};
 use cache_ingest::{Name, Provider, ProviderExt, Resolver};
 use cache_model::Descriptor;
 
@@ -29,7 +29,7 @@ pub struct OpenedCache {
     /// Its bytes, verified.
     pub bytes: Bytes,
     /// What the bytes say.
-    pub document: Document,
+    pub document: ManifestOrIndex,
     /// The same as the manifest of a cache; `None` where no descriptor has the cache config's media type, as in an
     /// image, which may have a cache inside.
     pub manifest: Option<CacheManifest>,
@@ -75,8 +75,8 @@ impl OpenedCache {
     }
 }
 
-pub(crate) fn decode(descriptor: &Descriptor, bytes: &[u8]) -> Result<Document, ImportError> {
-    Document::decode(bytes)
+pub(crate) fn decode(descriptor: &Descriptor, bytes: &[u8]) -> Result<ManifestOrIndex, ImportError> {
+    ManifestOrIndex::decode(bytes)
         .map_err(|source| ImportError::Format { digest: descriptor.digest, source: Box::new(source) })
 }
 

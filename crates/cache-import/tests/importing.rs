@@ -8,13 +8,12 @@
 )]
 
 use cache_format::{
-    CacheOrigin, Document, Form, ImageIndex, ImageManifest, NoInlineCache, build_manifest, encode_config,
+    CacheManifest, Form, ImageIndex, ImageManifest, ManifestOrIndex, NoInlineCache, encode_config, pack,
 };
-use cache_import::{ImportError, ImportOptions, ImportWarning, Imported, open};
+use cache_import::{CacheOrigin, ImportError, ImportOptions, ImportWarning, Imported, Inspection, open};
 use cache_ingest::{ErrorKind, Expect, LayoutStore, MemoryStore, Name, Publisher};
 use cache_model::{
-    Annotations, CacheChains, Descriptor, Digest, Link, MediaType, NewResult, Platform, RecordDigest,
-    Timestamp,
+    CacheChains, Descriptor, Digest, Link, MediaType, NewResult, Platform, RecordDigest, Timestamp,
 };
 
 fn fixture(name: &str) -> String {
@@ -26,7 +25,7 @@ async fn import(store: &MemoryStore, options: &ImportOptions) -> Result<Imported
 }
 
 /// A store with one tag, `latest`, on a document.
-async fn store_with(document: &Document, store: MemoryStore) -> MemoryStore {
+async fn store_with(document: &ManifestOrIndex, store: MemoryStore) -> MemoryStore {
     let manifest = store.insert(document.media_type(), document.encode());
     let bytes = store.blob(&manifest.digest).unwrap();
     store.publish(&Name::Tag("latest".into()), &manifest, bytes, Expect::Any).await.unwrap();
@@ -42,33 +41,18 @@ async fn store_with_config(config: &str) -> MemoryStore {
     let store = MemoryStore::new();
     let layer = gzip_layer(&store, "layer");
     let config = store.insert(MediaType::CACHE_CONFIG, config.replace("LAYER", &layer.digest.to_string()));
-    let built = build_manifest(Form::Index, &[layer], config).unwrap();
-    store_with(&Document::decode(&built.bytes).unwrap(), store).await
+    let built = CacheManifest::new(Form::Index, config, vec![layer]).pack(Vec::new()).unwrap().root;
+    store_with(&ManifestOrIndex::decode(&built.bytes).unwrap(), store).await
 }
 
 fn image(store: &MemoryStore, config: &str, layers: &[Descriptor]) -> Descriptor {
     let config = store.insert(MediaType::OCI_IMAGE_CONFIG, config.to_owned());
-    let manifest = Document::Manifest(ImageManifest {
-        schema_version: 2,
-        media_type: MediaType::OCI_MANIFEST,
-        artifact_type: String::new(),
-        config,
-        layers: layers.to_vec(),
-        subject: None,
-        annotations: Annotations::default(),
-    });
+    let manifest = ManifestOrIndex::Manifest(ImageManifest::new(config, layers.to_vec()));
     store.insert(MediaType::OCI_MANIFEST, manifest.encode())
 }
 
-fn index(entries: Vec<Descriptor>) -> Document {
-    Document::Index(ImageIndex {
-        schema_version: 2,
-        media_type: MediaType::OCI_INDEX,
-        artifact_type: String::new(),
-        manifests: entries,
-        subject: None,
-        annotations: Annotations::default(),
-    })
+fn index(entries: Vec<Descriptor>) -> ManifestOrIndex {
+    ManifestOrIndex::Index(ImageIndex::new(entries))
 }
 
 /// An image config with one layer and an inline cache of one record on it.
@@ -168,7 +152,7 @@ async fn where_nothing_is_left_the_error_says_what_is_missing() {
     let absent = |n: u8| Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([n; 32]), 5);
     let mut lines = Vec::new();
     for document in [
-        Document::decode(&store.blob(&torn.digest).unwrap()).unwrap(),
+        ManifestOrIndex::decode(&store.blob(&torn.digest).unwrap()).unwrap(),
         index(vec![torn.clone()]),
         index(vec![absent(1)]),
         index(vec![plain.clone(), absent(1)]),
@@ -276,6 +260,20 @@ async fn every_image_of_an_index_gives_a_cache_of_its_own_and_others_are_skipped
 }
 
 #[tokio::test]
+async fn a_cache_is_summed_up_with_shared_blobs_counted_once() {
+    let mut text = String::new();
+    for name in ["app-max-manifest-oci-gzip", "app-max-manifest-oci-estargz", "deep-100", "inline-oci-true"] {
+        let store = LayoutStore::open(fixture(name)).await.unwrap();
+        let options = ImportOptions::default();
+        let opened = open(&store, &store, &Name::Unspecified, &options).await.unwrap();
+        let imported = opened.import(&store, &options).await.unwrap();
+        let cache = &imported.caches[0];
+        text.push_str(&format!("{name} {:#?}\n", Inspection::of(cache, &cache.chains.graph())));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[tokio::test]
 async fn a_config_above_what_buildkit_imports_is_imported() {
     let store = MemoryStore::new();
     let layers = [gzip_layer(&store, "lower"), gzip_layer(&store, "upper")];
@@ -291,11 +289,11 @@ async fn a_config_above_what_buildkit_imports_is_imported() {
     let marshalled = chains.marshal(&|_| true);
     let text = encode_config(&marshalled.config);
     assert!(text.len() > 1 << 20, "{} bytes", text.len());
-    let config = store.insert(MediaType::CACHE_CONFIG, text.clone());
+    store.insert(MediaType::CACHE_CONFIG, text.clone());
     for form in [Form::Manifest, Form::Index, Form::DockerList] {
         let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
-        let built = build_manifest(form, &layers, config.clone()).unwrap();
-        let store = store_with(&Document::decode(&built.bytes).unwrap(), store.clone()).await;
+        let built = pack(form, &marshalled.config, &layers).unwrap().root;
+        let store = store_with(&ManifestOrIndex::decode(&built.bytes).unwrap(), store.clone()).await;
         let imported = import(&store, &ImportOptions::default()).await.unwrap();
         assert_eq!(imported.warnings, []);
         let [cache] = imported.caches.as_slice() else { panic!("one cache") };

@@ -4,7 +4,7 @@
 //! stops at what is wrong.
 
 use bytes::Bytes;
-use cache_format::{CacheManifest, Document};
+use cache_format::{Unpacked, unpack};
 use cache_ingest::{ErrorKind, Name, Progress, Provider, Resolver};
 use cache_model::Descriptor;
 
@@ -34,14 +34,12 @@ pub async fn verify(
 ) -> Result<Report, VerifyError> {
     let subject = resolver.resolve(name).await.map_err(VerifyError::Resolve)?;
     let reading = Reading { provider, options, progress };
-    let mut walk = Walk::new(reading, &subject);
+    let mut walk = Walk::new(reading);
     if let Some(bytes) = read_subject(&mut walk, reading, &subject).await? {
-        match Document::decode(&bytes) {
+        match unpack(&subject, &bytes) {
             Err(error) => walk.manifest_finding(&subject, FindingKind::ManifestUnreadable { error }),
-            Ok(document) => match CacheManifest::from_document(&document) {
-                Some(manifest) => walk.cache(&subject, manifest).await,
-                None => walk.images(&subject, document).await,
-            },
+            Ok(Unpacked::Cache(manifest)) => walk.cache(&subject, manifest).await,
+            Ok(Unpacked::Other(document)) => walk.images(&subject, document).await,
         }
     }
     let jobs = Jobs::of(walk.sections.iter().flat_map(|section| &section.layers));

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use cache_format::{
-    CacheManifest, Document, Form, ImageIndex, ImageManifest, InlineOutcome, decode_config, read_inline,
+    CacheManifest, Form, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, decode_config,
+    read_inline,
 };
 use cache_model::{CacheConfig, Descriptor, Digest};
 
@@ -15,9 +16,6 @@ use crate::graph::{self, Checks};
 use crate::metadata::above_import_limit;
 use crate::section::Section;
 use crate::{Finding, FindingKind, Place, Severity};
-
-/// How many manifests below one name are looked into. Images have a handful of platforms.
-const MAX_MANIFESTS: usize = 1000;
 
 /// What was met so far.
 pub(crate) struct Walk<'a> {
@@ -28,7 +26,6 @@ pub(crate) struct Walk<'a> {
     pub(crate) records: u64,
     pub(crate) blobs: HashSet<Digest>,
     pub(crate) bytes: u64,
-    manifests: HashSet<Digest>,
 }
 
 fn manifest(descriptor: &Descriptor) -> Place {
@@ -36,7 +33,7 @@ fn manifest(descriptor: &Descriptor) -> Place {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(reading: Reading<'a>, subject: &Descriptor) -> Self {
+    pub(crate) fn new(reading: Reading<'a>) -> Self {
         Self {
             reading,
             sections: Vec::new(),
@@ -45,7 +42,6 @@ impl<'a> Walk<'a> {
             records: 0,
             blobs: HashSet::new(),
             bytes: 0,
-            manifests: HashSet::from([subject.digest]),
         }
     }
 
@@ -104,22 +100,13 @@ impl<'a> Walk<'a> {
     }
 
     /// An image, or an index that leads to images.
-    pub(crate) async fn images(&mut self, subject: &Descriptor, document: Document) {
-        let mut queue = vec![(subject.clone(), Some(document))];
-        while let Some((descriptor, document)) = queue.pop() {
-            let document = match document {
-                Some(document) => document,
-                None => match self.read_manifest(&descriptor).await {
-                    Ok(document) => document,
-                    Err(kind) => {
-                        self.manifest_finding(&descriptor, kind);
-                        continue;
-                    }
-                },
-            };
-            match document {
-                Document::Manifest(image) => self.image(&descriptor, &image).await,
-                Document::Index(index) => self.enter(&descriptor, &index, &mut queue),
+    pub(crate) async fn images(&mut self, subject: &Descriptor, document: ManifestOrIndex) {
+        let mut queue = ManifestQueue::new(subject);
+        self.enter(subject, &document, &mut queue).await;
+        while let Some(descriptor) = queue.next() {
+            match self.read_manifest(&descriptor).await {
+                Ok(document) => self.enter(&descriptor, &document, &mut queue).await,
+                Err(kind) => self.manifest_finding(&descriptor, kind),
             }
         }
         // Where something could not be read, there may be a cache in it.
@@ -131,37 +118,29 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Queues the manifests of an index.
-    fn enter(
+    async fn enter(
         &mut self,
         descriptor: &Descriptor,
-        index: &ImageIndex,
-        queue: &mut Vec<(Descriptor, Option<Document>)>,
+        document: &ManifestOrIndex,
+        queue: &mut ManifestQueue,
     ) {
-        let first = queue.len();
-        for entry in index.manifests.iter().filter(|entry| entry.media_type.is_manifest()) {
-            if self.manifests.contains(&entry.digest) {
-                continue;
+        match document {
+            ManifestOrIndex::Manifest(image) => self.image(descriptor, image).await,
+            ManifestOrIndex::Index(index) => {
+                if !queue.enter(index) {
+                    let limit = ManifestQueue::LIMIT;
+                    self.manifest_finding(descriptor, FindingKind::TooManyManifests { limit });
+                }
             }
-            if self.manifests.len() >= MAX_MANIFESTS {
-                self.manifest_finding(descriptor, FindingKind::TooManyManifests { limit: MAX_MANIFESTS });
-                break;
-            }
-            self.manifests.insert(entry.digest);
-            queue.push((entry.clone(), None));
-        }
-        // The last one is looked into first, so this keeps their order.
-        if let Some(entered) = queue.get_mut(first..) {
-            entered.reverse();
         }
     }
 
-    async fn read_manifest(&mut self, descriptor: &Descriptor) -> Result<Document, FindingKind> {
+    async fn read_manifest(&mut self, descriptor: &Descriptor) -> Result<ManifestOrIndex, FindingKind> {
         let bytes = self.read(descriptor).await.map_err(|kind| match kind {
             FindingKind::MissingBlob => FindingKind::MissingManifest,
             other => other,
         })?;
-        Document::decode(&bytes).map_err(|error| FindingKind::ManifestUnreadable { error })
+        ManifestOrIndex::decode(&bytes).map_err(|error| FindingKind::ManifestUnreadable { error })
     }
 
     async fn image(&mut self, descriptor: &Descriptor, image: &ImageManifest) {

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
-use cache_format::{CacheManifest, Document, Form, ImageManifest, InlineOutcome, read_inline, write_inline};
+use cache_format::{
+    CacheManifest, Form, ImageManifest, InlineOutcome, ManifestOrIndex, Unpacked, read_inline, unpack,
+    write_inline,
+};
 use cache_model::{
     Annotations, CacheChains, Converted, Descriptor, DescriptorExtra, Digest, MediaType, NewResult, Platform,
     RecordDigest, Timestamp,
@@ -119,14 +122,18 @@ fn build(manifest: &CacheManifest) {
     let is_refused = !is_config(&manifest.config)
         || manifest.layers.iter().any(is_config)
         || all.any(|descriptor| i64::try_from(descriptor.size).is_err());
-    let built = match manifest.build() {
-        Ok(built) => built,
+    let packed = match manifest.clone().pack(b"config".to_vec()) {
+        Ok(packed) => packed,
         Err(error) => {
             assert!(is_refused, "{error}: {manifest:?}");
             return crate::assert_one_line(&error);
         }
     };
     assert!(!is_refused, "a cache that nobody could read: {manifest:?}");
+    assert_eq!(packed.layers, manifest.layers);
+    assert_eq!(packed.config(), &manifest.config);
+    assert_eq!(packed.metadata.first().map(|blob| &*blob.bytes), Some(&b"config"[..]));
+    let built = packed.root;
     assert_eq!(built.descriptor.media_type, manifest.form.media_type());
     assert_eq!(built.descriptor.size, built.bytes.len() as u64);
     let hash = cache_ingest::Hasher::digest(built.descriptor.digest.algorithm(), &built.bytes);
@@ -134,19 +141,19 @@ fn build(manifest: &CacheManifest) {
 
     let dialect = manifest.form.dialect();
     let unknown = |layer: &&Descriptor| layer.media_type.in_dialect(dialect) == Converted::Unknown;
-    assert_eq!(built.warnings.len(), manifest.layers.iter().filter(unknown).count());
-    built.warnings.iter().for_each(crate::assert_says_something);
+    assert_eq!(packed.warnings.len(), manifest.layers.iter().filter(unknown).count());
+    packed.warnings.iter().for_each(crate::assert_says_something);
 
-    let document = Document::decode(&built.bytes).expect("what was built can be read");
+    let document = ManifestOrIndex::decode(&built.bytes).expect("what was built can be read");
     assert_eq!(document.media_type(), manifest.form.media_type());
-    assert_eq!(Document::decode(&document.encode_indented()).as_ref(), Ok(&document), "indented");
-    if let Document::Index(index) = &document {
+    assert_eq!(ManifestOrIndex::decode(&document.encode_indented()).as_ref(), Ok(&document), "indented");
+    if let ManifestOrIndex::Index(index) = &document {
         assert_eq!(index.manifests.last(), Some(&manifest.config), "the config stands last");
     }
-    let read = CacheManifest::from_document(&document).expect("what was built is a cache's");
+    let Ok(Unpacked::Cache(read)) = unpack(&built.descriptor, &built.bytes) else { panic!("it is a cache") };
     let layers = manifest.layers.iter().map(|layer| layer.in_dialect(dialect)).collect();
     assert_eq!(read, CacheManifest { layers, ..manifest.clone() });
-    assert_eq!(read.build().map(|again| again.bytes), Ok(built.bytes), "built twice");
+    assert_eq!(read.pack(Vec::new()).map(|again| again.root), Ok(built), "built twice");
 }
 
 /// A cache of one record whose result has some of the layers, inside an image of all of them.
@@ -165,15 +172,10 @@ fn inline(layers: &[Descriptor], result: &[usize]) {
     let diff_ids: Vec<String> = layers.iter().map(|layer| format!("\"{}\"", layer.digest)).collect();
     let config =
         format!(r#"{{"rootfs":{{"diff_ids":[{}]}},"moby.buildkit.cache.v0":"{text}"}}"#, diff_ids.join(","));
-    let manifest = ImageManifest {
-        schema_version: 2,
-        media_type: MediaType::OCI_MANIFEST,
-        artifact_type: String::new(),
-        config: Descriptor::new(MediaType::OCI_IMAGE_CONFIG, Digest::sha256([0; 32]), 0),
-        layers: layers.to_vec(),
-        subject: None,
-        annotations: Annotations::default(),
-    };
+    let manifest = ImageManifest::new(
+        Descriptor::new(MediaType::OCI_IMAGE_CONFIG, Digest::sha256([0; 32]), 0),
+        layers.to_vec(),
+    );
     let outcome = read_inline(&manifest, config.as_bytes()).expect("what was written can be read");
     let InlineOutcome::Cache(cache) = outcome else { panic!("there is a cache: {outcome:?}") };
     let mut read = CacheChains::new();

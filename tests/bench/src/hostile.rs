@@ -8,7 +8,7 @@ mod shapes;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use cache_format::{Form, build_manifest, decode_config, encode_config};
+use cache_format::{CacheManifest, Form, decode_config, encode_config};
 use cache_ingest::{Expect, MemoryStore, Name, Publisher};
 use cache_keys::{CacheKeys, Wanted};
 use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType};
@@ -198,8 +198,7 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
     let store = MemoryStore::new();
     let layers = descriptors(&decode_config(&text)?);
     let config = store.insert(MediaType::CACHE_CONFIG, text);
-    let manifest = build_manifest(Form::Manifest, &layers, config)?;
-    drop(layers);
+    let manifest = CacheManifest::new(Form::Manifest, config, layers).pack(Vec::new())?.root;
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
     let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
     runtime.block_on(async {

@@ -12,7 +12,7 @@ use cache_model::{
 use serde::Deserializer;
 
 use crate::FormatError;
-use crate::json::read::{self, List, Object, Place};
+use crate::json::read::{self, List, Object, Place, members, string};
 
 const CONFIG: &str = "cache config";
 
@@ -76,16 +76,16 @@ struct ConfigMembers<'p> {
 
 impl<'de> Object<'de> for ConfigMembers<'_> {
     const WHAT: &'static str = "a cache config (an object)";
-    const KEYS: &'static [&'static str] = &["layers", "records"];
+    members! { |self, value, key|
+        "layers" => {
+            let builder = &mut self.sink.builder;
+            read::list(value, &mut Layers { builder, place: self.place, position: 0 })?;
+        },
+        "records" => read::list(value, &mut Records { sink: &mut self.sink, place: self.place, position: 0 })?,
+    }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        let Self { sink, place } = self;
-        match key {
-            "layers" => read::list(value, &mut Layers { builder: &mut sink.builder, place, position: 0 })?,
-            _ => read::list(value, &mut Records { sink, place, position: 0 })?,
-        }
+    fn end_member(&mut self) {
         self.place.clear();
-        Ok(())
     }
 }
 
@@ -112,28 +112,23 @@ struct LayerMembers(ConfigLayer);
 
 impl<'de> Object<'de> for LayerMembers {
     const WHAT: &'static str = "a layer (an object)";
-    const KEYS: &'static [&'static str] = &["blob", "parent", "annotations"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "blob" => {
-                let digest =
-                    |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<Digest>().map(Some) };
-                self.0.blob = read::parsed(value, key, digest)?.flatten();
-            }
-            "parent" => self.0.parent = index(value, key)?,
-            _ => {
-                let empty = LayerAnnotations {
-                    media_type: String::new(),
-                    diff_id: String::new(),
-                    size: 0,
-                    created_at: Timestamp::ZERO,
-                };
-                let mut annotations = AnnotationMembers(Box::new(empty));
-                self.0.annotations = read::object(value, &mut annotations)?.then_some(annotations.0);
-            }
+    members! { |self, value, key|
+        "blob" => {
+            let digest =
+                |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<Digest>().map(Some) };
+            self.0.blob = read::parsed(value, key, digest)?.flatten();
+        },
+        "parent" => self.0.parent = index(value, key)?,
+        "annotations" => {
+            let empty = LayerAnnotations {
+                media_type: String::new(),
+                diff_id: String::new(),
+                size: 0,
+                created_at: Timestamp::ZERO,
+            };
+            let mut annotations = AnnotationMembers(Box::new(empty));
+            self.0.annotations = read::object(value, &mut annotations)?.then_some(annotations.0);
         }
-        Ok(())
     }
 }
 
@@ -142,17 +137,11 @@ struct AnnotationMembers(Box<LayerAnnotations>);
 
 impl<'de> Object<'de> for AnnotationMembers {
     const WHAT: &'static str = "the annotations of a layer (an object)";
-    const KEYS: &'static [&'static str] = &["mediaType", "diffID", "size", "createdAt"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        let string = |text: Option<Cow<'de, str>>| text.map(Cow::into_owned).unwrap_or_default();
-        match key {
-            "mediaType" => self.0.media_type = string(read::text(value, key)?),
-            "diffID" => self.0.diff_id = string(read::text(value, key)?),
-            "size" => self.0.size = read::number(value, key)?.unwrap_or(0),
-            _ => self.0.created_at = time(value, key)?,
-        }
-        Ok(())
+    members! { |self, value, key|
+        "mediaType" => self.0.media_type = string(value, key)?,
+        "diffID" => self.0.diff_id = string(value, key)?,
+        "size" => self.0.size = read::number(value, key)?.unwrap_or(0),
+        "createdAt" => self.0.created_at = time(value, key)?,
     }
 }
 
@@ -183,16 +172,11 @@ struct RecordMembers<'s> {
 
 impl<'de> Object<'de> for RecordMembers<'_> {
     const WHAT: &'static str = "a record (an object)";
-    const KEYS: &'static [&'static str] = &["digest", "inputs", "layers", "chains"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
-            "inputs" => read::list(value, &mut Inputs(&mut self.sink.builder))?,
-            "layers" => read::list(value, &mut Results(&mut self.sink.builder))?,
-            _ => read::list(value, &mut Chains(self.sink))?,
-        }
-        Ok(())
+    members! { |self, value, key|
+        "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
+        "inputs" => read::list(value, &mut Inputs(&mut self.sink.builder))?,
+        "layers" => read::list(value, &mut Results(&mut self.sink.builder))?,
+        "chains" => read::list(value, &mut Chains(self.sink))?,
     }
 }
 
@@ -228,14 +212,9 @@ struct LinkMembers<'de> {
 
 impl<'de> Object<'de> for LinkMembers<'de> {
     const WHAT: &'static str = "a link (an object)";
-    const KEYS: &'static [&'static str] = &["link", "selector"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "link" => self.record = index(value, key)?,
-            _ => self.selector = read::text(value, key)?.unwrap_or_default(),
-        }
-        Ok(())
+    members! { |self, value, key|
+        "link" => self.record = index(value, key)?,
+        "selector" => self.selector = read::text(value, key)?.unwrap_or_default(),
     }
 }
 
@@ -256,14 +235,9 @@ struct ResultMembers(ConfigResult);
 
 impl<'de> Object<'de> for ResultMembers {
     const WHAT: &'static str = "a result (an object)";
-    const KEYS: &'static [&'static str] = &["layer", "createdAt"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "layer" => self.0.layer = index(value, key)?,
-            _ => self.0.created_at = time(value, key)?,
-        }
-        Ok(())
+    members! { |self, value, key|
+        "layer" => self.0.layer = index(value, key)?,
+        "createdAt" => self.0.created_at = time(value, key)?,
     }
 }
 
@@ -289,14 +263,9 @@ struct ChainMembers<'s> {
 
 impl<'de> Object<'de> for ChainMembers<'_> {
     const WHAT: &'static str = "a chain (an object)";
-    const KEYS: &'static [&'static str] = &["layers", "createdAt"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "layers" => read::list(value, &mut ChainLayers(self.layers))?,
-            _ => self.created_at = time(value, key)?,
-        }
-        Ok(())
+    members! { |self, value, key|
+        "layers" => read::list(value, &mut ChainLayers(self.layers))?,
+        "createdAt" => self.created_at = time(value, key)?,
     }
 }
 

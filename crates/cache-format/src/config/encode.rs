@@ -3,7 +3,7 @@
 //! Compact JSON in the order of BuildKit's structs, straight into one buffer. It never fails and never reorders:
 //! the config is written as it is, sensible or not.
 
-use cache_model::json::{push_list, push_number, push_string};
+use cache_model::json::{Object, push_list, push_number, push_string};
 use cache_model::{
     CacheConfig, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult, LayerAnnotations,
     RecordDigest, Timestamp,
@@ -57,49 +57,50 @@ fn records_estimate(config: &CacheConfig) -> usize {
 }
 
 fn push_layer(layer: &ConfigLayer, out: &mut Vec<u8>) {
-    let mut members = Members::open(out);
+    let mut members = Object::open(out);
     if let Some(blob) = &layer.blob {
-        let out = members.key(b"\"blob\":\"");
+        let out = members.plain_key("blob");
+        out.push(b'"');
         blob.write_to(out);
         out.push(b'"');
     }
     if layer.parent != 0 {
-        push_number(layer.parent, members.key(b"\"parent\":"));
+        push_number(layer.parent, members.plain_key("parent"));
     }
     if let Some(annotations) = &layer.annotations {
-        push_annotations(annotations, members.key(b"\"annotations\":"));
+        push_annotations(annotations, members.plain_key("annotations"));
     }
     members.close();
 }
 
 fn push_annotations(annotations: &LayerAnnotations, out: &mut Vec<u8>) {
-    let mut members = Members::open(out);
+    let mut members = Object::open(out);
     if !annotations.media_type.is_empty() {
-        push_string(&annotations.media_type, members.key(b"\"mediaType\":"));
+        push_string(&annotations.media_type, members.plain_key("mediaType"));
     }
     if !annotations.diff_id.is_empty() {
-        push_string(&annotations.diff_id, members.key(b"\"diffID\":"));
+        push_string(&annotations.diff_id, members.plain_key("diffID"));
     }
     if annotations.size != 0 {
-        push_number(annotations.size, members.key(b"\"size\":"));
+        push_number(annotations.size, members.plain_key("size"));
     }
-    push_time(annotations.created_at, members.key(b"\"createdAt\":"));
+    push_time(annotations.created_at, members.plain_key("createdAt"));
     members.close();
 }
 
 fn push_record(record: ConfigRecord<'_>, out: &mut Vec<u8>) {
-    let mut members = Members::open(out);
+    let mut members = Object::open(out);
     if !record.results().is_empty() {
-        push_list(record.results(), members.key(b"\"layers\":"), push_result);
+        push_list(record.results(), members.plain_key("layers"), push_result);
     }
     if record.chains().len() > 0 {
-        push_list(record.chains(), members.key(b"\"chains\":"), push_chain);
+        push_list(record.chains(), members.plain_key("chains"), push_chain);
     }
     if !record.digest().is_empty() {
-        push_digest(record.digest(), members.key(b"\"digest\":"));
+        push_digest(record.digest(), members.plain_key("digest"));
     }
     if record.inputs_len() > 0 {
-        push_list(record.inputs(), members.key(b"\"inputs\":"), |links, out| {
+        push_list(record.inputs(), members.plain_key("inputs"), |links, out| {
             push_list(links, out, push_link);
         });
     }
@@ -149,28 +150,4 @@ fn push_time(time: Timestamp, out: &mut Vec<u8>) {
     out.push(b'"');
     time.write_to(out);
     out.push(b'"');
-}
-
-/// The members of an object whose keys are known beforehand and need no escapes.
-struct Members<'a> {
-    out: &'a mut Vec<u8>,
-    separator: &'static [u8],
-}
-
-impl<'a> Members<'a> {
-    fn open(out: &'a mut Vec<u8>) -> Self {
-        Self { out, separator: b"{" }
-    }
-
-    /// Appends the key, given with its quotes and colon, and gives the place for the value.
-    fn key(&mut self, key: &[u8]) -> &mut Vec<u8> {
-        self.out.extend_from_slice(self.separator);
-        self.separator = b",";
-        self.out.extend_from_slice(key);
-        self.out
-    }
-
-    fn close(self) {
-        self.out.extend_from_slice(if self.separator == b"{" { b"{}" } else { b"}" });
-    }
 }

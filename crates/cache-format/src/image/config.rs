@@ -7,8 +7,7 @@ use cache_model::{Digest, Timestamp};
 use serde::Deserializer;
 
 use crate::FormatError;
-use crate::json::read::{self, List, Object, Place};
-use crate::manifest::descriptor::string;
+use crate::json::read::{self, List, Object, Place, members, string};
 
 const WHAT: &str = "image config";
 
@@ -62,17 +61,16 @@ struct ConfigMembers<'p> {
 
 impl<'de> Object<'de> for ConfigMembers<'_> {
     const WHAT: &'static str = "an image config (an object)";
-    const KEYS: &'static [&'static str] = &["rootfs", "history", "moby.buildkit.cache.v0"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        let Self { config, place } = self;
-        match key {
-            "rootfs" => drop(read::object(value, &mut RootFs { diff_ids: &mut config.diff_ids, place })?),
-            "history" => read::list(value, &mut History { steps: &mut config.history, place })?,
-            _ => config.inline_cache = read::text(value, key)?.map(|text| text.into_owned()),
+    members! { |self, value, key|
+        "rootfs" => drop(read::object(value, &mut RootFs { diff_ids: &mut self.config.diff_ids, place: self.place })?),
+        "history" => read::list(value, &mut History { steps: &mut self.config.history, place: self.place })?,
+        "moby.buildkit.cache.v0" => {
+            self.config.inline_cache = read::text(value, key)?.map(|text| text.into_owned());
         }
+    }
+
+    fn end_member(&mut self) {
         self.place.clear();
-        Ok(())
     }
 }
 
@@ -83,10 +81,9 @@ struct RootFs<'s> {
 
 impl<'de> Object<'de> for RootFs<'_> {
     const WHAT: &'static str = "a root file system (an object)";
-    const KEYS: &'static [&'static str] = &["diff_ids"];
 
-    fn member<D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read::list(value, self)
+    members! { |self, value, key|
+        "diff_ids" => read::list(value, self)?,
     }
 }
 
@@ -121,14 +118,9 @@ impl<'de> List<'de> for History<'_> {
 
 impl<'de> Object<'de> for HistoryEntry {
     const WHAT: &'static str = "a history entry (an object)";
-    const KEYS: &'static [&'static str] = &["created", "created_by", "empty_layer"];
-
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "created" => self.created = read::parsed(value, key, str::parse)?,
-            "created_by" => self.created_by = string(value, key)?,
-            _ => self.empty_layer = read::truth(value, key)?.unwrap_or(false),
-        }
-        Ok(())
+    members! { |self, value, key|
+        "created" => self.created = read::parsed(value, key, str::parse)?,
+        "created_by" => self.created_by = string(value, key)?,
+        "empty_layer" => self.empty_layer = read::boolean(value, key)?.unwrap_or(false),
     }
 }

@@ -11,7 +11,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, Map
 use serde_json::de::SliceRead;
 
 use crate::json::sanitize::sanitize;
-pub(crate) use crate::json::scalar::{number, parsed, skip, text, texts_by_key, truth};
+pub(crate) use crate::json::scalar::{boolean, number, parsed, skip, string, string_map, text};
 use crate::{FormatError, FormatErrorKind};
 
 /// Where in a document the reading is: which entry of which list, or which single member.
@@ -96,9 +96,36 @@ pub(crate) trait Object<'de> {
         false
     }
 
-    /// Reads the value of the member `key`, one of [`Object::KEYS`].
+    /// Reads the value of the member `key`, one of [`Object::KEYS`]. Written by [`members`], with the keys.
     fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error>;
+
+    /// Called after each member that was read.
+    fn end_member(&mut self) {}
 }
+
+/// Writes `KEYS` and `member` of an [`Object`] from one list of keys, so that no key lacks its reader.
+///
+/// `|self, value, key|` names the variables of the readers: expressions that may return early with `?`.
+macro_rules! members {
+    (|$this:ident, $value:ident, $key:ident| $($name:literal => $read:expr),+ $(,)?) => {
+        const KEYS: &'static [&'static str] = &[$($name),+];
+
+        fn member<D: serde::Deserializer<'de>>(
+            &mut $this,
+            $key: &'static str,
+            $value: D,
+        ) -> Result<(), D::Error> {
+            match $key {
+                $($name => $read,)+
+                unknown => {
+                    return Err(serde::de::Error::custom(format_args!("no reader for {unknown:?}")));
+                }
+            }
+            Ok(())
+        }
+    };
+}
+pub(crate) use members;
 
 /// A list, read item by item into its implementor.
 pub(crate) trait List<'de> {
@@ -200,7 +227,9 @@ impl<'de, T: Object<'de>> DeserializeSeed<'de> for Member<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
-        self.target.member(self.key, value)
+        self.target.member(self.key, value)?;
+        self.target.end_member();
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading the scalars of JSON: strings, whole numbers, truth values, and objects of strings.
+//! Reading the scalars of JSON: strings, whole numbers, booleans, and objects of strings.
 //!
 //! Null is always absent. A number is never rounded: what does not fit is an error that gives it.
 
@@ -15,6 +15,11 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(
     name: &'static str,
 ) -> Result<Option<Cow<'de, str>>, D::Error> {
     value.deserialize_any(TextVisitor(name))
+}
+
+/// Reads a string; null is the empty one.
+pub(crate) fn string<'de, D: Deserializer<'de>>(value: D, name: &'static str) -> Result<String, D::Error> {
+    Ok(text(value, name)?.map(Cow::into_owned).unwrap_or_default())
 }
 
 /// Reads a string and parses it; `None` for null.
@@ -44,23 +49,23 @@ where
     }
 }
 
-/// Reads a truth value; `None` for null.
-pub(crate) fn truth<'de, D: Deserializer<'de>>(
+/// Reads a boolean; `None` for null.
+pub(crate) fn boolean<'de, D: Deserializer<'de>>(
     value: D,
     name: &'static str,
 ) -> Result<Option<bool>, D::Error> {
-    value.deserialize_any(TruthVisitor(name))
+    value.deserialize_any(BooleanVisitor(name))
 }
 
 /// Keys and their texts, borrowed where they stand without escapes.
-pub(crate) type TextsByKey<'de> = Vec<(Cow<'de, str>, Cow<'de, str>)>;
+pub(crate) type StringMap<'de> = Vec<(Cow<'de, str>, Cow<'de, str>)>;
 
 /// Reads an object of strings under any keys, in their order; null is empty, and as a value the empty string.
-pub(crate) fn texts_by_key<'de, D: Deserializer<'de>>(
+pub(crate) fn string_map<'de, D: Deserializer<'de>>(
     value: D,
     name: &'static str,
-) -> Result<TextsByKey<'de>, D::Error> {
-    value.deserialize_any(TextsVisitor(name))
+) -> Result<StringMap<'de>, D::Error> {
+    value.deserialize_any(StringMapVisitor(name))
 }
 
 /// Skips a value; whether it was there, and not null.
@@ -127,9 +132,9 @@ impl Visitor<'_> for NumberVisitor {
     }
 }
 
-struct TruthVisitor(&'static str);
+struct BooleanVisitor(&'static str);
 
-impl Visitor<'_> for TruthVisitor {
+impl Visitor<'_> for BooleanVisitor {
     type Value = Option<bool>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,10 +150,10 @@ impl Visitor<'_> for TruthVisitor {
     }
 }
 
-struct TextsVisitor(&'static str);
+struct StringMapVisitor(&'static str);
 
-impl<'de> Visitor<'de> for TextsVisitor {
-    type Value = TextsByKey<'de>;
+impl<'de> Visitor<'de> for StringMapVisitor {
+    type Value = StringMap<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an object of strings as {}", self.0)

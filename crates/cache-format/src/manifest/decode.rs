@@ -6,14 +6,14 @@ use cache_model::{Annotations, Descriptor, MediaType};
 use serde::Deserializer;
 
 use crate::FormatError;
-use crate::json::read::{self, Object, Place};
-use crate::manifest::descriptor::{Descriptors, Strictness, annotations, descriptor, string};
-use crate::manifest::document::{Document, ImageIndex, ImageManifest};
+use crate::json::read::{self, Object, Place, members, string};
+use crate::manifest::descriptor::{Descriptors, Strictness, annotations, descriptor};
+use crate::manifest::document::{ImageIndex, ImageManifest, ManifestOrIndex};
 
 const MANIFEST: &str = "manifest";
 const INDEX: &str = "index";
 
-impl Document {
+impl ManifestOrIndex {
     /// Reads a manifest or an index.
     ///
     /// `config` or `layers` mean a manifest, `manifests` an index; without any of them a `mediaType` of an index
@@ -27,10 +27,10 @@ impl Document {
     /// it); a Docker manifest of schema 1; any other document, such as a cache config or an image config.
     ///
     /// ```
-    /// use cache_format::Document;
+    /// use cache_format::ManifestOrIndex;
     /// let text = br#"{"schemaVersion":2,"manifests":[]}"#;
-    /// let document = Document::decode(text)?;
-    /// assert!(matches!(document, Document::Index(_)));
+    /// let document = ManifestOrIndex::decode(text)?;
+    /// assert!(matches!(document, ManifestOrIndex::Index(_)));
     /// assert_eq!(document.encode(), text);
     /// # Ok::<(), cache_format::FormatError>(())
     /// ```
@@ -66,37 +66,25 @@ struct Members<'p> {
 
 impl<'de> Object<'de> for Members<'_> {
     const WHAT: &'static str = "a manifest or an index (an object)";
-    const KEYS: &'static [&'static str] = &[
-        "schemaVersion",
-        "mediaType",
-        "artifactType",
-        "config",
-        "layers",
-        "manifests",
-        "subject",
-        "annotations",
-    ];
+    members! { |self, value, key|
+        "schemaVersion" => self.found.schema_version = read::number(value, key)?.unwrap_or(0),
+        "mediaType" => self.found.media_type = MediaType::new(&read::text(value, key)?.unwrap_or_default()),
+        "artifactType" => self.found.artifact_type = string(value, key)?,
+        "config" => {
+            self.place.member(key);
+            self.found.config = descriptor(value, Strictness::Manifest)?;
+        },
+        "layers" => self.found.layers = Some(descriptors(value, "layer", self.place)?),
+        "manifests" => self.found.manifests = Some(descriptors(value, "entry", self.place)?),
+        "subject" => {
+            self.place.member(key);
+            self.found.subject = descriptor(value, Strictness::Manifest)?;
+        },
+        "annotations" => self.found.annotations = annotations(value)?,
+    }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        let found = &mut self.found;
-        match key {
-            "schemaVersion" => found.schema_version = read::number(value, key)?.unwrap_or(0),
-            "mediaType" => found.media_type = MediaType::new(&read::text(value, key)?.unwrap_or_default()),
-            "artifactType" => found.artifact_type = string(value, key)?,
-            "config" => {
-                self.place.member(key);
-                found.config = descriptor(value, Strictness::Manifest)?;
-            }
-            "layers" => found.layers = Some(descriptors(value, "layer", self.place)?),
-            "manifests" => found.manifests = Some(descriptors(value, "entry", self.place)?),
-            "subject" => {
-                self.place.member(key);
-                found.subject = descriptor(value, Strictness::Manifest)?;
-            }
-            _ => found.annotations = annotations(value)?,
-        }
+    fn end_member(&mut self) {
         self.place.clear();
-        Ok(())
     }
 }
 
@@ -112,7 +100,7 @@ fn descriptors<'de, D: Deserializer<'de>>(
 }
 
 impl Found {
-    fn recognize(self) -> Result<Document, FormatError> {
+    fn recognize(self) -> Result<ManifestOrIndex, FormatError> {
         let is_manifest = self.config.is_some() || self.layers.is_some();
         match (is_manifest, self.manifests.is_some()) {
             (true, true) => Err(FormatError::invalid(
@@ -124,7 +112,7 @@ impl Found {
         }
     }
 
-    fn into_manifest(self) -> Result<Document, FormatError> {
+    fn into_manifest(self) -> Result<ManifestOrIndex, FormatError> {
         if is_index(&self.media_type) {
             let message = format!("mediaType {} is an index's, but it has config or layers", self.media_type);
             return Err(FormatError::invalid(MANIFEST, message));
@@ -132,7 +120,7 @@ impl Found {
         let Some(config) = self.config else {
             return Err(FormatError::invalid(MANIFEST, "config is missing"));
         };
-        Ok(Document::Manifest(ImageManifest {
+        Ok(ManifestOrIndex::Manifest(ImageManifest {
             schema_version: self.schema_version,
             media_type: self.media_type,
             artifact_type: self.artifact_type,
@@ -143,7 +131,7 @@ impl Found {
         }))
     }
 
-    fn into_index(self) -> Result<Document, FormatError> {
+    fn into_index(self) -> Result<ManifestOrIndex, FormatError> {
         if self.media_type.is_manifest() && !is_index(&self.media_type) {
             let message =
                 format!("mediaType {} is a manifest's, but it has no config and no layers", self.media_type);
@@ -155,7 +143,7 @@ impl Found {
                 "this is neither a manifest nor an index: it has no config, no layers and no manifests",
             ));
         }
-        Ok(Document::Index(ImageIndex {
+        Ok(ManifestOrIndex::Index(ImageIndex {
             schema_version: self.schema_version,
             media_type: self.media_type,
             artifact_type: self.artifact_type,
@@ -203,18 +191,13 @@ struct Shape {
 
 impl<'de> Object<'de> for Shape {
     const WHAT: &'static str = "an object";
-    const KEYS: &'static [&'static str] = &["config", "layers", "manifests", "records", "rootfs", "fsLayers"];
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        let seen = match key {
-            "config" => &mut self.config,
-            "layers" => &mut self.layers,
-            "manifests" => &mut self.manifests,
-            "records" => &mut self.records,
-            "rootfs" => &mut self.rootfs,
-            _ => &mut self.fs_layers,
-        };
-        *seen = read::skip(value)?;
-        Ok(())
+    members! { |self, value, key|
+        "config" => self.config = read::skip(value)?,
+        "layers" => self.layers = read::skip(value)?,
+        "manifests" => self.manifests = read::skip(value)?,
+        "records" => self.records = read::skip(value)?,
+        "rootfs" => self.rootfs = read::skip(value)?,
+        "fsLayers" => self.fs_layers = read::skip(value)?,
     }
 }

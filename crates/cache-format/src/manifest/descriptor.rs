@@ -2,14 +2,13 @@
 //!
 //! It never lets a malformed digest, or a size that no blob can have, through.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use cache_model::{Annotations, Descriptor, DescriptorExtra, Digest, MediaType, Platform};
 use serde::Deserializer;
 use serde::de::Error as _;
 
-use crate::json::read::{self, List, Object, Place};
+use crate::json::read::{self, List, Object, Place, members, string};
 
 /// How much a descriptor must have, and may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,29 +80,23 @@ struct DescriptorMembers {
 
 impl<'de> Object<'de> for DescriptorMembers {
     const WHAT: &'static str = "a descriptor (an object)";
-    const KEYS: &'static [&'static str] =
-        &["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
-
     fn is_strict(&self) -> bool {
         self.strictness == Strictness::Records
     }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        match key {
-            "mediaType" => self.media_type = read::text(value, key)?.map(|text| MediaType::new(&text)),
-            "digest" => self.digest = read::parsed(value, key, str::parse)?,
-            "size" => self.size = read::number(value, key)?,
-            "urls" => read::list(value, &mut Texts(&mut self.extra.urls))?,
-            "annotations" => self.annotations = annotations(value)?,
-            "data" => self.extra.data = string(value, key)?,
-            "platform" => {
-                let mut platform =
-                    PlatformMembers { strict: self.is_strict(), platform: Platform::default() };
-                self.extra.platform = read::object(value, &mut platform)?.then_some(platform.platform);
-            }
-            _ => self.extra.artifact_type = string(value, key)?,
-        }
-        Ok(())
+    members! { |self, value, key|
+        "mediaType" => self.media_type = read::text(value, key)?.map(|text| MediaType::new(&text)),
+        "digest" => self.digest = read::parsed(value, key, str::parse)?,
+        "size" => self.size = read::number(value, key)?,
+        "urls" => read::list(value, &mut Texts(&mut self.extra.urls))?,
+        "annotations" => self.annotations = annotations(value)?,
+        "data" => self.extra.data = string(value, key)?,
+        "platform" => {
+            let mut platform =
+                PlatformMembers { strict: self.is_strict(), platform: Platform::default() };
+            self.extra.platform = read::object(value, &mut platform)?.then_some(platform.platform);
+        },
+        "artifactType" => self.extra.artifact_type = string(value, key)?,
     }
 }
 
@@ -114,22 +107,16 @@ struct PlatformMembers {
 
 impl<'de> Object<'de> for PlatformMembers {
     const WHAT: &'static str = "a platform (an object)";
-    const KEYS: &'static [&'static str] = &["architecture", "os", "os.version", "os.features", "variant"];
-
     fn is_strict(&self) -> bool {
         self.strict
     }
 
-    fn member<D: Deserializer<'de>>(&mut self, key: &'static str, value: D) -> Result<(), D::Error> {
-        let platform = &mut self.platform;
-        match key {
-            "architecture" => platform.architecture = string(value, key)?,
-            "os" => platform.os = string(value, key)?,
-            "os.version" => platform.os_version = string(value, key)?,
-            "os.features" => read::list(value, &mut Texts(&mut platform.os_features))?,
-            _ => platform.variant = string(value, key)?,
-        }
-        Ok(())
+    members! { |self, value, key|
+        "architecture" => self.platform.architecture = string(value, key)?,
+        "os" => self.platform.os = string(value, key)?,
+        "os.version" => self.platform.os_version = string(value, key)?,
+        "os.features" => read::list(value, &mut Texts(&mut self.platform.os_features))?,
+        "variant" => self.platform.variant = string(value, key)?,
     }
 }
 
@@ -145,12 +132,7 @@ impl<'de> List<'de> for Texts<'_> {
     }
 }
 
-/// Reads a string; null is the empty one.
-pub(crate) fn string<'de, D: Deserializer<'de>>(value: D, name: &'static str) -> Result<String, D::Error> {
-    Ok(read::text(value, name)?.map(Cow::into_owned).unwrap_or_default())
-}
-
 /// Reads annotations: an object of strings. Null is none; of several values for one key the last stays, as in Go.
 pub(crate) fn annotations<'de, D: Deserializer<'de>>(value: D) -> Result<Annotations, D::Error> {
-    Ok(read::texts_by_key(value, "annotations")?.into_iter().collect())
+    Ok(read::string_map(value, "annotations")?.into_iter().collect())
 }

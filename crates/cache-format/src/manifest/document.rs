@@ -1,7 +1,7 @@
-//! Image manifests and indexes as documents (OCI image specification, manifest.md and image-index.md).
+//! Image manifests and indexes as data, and as the JSON that Go writes (OCI image specification, manifest.md and
+//! image-index.md).
 //!
-//! Reads and writes both, in the OCI and in the Docker spelling. It never guesses: the structure decides which of the
-//! two a text is, and a text that is neither, or both, is refused by name.
+//! In OCI's and in Docker's words. It never reads JSON.
 
 use cache_model::json::{self, Object as JsonObject};
 use cache_model::{Annotations, Descriptor, MediaType};
@@ -11,11 +11,11 @@ use crate::json::indent;
 /// An image manifest: one config, and layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageManifest {
-    /// The version of the schema, 2; kept as it was read, 0 where it was absent.
+    /// The version of the schema, 2; kept as it was read, 0 if absent.
     pub schema_version: u32,
-    /// The media type that the document gives itself; empty where it gives none.
+    /// The media type that the document gives itself; may be empty.
     pub media_type: MediaType,
-    /// The type of the artifact; empty where it is an image.
+    /// The type of the artifact; empty for an image.
     pub artifact_type: String,
     /// The descriptor of the config.
     pub config: Descriptor,
@@ -27,14 +27,14 @@ pub struct ImageManifest {
     pub annotations: Annotations,
 }
 
-/// An image index, or Docker's manifest list: descriptors of manifests, or of whatever else.
+/// An image index, or Docker's manifest list: descriptors of manifests, or of anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageIndex {
-    /// The version of the schema, 2; kept as it was read, 0 where it was absent.
+    /// The version of the schema, 2; kept as it was read, 0 if absent.
     pub schema_version: u32,
-    /// The media type that the document gives itself; empty where it gives none.
+    /// The media type that the document gives itself; may be empty.
     pub media_type: MediaType,
-    /// The type of the artifact; empty where it is none.
+    /// The type of the artifact; empty for an index of images.
     pub artifact_type: String,
     /// The descriptors of the entries.
     pub manifests: Vec<Descriptor>,
@@ -44,18 +44,18 @@ pub struct ImageIndex {
     pub annotations: Annotations,
 }
 
-/// What a name in a registry or a layout leads to.
+/// A document that a name in a registry or a layout can stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Document {
+pub enum ManifestOrIndex {
     /// An image manifest.
     Manifest(ImageManifest),
     /// An image index, or a manifest list.
     Index(ImageIndex),
 }
 
-impl Document {
-    /// The compact JSON text, members in the order of Go's structs, those that are empty left out (the list of
-    /// layers or entries always stands).
+impl ManifestOrIndex {
+    /// The compact JSON text, members in the order of Go's structs. Empty members are left out, except for the list of
+    /// layers or entries.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Manifest(manifest) => manifest.encode(),
@@ -64,13 +64,13 @@ impl Document {
     }
 
     /// The text with line breaks and an indent of two spaces, as BuildKit writes the manifests of images (Go's
-    /// `json.MarshalIndent`). Caches are written compactly, by [`Document::encode`].
+    /// `json.MarshalIndent`). Caches are written compactly, by [`ManifestOrIndex::encode`].
     pub fn encode_indented(&self) -> Vec<u8> {
         indent::indented(&self.encode())
     }
 
-    /// The media type under which the document is served: the one that it gives itself where that is a manifest's
-    /// or an index's, else OCI's for its structure.
+    /// The media type under which the document is served: its own if that is a manifest's or an index's, otherwise
+    /// OCI's for its structure.
     pub fn media_type(&self) -> MediaType {
         let (own, default) = match self {
             Self::Manifest(manifest) => (&manifest.media_type, MediaType::OCI_MANIFEST),
@@ -78,15 +78,71 @@ impl Document {
         };
         if own.is_manifest() { own.clone() } else { default }
     }
+
+    pub(crate) fn artifact_type(&self) -> &str {
+        match self {
+            Self::Manifest(manifest) => &manifest.artifact_type,
+            Self::Index(index) => &index.artifact_type,
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Option<&Descriptor> {
+        match self {
+            Self::Manifest(manifest) => manifest.subject.as_ref(),
+            Self::Index(index) => index.subject.as_ref(),
+        }
+    }
+
+    pub(crate) fn annotations(&self) -> &Annotations {
+        match self {
+            Self::Manifest(manifest) => &manifest.annotations,
+            Self::Index(index) => &index.annotations,
+        }
+    }
+
+    /// Sets the members that both documents have beside their descriptors.
+    pub(crate) fn set_head(
+        &mut self,
+        artifact_type: String,
+        subject: Option<Descriptor>,
+        annotations: Annotations,
+    ) {
+        match self {
+            Self::Manifest(manifest) => {
+                manifest.artifact_type = artifact_type;
+                manifest.subject = subject;
+                manifest.annotations = annotations;
+            }
+            Self::Index(index) => {
+                index.artifact_type = artifact_type;
+                index.subject = subject;
+                index.annotations = annotations;
+            }
+        }
+    }
 }
 
 impl ImageManifest {
-    /// Whether its config is that of an image, OCI's or Docker's, by its media type.
+    /// A manifest in OCI's words, with nothing beside its config and layers.
+    pub fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: MediaType::OCI_MANIFEST,
+            artifact_type: String::new(),
+            config,
+            layers,
+            subject: None,
+            annotations: Annotations::default(),
+        }
+    }
+
+    /// Whether this is the manifest of an image, by the media type of its config; otherwise it is that of a cache or of
+    /// an artifact.
     pub fn has_image_config(&self) -> bool {
         [MediaType::OCI_IMAGE_CONFIG, MediaType::DOCKER_IMAGE_CONFIG].contains(&self.config.media_type)
     }
 
-    /// The compact JSON text; see [`Document::encode`].
+    /// The compact JSON text; see [`ManifestOrIndex::encode`].
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512 + self.layers.len() * 384);
         let mut members = open(&mut out, self.schema_version, &self.media_type, &self.artifact_type);
@@ -98,7 +154,19 @@ impl ImageManifest {
 }
 
 impl ImageIndex {
-    /// The compact JSON text; see [`Document::encode`].
+    /// An index in OCI's words, with nothing beside its entries.
+    pub fn new(manifests: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: MediaType::OCI_INDEX,
+            artifact_type: String::new(),
+            manifests,
+            subject: None,
+            annotations: Annotations::default(),
+        }
+    }
+
+    /// The compact JSON text; see [`ManifestOrIndex::encode`].
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.manifests.len() * 384);
         let mut members = open(&mut out, self.schema_version, &self.media_type, &self.artifact_type);
@@ -108,7 +176,7 @@ impl ImageIndex {
     }
 }
 
-/// Opens the object with the members that stand first in both documents.
+/// Opens the object with the first members of both documents.
 fn open<'a>(
     out: &'a mut Vec<u8>,
     version: u32,
@@ -122,7 +190,7 @@ fn open<'a>(
     members
 }
 
-/// Closes the object with the members that stand last in both documents.
+/// Closes the object with the last members of both documents.
 fn close(mut members: JsonObject<'_>, subject: Option<&Descriptor>, annotations: &Annotations) {
     if let Some(subject) = subject {
         subject.write_json(members.key("subject"));

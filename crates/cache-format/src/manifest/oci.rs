@@ -1,7 +1,7 @@
-//! To and from the types of `oci-spec`, for those who use them already.
+//! Conversions to and from the types of `oci-spec`, with the feature of that name.
 //!
-//! Only values are converted: `oci-spec` never reads or writes our bytes, since it keeps annotations in no fixed
-//! order, writes what is empty, and renames two members of a platform.
+//! Only values are converted. `oci-spec` never reads or writes our bytes: it keeps annotations in no fixed order, writes
+//! empty members, and renames two members of a platform.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cache_format::Document;
+use cache_format::ManifestOrIndex;
 use cache_model::Digest;
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ impl Fixture {
 
     /// The digest of the only entry of the layout's index.
     pub(crate) fn manifest_digest(&self) -> Digest {
-        let Document::Index(index) = Document::decode(&self.index()).unwrap() else {
+        let ManifestOrIndex::Index(index) = ManifestOrIndex::decode(&self.index()).unwrap() else {
             panic!("{}", self.name)
         };
         assert_eq!(index.manifests.len(), 1);

@@ -1,12 +1,17 @@
 //! Every document of every real cache comes back to the byte.
 
-use cache_format::{CacheManifest, Document, Form, build_manifest, decode_config, encode_config};
+use cache_format::{CacheManifest, Form, ManifestOrIndex, decode_config, encode_config, pack};
 use cache_model::{Descriptor, Digest, MediaType};
+use sha2::{Digest as _, Sha256};
 
 use crate::data::Fixture;
 
+fn sha256(bytes: &[u8]) -> Digest {
+    Digest::sha256(Sha256::digest(bytes).into())
+}
+
 fn cache(fixture: &Fixture) -> CacheManifest {
-    let document = Document::decode(&fixture.manifest()).unwrap();
+    let document = ManifestOrIndex::decode(&fixture.manifest()).unwrap();
     CacheManifest::from_document(&document).unwrap_or_else(|| panic!("{} is a cache", fixture.name))
 }
 
@@ -14,7 +19,7 @@ fn cache(fixture: &Fixture) -> CacheManifest {
 fn every_manifest_and_index_is_reproduced_to_the_byte() {
     for fixture in Fixture::all() {
         for text in [fixture.index(), fixture.manifest()] {
-            let document = Document::decode(&text).unwrap();
+            let document = ManifestOrIndex::decode(&text).unwrap();
             let written = if text.contains(&b'\n') { document.encode_indented() } else { document.encode() };
             assert_eq!(
                 written.escape_ascii().to_string(),
@@ -49,12 +54,15 @@ fn every_manifest_is_built_again_from_its_config_and_descriptors() {
             .map(|layer| found.layers.iter().find(|d| Some(d.digest) == layer.blob).unwrap())
             .map(|descriptor| descriptor.in_dialect(cache_model::Dialect::Oci))
             .collect();
-        let built = build_manifest(found.form, &layers, found.config.clone()).unwrap();
+        let packed = pack(found.form, &config, &layers).unwrap();
+        assert_eq!(packed.config(), &found.config, "{}", fixture.name);
+        assert_eq!(packed.layers, layers);
+        assert_eq!(packed.warnings, []);
+        let built = packed.root;
         assert_eq!(built.bytes, fixture.manifest(), "{}", fixture.name);
         assert_eq!(built.descriptor.digest, fixture.manifest_digest());
-        assert_eq!(built.descriptor.digest, Digest::of(&built.bytes));
+        assert_eq!(built.descriptor.digest, sha256(&built.bytes));
         assert_eq!(built.descriptor.size, built.bytes.len() as u64);
-        assert_eq!(built.warnings, []);
     }
 }
 
@@ -63,13 +71,14 @@ fn every_manifest_comes_back_from_every_other_form() {
     for fixture in Fixture::caches() {
         let own = cache(&fixture);
         for form in [Form::Manifest, Form::Index, Form::DockerList] {
-            let other = CacheManifest { form, ..own.clone() }.build().unwrap();
+            let other = CacheManifest { form, ..own.clone() }.pack(Vec::new()).unwrap().root;
             assert_eq!(other.descriptor.media_type, form.media_type());
-            let mut back = CacheManifest::from_document(&Document::decode(&other.bytes).unwrap()).unwrap();
+            let mut back =
+                CacheManifest::from_document(&ManifestOrIndex::decode(&other.bytes).unwrap()).unwrap();
             assert_eq!(back.form, form);
             back.form = own.form;
             assert_eq!(
-                back.build().unwrap().descriptor.digest,
+                back.pack(Vec::new()).unwrap().root.descriptor.digest,
                 fixture.manifest_digest(),
                 "{}",
                 fixture.name
@@ -88,7 +97,8 @@ fn the_manifest_of_one_build_converts_to_the_index_that_buildkit_wrote_of_it() {
         ("app-min-manifest-oci-gzip", "app-min-index-oci-gzip"),
     ] {
         let (from, to) = (Fixture::named(from), Fixture::named(to));
-        let converted = CacheManifest { form: cache(&to).form, ..cache(&from) }.build().unwrap();
+        let converted =
+            CacheManifest { form: cache(&to).form, ..cache(&from) }.pack(Vec::new()).unwrap().root;
         assert_eq!(converted.bytes.escape_ascii().to_string(), to.manifest().escape_ascii().to_string());
     }
 }
@@ -108,11 +118,11 @@ fn the_form_is_what_buildkit_was_asked_for() {
 #[test]
 fn an_image_with_an_inline_cache_is_no_cache_of_its_own() {
     for name in ["inline-oci-true", "inline-oci-false"] {
-        let document = Document::decode(&Fixture::named(name).manifest()).unwrap();
+        let document = ManifestOrIndex::decode(&Fixture::named(name).manifest()).unwrap();
         assert_eq!(CacheManifest::from_document(&document), None);
         assert!(document.media_type().is_manifest());
     }
-    let index = Document::decode(&Fixture::named("inline-oci-true").index()).unwrap();
+    let index = ManifestOrIndex::decode(&Fixture::named("inline-oci-true").index()).unwrap();
     assert_eq!(CacheManifest::from_document(&index), None);
     assert_eq!(index.media_type(), MediaType::OCI_INDEX);
 }

@@ -1,7 +1,7 @@
 //! Inline caches, real and made up.
 
 use cache_format::{
-    Document, ImageConfig, ImageManifest, InlineCache, InlineOutcome, NoInlineCache, encode_records,
+    ImageConfig, ImageManifest, InlineCache, InlineOutcome, ManifestOrIndex, NoInlineCache, encode_records,
     read_inline,
 };
 use cache_model::{Descriptor, Digest, MediaType};
@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::data::Fixture;
 
 fn image(fixture: &Fixture) -> (ImageManifest, Vec<u8>) {
-    let Document::Manifest(manifest) = Document::decode(&fixture.manifest()).unwrap() else { panic!() };
+    let ManifestOrIndex::Manifest(manifest) = ManifestOrIndex::decode(&fixture.manifest()).unwrap() else {
+        panic!()
+    };
     let config = fixture.blob(&manifest.config.digest);
     (manifest, config)
 }

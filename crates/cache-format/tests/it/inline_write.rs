@@ -2,8 +2,8 @@
 
 use cache_format::{ImageManifest, InlineCache, InlineOutcome, encode_records, read_inline, write_inline};
 use cache_model::{
-    ANNOTATION_DIFF_ID, Annotations, CacheChains, Descriptor, Digest, Graph, Link, MediaType, NewResult,
-    RecordId, ResultRef, Timestamp,
+    ANNOTATION_DIFF_ID, CacheChains, Descriptor, Digest, Graph, Link, MediaType, NewResult, RecordId,
+    ResultRef, Timestamp,
 };
 use data_encoding::BASE64;
 use proptest::prelude::*;
@@ -70,15 +70,7 @@ fn written(chains: &CacheChains, image: &[u8]) -> Value {
 /// An image of these layers, with an inline cache, as a reader finds it.
 fn read_back(image: &[Digest], written: &str) -> InlineCache {
     let layers = image.iter().map(|layer| Descriptor { digest: *layer, ..blob(0) }).collect();
-    let manifest = ImageManifest {
-        schema_version: 2,
-        media_type: MediaType::OCI_MANIFEST,
-        artifact_type: String::new(),
-        config: Descriptor::new(MediaType::OCI_IMAGE_CONFIG, digest(255), 2),
-        layers,
-        subject: None,
-        annotations: Annotations::default(),
-    };
+    let manifest = ImageManifest::new(Descriptor::new(MediaType::OCI_IMAGE_CONFIG, digest(255), 2), layers);
     let diff_ids: Vec<String> = image.iter().map(ToString::to_string).collect();
     let config = json!({"rootfs": {"diff_ids": diff_ids}, "moby.buildkit.cache.v0": written});
     match read_inline(&manifest, config.to_string().as_bytes()).unwrap() {

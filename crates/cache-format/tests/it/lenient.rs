@@ -1,6 +1,6 @@
 //! Reading as Go reads: what is forgiven, what is not, and that no input is too deep.
 
-use cache_format::{Document, FormatErrorKind, decode_config, decode_record_line, encode_config};
+use cache_format::{FormatErrorKind, ManifestOrIndex, decode_config, decode_record_line, encode_config};
 
 /// A config's text, and what it is written as.
 fn check(text: impl AsRef<[u8]>, want: &str) {
@@ -158,7 +158,7 @@ fn no_nesting_is_too_deep() {
         format!(r#"{{"layers":[{{"blob":{deep}"#),
     ] {
         assert!(decode_config(text.as_bytes()).is_err());
-        assert!(Document::decode(text.as_bytes()).is_err());
+        assert!(ManifestOrIndex::decode(text.as_bytes()).is_err());
         assert!(decode_record_line(text.as_bytes()).is_err());
     }
 }
@@ -182,14 +182,15 @@ fn members_that_a_manifest_does_not_know_are_skipped_also_in_its_descriptors_and
             format!(r#"{{"mediaType":"a/b","digest":"{digest}","size":0,"platform":{platform}{of_entry}}}"#);
         format!(r#"{{"schemaVersion":2,"manifests":[{entry}]{of_index}}}"#)
     };
-    let document = Document::decode(index([r#","x":1"#, r#","y":[2]"#, r#","z":{}"#]).as_bytes()).unwrap();
+    let document =
+        ManifestOrIndex::decode(index([r#","x":1"#, r#","y":[2]"#, r#","z":{}"#]).as_bytes()).unwrap();
     assert_eq!(String::from_utf8(document.encode()).unwrap(), index([""; 3]));
 }
 
 #[test]
 fn a_null_list_of_a_manifest_is_an_empty_one() {
     let document =
-        |text: &str| Document::decode(text.as_bytes()).map(|d| String::from_utf8(d.encode()).unwrap());
+        |text: &str| ManifestOrIndex::decode(text.as_bytes()).map(|d| String::from_utf8(d.encode()).unwrap());
     assert_eq!(
         document(r#"{"schemaVersion":2,"manifests":null}"#).unwrap(),
         r#"{"schemaVersion":2,"manifests":[]}"#

@@ -15,6 +15,7 @@ mod fixtures;
 mod inline;
 mod inline_write;
 mod lenient;
+#[cfg(feature = "oci-spec")]
 mod oci;
 mod properties;
 mod schema;

@@ -1,21 +1,21 @@
 //! To `oci-spec` and back.
 
-use cache_format::{Document, ImageIndex, ImageManifest, descriptor_from_oci, descriptor_to_oci};
+use cache_format::{ImageIndex, ImageManifest, ManifestOrIndex, descriptor_from_oci, descriptor_to_oci};
 use oci_spec::image as oci;
 use proptest::prelude::*;
 
 use crate::data::Fixture;
 use crate::properties::{any_descriptor, any_document};
 
-fn round_trip(document: &Document) -> Document {
+fn round_trip(document: &ManifestOrIndex) -> ManifestOrIndex {
     match document {
-        Document::Manifest(ours) => {
+        ManifestOrIndex::Manifest(ours) => {
             let theirs = oci::ImageManifest::try_from(ours).unwrap();
-            Document::Manifest(ImageManifest::try_from(&theirs).unwrap())
+            ManifestOrIndex::Manifest(ImageManifest::try_from(&theirs).unwrap())
         }
-        Document::Index(ours) => {
+        ManifestOrIndex::Index(ours) => {
             let theirs = oci::ImageIndex::try_from(ours).unwrap();
-            Document::Index(ImageIndex::try_from(&theirs).unwrap())
+            ManifestOrIndex::Index(ImageIndex::try_from(&theirs).unwrap())
         }
     }
 }
@@ -23,7 +23,7 @@ fn round_trip(document: &Document) -> Document {
 #[test]
 fn every_fixture_comes_back_from_oci_spec_to_the_byte() {
     for fixture in Fixture::all() {
-        let document = Document::decode(&fixture.manifest()).unwrap();
+        let document = ManifestOrIndex::decode(&fixture.manifest()).unwrap();
         assert_eq!(round_trip(&document).encode(), document.encode(), "{}", fixture.name);
     }
 }
@@ -31,12 +31,12 @@ fn every_fixture_comes_back_from_oci_spec_to_the_byte() {
 #[test]
 fn what_oci_spec_reads_itself_is_what_we_read() {
     for fixture in Fixture::all() {
-        match Document::decode(&fixture.manifest()).unwrap() {
-            Document::Manifest(ours) => {
+        match ManifestOrIndex::decode(&fixture.manifest()).unwrap() {
+            ManifestOrIndex::Manifest(ours) => {
                 let theirs = oci::ImageManifest::from_reader(fixture.manifest().as_slice()).unwrap();
                 assert_eq!(oci::ImageManifest::try_from(&ours).unwrap(), theirs, "{}", fixture.name);
             }
-            Document::Index(ours) => {
+            ManifestOrIndex::Index(ours) => {
                 let theirs = oci::ImageIndex::from_reader(fixture.manifest().as_slice()).unwrap();
                 assert_eq!(oci::ImageIndex::try_from(&ours).unwrap(), theirs, "{}", fixture.name);
             }

@@ -1,7 +1,7 @@
 //! Small texts to look at: each form of a manifest, samples of configs, the messages of bad input.
 
 use cache_format::{
-    CacheManifest, Document, Form, FormatError, ImageConfig, build_manifest, decode_config,
+    CacheManifest, Form, FormatError, ImageConfig, ManifestOrIndex, Packed, decode_config,
     decode_record_line, encode_config,
 };
 use cache_model::{
@@ -18,6 +18,10 @@ fn config() -> Descriptor {
     Descriptor::new(MediaType::CACHE_CONFIG, Digest::sha256([9; 32]), 77)
 }
 
+fn pack(form: Form, layers: &[Descriptor], config: Descriptor) -> Result<Packed, FormatError> {
+    CacheManifest::new(form, config, layers.to_vec()).pack(Vec::new())
+}
+
 #[test]
 fn each_form_of_a_manifest() {
     let layers = [
@@ -27,10 +31,12 @@ fn each_form_of_a_manifest() {
         layer(1, "application/vnd.oci.image.layer.v1.tar+gzip"),
     ];
     for form in [Form::Manifest, Form::Index, Form::DockerList] {
-        let built = build_manifest(form, &layers, config()).unwrap();
-        let text = String::from_utf8(Document::decode(&built.bytes).unwrap().encode_indented()).unwrap();
+        let built = pack(form, &layers, config()).unwrap();
+        let root = &built.root;
+        let text =
+            String::from_utf8(ManifestOrIndex::decode(&root.bytes).unwrap().encode_indented()).unwrap();
         let warnings: String = built.warnings.iter().map(|warning| format!("\n{warning}")).collect();
-        insta::assert_snapshot!(format!("form_{form}"), format!("{:?}\n{text}{warnings}", built.descriptor));
+        insta::assert_snapshot!(format!("form_{form}"), format!("{:?}\n{text}{warnings}", root.descriptor));
     }
 }
 
@@ -44,9 +50,9 @@ fn a_manifest_with_everything() {
         subject: Some(Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([5; 32]), 5)),
         annotations: [("b", "<2>"), ("a", "1")].into_iter().collect(),
     };
-    let as_manifest = String::from_utf8(manifest.build().unwrap().bytes).unwrap();
+    let as_manifest = String::from_utf8(manifest.clone().pack(Vec::new()).unwrap().root.bytes).unwrap();
     manifest.form = Form::Index;
-    let as_index = String::from_utf8(manifest.build().unwrap().bytes).unwrap();
+    let as_index = String::from_utf8(manifest.clone().pack(Vec::new()).unwrap().root.bytes).unwrap();
     insta::assert_snapshot!("with_everything", format!("{as_manifest}\n\n{as_index}"));
 }
 
@@ -142,7 +148,7 @@ fn the_messages_of_bad_input() {
         r#"{"architecture":"amd64","config":{},"rootfs":{"type":"layers","diff_ids":[]}}"#,
         r#"{"schemaVersion":-1,"manifests":[]}"#,
     ] {
-        note("document", text, Document::decode(text.as_bytes()).err());
+        note("document", text, ManifestOrIndex::decode(text.as_bytes()).err());
     }
     for text in [
         "",
@@ -172,24 +178,21 @@ fn the_messages_of_bad_input() {
         "image-manifest=true,oci-mediatypes=false",
         Form::from_attributes(Some(true), Some(false)).err(),
     );
-    note("build", "an image's config", build_manifest(Form::Index, &[], layer(1, "a/b")).err());
-    note(
-        "build",
-        "a config as a layer",
-        build_manifest(Form::Index, &[layer(1, "a/b"), config()], config()).err(),
-    );
+    note("build", "an image's config", pack(Form::Index, &[], layer(1, "a/b")).err());
+    note("build", "a config as a layer", pack(Form::Index, &[layer(1, "a/b"), config()], config()).err());
     let sized = |size, descriptor: Descriptor| Descriptor { size, ..descriptor };
     let largest = i64::MAX.unsigned_abs();
     let huge = |descriptor| sized(largest + 1, descriptor);
     note(
         "build",
         "a layer beyond Go's numbers",
-        build_manifest(Form::Index, &[layer(1, "a/b"), huge(layer(2, "a/b"))], config()).err(),
+        pack(Form::Index, &[layer(1, "a/b"), huge(layer(2, "a/b"))], config()).err(),
     );
-    note("build", "a config beyond Go's numbers", build_manifest(Form::Index, &[], huge(config())).err());
-    let built = build_manifest(Form::Index, &[sized(largest, layer(1, "a/b"))], config()).unwrap();
-    let mut manifest = CacheManifest::from_document(&Document::decode(&built.bytes).unwrap()).unwrap();
+    note("build", "a config beyond Go's numbers", pack(Form::Index, &[], huge(config())).err());
+    let built = pack(Form::Index, &[sized(largest, layer(1, "a/b"))], config()).unwrap();
+    let mut manifest =
+        CacheManifest::from_document(&ManifestOrIndex::decode(&built.root.bytes).unwrap()).unwrap();
     manifest.subject = Some(huge(layer(1, "a/b")));
-    note("build", "a subject beyond Go's numbers", manifest.build().err());
+    note("build", "a subject beyond Go's numbers", manifest.pack(Vec::new()).err());
     insta::assert_snapshot!("messages", report);
 }

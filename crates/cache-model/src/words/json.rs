@@ -113,6 +113,16 @@ impl<'a> Object<'a> {
         self.out
     }
 
+    /// [`Object::key`] for a key that needs no escapes, which is not searched for any.
+    #[inline]
+    pub fn plain_key(&mut self, key: &'static str) -> &mut Vec<u8> {
+        self.out.extend_from_slice(if self.first { b"\"" } else { b",\"" });
+        self.first = false;
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
     /// Appends a member whose value is a string.
     pub fn string(&mut self, key: &str, value: &str) {
         push_string(value, self.key(key));

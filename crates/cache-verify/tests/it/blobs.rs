@@ -108,7 +108,7 @@ async fn cache_manifest(store: &Store) -> cache_format::CacheManifest {
     use cache_ingest::Resolver;
     let subject = store.resolve(&Name::Unspecified).await.unwrap();
     let bytes = store.memory.blob(&subject.digest).unwrap();
-    let document = cache_format::Document::decode(&bytes).unwrap();
+    let document = cache_format::ManifestOrIndex::decode(&bytes).unwrap();
     cache_format::CacheManifest::from_document(&document).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Configs and manifests that do not go together, and graphs that make no sense.
 
-use cache_format::{Form, build_manifest, encode_config};
+use cache_format::{Form, encode_config, pack};
 use cache_model::{
     CacheConfigBuilder, ConfigLayer, ConfigResult, Descriptor, MediaType, RecordDigest, Timestamp,
 };
@@ -20,9 +20,9 @@ async fn a_config_of_every_form_is_found() {
     for form in [Form::Manifest, Form::Index, Form::DockerList] {
         let (store, layers) = sound_layers();
         let config = config(&[(&layers[0], -1), (&layers[1], 0), (&layers[2], 1)], &[2]);
-        let descriptor = store.insert(MediaType::CACHE_CONFIG, encode_config(&config));
-        let built = build_manifest(form, &layers, descriptor).unwrap();
-        publish_bytes(&store, built.descriptor.media_type, built.bytes).await;
+        store.insert(MediaType::CACHE_CONFIG, encode_config(&config));
+        let root = pack(form, &config, &layers).unwrap().root;
+        publish_bytes(&store, root.descriptor.media_type, root.bytes).await;
         let report = report(&store).await;
         assert_eq!(lines(&report), "");
         assert_eq!(report.form, Some(form));

@@ -1,8 +1,8 @@
 //! Caches inside images: found, verified, or told why there is none.
 
-use cache_format::{Document, ImageIndex, ImageManifest};
+use cache_format::{ImageIndex, ImageManifest, ManifestOrIndex};
 use cache_ingest::{LayoutStore, Name, ProviderExt, Resolver};
-use cache_model::{Annotations, Descriptor, MediaType};
+use cache_model::{Descriptor, MediaType};
 
 use crate::fixtures::fixtures;
 use crate::store::Store;
@@ -14,7 +14,9 @@ async fn image() -> (Store, Descriptor, ImageManifest) {
     let layout = LayoutStore::open(path).await.unwrap();
     let subject = layout.resolve(&Name::Unspecified).await.unwrap();
     let bytes = layout.read(&subject, 1 << 20).await.unwrap();
-    let Document::Manifest(manifest) = Document::decode(&bytes).unwrap() else { panic!("no image") };
+    let ManifestOrIndex::Manifest(manifest) = ManifestOrIndex::decode(&bytes).unwrap() else {
+        panic!("no image")
+    };
     let store = Store::default();
     for blob in manifest.layers.iter().chain([&manifest.config]) {
         store.insert(MediaType::default(), layout.read(blob, 1 << 20).await.unwrap());
@@ -24,15 +26,7 @@ async fn image() -> (Store, Descriptor, ImageManifest) {
 }
 
 fn index(manifests: Vec<Descriptor>) -> Vec<u8> {
-    let index = ImageIndex {
-        schema_version: 2,
-        media_type: MediaType::OCI_INDEX,
-        artifact_type: String::new(),
-        manifests,
-        subject: None,
-        annotations: Annotations::default(),
-    };
-    index.encode()
+    ImageIndex::new(manifests).encode()
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use cache_format::{Form, build_manifest, encode_config};
+use cache_format::{CacheManifest, Form, encode_config};
 use cache_ingest::{Expect, Hasher, Name, Publisher, RetryPolicy};
 use cache_model::{
     ANNOTATION_DIFF_ID, Algorithm, CacheChains, CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult,
@@ -85,8 +85,8 @@ pub(crate) async fn publish_cache(store: &Store, layers: &[Descriptor]) -> Diges
 /// A cache with these layers and this config.
 pub(crate) async fn publish(store: &Store, layers: &[Descriptor], config: impl Into<Bytes>) -> Digest {
     let config = store.insert(MediaType::CACHE_CONFIG, config);
-    let built = build_manifest(Form::Manifest, layers, config).unwrap();
-    publish_bytes(store, built.descriptor.media_type, built.bytes).await
+    let root = CacheManifest::new(Form::Manifest, config, layers.to_vec()).pack(Vec::new()).unwrap().root;
+    publish_bytes(store, root.descriptor.media_type, root.bytes).await
 }
 
 /// Any bytes under the name.

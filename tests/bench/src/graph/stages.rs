@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use cache_format::{CacheManifest, Document, decode_config, encode_config};
+use cache_format::{CacheManifest, ManifestOrIndex, decode_config, encode_config};
 use cache_model::CacheChains;
 
 /// What one run took, and what it wrote.
@@ -22,7 +22,7 @@ pub(crate) struct Stages {
 /// Takes a cache from bytes to bytes: decode config and index, load, marshal, encode the config.
 pub(crate) fn stages(config: &[u8], index: &[u8]) -> Result<Stages> {
     let start = Instant::now();
-    let document = Document::decode(index).context("the index")?;
+    let document = ManifestOrIndex::decode(index).context("the index")?;
     let config = decode_config(config).context("the config")?;
     let decode = start.elapsed();
     let manifest = CacheManifest::from_document(&document).context("the index is no cache")?;

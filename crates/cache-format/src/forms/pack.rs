@@ -1,0 +1,161 @@
+//! From a cache to the blobs that a store gets, in the order in which they are written.
+//!
+//! Pure: the bytes of layers never come here.
+
+use std::fmt;
+
+use cache_model::{CacheConfig, Converted, Descriptor, Dialect, Digest, MediaType};
+use sha2::{Digest as _, Sha256};
+
+use crate::forms::cache_manifest::CacheManifest;
+use crate::forms::form::Form;
+use crate::{FormatError, encode_config};
+
+/// A cache as the blobs to store. The order of writing is the order of the fields, so that no document is written
+/// before everything that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Packed {
+    /// The layers, to be copied from the store that has them. A blob may appear several times.
+    pub layers: Vec<Descriptor>,
+    /// The documents below the root, to be written in this order: the cache config.
+    pub metadata: Vec<PackedBlob>,
+    /// The document that a name will stand for.
+    pub root: PackedBlob,
+    /// The layers whose media types have no name in the form's dialect.
+    pub warnings: Vec<ManifestWarning>,
+}
+
+/// A document in bytes, with its descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PackedBlob {
+    /// Media type, digest and size of the bytes.
+    pub descriptor: Descriptor,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A layer that is listed in a manifest under a media type that is not of the manifest's dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ManifestWarning {
+    /// The position of the layer.
+    pub layer: usize,
+    /// The digest of the layer's blob.
+    pub digest: Digest,
+    /// The media type, used unchanged; may be empty.
+    pub media_type: MediaType,
+    /// The dialect in which it has no name.
+    pub dialect: Dialect,
+}
+
+/// Packs a new cache: encodes the config, then the document that names it and the layers. `layers` has one
+/// descriptor for each entry of the config's `layers`, in that order.
+///
+/// # Errors
+///
+/// Those of [`CacheManifest::pack`].
+///
+/// ```
+/// use cache_format::{Form, pack};
+/// use cache_model::{CacheConfigBuilder, MediaType, RecordDigest};
+/// let mut config = CacheConfigBuilder::new();
+/// config.record(RecordDigest::new("sha256:a"));
+/// let packed = pack(Form::DockerList, &config.finish(), &[])?;
+/// assert_eq!(packed.root.descriptor.media_type, MediaType::DOCKER_LIST);
+/// assert_eq!(packed.metadata[0].bytes, br#"{"records":[{"digest":"sha256:a"}]}"#);
+/// assert!(packed.warnings.is_empty());
+/// # Ok::<(), cache_format::FormatError>(())
+/// ```
+pub fn pack(form: Form, config: &CacheConfig, layers: &[Descriptor]) -> Result<Packed, FormatError> {
+    let config = PackedBlob::new(MediaType::CACHE_CONFIG, encode_config(config));
+    CacheManifest::new(form, config.descriptor, layers.to_vec()).pack(config.bytes)
+}
+
+impl CacheManifest {
+    /// Packs an existing cache: the bytes of its config are kept, and the document that names it is encoded anew, in
+    /// the form of this manifest, with the layers' media types converted to the form's dialect.
+    ///
+    /// `config_bytes` are the bytes that [`config`](Self::config) describes; they are not hashed here.
+    ///
+    /// # Errors
+    ///
+    /// A config whose media type is not the cache config's; a layer whose media type is, which no reader could tell
+    /// from the config; a size beyond 2^63 - 1, the largest that Go's readers and this crate's take.
+    pub fn pack(self, config_bytes: Vec<u8>) -> Result<Packed, FormatError> {
+        self.check()?;
+        let rules = self.form.rules();
+        let (listed, warnings) = in_dialect(&self.layers, rules.dialect);
+        let mut root = (rules.join)(self.config.clone(), listed);
+        root.set_head(self.artifact_type, self.subject, self.annotations);
+        Ok(Packed {
+            layers: self.layers,
+            metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes }],
+            root: PackedBlob::new(rules.media_type.clone(), root.encode()),
+            warnings,
+        })
+    }
+
+    /// Packs an existing cache with every byte kept: `root_bytes` have the digest `root` and say what this manifest
+    /// says.
+    pub fn pack_unchanged(self, root: Digest, root_bytes: Vec<u8>, config_bytes: Vec<u8>) -> Packed {
+        Packed {
+            layers: self.layers,
+            metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes }],
+            root: PackedBlob {
+                descriptor: Descriptor::new(self.form.media_type(), root, length(&root_bytes)),
+                bytes: root_bytes,
+            },
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl Packed {
+    /// The descriptor of the cache config.
+    pub fn config(&self) -> &Descriptor {
+        // A form without a manifest has the config for its root.
+        &self.metadata.first().unwrap_or(&self.root).descriptor
+    }
+}
+
+impl PackedBlob {
+    fn new(media_type: MediaType, bytes: Vec<u8>) -> Self {
+        let digest = Digest::sha256(Sha256::digest(&bytes).into());
+        Self { descriptor: Descriptor::new(media_type, digest, length(&bytes)), bytes }
+    }
+}
+
+/// The layers as a document in `dialect` lists them, and those that have no name in it.
+fn in_dialect(layers: &[Descriptor], dialect: Dialect) -> (Vec<Descriptor>, Vec<ManifestWarning>) {
+    let mut warnings = Vec::new();
+    let convert = |(layer, descriptor): (usize, &Descriptor)| {
+        if descriptor.media_type.in_dialect(dialect) == Converted::Unknown {
+            let (digest, media_type) = (descriptor.digest, descriptor.media_type.clone());
+            warnings.push(ManifestWarning { layer, digest, media_type, dialect });
+        }
+        descriptor.in_dialect(dialect)
+    };
+    let listed = layers.iter().enumerate().map(convert).collect();
+    (listed, warnings)
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Display for ManifestWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layer, digest, media_type, dialect } = self;
+        let dialect = match dialect {
+            Dialect::Oci => "OCI",
+            Dialect::Docker => "Docker",
+        };
+        let media_type = media_type.as_str();
+        write!(
+            f,
+            "layer {layer} ({digest}): media type {media_type:?} has no {dialect} form and stays as it is"
+        )
+    }
+}

@@ -1,0 +1,24 @@
+//! What a form decides: its name, its dialect, and where a document holds the config and the layers.
+//!
+//! One value for each form, in the form's own file. Code outside this folder never asks which form it has.
+
+use cache_model::{Descriptor, Dialect, MediaType};
+
+use crate::ManifestOrIndex;
+
+pub(crate) struct FormRules {
+    /// The name that users type.
+    pub(crate) name: &'static str,
+    /// The media type of the root document.
+    pub(crate) media_type: MediaType,
+    /// The dialect of the layers' media types.
+    pub(crate) dialect: Dialect,
+    /// The config and the layers of a document in this form; `None` for a document that is no cache in this form.
+    pub(crate) split: fn(&ManifestOrIndex) -> Option<(&Descriptor, Vec<Descriptor>)>,
+    /// The document that names a config and layers.
+    pub(crate) join: fn(config: Descriptor, layers: Vec<Descriptor>) -> ManifestOrIndex,
+}
+
+pub(crate) fn is_config(descriptor: &Descriptor) -> bool {
+    descriptor.media_type == MediaType::CACHE_CONFIG
+}

@@ -1,0 +1,42 @@
+//! From the bytes that a name stands for to a cache, or to the document that may lead to caches inside images.
+//!
+//! Pure, and never looks into the config.
+
+use cache_model::Descriptor;
+
+use crate::forms::cache_manifest::CacheManifest;
+use crate::{FormatError, ManifestOrIndex};
+
+/// What a root document is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unpacked {
+    /// A cache.
+    Cache(CacheManifest),
+    /// An image, or an index of images, which may have caches inside: [`ManifestQueue`](crate::ManifestQueue) leads
+    /// to the images, [`read_inline`](crate::read_inline) looks into one. Or something else altogether.
+    Other(ManifestOrIndex),
+}
+
+/// Reads a root document: the manifest or index that a name in a registry or a layout stands for.
+///
+/// # Errors
+///
+/// Those of [`ManifestOrIndex::decode`]; bytes that are not as many as the descriptor says. Their digest is not
+/// computed.
+///
+/// ```
+/// use cache_format::{CacheManifest, Form, Unpacked, pack, unpack};
+/// # use cache_model::CacheConfigBuilder;
+/// let packed = pack(Form::Index, &CacheConfigBuilder::new().finish(), &[])?;
+/// let Unpacked::Cache(cache) = unpack(&packed.root.descriptor, &packed.root.bytes)? else { panic!() };
+/// assert_eq!(cache, CacheManifest::new(Form::Index, packed.config().clone(), vec![]));
+/// # Ok::<(), cache_format::FormatError>(())
+/// ```
+pub fn unpack(root: &Descriptor, bytes: &[u8]) -> Result<Unpacked, FormatError> {
+    if u64::try_from(bytes.len()) != Ok(root.size) {
+        let message = format!("{} bytes are given, but the descriptor says {}", bytes.len(), root.size);
+        return Err(FormatError::invalid("manifest", message));
+    }
+    let document = ManifestOrIndex::decode(bytes)?;
+    Ok(CacheManifest::from_document(&document).map_or(Unpacked::Other(document), Unpacked::Cache))
+}
