@@ -31,16 +31,14 @@ fn config() -> CacheConfig {
         builder.layer(ConfigLayer { blob: Some(digest("layer", n)), parent: n - 1, annotations: None });
     }
     for n in 0..RECORDS {
+        let mut record = builder.record(RecordDigest::from(digest("record", n)));
         if n % 2 == 1 {
-            builder.result(ConfigResult { layer: n / 2, created_at: time(n) });
+            record.result(ConfigResult::new(n / 2, time(n)));
         }
         for input in 0..if n < 4 { 0 } else { 2 } {
             let selector = if n % 2 == 0 { digest("selector", n % 50).to_string() } else { String::new() };
-            builder.link(&selector, n - 1 - input);
-            builder.link("", n - 3 - input);
-            builder.end_input();
+            record.input().link(&selector, n - 1 - input).link("", n - 3 - input);
         }
-        builder.record(RecordDigest::from(digest("record", n)));
     }
     builder.finish()
 }

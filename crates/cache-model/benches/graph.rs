@@ -19,21 +19,24 @@ fn cache(records: u32) -> (CacheConfig, Vec<Descriptor>) {
     let mut builder = CacheConfigBuilder::new();
     let mut descriptors = Vec::new();
     for n in 0..records {
+        let mut result = None;
         if n % 2 == 1 {
             let layer = i32::try_from(descriptors.len()).unwrap();
             let blob = Digest::sha256(hash(b'l', n));
             let parent = if layer % 60 == 0 { -1 } else { layer - 1 };
             builder.layer(ConfigLayer { blob: Some(blob), parent, annotations: None });
             descriptors.push(Descriptor::new(gzip.clone(), blob, u64::from(n)));
-            builder
-                .result(ConfigResult { layer, created_at: Timestamp::from_unix(i64::from(n), 0).unwrap() });
+            result = Some(ConfigResult::new(layer, Timestamp::from_unix(i64::from(n), 0).unwrap()));
+        }
+        let mut record = builder.record(RecordDigest::sha256(hash(b'r', n)));
+        if let Some(result) = result {
+            record.result(result);
         }
         for input in 0..n.min(3) {
             let source = n - 1 - (n.wrapping_mul(7 + input) % n.min(100));
-            builder.link(if input == 1 { "sha256:selector" } else { "" }, i32::try_from(source).unwrap());
-            builder.end_input();
+            let selector = if input == 1 { "sha256:selector" } else { "" };
+            record.input().link(selector, i32::try_from(source).unwrap());
         }
-        builder.record(RecordDigest::sha256(hash(b'r', n)));
     }
     (builder.finish(), descriptors)
 }

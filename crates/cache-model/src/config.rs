@@ -32,6 +32,13 @@ pub struct ConfigLayer {
     pub annotations: Option<Box<LayerAnnotations>>,
 }
 
+impl ConfigLayer {
+    /// A layer without annotations, on top of the layer at position `parent`.
+    pub fn new(blob: Digest, parent: Option<i32>) -> Self {
+        Self { blob: Some(blob), parent: parent.unwrap_or(-1), annotations: None }
+    }
+}
+
 /// What the object-store form of a config says of a layer's blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerAnnotations {
@@ -52,6 +59,13 @@ pub struct ConfigResult {
     pub layer: i32,
     /// When the result was made.
     pub created_at: Timestamp,
+}
+
+impl ConfigResult {
+    /// The result whose topmost layer is at position `layer`.
+    pub fn new(layer: i32, created_at: Timestamp) -> Self {
+        Self { layer, created_at }
+    }
 }
 
 /// A result of a record that lists all of its layers, lowest first.
@@ -75,14 +89,14 @@ pub struct ConfigLink<'a> {
 #[derive(Clone, Debug)]
 struct RecordRow {
     digest: RecordDigest,
-    results_end: u32,
-    chains_end: u32,
-    inputs_end: u32,
+    results_start: u32,
+    chains_start: u32,
+    inputs_start: u32,
 }
 
 #[derive(Clone, Debug)]
 struct ChainRow {
-    layers_end: u32,
+    layers_start: u32,
     created_at: Timestamp,
 }
 
@@ -143,35 +157,35 @@ impl<'a> ConfigRecord<'a> {
 
     /// The digest; empty where the config gives none.
     pub fn digest(self) -> &'a RecordDigest {
-        // A record that is not there cannot be made, so the empty digest is never seen.
-        static NONE: std::sync::LazyLock<RecordDigest> = std::sync::LazyLock::new(|| RecordDigest::new(""));
+        // A `ConfigRecord` is only made for a record of the config, so this default is never given.
+        static NONE: std::sync::LazyLock<RecordDigest> = std::sync::LazyLock::new(RecordDigest::default);
         self.config.records.get(self.position).map_or(&NONE, |row| &row.digest)
     }
 
     /// The results that point at a layer (the member `layers`).
     pub fn results(self) -> &'a [ConfigResult] {
-        let (start, end) = self.range(|row| row.results_end);
+        let (start, end) = self.range(|row| row.results_start, self.config.results.len());
         self.config.results.get(start..end).unwrap_or_default()
     }
 
     /// The results that list their layers (the member `chains`).
     pub fn chains(self) -> impl ExactSizeIterator<Item = ConfigChain<'a>> {
         let config = self.config;
-        let (first, last) = self.range(|row| row.chains_end);
+        let (first, last) = self.range(|row| row.chains_start, config.chains.len());
         (first..last).map(move |at| {
-            let before = at.checked_sub(1).and_then(|at| config.chains.get(at));
-            let start = before.map_or(0, |row| row.layers_end as usize);
-            let (end, created_at) = config
-                .chains
-                .get(at)
-                .map_or((start, Timestamp::ZERO), |row| (row.layers_end as usize, row.created_at));
-            ConfigChain { layers: config.chain_layers.get(start..end).unwrap_or_default(), created_at }
+            let start_of = |at: usize| config.chains.get(at).map(|row| row.layers_start as usize);
+            let end = start_of(at + 1).unwrap_or(config.chain_layers.len());
+            let layers = start_of(at).and_then(|start| config.chain_layers.get(start..end));
+            ConfigChain {
+                layers: layers.unwrap_or_default(),
+                created_at: config.chains.get(at).map_or(Timestamp::ZERO, |row| row.created_at),
+            }
         })
     }
 
     /// How many inputs there are.
     pub fn inputs_len(self) -> usize {
-        let (start, end) = self.range(|row| row.inputs_end);
+        let (start, end) = self.range(|row| row.inputs_start, self.config.inputs.len());
         end - start
     }
 
@@ -181,7 +195,7 @@ impl<'a> ConfigRecord<'a> {
     ) -> impl ExactSizeIterator<Item = impl ExactSizeIterator<Item = ConfigLink<'a>> + use<'a>> + use<'a>
     {
         let config = self.config;
-        let (start, end) = self.range(|row| row.inputs_end);
+        let (start, end) = self.range(|row| row.inputs_start, self.config.inputs.len());
         (start..end).map(move |input| {
             config.inputs.row(InputIx::new(input)).iter().map(move |row| ConfigLink {
                 selector: config.selectors.value(row.selector),
@@ -194,18 +208,17 @@ impl<'a> ConfigRecord<'a> {
     pub(crate) fn raw_inputs(
         self,
     ) -> impl Iterator<Item = impl Iterator<Item = (SelectorIx, i32)> + use<'a>> + use<'a> {
-        let (start, end) = self.range(|row| row.inputs_end);
+        let (start, end) = self.range(|row| row.inputs_start, self.config.inputs.len());
         self.config
             .inputs
             .rows(InputIx::new(start), InputIx::new(end))
             .map(|row| row.iter().map(|link| (link.selector, link.record)))
     }
 
-    fn range(self, end_of: impl Fn(&RecordRow) -> u32) -> (usize, usize) {
-        let rows = &self.config.records;
-        let before = self.position.checked_sub(1).and_then(|before| rows.get(before));
-        let start = before.map_or(0, |row| end_of(row) as usize);
-        (start, rows.get(self.position).map_or(start, |row| end_of(row) as usize))
+    /// The positions of what belongs to the record, in a list of `len` items for all records.
+    fn range(self, start_of: impl Fn(&RecordRow) -> u32, len: usize) -> (usize, usize) {
+        let start = |position: usize| self.config.records.get(position).map(|row| start_of(row) as usize);
+        (start(self.position).unwrap_or(len), start(self.position + 1).unwrap_or(len))
     }
 }
 
@@ -241,24 +254,41 @@ impl std::fmt::Debug for CacheConfig {
     }
 }
 
-/// Builds a [`CacheConfig`], record by record.
+/// Builds a [`CacheConfig`]: layers, and records with their results and inputs.
 ///
-/// What belongs to a record is given first, in any order between results, chains and inputs; then
-/// [`record`](Self::record) closes it.
+/// A record is filled by the [`RecordBuilder`] that [`record`](Self::record) gives, an input by an [`InputBuilder`]. So
+/// a result, an input or a link always belongs to the record and input that it was given to.
 ///
 /// ```
-/// use cache_model::{CacheConfigBuilder, RecordDigest};
+/// use cache_model::{CacheConfigBuilder, ConfigLayer, ConfigResult, Digest, RecordDigest, Timestamp};
+///
 /// let mut builder = CacheConfigBuilder::new();
-/// builder.record(RecordDigest::new("sha256:root"));
-/// builder.link("/src", 0);
-/// builder.end_input();
-/// builder.record(RecordDigest::new("sha256:copy"));
+/// let base = builder.layer(ConfigLayer::new(Digest::of(b"base"), None));
+/// let top = builder.layer(ConfigLayer::new(Digest::of(b"top"), Some(base)));
+/// let source = builder.record(RecordDigest::of_output("source", 0)).position();
+/// let mut copy = builder.record(RecordDigest::of_output("copy", 0));
+/// copy.result(ConfigResult::new(top, Timestamp::now()));
+/// copy.input().link("/src", source);
+///
 /// let config = builder.finish();
-/// assert_eq!(config.record(1).map(|r| r.inputs_len()), Some(1));
+/// let copy = config.record(1).expect("the second record");
+/// assert_eq!((copy.inputs_len(), copy.results().len()), (1, 1));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct CacheConfigBuilder {
     config: CacheConfig,
+}
+
+/// Fills the last record of a [`CacheConfigBuilder`].
+#[derive(Debug)]
+pub struct RecordBuilder<'b> {
+    config: &'b mut CacheConfig,
+}
+
+/// Fills the last input of the last record of a [`CacheConfigBuilder`].
+#[derive(Debug)]
+pub struct InputBuilder<'b> {
+    config: &'b mut CacheConfig,
 }
 
 impl Default for CacheConfigBuilder {
@@ -285,53 +315,81 @@ impl CacheConfigBuilder {
         }
     }
 
-    /// Appends a layer.
-    pub fn layer(&mut self, layer: ConfigLayer) {
+    /// Appends a layer and gives its position.
+    pub fn layer(&mut self, layer: ConfigLayer) -> i32 {
         self.config.layers.push(layer);
+        last_position(self.config.layers.len())
     }
 
-    /// Appends a result to the open record.
-    pub fn result(&mut self, result: ConfigResult) {
+    /// Appends a record, which has no results and no inputs yet.
+    pub fn record(&mut self, digest: RecordDigest) -> RecordBuilder<'_> {
+        let config = &mut self.config;
+        config.records.push(RecordRow {
+            digest,
+            results_start: offset(config.results.len()),
+            chains_start: offset(config.chains.len()),
+            inputs_start: offset(config.inputs.len()),
+        });
+        RecordBuilder { config }
+    }
+
+    /// The config.
+    pub fn finish(self) -> CacheConfig {
+        self.config
+    }
+}
+
+impl RecordBuilder<'_> {
+    /// The position of the record in the config, by which links name it.
+    pub fn position(&self) -> i32 {
+        last_position(self.config.records.len())
+    }
+
+    /// Replaces the digest: a config may give it after the inputs.
+    pub fn digest(&mut self, digest: RecordDigest) -> &mut Self {
+        if let Some(row) = self.config.records.last_mut() {
+            row.digest = digest;
+        }
+        self
+    }
+
+    /// Appends a result that points at its topmost layer.
+    pub fn result(&mut self, result: ConfigResult) -> &mut Self {
         self.config.results.push(result);
+        self
     }
 
-    /// Appends a result that lists its layers to the open record.
-    pub fn chain(&mut self, layers: &[i32], created_at: Timestamp) {
+    /// Appends a result that lists its layers, lowest first.
+    pub fn chain(&mut self, layers: &[i32], created_at: Timestamp) -> &mut Self {
+        let layers_start = offset(self.config.chain_layers.len());
         self.config.chain_layers.extend_from_slice(layers);
-        let layers_end = offset(self.config.chain_layers.len());
-        self.config.chains.push(ChainRow { layers_end, created_at });
+        self.config.chains.push(ChainRow { layers_start, created_at });
+        self
     }
 
-    /// Appends a link to the open input of the open record.
-    pub fn link(&mut self, selector: &str, record: i32) {
+    /// Appends an input, which has no links yet.
+    pub fn input(&mut self) -> InputBuilder<'_> {
+        self.config.inputs.end_row();
+        InputBuilder { config: self.config }
+    }
+}
+
+impl InputBuilder<'_> {
+    /// Appends a link to the record at a position; an empty selector stands for the whole of it.
+    pub fn link(&mut self, selector: &str, record: i32) -> &mut Self {
         let selector = if selector.is_empty() {
             SelectorIx::new(0)
         } else {
             self.config.selectors.intern(selector, |text| text.into()).0
         };
-        self.config.inputs.push(LinkRow { selector, record });
+        self.config.inputs.push_to_last(LinkRow { selector, record });
+        self
     }
+}
 
-    /// Closes the open input, which may have no links.
-    pub fn end_input(&mut self) {
-        self.config.inputs.end_row();
-    }
-
-    /// Closes the open record.
-    pub fn record(&mut self, digest: RecordDigest) {
-        let row = RecordRow {
-            digest,
-            results_end: offset(self.config.results.len()),
-            chains_end: offset(self.config.chains.len()),
-            inputs_end: offset(self.config.inputs.len()),
-        };
-        self.config.records.push(row);
-    }
-
-    /// The config. What was given after the last closed record is part of no record.
-    pub fn finish(self) -> CacheConfig {
-        self.config
-    }
+/// The position of the last of `len` layers or records.
+fn last_position(len: usize) -> i32 {
+    i32::try_from(len).unwrap_or(i32::MAX) - 1
 }
 
 /// A length as an offset. A config of 4 billion links would need 60 GB of text.
@@ -353,18 +411,18 @@ mod tests {
     fn with(digest: &str, result: Option<i32>, chain: &[i32], inputs: &[&[(&str, i32)]]) -> CacheConfig {
         built(|builder| {
             builder.layer(ConfigLayer { blob: None, parent: -1, annotations: None });
-            builder.link("/first", 0);
-            builder.end_input();
-            builder.record("first".into());
+            builder.record("first".into()).input().link("/first", 0);
+            let mut record = builder.record(digest.into());
             if let Some(layer) = result {
-                builder.result(ConfigResult { layer, created_at: Timestamp::ZERO });
+                record.result(ConfigResult::new(layer, Timestamp::ZERO));
             }
-            builder.chain(chain, Timestamp::ZERO);
+            record.chain(chain, Timestamp::ZERO);
             for links in inputs {
-                links.iter().for_each(|(selector, record)| builder.link(selector, *record));
-                builder.end_input();
+                let mut input = record.input();
+                for (selector, record) in *links {
+                    input.link(selector, *record);
+                }
             }
-            builder.record(digest.into());
         })
     }
 
@@ -372,8 +430,12 @@ mod tests {
     fn configs_are_equal_when_layers_and_records_are() {
         let configs = [
             CacheConfig::default(),
-            built(|builder| builder.layer(ConfigLayer { blob: None, parent: -1, annotations: None })),
-            built(|builder| builder.record("first".into())),
+            built(|builder| {
+                builder.layer(ConfigLayer { blob: None, parent: -1, annotations: None });
+            }),
+            built(|builder| {
+                builder.record("first".into());
+            }),
             with("x", None, &[], &[]),
             with("y", None, &[], &[]),
             with("x", Some(0), &[], &[]),
@@ -393,6 +455,39 @@ mod tests {
             let links = a.records().flat_map(ConfigRecord::inputs).map(|links| links.len());
             assert_eq!(a.links_len(), links.sum());
         }
+    }
+
+    #[test]
+    fn results_inputs_and_links_belong_to_the_record_that_they_were_given_to() {
+        let config = built(|builder| {
+            builder.record("r".into());
+            builder.record("x".into()).input().link("/a", 0);
+            let mut y = builder.record("y".into());
+            assert_eq!(y.position(), 2);
+            y.input().link("/b", 0);
+            y.chain(&[7], Timestamp::ZERO);
+            y.input();
+            y.result(ConfigResult::new(5, Timestamp::ZERO)).digest("z".into());
+            y.input().link("/c", 1).link("/d", 0);
+            builder.record("none".into());
+        });
+        let seen = config.records().map(|record| {
+            let inputs: Vec<Vec<_>> = record
+                .inputs()
+                .map(|links| links.map(|link| (link.selector.to_owned(), link.record)).collect())
+                .collect();
+            let chains: Vec<Vec<i32>> = record.chains().map(|chain| chain.layers.to_vec()).collect();
+            format!("{} {inputs:?} {chains:?} {}", record.digest(), record.results().len())
+        });
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            [
+                r#"r [] [] 0"#,
+                r#"x [[("/a", 0)]] [] 0"#,
+                r#"z [[("/b", 0)], [], [("/c", 1), ("/d", 0)]] [[7]] 1"#,
+                r#"none [] [] 0"#,
+            ]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use chains::log::AddError;
 pub use chains::{CacheChains, LayerId, Link, NewResult, RecordId};
 pub use config::{
     CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
-    LayerAnnotations,
+    InputBuilder, LayerAnnotations, RecordBuilder,
 };
 pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
 pub use marshal::{MarshalWarning, Marshalled};

@@ -134,7 +134,9 @@ impl Graph<'_> {
         }
         let ExportedLayers { layers, renumbered, descriptors } = export.finish();
         let mut builder = CacheConfigBuilder::new();
-        layers.into_iter().for_each(|layer| builder.layer(layer));
+        for layer in layers {
+            builder.layer(layer);
+        }
         self.emit(&mut builder, &ranked, &sort_records(&ranked, &finished), |rank| {
             let (number, created_at) = exported[rank]?;
             let layer = renumbered.get(number as usize).copied()?;
@@ -180,21 +182,20 @@ impl Graph<'_> {
         }
         let mut links: Vec<(i32, u32)> = Vec::new();
         for rank in sorted {
+            let Some(digest) = ranked.digests.at(ranked.digest_ranks[*rank]) else { continue };
+            let mut record = builder.record(self.chains.digests.value(digest).clone());
             if let Some(result) = result_of(*rank) {
-                builder.result(result);
+                record.result(result);
             }
             for row in ranked.inputs.of(*rank) {
                 links.clear();
                 links.extend(row.iter().map(|link| (position_of[link.source], link.selector)));
                 links.sort_unstable();
-                for (record, selector) in &links {
+                let mut input = record.input();
+                for (source, selector) in &links {
                     let selector = ranked.selectors.at(*selector);
-                    builder.link(selector.map_or("", |s| self.chains.selectors.value(s)), *record);
+                    input.link(selector.map_or("", |s| self.chains.selectors.value(s)), *source);
                 }
-                builder.end_input();
-            }
-            if let Some(digest) = ranked.digests.at(ranked.digest_ranks[*rank]) {
-                builder.record(self.chains.digests.value(digest).clone());
             }
         }
     }

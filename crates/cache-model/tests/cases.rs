@@ -313,24 +313,21 @@ fn a_config_that_makes_no_sense_is_refused_and_the_error_says_where() {
     let with_input = |links: &[i32]| {
         let links = links.to_vec();
         move |b: &mut CacheConfigBuilder| {
-            links.iter().for_each(|link| b.link("", *link));
-            b.end_input();
-            b.record("x".into());
+            let mut record = b.record("x".into());
+            let mut input = record.input();
+            for link in &links {
+                input.link("", *link);
+            }
         }
     };
     let with_result = |layer| {
         move |b: &mut CacheConfigBuilder| {
-            b.result(result(layer));
-            b.record("x".into());
+            b.record("x".into()).result(result(layer));
         }
     };
     let loop_of_two = |b: &mut CacheConfigBuilder| {
-        b.link("", 3);
-        b.end_input();
-        b.record("x".into());
-        b.link("", 2);
-        b.end_input();
-        b.record("y".into());
+        b.record("x".into()).input().link("", 3);
+        b.record("y".into()).input().link("", 2);
     };
     let errors = [
         refused(with_input(&[7])),
@@ -345,12 +342,10 @@ fn a_config_that_makes_no_sense_is_refused_and_the_error_says_where() {
         refused(with_result(4)),
         refused(with_result(2)),
         refused(|b| {
-            b.chain(&[0, 0, 5], Timestamp::ZERO);
-            b.record("x".into());
+            b.record("x".into()).chain(&[0, 0, 5], Timestamp::ZERO);
         }),
         refused(|b| {
-            b.result(result(7));
-            b.record("random:2".into());
+            b.record("random:2".into()).result(result(7));
         }),
     ];
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -364,12 +359,11 @@ fn a_result_whose_layer_the_manifest_does_not_list_is_dropped_with_its_reason() 
     builder.layer(ConfigLayer { blob: Some(blob(2)), parent: 0, annotations: None });
     builder.layer(ConfigLayer { blob: Some(blob(1)), parent: 1, annotations: None });
     builder.layer(ConfigLayer { blob: None, parent: 77, annotations: None });
+    let mut record = builder.record("r".into());
     for layer in 0..4 {
-        builder.result(ConfigResult { layer, created_at: time(i64::from(layer), 0) });
+        record.result(ConfigResult::new(layer, time(i64::from(layer), 0)));
     }
-    builder.chain(&[0, 0, 1, 99], Timestamp::ZERO);
-    builder.chain(&[0, 0], time(9, 0));
-    builder.record("r".into());
+    record.chain(&[0, 0, 1, 99], Timestamp::ZERO).chain(&[0, 0], time(9, 0));
     let mut chains = CacheChains::new();
     let loaded = chains.load(&builder.finish(), &[descriptor(1, 0)]).unwrap();
     let lines: Vec<String> = loaded.dropped.iter().map(ToString::to_string).collect();
@@ -410,11 +404,8 @@ fn uniting_caches_that_disagree_about_a_size_is_refused_whole() {
 fn a_refused_config_leaves_no_size_and_no_digest_behind() {
     let mut builder = CacheConfigBuilder::new();
     builder.layer(ConfigLayer { blob: Some(blob(1)), parent: -1, annotations: None });
-    builder.result(ConfigResult { layer: 0, created_at: Timestamp::ZERO });
-    builder.record("r".into());
-    builder.link("", 9);
-    builder.end_input();
-    builder.record("x".into());
+    builder.record("r".into()).result(ConfigResult::new(0, Timestamp::ZERO));
+    builder.record("x".into()).input().link("", 9);
     let mut chains = chains(&[Add::new("s", &[]), Add::new("s", &[])]);
     let mut lying = descriptor(1, 0);
     lying.size += 7;

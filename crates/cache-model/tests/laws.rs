@@ -313,15 +313,19 @@ fn wild_config() -> impl Strategy<Value = CacheConfig> {
             builder.layer(ConfigLayer { blob, parent, annotations: None });
         }
         for (digest, results, chains, inputs) in records {
+            let mut record = builder.record(RecordDigest::new(&digest));
             for (layer, seconds) in results {
-                builder.result(ConfigResult { layer, created_at: support::time(seconds, 0) });
+                record.result(ConfigResult::new(layer, support::time(seconds, 0)));
             }
-            chains.iter().for_each(|layers| builder.chain(layers, Timestamp::ZERO));
+            for layers in &chains {
+                record.chain(layers, Timestamp::ZERO);
+            }
             for links in inputs {
-                links.iter().for_each(|(record, selector)| builder.link(selector, *record));
-                builder.end_input();
+                let mut input = record.input();
+                for (source, selector) in links {
+                    input.link(selector, source);
+                }
             }
-            builder.record(RecordDigest::new(&digest));
         }
         builder.finish()
     })

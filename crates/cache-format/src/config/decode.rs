@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use cache_model::{
-    CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Digest, LayerAnnotations, RecordDigest,
-    Timestamp,
+    CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Digest, InputBuilder, LayerAnnotations,
+    RecordBuilder, RecordDigest, Timestamp,
 };
 use serde::Deserializer;
 
@@ -157,42 +157,44 @@ impl<'de> List<'de> for Records<'_> {
     fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
         self.place.entry("record", self.position);
         self.position += 1;
-        let mut record = RecordMembers { sink: self.sink, digest: None };
+        let Sink { builder, chain } = &mut *self.sink;
+        let mut record = RecordMembers { record: builder.record(RecordDigest::default()), chain };
         read::object(value, &mut record)?;
-        let digest = record.digest.unwrap_or_else(|| RecordDigest::new(""));
-        self.sink.builder.record(digest);
         Ok(())
     }
 }
 
 struct RecordMembers<'s> {
-    sink: &'s mut Sink,
-    digest: Option<RecordDigest>,
+    record: RecordBuilder<'s>,
+    /// See [`Sink::chain`].
+    chain: &'s mut Vec<i32>,
 }
 
 impl<'de> Object<'de> for RecordMembers<'_> {
     const WHAT: &'static str = "a record (an object)";
     members! { |self, value, key|
-        "digest" => self.digest = read::text(value, key)?.map(|text| RecordDigest::new(&text)),
-        "inputs" => read::list(value, &mut Inputs(&mut self.sink.builder))?,
-        "layers" => read::list(value, &mut Results(&mut self.sink.builder))?,
-        "chains" => read::list(value, &mut Chains(self.sink))?,
+        "digest" => {
+            if let Some(text) = read::text(value, key)? {
+                self.record.digest(RecordDigest::new(&text));
+            }
+        },
+        "inputs" => read::list(value, &mut Inputs(&mut self.record))?,
+        "layers" => read::list(value, &mut Results(&mut self.record))?,
+        "chains" => read::list(value, &mut Chains { record: &mut self.record, chain: self.chain })?,
     }
 }
 
-struct Inputs<'s>(&'s mut CacheConfigBuilder);
+struct Inputs<'r, 's>(&'r mut RecordBuilder<'s>);
 
-impl<'de> List<'de> for Inputs<'_> {
+impl<'de> List<'de> for Inputs<'_, '_> {
     const WHAT: &'static str = "a list of inputs";
 
     fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
-        read::list(value, &mut Links(self.0))?;
-        self.0.end_input();
-        Ok(())
+        read::list(value, &mut Links(self.0.input()))
     }
 }
 
-struct Links<'s>(&'s mut CacheConfigBuilder);
+struct Links<'s>(InputBuilder<'s>);
 
 impl<'de> List<'de> for Links<'_> {
     const WHAT: &'static str = "an input (a list of links)";
@@ -218,9 +220,9 @@ impl<'de> Object<'de> for LinkMembers<'de> {
     }
 }
 
-struct Results<'s>(&'s mut CacheConfigBuilder);
+struct Results<'r, 's>(&'r mut RecordBuilder<'s>);
 
-impl<'de> List<'de> for Results<'_> {
+impl<'de> List<'de> for Results<'_, '_> {
     const WHAT: &'static str = "a list of results";
 
     fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
@@ -241,17 +243,21 @@ impl<'de> Object<'de> for ResultMembers {
     }
 }
 
-struct Chains<'s>(&'s mut Sink);
+struct Chains<'r, 's> {
+    record: &'r mut RecordBuilder<'s>,
+    /// See [`Sink::chain`].
+    chain: &'r mut Vec<i32>,
+}
 
-impl<'de> List<'de> for Chains<'_> {
+impl<'de> List<'de> for Chains<'_, '_> {
     const WHAT: &'static str = "a list of chains";
 
     fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
-        self.0.chain.clear();
-        let mut chain = ChainMembers { layers: &mut self.0.chain, created_at: Timestamp::ZERO };
+        self.chain.clear();
+        let mut chain = ChainMembers { layers: self.chain, created_at: Timestamp::ZERO };
         read::object(value, &mut chain)?;
         let created_at = chain.created_at;
-        self.0.builder.chain(&self.0.chain, created_at);
+        self.record.chain(self.chain, created_at);
         Ok(())
     }
 }

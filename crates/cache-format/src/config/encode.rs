@@ -19,9 +19,7 @@ use cache_model::{
 /// ```
 /// use cache_model::{CacheConfigBuilder, RecordDigest};
 /// let mut builder = CacheConfigBuilder::new();
-/// builder.link("<src>", 0);
-/// builder.end_input();
-/// builder.record(RecordDigest::new("sha256:a"));
+/// builder.record(RecordDigest::new("sha256:a")).input().link("<src>", 0);
 /// assert_eq!(
 ///     cache_format::encode_config(&builder.finish()),
 ///     br#"{"records":[{"digest":"sha256:a","inputs":[[{"selector":"\u003csrc\u003e","link":0}]]}]}"#,

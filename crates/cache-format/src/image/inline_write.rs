@@ -56,24 +56,26 @@ impl Image {
     fn renumber(&self, config: &CacheConfig) -> CacheConfig {
         let mut builder = CacheConfigBuilder::new();
         for record in config.records() {
+            let mut renumbered = builder.record(record.digest().clone());
             for result in record.results() {
                 let blobs = blobs_of(config, result.layer);
                 let is_beginning =
                     (0..).zip(&blobs).all(|(position, blob)| self.at(blob).contains(&position));
                 if is_beginning {
                     let layer = i32::try_from(blobs.len()).unwrap_or(i32::MAX) - 1;
-                    builder.result(ConfigResult { layer, ..*result });
+                    renumbered.result(ConfigResult { layer, ..*result });
                 } else {
                     let layers: Vec<i32> =
                         blobs.iter().filter_map(|blob| self.at(blob).last().copied()).collect();
-                    builder.chain(&layers, Timestamp::ZERO);
+                    renumbered.chain(&layers, Timestamp::ZERO);
                 }
             }
             for input in record.inputs() {
-                input.for_each(|link| builder.link(link.selector, link.record));
-                builder.end_input();
+                let mut links = renumbered.input();
+                for link in input {
+                    links.link(link.selector, link.record);
+                }
             }
-            builder.record(record.digest().clone());
         }
         builder.finish()
     }

@@ -74,19 +74,19 @@ fn any_config() -> impl Strategy<Value = CacheConfig> {
             builder.layer(ConfigLayer { blob, parent, annotations: annotations.map(Box::new) });
         }
         for (digest, results, chains, inputs) in records {
+            let mut built = builder.record(digest);
             for (layer, created_at) in results {
-                builder.result(ConfigResult { layer, created_at });
+                built.result(ConfigResult { layer, created_at });
             }
             for (layers, created_at) in chains {
-                builder.chain(&layers, created_at);
+                built.chain(&layers, created_at);
             }
-            for input in inputs {
-                for (selector, record) in input {
-                    builder.link(&selector, record);
+            for links in inputs {
+                let mut input = built.input();
+                for (selector, record) in links {
+                    input.link(&selector, record);
                 }
-                builder.end_input();
             }
-            builder.record(digest);
         }
         builder.finish()
     })

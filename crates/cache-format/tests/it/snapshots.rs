@@ -78,15 +78,11 @@ fn a_config_with_everything() {
     }
     builder.layer(ConfigLayer { blob: None, parent: 0, annotations: None });
     builder.record(RecordDigest::new("sha256:root <&>\u{2028}\"\n"));
-    builder.result(ConfigResult { layer: 0, created_at: Timestamp::ZERO });
-    builder.result(ConfigResult { layer: 2, created_at: time });
-    builder.chain(&[0, 1], time);
-    builder.chain(&[], Timestamp::ZERO);
-    builder.link("/src", 0);
-    builder.link("", 0);
-    builder.end_input();
-    builder.end_input();
-    builder.record(RecordDigest::from(Digest::sha256([4; 32])));
+    let mut full = builder.record(RecordDigest::from(Digest::sha256([4; 32])));
+    full.result(ConfigResult::new(0, Timestamp::ZERO)).result(ConfigResult::new(2, time));
+    full.chain(&[0, 1], time).chain(&[], Timestamp::ZERO);
+    full.input().link("/src", 0).link("", 0);
+    full.input();
     builder.record(RecordDigest::new(""));
     insta::assert_snapshot!(
         "config_with_everything",

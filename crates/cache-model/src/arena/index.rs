@@ -184,6 +184,16 @@ impl<K: Idx, T> Rows<K, T> {
         row
     }
 
+    /// Appends an item to the row that was closed last; there must be one.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
+    pub(crate) fn push_to_last(&mut self, item: T) {
+        self.items.push(item);
+        if let Some(end) = self.ends.last_mut() {
+            *end = self.items.len() as u32;
+        }
+    }
+
     /// The items of the row that is still open.
     pub(crate) fn open_row(&mut self) -> &mut [T] {
         let start = self.ends.last().map_or(0, |end| *end as usize);

@@ -73,6 +73,13 @@ impl RecordDigest {
     }
 }
 
+impl Default for RecordDigest {
+    /// The empty digest, as of a config's record without one.
+    fn default() -> Self {
+        Self(Repr::Text(Arc::default()))
+    }
+}
+
 impl From<&str> for RecordDigest {
     fn from(text: &str) -> Self {
         Self::new(text)
@@ -127,6 +134,7 @@ mod tests {
         let hash = RecordDigest::new(&format!("sha256:{}", "0a".repeat(32)));
         assert_eq!((hash.as_sha256(), hash.as_text()), (Some(&[10; 32]), None));
         assert!(!hash.is_empty() && !hash.is_random());
+        assert_eq!(RecordDigest::default(), RecordDigest::new(""));
         for text in ["", "random:1", "sha256:0a"] {
             let digest = RecordDigest::new(text);
             assert_eq!((digest.as_sha256(), digest.as_text()), (None, Some(text)));

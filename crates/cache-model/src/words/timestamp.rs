@@ -1,11 +1,12 @@
 //! Points in time as Go writes them: RFC 3339 with the offset kept and trailing zeros dropped.
 //!
-//! Never loses the offset, and never reads the clock.
+//! Never loses the offset, and reads the clock in [`Timestamp::now`] only.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
@@ -28,15 +29,29 @@ const YEAR_ONE: Date = match Date::from_ordinal_date(1, 1) {
 /// assert_eq!(a, b);
 /// assert_eq!(a.to_string(), "2026-01-02T03:04:05.12Z");
 /// assert_eq!(b.to_string(), "2026-01-02T04:04:05.12+01:00");
+///
+/// let now = Timestamp::now();
+/// let time = std::time::SystemTime::try_from(now)?;
+/// assert_eq!(Timestamp::try_from(time)?, now);
 /// # Ok::<(), cache_model::TimestampError>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Timestamp(OffsetDateTime);
 
-/// A text that is no timestamp in the form of RFC 3339.
+/// Why something is not a timestamp, or has none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a timestamp such as 2026-01-02T03:04:05.678Z (RFC 3339)")]
-pub struct TimestampError(String);
+#[non_exhaustive]
+pub enum TimestampError {
+    /// A text that does not have the form of RFC 3339.
+    #[error("{0:?} is not a timestamp such as 2026-01-02T03:04:05.678Z (RFC 3339)")]
+    Form(String),
+    /// A system time outside the years 0001 to 9999.
+    #[error("the time is outside the years 0001 to 9999")]
+    Range,
+    /// An instant that this platform's `SystemTime` cannot hold.
+    #[error("this platform's system time cannot hold {0}")]
+    Platform(Timestamp),
+}
 
 impl Timestamp {
     /// Go's zero time, `0001-01-01T00:00:00Z`.
@@ -49,6 +64,11 @@ impl Timestamp {
         let whole = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
         let instant = whole.replace_nanosecond(nanoseconds).ok()?;
         (1..=9999).contains(&instant.year()).then_some(Self(instant))
+    }
+
+    /// The time of the system's clock, in UTC.
+    pub fn now() -> Self {
+        Self(OffsetDateTime::now_utc())
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z, rounded down.
@@ -147,7 +167,7 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let error = || TimestampError(text.to_owned());
+        let error = || TimestampError::Form(text.to_owned());
         if !has_go_shape(text.as_bytes()) || text.starts_with("0000") {
             return Err(error());
         }
@@ -168,6 +188,44 @@ impl fmt::Display for Timestamp {
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<SystemTime> for Timestamp {
+    type Error = TimestampError;
+
+    /// The same instant, in UTC. An error outside the years 0001 to 9999.
+    fn try_from(time: SystemTime) -> Result<Self, TimestampError> {
+        let instant = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_secs()).ok().map(|seconds| (seconds, after.subsec_nanos())),
+            // Seconds round down, so that nanoseconds count from them upwards.
+            Err(error) => {
+                let before = error.duration();
+                let (seconds, nanoseconds) = (before.as_secs(), before.subsec_nanos());
+                let (seconds, nanoseconds) =
+                    if nanoseconds == 0 { (seconds, 0) } else { (seconds + 1, 1_000_000_000 - nanoseconds) };
+                0i64.checked_sub_unsigned(seconds).map(|seconds| (seconds, nanoseconds))
+            }
+        };
+        let timestamp = instant.and_then(|(seconds, nanoseconds)| Self::from_unix(seconds, nanoseconds));
+        timestamp.ok_or(TimestampError::Range)
+    }
+}
+
+impl TryFrom<Timestamp> for SystemTime {
+    type Error = TimestampError;
+
+    /// The same instant. An error where the platform's range is smaller: that of Windows begins in 1601.
+    fn try_from(timestamp: Timestamp) -> Result<Self, TimestampError> {
+        let seconds = timestamp.unix_seconds();
+        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let time = if seconds < 0 {
+            Self::UNIX_EPOCH.checked_sub(whole)
+        } else {
+            Self::UNIX_EPOCH.checked_add(whole)
+        };
+        let fraction = Duration::from_nanos(timestamp.0.nanosecond().into());
+        time.and_then(|time| time.checked_add(fraction)).ok_or(TimestampError::Platform(timestamp))
     }
 }
 
@@ -257,6 +315,15 @@ mod tests {
         assert_ne!(a, "2026-01-02T00:00:00.000000001Z".parse().unwrap());
     }
 
+    #[test]
+    fn a_time_that_the_other_side_cannot_hold_is_an_error() {
+        let beyond = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_800)).unwrap();
+        assert_eq!(Timestamp::try_from(beyond), Err(TimestampError::Range));
+        let before = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(62_135_596_801));
+        assert!(before.is_none_or(|before| Timestamp::try_from(before) == Err(TimestampError::Range)));
+        assert!(Timestamp::now() > Timestamp::from_unix(1_700_000_000, 0).unwrap());
+    }
+
     proptest! {
         /// Law: what is written reads back to the same instant and the same text; seconds are rounded down.
         #[test]
@@ -266,6 +333,16 @@ mod tests {
             prop_assert_eq!(back, t);
             prop_assert_eq!(back.to_string(), t.to_string());
             prop_assert_eq!(back.unix_seconds(), seconds);
+        }
+
+        /// Law: a system time has the same instant, before 1970 and after.
+        #[test]
+        fn system_times_keep_the_instant(
+            seconds in -62_135_596_800i64..253_402_300_799,
+            nanos in prop_oneof![Just(0u32), 0u32..1_000_000_000],
+        ) {
+            let t = Timestamp::from_unix(seconds, nanos).unwrap();
+            prop_assert_eq!(SystemTime::try_from(t).and_then(Timestamp::try_from), Ok(t));
         }
     }
 }

@@ -132,10 +132,8 @@ async fn a_listed_result_reaches_its_layers_and_a_random_record_reaches_none() {
     for layer in &layers {
         builder.layer(ConfigLayer { blob: Some(layer.digest), parent: -1, annotations: None });
     }
-    builder.chain(&[0, 1], Timestamp::ZERO);
-    builder.record(RecordDigest::new("sha256:a"));
-    builder.result(ConfigResult { layer: 2, created_at: Timestamp::ZERO });
-    builder.record(RecordDigest::new("random:b"));
+    builder.record("sha256:a".into()).chain(&[0, 1], Timestamp::ZERO);
+    builder.record("random:b".into()).result(ConfigResult::new(2, Timestamp::ZERO));
     publish(&store, &layers, encode_config(&builder.finish())).await;
     let (code, line) = only_finding(&store).await;
     assert_eq!(code, "unreachable-layer");
@@ -157,10 +155,9 @@ async fn records_that_mean_the_same_are_a_warning() {
     builder.layer(ConfigLayer { blob: Some(layers[0].digest), parent: -1, annotations: None });
     builder.record(RecordDigest::new("sha256:root"));
     for _ in 0..3 {
-        builder.link("", 0);
-        builder.end_input();
-        builder.result(ConfigResult { layer: 0, created_at: Timestamp::ZERO });
-        builder.record(RecordDigest::new("sha256:run"));
+        let mut record = builder.record(RecordDigest::new("sha256:run"));
+        record.input().link("", 0);
+        record.result(ConfigResult::new(0, Timestamp::ZERO));
     }
     publish(&store, &layers[..1], encode_config(&builder.finish())).await;
     let report = report(&store).await;

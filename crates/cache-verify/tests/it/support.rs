@@ -104,8 +104,8 @@ pub(crate) fn config(layers: &[(&Descriptor, i32)], results: &[i32]) -> CacheCon
         builder.layer(ConfigLayer { blob: Some(layer.digest), parent: *parent, annotations: None });
     }
     for (n, layer) in results.iter().enumerate() {
-        builder.result(ConfigResult { layer: *layer, created_at: Timestamp::ZERO });
-        builder.record(RecordDigest::new(&format!("sha256:record-{n}")));
+        let record = RecordDigest::new(&format!("sha256:record-{n}"));
+        builder.record(record).result(ConfigResult::new(*layer, Timestamp::ZERO));
     }
     builder.finish()
 }
