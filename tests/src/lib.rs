@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use cache_format::decode_record_line;
 use cache_model::{CacheChains, Digest, Link, NewResult, RecordId};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 /// The folder of a real cache.
 pub fn fixture(name: &str) -> PathBuf {
@@ -50,11 +49,6 @@ pub fn manifest(name: &str) -> (Digest, Vec<u8>) {
         serde_json::from_slice(&std::fs::read(fixture(name).join("index.json")).unwrap()).unwrap();
     let digest: Digest = index["manifests"][0]["digest"].as_str().unwrap().parse().unwrap();
     (digest, blob(name, &digest))
-}
-
-/// The sha256 of some bytes.
-pub fn sha256(bytes: &[u8]) -> Digest {
-    Digest::sha256(Sha256::digest(bytes).into())
 }
 
 /// One file of BuildKit's answers, a case each.

@@ -12,9 +12,9 @@
 )]
 
 use cache_format::{decode_config, encode_config};
-use cache_model::{CacheChains, Descriptor};
+use cache_model::{CacheChains, Descriptor, Digest};
 use serde_json::Value;
-use tests::{Outcome, add_ops, sha256, vectors};
+use tests::{Outcome, add_ops, vectors};
 
 /// Checks that chains marshal to what a vector says, by either reading where `closed` is asked for too.
 fn check(case: &Value, chains: &CacheChains) {
@@ -22,7 +22,7 @@ fn check(case: &Value, chains: &CacheChains) {
     let marshalled = chains.marshal(&|_| true);
     let bytes = encode_config(&marshalled.config);
     assert_eq!(String::from_utf8_lossy(&bytes), case["config"].as_str().unwrap(), "{name}");
-    assert_eq!(sha256(&bytes).to_string(), case["digest"].as_str().unwrap(), "{name}");
+    assert_eq!(Digest::of(&bytes).to_string(), case["digest"].as_str().unwrap(), "{name}");
     let descriptors = case["descriptors"].as_array().map(Vec::as_slice);
     if let Some(want) = descriptors {
         let got: Vec<Value> =

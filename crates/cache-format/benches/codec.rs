@@ -11,13 +11,12 @@ use cache_model::{
     Timestamp,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sha2::{Digest as _, Sha256};
 
 const RECORDS: i32 = 50_000;
 const LAYERS: i32 = 10_000;
 
 fn digest(kind: &str, n: i32) -> Digest {
-    Digest::sha256(Sha256::digest(format!("{kind}{n}")).into())
+    Digest::of(format!("{kind}{n}"))
 }
 
 fn time(n: i32) -> Timestamp {

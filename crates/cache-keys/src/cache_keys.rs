@@ -107,7 +107,7 @@ impl KeyId {
     /// # Ok::<(), cache_model::AddError>(())
     /// ```
     pub fn of_root(digest: &RecordDigest, output: usize) -> Self {
-        Self(output_digest(digest, output))
+        Self(RecordDigest::of_output(digest, output))
     }
 }
 
@@ -167,11 +167,6 @@ impl Wanted {
             Self::All(wanted) => result.has_only_compression(wanted),
         }
     }
-}
-
-/// The digest under which a record stands for one output of a vertex: the SHA-256 of `<digest>@<output>`.
-fn output_digest(digest: &RecordDigest, output: usize) -> RecordDigest {
-    RecordDigest::sha256(Sha256::digest(format!("{digest}@{output}")).into())
 }
 
 impl<'g> CacheKeys<'g> {
@@ -296,7 +291,7 @@ impl<'g> CacheKeys<'g> {
     /// the links that are found only.
     pub fn follow(&self, source: &KeyId, query: LinkQuery<'_>) -> Vec<&KeyId> {
         let Some(source) = self.by_id.get(source) else { return Vec::new() };
-        let digest = output_digest(query.digest, query.output);
+        let digest = RecordDigest::of_output(query.digest, query.output);
         let key = (*source, query.input, &digest, query.selector);
         let mut found: Vec<KeyIx> = Vec::new();
         let mut next = self.find(self.state.hash_one(key), key);

@@ -15,12 +15,6 @@ use cache_model::{
     RecordRef, ResultRef, Timestamp,
 };
 use proptest::prelude::*;
-use sha2::{Digest as _, Sha256};
-
-/// What BuildKit looks a vertex's output up by.
-fn output(digest: &str, output: usize) -> RecordDigest {
-    RecordDigest::sha256(Sha256::digest(format!("{digest}@{output}")).into())
-}
 
 const VERTICES: [&str; 4] = ["fetch", "run", "copy", "merge"];
 const SELECTORS: [&str; 2] = ["", "/src"];
@@ -92,7 +86,7 @@ fn chains_of(adds: &[Add]) -> CacheChains {
         let inputs: Vec<&[Link<'_>]> = inputs.iter().map(Vec::as_slice).collect();
         let results: Vec<NewResult> =
             add.results.iter().map(|(seconds, blobs)| result(&mut chains, *seconds, blobs)).collect();
-        let digest = output(VERTICES[add.vertex], add.output);
+        let digest = RecordDigest::of_output(VERTICES[add.vertex], add.output);
         ids.push((add.vertex, chains.add(&digest, &inputs, &results).unwrap().unwrap()));
     }
     chains
@@ -205,7 +199,7 @@ fn check(graph: &Graph<'_>) {
         }) {
             let digest = RecordDigest::new(VERTICES[vertex]);
             let query = LinkQuery { input, output: out, digest: &digest, selector: SELECTORS[selector] };
-            let wanted = output(VERTICES[vertex], out);
+            let wanted = RecordDigest::of_output(VERTICES[vertex], out);
             let walked = follow_by_walking(graph, &firsts, first, input, &wanted, SELECTORS[selector]);
             let walked: Vec<&KeyId> = walked.into_iter().map(id_at).collect();
             assert_eq!(keys.follow(id, query), walked);
@@ -252,7 +246,7 @@ fn records_that_are_equal_in_all_are_one_key_with_the_results_of_all() {
         let inputs: Vec<Vec<Link<'_>>> =
             inputs.iter().map(|sources| sources.iter().map(link).collect()).collect();
         let inputs: Vec<&[Link<'_>]> = inputs.iter().map(Vec::as_slice).collect();
-        chains.add(&output(digest, 0), &inputs, results).unwrap().unwrap()
+        chains.add(&RecordDigest::of_output(digest, 0), &inputs, results).unwrap().unwrap()
     };
     let (r, s) = (add("r", &[], &[]), add("s", &[], &[]));
     let (x, other_x) = (add("x", &[&[r]], &[]), add("x", &[&[s]], &[]));
@@ -314,12 +308,12 @@ fn a_record_that_links_to_two_of_one_key_has_the_id_of_one_that_links_to_either(
 #[test]
 fn a_solver_asks_for_a_root_by_its_vertex_and_output() {
     let mut chains = CacheChains::new();
-    let root = chains.add(&output("source", 1), &[], &[]).unwrap().unwrap();
+    let root = chains.add(&RecordDigest::of_output("source", 1), &[], &[]).unwrap().unwrap();
     let graph = chains.graph();
     let keys = CacheKeys::new(&graph);
     let id = KeyId::of_root(&"source".into(), 1);
     assert_eq!(keys.record(&id), graph.record(root));
-    assert_eq!(id, KeyId::root(&output("source", 1)));
+    assert_eq!(id, KeyId::root(&RecordDigest::of_output("source", 1)));
     for absent in [
         KeyId::of_root(&"source".into(), 0),
         KeyId::of_root(&"other".into(), 1),

@@ -151,6 +151,9 @@ impl CacheChains {
     /// Adds a record: its digest, for each input the links to the alternative records that it depends on, and its
     /// results. Gives `None` for a `random:` digest, which BuildKit does not cache.
     ///
+    /// The record of a build step's output stands under [`RecordDigest::of_output`] of the step's digest. A solver asks
+    /// for that digest, so a record under the bare digest of a step is never found.
+    ///
     /// Which adds are one record is decided when the chains are read: see [`graph`](Self::graph) and
     /// [`close`](Self::close).
     ///

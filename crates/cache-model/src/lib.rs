@@ -5,6 +5,10 @@
 //! they were made. This crate holds such graphs, merges records as BuildKit does, and marshals them into a
 //! [`CacheConfig`] in one canonical order.
 //!
+//! A record does not stand under the digest of a build step but under [`RecordDigest::of_output`], which hashes that
+//! digest with the number of the output. A record that was added under the bare digest of a step is valid, but no
+//! solver finds it.
+//!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 
 mod arena;

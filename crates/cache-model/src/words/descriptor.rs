@@ -82,7 +82,19 @@ pub struct Platform {
 }
 
 impl Descriptor {
-    /// A descriptor without annotations.
+    /// The descriptor of some bytes: their SHA-256 digest and their number.
+    ///
+    /// ```
+    /// use cache_model::{Descriptor, Digest, MediaType};
+    /// let config = Descriptor::of(MediaType::CACHE_CONFIG, b"{}");
+    /// assert_eq!(config, Descriptor::new(MediaType::CACHE_CONFIG, Digest::of(b"{}"), 2));
+    /// ```
+    pub fn of(media_type: MediaType, bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
+        Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
+    }
+
+    /// A descriptor without annotations. The size is in bytes.
     pub fn new(media_type: MediaType, digest: Digest, size: u64) -> Self {
         Self { media_type, digest, size, annotations: Annotations::default(), extra: None }
     }

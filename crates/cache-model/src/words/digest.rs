@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest as _, Sha256};
+
 /// A content digest: SHA-256 or SHA-512, exactly as its text says.
 ///
 /// Digests order as their texts do (`sha256:…` before `sha512:…`, then by the hexadecimal digits).
@@ -17,6 +19,7 @@ use std::str::FromStr;
 /// let text = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// let digest: Digest = text.parse()?;
 /// assert_eq!(digest.to_string(), text);
+/// assert_eq!(digest, Digest::of(b""));
 /// assert!("sha256:../../etc/passwd".parse::<Digest>().is_err());
 /// # Ok::<(), cache_model::DigestError>(())
 /// ```
@@ -64,6 +67,11 @@ pub enum DigestError {
 }
 
 impl Digest {
+    /// The SHA-256 digest of some bytes.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        Self::sha256(Sha256::digest(bytes).into())
+    }
+
     /// The digest whose SHA-256 bytes are these.
     pub const fn sha256(bytes: [u8; 32]) -> Self {
         Self(Repr::Sha256(bytes))

@@ -6,6 +6,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::digest::{cmp_sha256_text, push_hex, strict_hex};
 
 /// A record's cache key digest. Nearly always `sha256:…`, which takes 32 bytes; any other text is kept as it is.
@@ -22,6 +24,34 @@ enum Repr {
 }
 
 impl RecordDigest {
+    /// The digest of the record that stands for one output of a build step: the SHA-256 of `<digest>@<output>`.
+    ///
+    /// `digest` is the digest of the step's cache key, `output` the output's position, from 0. A solver knows steps
+    /// and outputs, a cache has records: BuildKit exports records under these digests and looks them up by these
+    /// digests. A record with the bare digest of a step is never found.
+    ///
+    /// ```
+    /// use cache_model::RecordDigest;
+    /// let record = RecordDigest::of_output("source", 0);
+    /// let expected = "sha256:a86d5429b44775a54238a0badddf224dd2fe5c90323b2e4e9959ab045d07a0d4";
+    /// assert_eq!(record.to_string(), expected);
+    /// ```
+    pub fn of_output(digest: impl fmt::Display, output: usize) -> Self {
+        Self::of_text(&format!("{digest}@{output}"))
+    }
+
+    /// The digest of the record that stands for the content of an input: the SHA-256 of `<digest>@-1`.
+    ///
+    /// A step that depends on files rather than on the step that made them links to such a record. `digest` is that of
+    /// the content's checksums.
+    pub fn of_content(digest: impl fmt::Display) -> Self {
+        Self::of_text(&format!("{digest}@-1"))
+    }
+
+    fn of_text(text: &str) -> Self {
+        Self::sha256(Sha256::digest(text).into())
+    }
+
     /// The record digest with this text.
     pub fn new(text: &str) -> Self {
         match text.strip_prefix("sha256:").and_then(|hex| strict_hex(hex.as_bytes())) {
@@ -139,6 +169,19 @@ mod tests {
             let digest = RecordDigest::new(text);
             assert_eq!((digest.as_sha256(), digest.as_text()), (None, Some(text)));
             assert_eq!((digest.is_empty(), digest.is_random()), (text.is_empty(), text == "random:1"));
+        }
+    }
+
+    #[test]
+    fn the_digest_of_an_output_is_the_hash_of_a_text_with_the_number_of_the_output() {
+        let step = crate::Digest::of(b"step");
+        for (record, text) in [
+            (RecordDigest::of_output(step, 0), format!("{step}@0")),
+            (RecordDigest::of_output(RecordDigest::from(step), 12), format!("{step}@12")),
+            (RecordDigest::of_content(step), format!("{step}@-1")),
+            (RecordDigest::of_output("", 0), "@0".to_owned()),
+        ] {
+            assert_eq!(record, crate::Digest::of(text).into());
         }
     }
 
