@@ -26,6 +26,7 @@ const CONFORMANCE: &str = "cache-conformance";
 const EXPORT: &str = "cache-export";
 const IMPORT: &str = "cache-import";
 const VERIFY: &str = "cache-verify";
+const REPORT: &str = "cache-report";
 const CLI: &str = "bkcache";
 const TESTS: &str = "tests";
 const REGISTRIES: &str = "test-registries";
@@ -35,9 +36,9 @@ const XTASK: &str = "xtask";
 const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
 const LIBRARIES: &[&str] =
-    &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY];
+    &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT];
 const EVERYTHING: &[&str] =
-    &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, CLI];
+    &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT, CLI];
 
 /// `cache-format` and `cache-ingest` stand in no row of each other, not even for tests: one can encode without
 /// async, or store without the formats.
@@ -98,6 +99,13 @@ const ROWS: &[Row] = &[
         uses: &[MODEL, FORMAT, INGEST],
         tests_use: &[CONFORMANCE],
         never: &["reqwest", "http"],
+    },
+    // It shows what others read.
+    Row {
+        name: REPORT,
+        uses: &[MODEL, FORMAT],
+        tests_use: &[INGEST, IMPORT],
+        never: &["tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http", "rustix"],
     },
     Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES], never: &[] },
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },

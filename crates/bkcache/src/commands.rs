@@ -15,11 +15,11 @@ use std::sync::Arc;
 use cache_export::{Destination, Exported};
 use cache_format::Form;
 use cache_ingest::{Expect, Ingester, Name, Publisher};
+use cache_report::text::{count, printable, size};
 use cache_target::{Attributes, ExportAttributes, Opened, Role};
 
 use crate::cli::{Global, ProgressMode};
 use crate::commands::env::{Env, may_be_an_image};
-use crate::display::{count, printable, size};
 use crate::failure::{Doing, Failure};
 
 /// Where a target is, for messages.

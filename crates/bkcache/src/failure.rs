@@ -7,10 +7,10 @@ use cache_export::{ExportError, RecordsError};
 use cache_format::FormatError;
 use cache_import::ImportError;
 use cache_ingest::{ErrorKind, Side};
+use cache_report::text::printable;
 use cache_target::TargetError;
 use cache_verify::VerifyError;
 
-use crate::display::printable;
 use crate::signal::Signal;
 
 /// A command that did not succeed.

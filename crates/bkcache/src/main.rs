@@ -5,12 +5,10 @@
 
 mod cli;
 mod commands;
-mod display;
 mod failure;
 mod interrupt;
 mod progress;
 mod signal;
-mod tree;
 
 use std::io::Write;
 use std::process::ExitCode;

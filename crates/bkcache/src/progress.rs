@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use cache_ingest::{Event, Progress, Step, Stored};
 use cache_model::Digest;
+use cache_report::text::{printable, size};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::cli::{Global, ProgressMode};
-use crate::display::{printable, size};
 
 /// The progress that the options ask for, with a line for each blob where there is no bar.
 pub(crate) fn reporter(global: &Global) -> Arc<dyn Progress> {

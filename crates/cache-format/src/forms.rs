@@ -6,6 +6,7 @@
 //! itself for its config.
 
 pub(crate) mod cache_manifest;
+pub(crate) mod cache_origin;
 mod docker_list;
 pub(crate) mod form;
 mod image_manifest;

@@ -21,6 +21,7 @@ pub use config::decode::decode_config;
 pub use config::encode::{encode_config, encode_records};
 pub use error::{FormatError, FormatErrorKind};
 pub use forms::cache_manifest::CacheManifest;
+pub use forms::cache_origin::CacheOrigin;
 pub use forms::form::Form;
 pub use forms::pack::{ManifestWarning, Packed, PackedBlob, pack};
 pub use forms::unpack::{Unpacked, unpack};

@@ -3,10 +3,10 @@
 //! What is left out on the way (a result whose layer the manifest does not list, an image that is not there or has no
 //! inline cache) is a warning with its reason, never an error and never silence.
 
-use cache_format::decode_config;
+use cache_format::{CacheOrigin, decode_config};
 use cache_ingest::Provider;
 
-use crate::imported::{CacheOrigin, Imported};
+use crate::imported::Imported;
 use crate::open::read_metadata;
 use crate::{ImportError, ImportOptions, OpenedCache, inline};
 
@@ -30,7 +30,7 @@ impl OpenedCache {
         let config = decode_config(&config_bytes)
             .map_err(|source| ImportError::Format { digest, source: Box::new(source) })?;
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
-        let mut imported = Imported { caches: Vec::new(), warnings: Vec::new() };
+        let mut imported = Imported::default();
         imported.load(origin, config_bytes, config, manifest.layers.clone(), digest)?;
         Ok(imported)
     }

@@ -3,13 +3,13 @@
 //! Data only: it reads nothing from a store.
 
 use bytes::Bytes;
-use cache_format::{Form, NoInlineCache};
-use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Graph};
+use cache_format::{CacheOrigin, ImageManifest, NoInlineCache};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Graph, Timestamp};
 
 use crate::ImportError;
 
 /// What an import gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Imported {
     /// One cache for a manifest of a cache; one for each image with an inline cache otherwise.
@@ -44,23 +44,14 @@ impl std::fmt::Debug for ImportedCache {
     }
 }
 
-/// Where an imported cache was found.
+/// An image behind a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CacheOrigin {
-    /// A manifest of a cache, in a form, with this config.
-    Manifest {
-        /// The form of the manifest.
-        form: Form,
-        /// The descriptor of the config.
-        config: Descriptor,
-    },
-    /// Inside the config of an image.
-    Inline {
-        /// The descriptor of the image's manifest.
-        image: Descriptor,
-        /// The descriptor of the image's config.
-        config: Descriptor,
-    },
+#[non_exhaustive]
+pub struct Image {
+    /// Its manifest.
+    pub manifest: ImageManifest,
+    /// The time of its last step, if its history has times.
+    pub newest: Option<Timestamp>,
 }
 
 /// Something that an import left out.

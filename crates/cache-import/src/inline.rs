@@ -4,11 +4,13 @@
 //! warning, as long as anything is left.
 
 use bytes::Bytes;
-use cache_format::{ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, read_inline};
+use cache_format::{
+    CacheOrigin, ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, read_inline,
+};
 use cache_ingest::{ErrorKind, Provider};
-use cache_model::{Descriptor, Timestamp};
+use cache_model::Descriptor;
 
-use crate::imported::{CacheOrigin, Imported};
+use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
 use crate::{ImportError, ImportOptions, ImportWarning, OpenedCache};
 
@@ -23,13 +25,6 @@ pub(crate) struct Walked {
     pub(crate) images: Vec<Image>,
     /// The manifests below the name.
     pub(crate) manifests: Vec<Descriptor>,
-}
-
-/// An image that a walk came by.
-pub(crate) struct Image {
-    pub(crate) manifest: ImageManifest,
-    /// When its last step was taken, where its history says.
-    pub(crate) newest: Option<Timestamp>,
 }
 
 pub(crate) async fn import(
@@ -55,11 +50,7 @@ pub(crate) async fn walk(
     let mut walk = Walk {
         provider,
         options,
-        walked: Walked {
-            imported: Imported { caches: Vec::new(), warnings: Vec::new() },
-            images: Vec::new(),
-            manifests: Vec::new(),
-        },
+        walked: Walked { imported: Imported::default(), images: Vec::new(), manifests: Vec::new() },
         queue: ManifestQueue::new(subject),
         all_fit: true,
     };

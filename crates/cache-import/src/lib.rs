@@ -1,8 +1,8 @@
 //! From a name to chains: importing BuildKit remote caches.
 //!
 //! [`open`] resolves a name and reads the manifest; [`OpenedCache::import`] reads the config behind it, or the inline
-//! caches of the images behind it, into [`CacheChains`](cache_model::CacheChains). [`survey`] tells in a line what a
-//! name stands for, cache or not.
+//! caches of the images behind it, into [`CacheChains`](cache_model::CacheChains). [`contents`] reads what a name
+//! stands for, cache or not.
 //!
 //! Metadata is read up to a limit and verified; layers are never read. It never prints and never writes.
 //!
@@ -24,16 +24,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod contents;
 mod error;
 mod import;
 mod imported;
 mod inline;
-mod inspect;
 mod open;
-mod survey;
 
+pub use contents::{Contents, contents};
 pub use error::ImportError;
-pub use imported::{CacheOrigin, ImportWarning, Imported, ImportedCache, UnitedChains};
-pub use inspect::Inspection;
+pub use imported::{Image, ImportWarning, Imported, ImportedCache, UnitedChains};
 pub use open::{ImportOptions, OpenedCache, open};
-pub use survey::{Content, Survey, survey};

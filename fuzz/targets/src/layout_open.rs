@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use arbitrary::{Arbitrary, Unstructured};
 use cache_import::ImportOptions;
 use cache_ingest::{Hasher, LayoutStore, Name, Provider, ProviderExt, Resolver, RetryBudget, RetryPolicy};
-use cache_model::{Descriptor, Digest};
+use cache_model::{Descriptor, Digest, OneLine};
+use cache_report::{JsonView, Summary, Tree};
 use cache_verify::VerifyOptions;
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
@@ -121,11 +122,9 @@ async fn import(store: &LayoutStore, name: &Name) {
     match opened.import(store, &options).await {
         Ok(imported) => {
             for cache in &imported.caches {
-                let (cache_import::CacheOrigin::Manifest { config, .. }
-                | cache_import::CacheOrigin::Inline { config, .. }) = &cache.origin;
+                let config = cache.origin.config();
                 check_bytes(&cache.config_bytes, &config.digest, Some(config.size));
-                let graph = cache.chains.graph();
-                cache_import::Inspection::of(cache, &graph);
+                check_views(cache, &opened);
             }
             imported.warnings.iter().for_each(assert_says_something);
             match imported.into_chains() {
@@ -135,6 +134,24 @@ async fn import(store: &LayoutStore, name: &Name) {
         }
         Err(error) => check_error(&error),
     }
+}
+
+/// What people see of a cache has a line for each thing and nothing that moves a cursor, whatever the cache says.
+fn check_views(cache: &cache_import::ImportedCache, opened: &cache_import::OpenedCache) {
+    let graph = cache.chains.graph();
+    let (origin, config, layers) = (&cache.origin, &cache.config, cache.layers.as_slice());
+    let view = cache_report::Cache { origin, config, layers, graph: &graph };
+    for text in [Summary::of("", &opened.descriptor, &view).to_string(), Tree::of(&graph).to_string()] {
+        assert!(text.lines().all(|line| OneLine(line).to_string() == line), "{text:?}");
+    }
+    let json = JsonView {
+        location: "",
+        descriptor: &opened.descriptor,
+        manifest: opened.manifest.as_ref(),
+        warnings: &[],
+        caches: &[view],
+    };
+    assert!(!json.to_string().is_empty());
 }
 
 async fn verify(store: &LayoutStore, name: &Name) {

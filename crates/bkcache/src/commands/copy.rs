@@ -1,7 +1,8 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
 use cache_export::{Existing, ExportOptions, Exporter, Reading, republish};
-use cache_import::{CacheOrigin, Imported};
+use cache_format::CacheOrigin;
+use cache_import::Imported;
 use cache_ingest::{CopyOptions, Event};
 
 use crate::cli::{Copy, Global};

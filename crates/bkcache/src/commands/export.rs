@@ -8,11 +8,11 @@ use cache_export::{ExportOptions, Exporter, Reading, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
 use cache_ingest::{BlobFolder, LayoutStore, Provider};
 use cache_model::CacheChains;
+use cache_report::text::count;
 
 use crate::cli::{Export, Global};
 use crate::commands::env::Env;
 use crate::commands::{GOES_ON, Write, place, report_export, unless_ignored, write_exactly};
-use crate::display::count;
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 

@@ -4,34 +4,22 @@ use std::io::{BufWriter, Write};
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use cache_import::{Content, ImportError, Survey, survey};
+use cache_import::{Contents, ImportError, contents};
 use cache_ingest::{Event, Listed, Name, Step, Stored};
+use cache_report::text::printable;
+use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
 use futures_util::{StreamExt, stream};
-use serde_json::{Value, json};
 
 use crate::cli::{Global, Ls};
 use crate::commands::env::Env;
 use crate::commands::place;
-use crate::display::{age, cut, grouped, padded, printable, short, size};
 use crate::failure::{Doing, Failure};
 
 /// How many names are looked into at once.
 const AT_ONCE: usize = 16;
 const BOLD: Style = Style::new().bold();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
-/// What stands where there is nothing to say.
-const NOTHING: &str = "-";
-
-/// The most characters that are shown of a name or of a kind: the longest tag that a registry takes.
-const LONGEST: usize = 128;
-
-/// A name, where there is one, and what it stands for.
-struct Line {
-    name: Option<String>,
-    found: Result<Survey, ImportError>,
-}
-
 /// Lists.
 pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     let env = Env::to_read(global, &args.registry, &args.place)?;
@@ -41,23 +29,24 @@ pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     let bytes = known.fold(0u64, |sum, descriptor| sum.saturating_add(descriptor.size));
     env.progress.event(&Event::Planned { blobs: listed.len() as u64, bytes });
     let looked = listed.into_iter().map(|listed| look(listed, &target, &env));
-    let mut lines: Vec<Line> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
+    let mut entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
     drop(env);
-    lines.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     if args.caches {
-        lines.retain(|line| line.found.as_ref().map_or(true, has_cache));
+        entries.retain(|entry| entry.found.as_ref().map_or(true, |found| found.content().has_cache()));
     }
-    if lines.is_empty() && !args.json && !global.quiet {
+    if entries.is_empty() && !args.json && !global.quiet {
         let what = if args.caches { "caches" } else { "tags" };
         let _ = writeln!(anstream::stderr(), "no {what} in {}", printable(&target.location));
     }
     let mut out = BufWriter::new(anstream::stdout().lock());
-    let written = if args.json { write_json(&mut out, &lines) } else { write_lines(&mut out, &lines) };
+    let written =
+        if args.json { writeln!(out, "{}", entries_json(&entries)) } else { write_table(&mut out, &entries) };
     written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())?;
-    match lines.iter().filter(|line| line.found.is_err()).count() {
+    match entries.iter().filter(|entry| entry.found.is_err()).count() {
         0 => Ok(()),
         unreadable => {
-            let error = anyhow::anyhow!("{unreadable} of {} names cannot be read", lines.len());
+            let error = anyhow::anyhow!("{unreadable} of {} names cannot be read", entries.len());
             Err(Failure::Failed { doing: format!("cannot list {}", place(&target)), error, hint: None })
         }
     }
@@ -77,7 +66,7 @@ async fn list(target: &Opened) -> Result<Vec<Listed>, Failure> {
     }
 }
 
-async fn look(listed: Listed, target: &Opened, env: &Env<'_>) -> Line {
+async fn look(listed: Listed, target: &Opened, env: &Env<'_>) -> Entry {
     let Listed { name, descriptor } = listed;
     let looked = async {
         let descriptor = match descriptor {
@@ -91,11 +80,12 @@ async fn look(listed: Listed, target: &Opened, env: &Env<'_>) -> Line {
         };
         let (step, descriptor) = (Step::Check, &descriptor);
         env.progress.event(&Event::Started { step, descriptor });
-        let found = survey(&*target.provider, descriptor, &env.import_options()).await?;
+        let found = contents(&*target.provider, descriptor, &env.import_options()).await?;
         env.progress.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
-        Ok(found)
+        Ok(survey(&found))
     };
-    Line { found: looked.await, name: name.map(word) }
+    let found = looked.await.map_err(|error: ImportError| error.to_string());
+    Entry { found, name: name.map(word) }
 }
 
 fn word(name: Name) -> String {
@@ -106,95 +96,22 @@ fn word(name: Name) -> String {
     }
 }
 
-fn has_cache(survey: &Survey) -> bool {
-    matches!(survey.content, Content::Cache(_) | Content::ImageWithCache)
-}
-
-/// What a name stands for, in words.
-fn kind(content: &Content) -> String {
-    match content {
-        Content::Cache(form) => format!("cache ({form})"),
-        Content::ImageWithCache => "image with cache".to_owned(),
-        Content::Image => "image".to_owned(),
-        Content::Other(media_type) => cut(media_type.as_str(), LONGEST),
-        _ => "unknown".to_owned(),
+/// The survey of what was read.
+fn survey(contents: &Contents) -> Survey {
+    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.document);
+    contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
+    contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
+    for cache in &contents.imported.caches {
+        survey.add_cache(&cache.origin, &cache.chains.graph());
     }
+    survey
 }
 
-fn write_lines(out: &mut dyn Write, lines: &[Line]) -> std::io::Result<()> {
-    let now = SystemTime::now();
-    let head = ["NAME", "KIND", "SIZE", "AGE", "RECORDS", "DIGEST"].map(str::to_owned);
-    let rows: Vec<Result<[String; 6], String>> = lines.iter().map(|line| row(line, now)).collect();
-    let mut widths = head.each_ref().map(|cell| cell.chars().count());
-    for row in rows.iter().flatten() {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let spread = |cells: &[String; 6]| {
-        let cells = cells.iter().zip(widths).map(|(cell, width)| padded(cell, width));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    writeln!(out, "{BOLD}{}{BOLD:#}", spread(&head))?;
-    for (line, row) in lines.iter().zip(&rows) {
-        match row {
-            Ok(cells) => writeln!(out, "{}", spread(cells))?,
-            Err(error) => {
-                let [width, ..] = widths;
-                let name = padded(&shown(line), width);
-                writeln!(out, "{name}  {RED}error:{RED:#} {}", printable(error))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The name as far as it is shown.
-fn shown(line: &Line) -> String {
-    line.name.as_ref().map_or_else(|| NOTHING.to_owned(), |name| cut(name, LONGEST))
-}
-
-fn row(line: &Line, now: SystemTime) -> Result<[String; 6], String> {
-    let survey = line.found.as_ref().map_err(ToString::to_string)?;
-    let age = survey.newest.map_or_else(|| NOTHING.to_owned(), |newest| age(newest, now));
-    let records = if has_cache(survey) { grouped(survey.records as u64) } else { NOTHING.to_owned() };
-    Ok([
-        shown(line),
-        kind(&survey.content),
-        size(survey.size),
-        age,
-        records,
-        short(&survey.descriptor.digest),
-    ])
-}
-
-fn write_json(out: &mut dyn Write, lines: &[Line]) -> std::io::Result<()> {
-    let list: Vec<Value> = lines.iter().map(line_json).collect();
-    serde_json::to_writer_pretty(&mut *out, &list)?;
-    writeln!(out)
-}
-
-fn line_json(line: &Line) -> Value {
-    let survey = match &line.found {
-        Ok(survey) => survey,
-        Err(error) => return json!({"name": line.name, "error": error.to_string()}),
-    };
-    let (kind, form, artifact) = match &survey.content {
-        Content::Cache(form) => ("cache", Some(form.name()), None),
-        Content::ImageWithCache => ("image-with-cache", None, None),
-        Content::Image => ("image", None, None),
-        Content::Other(media_type) => ("other", None, Some(media_type.as_str())),
-        _ => ("unknown", None, None),
-    };
-    json!({
-        "name": line.name,
-        "kind": kind,
-        "form": form,
-        "artifact": artifact,
-        "size": survey.size,
-        "records": survey.records,
-        "newest": survey.newest.map(|newest| newest.to_string()),
-        "digest": survey.descriptor.digest.to_string(),
-        "mediaType": survey.descriptor.media_type.as_str(),
+fn write_table(out: &mut dyn Write, entries: &[Entry]) -> std::io::Result<()> {
+    let table = Table::of(entries, SystemTime::now());
+    writeln!(out, "{BOLD}{}{BOLD:#}", table.head)?;
+    table.rows.iter().try_for_each(|row| match row {
+        Row::Found(line) => writeln!(out, "{line}"),
+        Row::Unreadable { name, reason } => writeln!(out, "{name}  {RED}error:{RED:#} {reason}"),
     })
 }

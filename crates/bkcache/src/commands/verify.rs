@@ -3,13 +3,13 @@
 use std::io::{BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
+use cache_report::text::{count, printable, size};
 use cache_verify::{Report, Severity, VerifyOptions, verify};
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Verify};
 use crate::commands::env::Env;
 use crate::commands::place;
-use crate::display::{count, printable, size};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 

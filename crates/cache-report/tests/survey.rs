@@ -1,4 +1,4 @@
-//! What a name stands for, of caches, images and neither.
+//! Surveys of caches, of images, and of neither.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,15 +8,27 @@
 )]
 
 use cache_format::{Form, ImageIndex, ImageManifest, ManifestOrIndex};
-use cache_import::{Content, ImportOptions, Survey, survey};
-use cache_ingest::{ErrorKind, LayoutStore, MemoryStore, Name, Resolver};
+use cache_import::{ImportError, ImportOptions, contents};
+use cache_ingest::{ErrorKind, LayoutStore, MemoryStore, Name, Provider, Resolver};
 use cache_model::{Descriptor, MediaType};
+use cache_report::{Content, Survey};
+
+async fn survey(store: &dyn Provider, descriptor: &Descriptor) -> Result<Survey, ImportError> {
+    let contents = contents(store, descriptor, &ImportOptions::default()).await?;
+    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.document);
+    contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
+    contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
+    for cache in &contents.imported.caches {
+        survey.add_cache(&cache.origin, &cache.chains.graph());
+    }
+    Ok(survey)
+}
 
 async fn of_fixture(name: &str) -> Survey {
     let folder = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let store = LayoutStore::open(folder).await.unwrap();
     let only = store.resolve(&Name::Unspecified).await.unwrap();
-    survey(&store, &only, &ImportOptions::default()).await.unwrap()
+    survey(&store, &only).await.unwrap()
 }
 
 /// The size of all blobs of a fixture.
@@ -26,7 +38,7 @@ fn stored(name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn real_caches_are_told_by_form_with_all_that_they_take_up() {
+async fn a_real_cache_has_its_form_and_the_size_of_its_folder() {
     for (name, content, records) in [
         ("app-max-manifest-oci-gzip", Content::Cache(Form::Manifest), 22),
         ("app-max-index-oci-gzip", Content::Cache(Form::Index), 22),
@@ -35,8 +47,12 @@ async fn real_caches_are_told_by_form_with_all_that_they_take_up() {
         ("inline-oci-true", Content::ImageWithCache, 31),
     ] {
         let found = of_fixture(name).await;
-        assert_eq!((found.content, found.records, found.size), (content, records, stored(name)), "{name}");
-        assert!(found.newest.is_some(), "{name}");
+        assert_eq!(
+            (found.content(), found.records(), found.size()),
+            (&content, records, stored(name)),
+            "{name}"
+        );
+        assert!(found.newest().is_some(), "{name}");
     }
 }
 
@@ -53,7 +69,7 @@ fn image(store: &MemoryStore, created: &str, layer: &str) -> Descriptor {
 }
 
 async fn of(store: &MemoryStore, descriptor: &Descriptor) -> Survey {
-    survey(store, descriptor, &ImportOptions::default()).await.unwrap()
+    survey(store, descriptor).await.unwrap()
 }
 
 fn total(store: &MemoryStore) -> u64 {
@@ -70,31 +86,31 @@ async fn an_index_of_images_is_an_image_with_each_blob_counted_once() {
     let index = ManifestOrIndex::Index(ImageIndex::new(images.clone()));
     let index = store.insert(MediaType::OCI_INDEX, index.encode());
     let found = of(&store, &index).await;
-    assert_eq!((found.content, found.records, found.size), (Content::Image, 0, total(&store)));
-    assert_eq!(found.newest.unwrap().to_string(), "2021-01-01T00:00:00Z");
-    // The manifest of one that is not there counts, as its descriptor is known.
+    assert_eq!((found.content(), found.records(), found.size()), (&Content::Image, 0, total(&store)));
+    assert_eq!(found.newest().unwrap().to_string(), "2021-01-01T00:00:00Z");
+    // The manifest of a missing image counts, since the index has its size.
     let size = images[0].size;
     store.remove(&images[0].digest);
     let found = of(&store, &index).await;
-    assert!(found.content == Content::Image && found.size > size);
+    assert!(*found.content() == Content::Image && found.size() > size);
 }
 
 #[tokio::test]
-async fn an_artifact_is_told_by_the_media_type_of_its_config_which_is_not_read() {
+async fn an_artifact_has_the_media_type_of_its_config_which_is_not_read() {
     let store = MemoryStore::new();
     let helm = MediaType::new("application/vnd.cncf.helm.config.v1+json");
     let config = store.insert(helm.clone(), "not JSON");
     let chart = manifest(&store, config, "chart");
     let found = of(&store, &chart).await;
-    assert_eq!((found.content, found.size), (Content::Other(helm), total(&store)));
-    assert_eq!(found.newest, None);
+    assert_eq!((found.content(), found.size()), (&Content::Other(helm), total(&store)));
+    assert_eq!(found.newest(), None);
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_an_error() {
+async fn an_image_config_that_is_not_json_is_an_error() {
     let store = MemoryStore::new();
     let config = store.insert(MediaType::OCI_IMAGE_CONFIG, "{");
     let broken = manifest(&store, config, "layer");
-    let found = survey(&store, &broken, &ImportOptions::default()).await;
+    let found = survey(&store, &broken).await;
     assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt);
 }

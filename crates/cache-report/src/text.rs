@@ -1,4 +1,6 @@
-//! How sizes, digests and numbers are shown.
+//! Sizes, numbers, ages, digests and foreign text, as people read them.
+//!
+//! Nothing here knows caches.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,17 +8,17 @@ use cache_model::{Digest, OneLine, Timestamp};
 use humansize::{BINARY, format_size};
 
 /// A size in bytes for people, as in `1.5 MiB`.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     format_size(bytes, BINARY)
 }
 
 /// A number with its noun, as in `1 blob` and `2 blobs`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
+pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(number)) }
 }
 
 /// A number with its digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -28,8 +30,8 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// How long ago a time was, in its largest unit, as in `3 days`; `0 seconds` for one that is to come.
-pub(crate) fn age(time: Timestamp, now: SystemTime) -> String {
+/// The time since `time` in its largest unit, as in `3 days`; `0 seconds` for a time in the future.
+pub fn age(time: Timestamp, now: SystemTime) -> String {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let seconds = u64::try_from(time.unix_seconds()).map_or(now, |then| now.saturating_sub(then));
     let units = [("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60)];
@@ -38,25 +40,25 @@ pub(crate) fn age(time: Timestamp, now: SystemTime) -> String {
     count(seconds / length, noun)
 }
 
-/// The first twelve digits of a digest: enough to tell the blobs of one cache apart.
-pub(crate) fn short(digest: &Digest) -> String {
+/// The first twelve hexadecimal digits of a digest: enough to tell the blobs of one cache apart.
+pub fn short(digest: &Digest) -> String {
     shorten(&digest.to_string())
 }
 
-/// The same of any digest's text; of a text that is none the text, cut.
-pub(crate) fn shorten(text: &str) -> String {
+/// [`short`] for the text of a digest, such as a record's; any other text is cut at twelve characters.
+pub fn shorten(text: &str) -> String {
     let hex = text.split_once(':').map_or(text, |(_, hex)| hex);
     printable(hex).chars().take(12).collect()
 }
 
-/// Text from outside, so that it neither breaks a line nor moves what is around it.
-pub(crate) fn printable(text: &str) -> String {
+/// Foreign text with everything escaped that breaks a line or moves a cursor ([`OneLine`]).
+pub fn printable(text: &str) -> String {
     OneLine(text).to_string()
 }
 
-/// The same of a text that may be of any length, so that no more than so many characters are shown of it.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    // What one character becomes is one at least, so that no more of them are needed to see that there are more.
+/// [`printable`], cut to at most `most` characters, the last of which is `…` if anything was cut.
+pub fn cut(text: &str, most: usize) -> String {
+    // Each character prints as at least one, so `most + 1` characters suffice to detect a cut.
     let shown = printable(&text.chars().take(most.saturating_add(1)).collect::<String>());
     if shown.chars().count() <= most {
         return shown;
@@ -64,8 +66,8 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     shown.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Text with spaces behind it up to a width in characters, which may be any: that of a format string may not be.
-pub(crate) fn padded(text: &str, width: usize) -> String {
+/// Text filled with spaces up to a width in characters. Format strings limit the width to 65,535; this does not.
+pub fn padded(text: &str, width: usize) -> String {
     let spaces = width.saturating_sub(text.chars().count());
     format!("{text}{}", " ".repeat(spaces))
 }
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_in_its_largest_unit() {
+    fn an_age_has_the_largest_unit_that_fits() {
         let now = UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
         let ago = |seconds: i64| {
             let then = Timestamp::from_unix(1_800_000_000 - seconds, 0).unwrap();
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_of_a_text_is_shown_than_was_asked_for() {
+    fn a_text_is_cut_at_the_given_number_of_characters() {
         for (text, shown) in
             [("", ""), ("abcd", "abcd"), ("abcde", "abc…"), ("ab\n", "ab\\n"), ("abc\n", "abc…")]
         {
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_may_be_of_any_width() {
+    fn a_column_may_have_any_width() {
         for (text, width, shown) in
             [("a", 3, "a  "), ("ü…", 3, "ü… "), ("abc", 3, "abc"), ("abcd", 3, "abcd")]
         {

@@ -1,0 +1,33 @@
+//! Where a cache was found: under a manifest of its own, or inside an image.
+
+use cache_model::Descriptor;
+
+use crate::forms::form::Form;
+
+/// Where a cache was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheOrigin {
+    /// A manifest of a cache, in a form, with this config.
+    Manifest {
+        /// The form of the manifest.
+        form: Form,
+        /// The descriptor of the config.
+        config: Descriptor,
+    },
+    /// Inside the config of an image.
+    Inline {
+        /// The descriptor of the image's manifest.
+        image: Descriptor,
+        /// The descriptor of the image's config.
+        config: Descriptor,
+    },
+}
+
+impl CacheOrigin {
+    /// The descriptor of the config that holds the records: the cache's, or the image's.
+    pub fn config(&self) -> &Descriptor {
+        match self {
+            Self::Manifest { config, .. } | Self::Inline { config, .. } => config,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the views of one cache look at.
+
+use cache_format::CacheOrigin;
+use cache_model::{CacheConfig, Descriptor, Graph};
+
+/// A cache that was read.
+#[derive(Clone, Copy)]
+pub struct Cache<'a> {
+    /// Where it was found.
+    pub origin: &'a CacheOrigin,
+    /// Its config.
+    pub config: &'a CacheConfig,
+    /// The descriptors of its layers, as the manifest has them.
+    pub layers: &'a [Descriptor],
+    /// Its records.
+    pub graph: &'a Graph<'a>,
+}

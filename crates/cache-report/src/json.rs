@@ -1,0 +1,136 @@
+//! Everything about a manifest and its caches as one JSON object.
+//!
+//! Text is exact here: only what JSON requires is escaped. Layers and records are written one by one, since a cache may
+//! have more of them than should be held as text.
+
+use std::fmt::{self, Display, Formatter};
+
+use cache_format::{CacheManifest, CacheOrigin};
+use cache_model::{Descriptor, LayerRef, RecordRef, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::inspection::compression_name;
+use crate::layer_list::LayerList;
+use crate::{Cache, Inspection};
+
+/// A manifest, its caches, their layers and records, as one JSON object.
+///
+/// `records[].inputs[][].record` is the position of a record, `records[].results[].layer` and `layers[].parent` the
+/// position of a layer in the same cache; `null` stands for none. Sizes are in bytes, times in RFC 3339.
+#[derive(Clone, Copy)]
+pub struct JsonView<'a> {
+    /// Where the manifest was read from, such as a folder or a repository.
+    pub location: &'a str,
+    /// The descriptor of the manifest or index.
+    pub descriptor: &'a Descriptor,
+    /// The manifest, if it is one of a cache.
+    pub manifest: Option<&'a CacheManifest>,
+    /// What reading left out, a sentence each.
+    pub warnings: &'a [String],
+    /// The caches: the one of the manifest, or those inside its images.
+    pub caches: &'a [Cache<'a>],
+}
+
+impl Display for JsonView<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let manifest = self.manifest;
+        let artifact_type = manifest.map(|m| m.artifact_type.as_str()).filter(|text| !text.is_empty());
+        let subject = manifest.and_then(|m| m.subject.as_ref()).map(descriptor_json);
+        let annotations = manifest.map(|manifest| {
+            let each = manifest.annotations.iter().map(|(key, value)| (key.to_owned(), json!(value)));
+            each.collect::<Map<String, Value>>()
+        });
+        writeln!(f, "{{")?;
+        write_members(
+            f,
+            &[
+                ("location", json!(self.location)),
+                ("manifest", descriptor_json(self.descriptor)),
+                ("artifactType", json!(artifact_type)),
+                ("subject", json!(subject)),
+                ("annotations", json!(annotations)),
+                ("warnings", json!(self.warnings)),
+            ],
+        )?;
+        write!(f, "\"caches\": [")?;
+        for (n, cache) in self.caches.iter().enumerate() {
+            writeln!(f, "{}{{", if n > 0 { ", " } else { "" })?;
+            write_cache(f, cache)?;
+            write!(f, "}}")?;
+        }
+        writeln!(f, "]\n}}")
+    }
+}
+
+/// Writes members of an object, a line each, with a comma after each.
+fn write_members<const N: usize>(f: &mut Formatter<'_>, members: &[(&str, Value); N]) -> fmt::Result {
+    members.iter().try_for_each(|(key, value)| writeln!(f, "\"{key}\": {value},"))
+}
+
+fn write_list(f: &mut Formatter<'_>, key: &str, items: impl Iterator<Item = Value>) -> fmt::Result {
+    write!(f, "\"{key}\": [")?;
+    for (n, item) in items.enumerate() {
+        write!(f, "{}\n{item}", if n > 0 { "," } else { "" })?;
+    }
+    write!(f, "]")
+}
+
+fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>) -> fmt::Result {
+    let found = Inspection::of(cache);
+    let (form, image, config) = match cache.origin {
+        CacheOrigin::Manifest { form, config } => (form.name(), None, config),
+        CacheOrigin::Inline { image, config } => ("inline", Some(descriptor_json(image)), config),
+    };
+    let time = |time: Option<Timestamp>| json!(time.map(|time| time.to_string()));
+    let compressions: Map<String, Value> =
+        found.compressions.iter().map(|(c, n)| (compression_name(*c).to_owned(), json!(n))).collect();
+    let counts = json!({
+        "records": found.records, "roots": found.roots, "links": found.links, "results": found.results,
+        "layers": found.layers, "blobs": found.blobs,
+        "storedBytes": found.stored_bytes, "layerBytes": found.layer_bytes,
+    });
+    write_members(
+        f,
+        &[
+            ("form", json!(form)),
+            ("image", json!(image)),
+            ("config", descriptor_json(config)),
+            ("counts", counts),
+            ("oldest", time(found.oldest)),
+            ("newest", time(found.newest)),
+            ("compressions", Value::Object(compressions)),
+        ],
+    )?;
+    let list = LayerList::of(cache.graph);
+    write_list(f, "layers", list.layers.iter().map(|layer| layer_json(*layer, &list)))?;
+    writeln!(f, ",")?;
+    write_list(f, "records", cache.graph.records().map(|record| record_json(record, &list)))
+}
+
+/// A descriptor as the JSON that stands for it in a manifest.
+fn descriptor_json(descriptor: &Descriptor) -> Value {
+    serde_json::from_slice(&descriptor.json()).unwrap_or(Value::Null)
+}
+
+fn layer_json(layer: LayerRef<'_>, list: &LayerList<'_>) -> Value {
+    let descriptor = layer.descriptor();
+    json!({
+        "parent": list.place(layer.parent()),
+        "compression": compression_name(descriptor.compression()),
+        "descriptor": descriptor_json(descriptor),
+    })
+}
+
+fn record_json(record: RecordRef<'_>, list: &LayerList<'_>) -> Value {
+    let inputs: Vec<Vec<Value>> = record
+        .inputs()
+        .map(|links| links.map(|l| json!({"record": l.source.position(), "selector": l.selector})).collect())
+        .collect();
+    let results: Vec<Value> = record
+        .results()
+        .map(
+            |result| json!({"createdAt": result.created_at().to_string(), "layer": list.place(result.top())}),
+        )
+        .collect();
+    json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results})
+}

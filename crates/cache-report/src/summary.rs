@@ -1,0 +1,109 @@
+//! A cache in a dozen lines: a name and a value each.
+//!
+//! Every value is one escaped line.
+
+use std::fmt::{self, Display, Formatter};
+
+use cache_format::CacheOrigin;
+use cache_model::Descriptor;
+
+use crate::inspection::compression_name;
+use crate::text::{count, grouped, padded, printable, size};
+use crate::{Cache, Inspection};
+
+/// The width of the column of names, in characters.
+const NAMES: usize = 13;
+
+/// A cache in rows, each a name and a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary(Vec<(&'static str, String)>);
+
+impl Summary {
+    /// Sums a cache up. `place` is the target that was read, and `manifest` the descriptor of the manifest or index.
+    pub fn of(place: &str, manifest: &Descriptor, cache: &Cache<'_>) -> Self {
+        let found = Inspection::of(cache);
+        let (image, config) = match cache.origin {
+            CacheOrigin::Manifest { config, .. } => (None, ("config", with_size(config))),
+            CacheOrigin::Inline { image, config } => {
+                (Some(("image", with_size(image))), ("image config", with_size(config)))
+            }
+        };
+        let head = [
+            ("cache", place.to_owned()),
+            ("form", form(cache.origin, manifest)),
+            ("manifest", with_size(manifest)),
+        ];
+        let counts = [
+            config,
+            ("records", records(&found)),
+            ("results", results(&found)),
+            ("layers", layers(&found)),
+            ("size", sizes(&found)),
+            ("compressions", compressions(&found)),
+            ("media types", media_types(cache.layers)),
+        ];
+        let rows = head.into_iter().chain(image).chain(counts);
+        Self(rows.map(|(name, value)| (name, printable(&value))).collect())
+    }
+
+    /// The rows, in the order in which they are shown. Names are filled up to the width of their column.
+    pub fn rows(&self) -> impl Iterator<Item = (String, &str)> {
+        self.0.iter().map(|(name, value)| (padded(name, NAMES), value.as_str()))
+    }
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.rows().try_for_each(|(name, value)| writeln!(f, "{name} {value}"))
+    }
+}
+
+fn form(origin: &CacheOrigin, manifest: &Descriptor) -> String {
+    match origin {
+        CacheOrigin::Manifest { form, .. } => format!("{form} ({})", form.media_type()),
+        CacheOrigin::Inline { .. } if manifest.media_type.is_empty() => "inline".to_owned(),
+        CacheOrigin::Inline { .. } => format!("inline ({})", manifest.media_type),
+    }
+}
+
+fn with_size(descriptor: &Descriptor) -> String {
+    format!("{} ({})", descriptor.digest, size(descriptor.size))
+}
+
+fn records(found: &Inspection) -> String {
+    let (roots, links) = (count(found.roots as u64, "root"), count(found.links as u64, "link"));
+    format!("{} ({roots}, {links})", grouped(found.records as u64))
+}
+
+fn results(found: &Inspection) -> String {
+    match (found.oldest, found.newest) {
+        (Some(oldest), Some(newest)) if oldest == newest => format!("{} of {oldest}", found.results),
+        (Some(oldest), Some(newest)) => format!("{} from {oldest} to {newest}", found.results),
+        _ => found.results.to_string(),
+    }
+}
+
+fn layers(found: &Inspection) -> String {
+    format!("{} of {}", grouped(found.layers as u64), count(found.blobs as u64, "unique blob"))
+}
+
+fn sizes(found: &Inspection) -> String {
+    format!("{} stored, {} with each layer counted", size(found.stored_bytes), size(found.layer_bytes))
+}
+
+fn compressions(found: &Inspection) -> String {
+    let each =
+        found.compressions.iter().map(|(compression, n)| format!("{} {n}", compression_name(*compression)));
+    joined(each.collect())
+}
+
+fn media_types(layers: &[Descriptor]) -> String {
+    let mut types: Vec<String> = layers.iter().map(|layer| layer.media_type.to_string()).collect();
+    types.sort_unstable();
+    types.dedup();
+    joined(types)
+}
+
+fn joined(words: Vec<String>) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}

@@ -1,0 +1,169 @@
+//! The views of made caches: their exact text, and that no text of a cache can break it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use cache_format::{CacheManifest, CacheOrigin, Form, ManifestOrIndex};
+use cache_model::{
+    ANNOTATION_DESCRIPTION, CacheChains, Descriptor, Digest, Link, MediaType, NewResult, OneLine,
+    RecordDigest, Timestamp,
+};
+use cache_report::{Cache, Content, Entry, JsonView, Row, Summary, Survey, Table, Tree, entries_json};
+use proptest::prelude::*;
+
+const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+fn descriptor(media_type: &str, byte: u8, size: u64) -> Descriptor {
+    Descriptor::new(MediaType::new(media_type), Digest::sha256([byte; 32]), size)
+}
+
+/// A cache of two chains that share the record `base`, with foreign text wherever a cache may have some.
+struct Made {
+    chains: CacheChains,
+    layers: Vec<Descriptor>,
+    document: ManifestOrIndex,
+    manifest: Descriptor,
+}
+
+impl Made {
+    fn with(text: &str, media_type: &str) -> Self {
+        let layers = vec![
+            descriptor(media_type, 1, 1000).with_annotation(ANNOTATION_DESCRIPTION, text),
+            descriptor(media_type, 2, 2048).with_annotation(ANNOTATION_DESCRIPTION, text),
+        ];
+        let mut chains = CacheChains::new();
+        let lower = chains.layers(&layers[..1]).unwrap();
+        let both = chains.layers(&layers).unwrap();
+        let result =
+            |seconds, layer| NewResult { created_at: Timestamp::from_unix(seconds, 0).unwrap(), layer };
+        let base = chains.add(&"base".into(), &[], &[result(1, lower)]).unwrap().unwrap();
+        let link = |source| [Link { source, selector: text }];
+        let other = chains.add(&RecordDigest::new(&format!("other{text}")), &[], &[]).unwrap().unwrap();
+        let middle = chains.add(&"middle".into(), &[&link(base)], &[]).unwrap().unwrap();
+        chains.add(&"fork".into(), &[&link(middle), &link(other)], &[result(2, both)]).unwrap();
+        chains.add(&"again".into(), &[&link(middle)], &[]).unwrap();
+        let config = descriptor("application/vnd.buildkit.cacheconfig.v0", 9, 500);
+        let built = CacheManifest::new(Form::Manifest, config, layers.clone()).pack(Vec::new()).unwrap().root;
+        let document = ManifestOrIndex::decode(&built.bytes).unwrap();
+        Self { chains, layers, document, manifest: built.descriptor }
+    }
+
+    /// The summary, the tree and the JSON.
+    fn shown(&self, place: &str) -> [String; 3] {
+        let graph = self.chains.graph();
+        let marshalled = graph.marshal(&|_| true);
+        let manifest = CacheManifest::from_document(&self.document).unwrap();
+        let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
+        let cache =
+            Cache { origin: &origin, config: &marshalled.config, layers: &self.layers, graph: &graph };
+        let json = JsonView {
+            location: place,
+            descriptor: &self.manifest,
+            manifest: Some(&manifest),
+            warnings: &[place.to_owned()],
+            caches: &[cache],
+        };
+        let summary = Summary::of(place, &self.manifest, &cache);
+        [summary.to_string(), Tree::of(&graph).to_string(), json.to_string()]
+    }
+}
+
+#[test]
+fn a_cache_is_shown_as_a_summary_a_tree_and_json() {
+    let [summary, tree, json] = Made::with("/src", GZIP).shown("./cache");
+    insta::assert_snapshot!(format!("{summary}\n{tree}\n{json}"));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["caches"][0]["form"], "manifest");
+}
+
+#[test]
+fn a_deep_fork_is_a_number() {
+    let mut chains = CacheChains::new();
+    let leaf = chains.add(&"leaf".into(), &[], &[]).unwrap().unwrap();
+    let mut top = leaf;
+    for n in 0..30 {
+        let digest = RecordDigest::new(&format!("fork{n}"));
+        let inputs = [top, leaf].map(|source| [Link { source, selector: "" }]);
+        top = chains.add(&digest, &[&inputs[0], &inputs[1]], &[]).unwrap().unwrap();
+    }
+    let tree = Tree::of(&chains.graph()).to_string();
+    assert_eq!(tree.lines().count(), 61);
+    assert!(tree.contains("\n(5 deeper) │  "), "{tree}");
+    assert!(tree.lines().all(|line| line.chars().count() < 120), "{tree}");
+}
+
+#[test]
+fn a_table_has_even_columns_and_says_what_could_not_be_read() {
+    let made = Made::with("", GZIP);
+    let mut cache = Survey::of(&made.manifest, &made.document);
+    let origin = CacheOrigin::Manifest { form: Form::Manifest, config: made.manifest.clone() };
+    cache.add_cache(&origin, &made.chains.graph());
+    let entries = [
+        Entry { name: Some("main".to_owned()), found: Ok(cache) },
+        Entry { name: None, found: Err("it is\ngone".to_owned()) },
+    ];
+    let table = Table::of(&entries, UNIX_EPOCH + Duration::from_secs(62));
+    insta::assert_snapshot!(format!("{table}\n{}", entries_json(&entries)));
+}
+
+/// Text with characters that move a cursor, turn the direction of writing or end a line, among others.
+fn foreign() -> impl Strategy<Value = String> {
+    let hostile =
+        prop::sample::select(vec!['\n', '\r', '\u{1b}', '\u{7}', '\u{202e}', '\u{2028}', '\u{200b}', '\0']);
+    let c = prop_oneof![hostile, any::<char>()];
+    prop::collection::vec(c, 0..40).prop_map(|chars| chars.into_iter().collect())
+}
+
+/// Whether every character of every line is drawn where it stands.
+fn is_safe(text: &str) -> bool {
+    text.ends_with('\n') && text.split_terminator('\n').all(|line| OneLine(line).to_string() == line)
+}
+
+proptest! {
+    /// Whatever text a cache has, each view for people has the lines that it has for harmless text, and none of them
+    /// has a character that is not drawn; and JSON has the text to the character.
+    #[test]
+    fn foreign_text_breaks_no_view(text in foreign(), place in foreign()) {
+        let made = Made::with(&text, &format!("{GZIP}{text}"));
+        let [summary, tree, json] = made.shown(&place);
+        prop_assert!(is_safe(&summary) && is_safe(&tree), "{summary}{tree}");
+        let harmless = Made::with("a", GZIP).shown("b");
+        prop_assert_eq!(summary.lines().count(), harmless[0].lines().count());
+        prop_assert_eq!(tree.lines().count(), harmless[1].lines().count());
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(&json["location"], &place);
+        prop_assert_eq!(&json["warnings"][0], &place);
+        let digests: Vec<&str> = json["caches"][0]["records"].as_array().unwrap().iter()
+            .map(|record| record["digest"].as_str().unwrap()).collect();
+        let other = format!("other{text}");
+        prop_assert!(digests.contains(&other.as_str()));
+    }
+
+    /// The same of a table, whose cells are cut besides.
+    #[test]
+    fn foreign_text_breaks_no_table(name in foreign(), long in 0..3000usize, reason in foreign()) {
+        let artifact = descriptor(&format!("application/{name}{}", "x".repeat(long)), 3, 7);
+        let document = ManifestOrIndex::decode(br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
+        let survey = Survey::of(&artifact, &document);
+        prop_assert_eq!(survey.content(), &Content::Other(artifact.media_type.clone()));
+        let entries = [
+            Entry { name: Some(format!("{name}{}", "y".repeat(long))), found: Ok(survey) },
+            Entry { name: Some(name.clone()), found: Err(reason.clone()) },
+        ];
+        let table = Table::of(&entries, UNIX_EPOCH);
+        let text = table.to_string();
+        prop_assert!(is_safe(&text), "{text}");
+        prop_assert_eq!(text.lines().count(), 3);
+        let Row::Found(line) = &table.rows[0] else { panic!("a row") };
+        prop_assert!(line.chars().count() < 400);
+        let json: serde_json::Value = serde_json::from_str(&entries_json(&entries)).unwrap();
+        prop_assert_eq!(&json[1]["name"], &name);
+        prop_assert_eq!(&json[1]["error"], &reason);
+        prop_assert_eq!(&json[0]["artifact"], artifact.media_type.as_str());
+    }
+}
