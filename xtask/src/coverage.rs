@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use crate::workspace::{cargo, root};
+use crate::command::{cargo, root};
 
 /// Says to this program that it stands before rustc, and is to add the flag that instruments.
 const WRAPPER: &str = "BKCACHE_COVERAGE";

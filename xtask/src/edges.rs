@@ -192,7 +192,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::workspace::{Workspace, root};
+    use crate::command::root;
+    use crate::workspace::Workspace;
 
     fn package(name: &str, dependencies: &[(&str, Kind)]) -> Package {
         let dependency = |(name, kind): &(&str, Kind)| Dependency {

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::workspace::{cargo, root};
+use crate::command::{cargo, root};
 
 /// An input that takes longer than so many seconds is a finding.
 const LONGEST: u32 = 25;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::workspace::cargo;
+use crate::command::cargo;
 
 /// A package of this workspace that is a program.
 #[derive(Clone, Copy)]

@@ -10,10 +10,12 @@
 )]
 
 mod circles;
+mod command;
 mod coverage;
 mod edges;
 mod fuzz;
 mod harness;
+mod minimal_versions;
 mod release;
 mod report;
 mod tidy;
@@ -53,6 +55,8 @@ enum Task {
     Coverage(coverage::Coverage),
     /// Crash copies, and look at what is left
     Crash(Arguments),
+    /// Check that the oldest versions that the manifests allow compile: of each dependency, and of Rust
+    MinimalVersions,
     /// Run a fuzz target for a while; without one, list them
     Fuzz(fuzz::Fuzz),
     /// Check that a version can be released, and print the commands that publish it
@@ -73,17 +77,18 @@ impl Task {
     fn run(&self) -> Result<ExitCode> {
         let good = match self {
             Self::Edges { root } => {
-                let folder = root.clone().unwrap_or_else(workspace::root);
+                let folder = root.clone().unwrap_or_else(command::root);
                 let packages = Workspace::load(&folder)?.packages;
                 // Not refused until the last circle is gone.
                 report("warning: circle", &circles::check(&packages)?);
                 report("edges", &edges::check(&packages))
             }
-            Self::Tidy => report("tidy", &tidy::check(&workspace::root())?),
+            Self::Tidy => report("tidy", &tidy::check(&command::root())?),
             Self::Bench(arguments) => return Harness::Bench.run(arguments),
             Self::Coverage(coverage) => coverage.run()?,
             Self::Crash(arguments) => return Harness::Crash.run(arguments),
             Self::Fuzz(fuzz) => fuzz.run()?,
+            Self::MinimalVersions => minimal_versions::check()?,
             Self::Release(release) => release.run()?,
         };
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

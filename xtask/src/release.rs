@@ -7,9 +7,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::command::{cargo, line, root, step};
 use crate::report::report;
-use crate::workspace::{Kind, Package, Workspace, cargo, root};
-use crate::{edges, tidy};
+use crate::workspace::{Kind, Package, Workspace};
+use crate::{circles, edges, minimal_versions, tidy};
 
 /// The branch that releases are made from.
 const BRANCH: &str = "main";
@@ -37,9 +38,11 @@ impl Release {
         let mut good = report("tree", &tree(&tag)?);
         good &= report("changelog", &changelog(&version));
         good &= report("edges", &edges::check(&workspace.packages));
+        good &= report("circle", &circles::check(&workspace.packages)?);
         good &= report("tidy", &tidy::check(&root())?);
         good &= step(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
         good &= step(cargo().args(["test", "--workspace"]))?;
+        good &= minimal_versions::check()?;
         let mut package = cargo();
         package.args(["package", "--no-verify"]);
         package.args(published.iter().flat_map(|name| ["-p", name.name.as_str()]));
@@ -139,25 +142,6 @@ fn commands(packages: &[&Package], tag: &str) -> Vec<Command> {
         commands.push(command);
     }
     commands
-}
-
-/// Runs a command with its output shown; whether it succeeded.
-fn step(command: &mut Command) -> Result<bool> {
-    let line = line(command);
-    println!("== {line}");
-    let status = command.status().with_context(|| format!("cannot run {line}"))?;
-    if !status.success() {
-        eprintln!("failed: {line}");
-    }
-    Ok(status.success())
-}
-
-/// A command as one would type it.
-fn line(command: &Command) -> String {
-    let program = command.get_program();
-    let name = std::path::Path::new(program).file_name().unwrap_or(program);
-    let words = std::iter::once(name).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn git(args: &[&str]) -> Result<String> {

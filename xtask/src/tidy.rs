@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn this_repository_is_tidy() {
-        assert_eq!(check(&crate::workspace::root()).unwrap(), Vec::<String>::new());
+        assert_eq!(check(&crate::command::root()).unwrap(), Vec::<String>::new());
     }
 
     #[test]

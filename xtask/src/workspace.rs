@@ -2,12 +2,12 @@
 //!
 //! Reads manifests through `cargo metadata`; it never resolves versions, so it needs no network.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+
+use crate::command::cargo;
 
 /// The packages of the workspace.
 pub(crate) struct Workspace {
@@ -43,20 +43,6 @@ pub(crate) enum Kind {
     Normal,
     Build,
     Dev,
-}
-
-/// The folder of the workspace.
-pub(crate) fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_owned()
-}
-
-/// The cargo that runs this task, in the folder of the workspace.
-pub(crate) fn cargo() -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(program);
-    command.current_dir(root());
-    command
 }
 
 impl Workspace {
