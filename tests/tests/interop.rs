@@ -9,10 +9,11 @@
 
 use std::process::Command;
 
-use cache_export::{Destination, Existing, ExportOptions, Exporter, Reading, republish};
+use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
 use cache_format::Form;
 use cache_import::{ImportOptions, open};
 use cache_ingest::{CopyOptions, Expect, LayoutStore, Name};
+use cache_model::Rule;
 use cache_verify::{VerifyOptions, verify};
 use test_registries::has_program;
 use tests::{fixture, manifest, standalone_fixtures};
@@ -75,11 +76,12 @@ async fn skopeo_copies_a_cache_that_was_exported_from_chains() {
     let source = LayoutStore::open(fixture("inline-oci-true")).await.unwrap();
     let options = ImportOptions::default();
     let opened = open(&source, &source, &Name::Unspecified, &options).await.unwrap();
-    let chains = opened.import(&source, &options).await.unwrap().into_chains().unwrap().chains;
+    let mut chains = opened.import(&source, &options).await.unwrap().into_chains().unwrap();
+    chains.set_rule(Rule::Closed);
     let store = LayoutStore::create(&ours).await.unwrap();
     let latest = Name::Tag("latest".into());
     let to = Destination { ingester: &store, publisher: &store, name: &latest, expect: Expect::Absent };
-    let options = ExportOptions { reading: Reading::Closed, ..ExportOptions::default() };
+    let options = ExportOptions::default();
     Exporter::with_chains(chains, &source).finalize(&to, &options, &()).await.unwrap();
     skopeo(&["copy", &format!("oci:{}:latest", ours.display()), &format!("oci:{}:latest", theirs.display())]);
     let copied = LayoutStore::open(&theirs).await.unwrap();

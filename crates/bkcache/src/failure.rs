@@ -7,6 +7,7 @@ use cache_export::{ExportError, RecordsError};
 use cache_format::FormatError;
 use cache_import::ImportError;
 use cache_ingest::{ErrorKind, Side};
+use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_target::TargetError;
 use cache_verify::VerifyError;
@@ -180,6 +181,12 @@ impl<T> Doing<T> for Result<T, cache_ingest::Error> {
 impl<T> Doing<T> for Result<T, RecordsError> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| Failure::failed(doing(), error, ErrorKind::Invalid))
+    }
+}
+
+impl<T> Doing<T> for Result<T, ReadError> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::failed(doing(), error, ErrorKind::Corrupt))
     }
 }
 

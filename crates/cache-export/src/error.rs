@@ -2,7 +2,7 @@
 
 use cache_format::FormatError;
 use cache_ingest::{Error, ErrorKind};
-use cache_model::Digest;
+use cache_model::{Digest, ReadError};
 
 /// Why a cache cannot be exported. One line each; nothing was published.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,9 @@ pub enum ExportError {
     /// A store failed; the error says on which side.
     #[error("{0}")]
     Store(#[source] Error),
+    /// The graph of the records cannot be read.
+    #[error("{0}")]
+    Graph(#[source] ReadError),
     /// The config or the manifest cannot be read or built.
     #[error("{0}")]
     Format(#[source] FormatError),
@@ -31,7 +34,7 @@ impl ExportError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),
-            Self::Format(_) | Self::MissingBlob { .. } => ErrorKind::Corrupt,
+            Self::Graph(_) | Self::Format(_) | Self::MissingBlob { .. } => ErrorKind::Corrupt,
         }
     }
 }

@@ -5,7 +5,7 @@ use cache_ingest::{Progress, Provider, Side, presence};
 use cache_model::{CacheChains, Descriptor, Digest};
 
 use crate::publish::publish;
-use crate::{Destination, ExportError, ExportOptions, ExportWarning, Exported, Reading};
+use crate::{Destination, ExportError, ExportOptions, ExportWarning, Exported};
 
 /// Exports the records of a build.
 pub struct Exporter<'p> {
@@ -57,10 +57,7 @@ impl<'p> Exporter<'p> {
         progress: &dyn Progress,
         exported: &mut Exported,
     ) -> Result<Option<Packed>, ExportError> {
-        let marshalled = match options.reading {
-            Reading::ByOrder => self.chains.graph().marshal(present),
-            Reading::Closed => self.chains.close().marshal(present),
-        };
+        let marshalled = self.chains.marshal(present).map_err(ExportError::Graph)?;
         for warning in &marshalled.warnings {
             exported.warn(ExportWarning::Marshal(warning.clone()), progress);
         }

@@ -38,7 +38,7 @@ mod warning;
 
 pub use error::ExportError;
 pub use exporter::Exporter;
-pub use publish::{Destination, ExportOptions, Exported, Reading};
+pub use publish::{Destination, ExportOptions, Exported};
 pub use records::{RecordsError, RecordsRead, add_records};
 pub use republish::{Existing, republish};
 pub use warning::ExportWarning;

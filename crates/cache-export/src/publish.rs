@@ -25,24 +25,11 @@ pub struct Destination<'a> {
     pub expect: Expect,
 }
 
-/// How chains are read when they are exported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reading {
-    /// By BuildKit's rule, in the order of the adds: [`CacheChains::graph`](cache_model::CacheChains::graph).
-    #[default]
-    ByOrder,
-    /// Closed, so that the order of the adds does not matter:
-    /// [`CacheChains::close`](cache_model::CacheChains::close).
-    Closed,
-}
-
 /// How a cache is exported.
 #[derive(Clone, Debug, Default)]
 pub struct ExportOptions {
     /// The form of the manifest.
     pub form: Form,
-    /// How the chains are read.
-    pub reading: Reading,
     /// How many blobs are copied at once, and how often they are tried again.
     pub copy: CopyOptions,
 }

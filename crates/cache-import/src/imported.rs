@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cache_format::{CacheOrigin, ImageManifest, NoInlineCache};
-use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Graph, Timestamp};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Timestamp};
 
 use crate::ImportError;
 
@@ -113,44 +113,23 @@ impl Imported {
         layers: Vec<Descriptor>,
         digest: Digest,
     ) -> Result<(), ImportError> {
-        let mut chains = CacheChains::new();
-        let loaded = chains
-            .load(&config, &layers)
+        let loaded = CacheChains::from_config(&config, &layers)
             .map_err(|source| ImportError::Graph { digest, source: Box::new(source) })?;
         self.warnings.extend(loaded.dropped.into_iter().map(ImportWarning::DroppedResult));
-        self.caches.push(ImportedCache { origin, config_bytes, config, layers, chains });
+        self.caches.push(ImportedCache { origin, config_bytes, config, layers, chains: loaded.chains });
         Ok(())
     }
 
-    /// All caches as one: the only one as it is, several united.
+    /// All caches as one: the only one as it is, several united, which are read closed.
     ///
     /// # Errors
     /// [`ImportError::Unite`] where they contradict each other about a blob's size.
-    pub fn into_chains(self) -> Result<UnitedChains, ImportError> {
+    pub fn into_chains(self) -> Result<CacheChains, ImportError> {
         let mut caches = self.caches.into_iter();
         let mut chains = caches.next().map(|cache| cache.chains).unwrap_or_default();
-        let mut is_closed = false;
         for cache in caches {
             chains.unite(&cache.chains).map_err(ImportError::Unite)?;
-            is_closed = true;
         }
-        Ok(UnitedChains { chains, is_closed })
-    }
-}
-
-/// The chains of an import, and how they are to be read.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct UnitedChains {
-    /// The records.
-    pub chains: CacheChains,
-    /// Whether several caches were united, so that their graph is the closed one.
-    pub is_closed: bool,
-}
-
-impl UnitedChains {
-    /// The graph: closed where several caches were united.
-    pub fn graph(&self) -> Graph<'_> {
-        if self.is_closed { self.chains.close() } else { self.chains.graph() }
+        Ok(chains)
     }
 }

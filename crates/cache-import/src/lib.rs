@@ -17,7 +17,7 @@
 //! let opened = open(&store, &store, &Name::Unspecified, &options).await?;
 //! let imported = opened.import(&store, &options).await?;
 //! assert_eq!(imported.caches.len(), 1);
-//! let graph = imported.caches[0].chains.graph();
+//! let graph = imported.caches[0].chains.graph()?;
 //! assert_eq!(graph.len(), 22);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
@@ -33,5 +33,5 @@ mod open;
 
 pub use contents::{Contents, contents};
 pub use error::ImportError;
-pub use imported::{Image, ImportWarning, Imported, ImportedCache, UnitedChains};
+pub use imported::{Image, ImportWarning, Imported, ImportedCache};
 pub use open::{ImportOptions, OpenedCache, open};

@@ -99,12 +99,12 @@ impl KeyId {
     /// let record = "sha256:a86d5429b44775a54238a0badddf224dd2fe5c90323b2e4e9959ab045d07a0d4".into();
     /// let mut chains = CacheChains::new();
     /// chains.add(&record, &[], &[])?;
-    /// let graph = chains.graph();
+    /// let graph = chains.graph()?;
     /// let keys = CacheKeys::new(&graph);
     /// assert_eq!(KeyId::of_root(&"source".into(), 0), KeyId::root(&record));
     /// assert!(keys.record(&KeyId::of_root(&"source".into(), 0)).is_some());
     /// assert!(keys.record(&KeyId::of_root(&"source".into(), 1)).is_none());
-    /// # Ok::<(), cache_model::AddError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn of_root(digest: &RecordDigest, output: usize) -> Self {
         Self(RecordDigest::of_output(digest, output))

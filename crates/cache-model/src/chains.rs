@@ -1,8 +1,8 @@
 //! Cache chains: what was added, in order, with everything that repeats interned.
 //!
 //! The chains are a log. What the log means (which adds are one record, which links fall away) is decided when a
-//! [`Graph`] is read from it: by BuildKit's rule, or closed. So neither reading costs the other anything, and nothing
-//! that one of them drops is lost to the other.
+//! [`Graph`](crate::Graph) is read from it, by the [`Rule`] of the chains. Nothing that one rule drops is lost to the
+//! other.
 
 pub(crate) mod layers;
 pub(crate) mod load;
@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::arena::index::{DigestIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
 use crate::arena::intern::Interner;
-use crate::{Descriptor, RecordDigest, Timestamp};
-use layers::{Layers, LayersMark, SizeConflict};
+use crate::{Descriptor, Digest, RecordDigest, Timestamp};
+use layers::{Layers, SizeConflict};
 use log::{AddError, CAPACITY, Log, LogLink, LogResult};
 
 /// The records of a cache, as they were added.
@@ -30,27 +30,44 @@ use log::{AddError, CAPACITY, Log, LogLink, LogResult};
 /// let link = Link { source: base, selector: "/src" };
 /// chains.add(&RecordDigest::new("sha256:copy"), &[&[link]], &[result])?;
 ///
-/// let marshalled = chains.marshal(&|_| true);
+/// let marshalled = chains.marshal(&|_| true)?;
 /// assert_eq!(marshalled.config.layers().len(), 1);
 /// assert_eq!(marshalled.config.records_len(), 2);
-/// # Ok::<(), cache_model::AddError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct CacheChains {
     tag: u32,
+    rule: Rule,
     pub(crate) digests: Interner<DigestIx, RecordDigest>,
     pub(crate) selectors: Interner<SelectorIx, Box<str>>,
     pub(crate) layers: Layers,
     pub(crate) log: Log,
 }
 
-/// How much there was at a time, to go back to.
-#[derive(Clone, Copy)]
-pub(crate) struct Mark {
-    ops: usize,
-    digests: usize,
-    selectors: usize,
-    layers: LayersMark,
+/// The rule by which a graph is read from chains: which adds are one record, and which links fall away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// BuildKit's: each add joins the records that it overlaps, in the order of the adds.
+    ///
+    /// An add without inputs is the one root of its digest. Any other joins the records of its digest that share, in
+    /// every input that the add has, a link with it; if there are several they become one; if there is none it is a new
+    /// record. A link that would close a cycle is dropped. Where records overlap, the graph can depend on the order of
+    /// the adds.
+    #[default]
+    BuildKit,
+    /// The one graph that all orders of the adds lead to.
+    ///
+    /// Records of one digest and one number of inputs that share a link in every input are one record, to a fixed
+    /// point; then the links within a cycle go, and a record that is left with an input without links goes.
+    ///
+    /// For merging caches. On a cache that one build exported it changes nothing, except in rare cases.
+    ///
+    /// Marshalling a closed graph, loading the config and closing it again gives the same bytes. Read by BuildKit's rule
+    /// the same bytes are only certain where each digest has one number of inputs: BuildKit's rule joins a record with
+    /// fewer inputs to an earlier one with more. Marshalling loses the links that closed cycles. So merging chains is
+    /// associative; merging caches that were written in between is associative only if no link was lost.
+    Closed,
 }
 
 /// A record of some chains. Stays valid when records are merged.
@@ -85,6 +102,15 @@ pub struct NewResult {
     pub layer: Option<LayerId>,
 }
 
+impl std::fmt::Debug for CacheChains {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CacheChains")
+            .field("rule", &self.rule)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for CacheChains {
     fn default() -> Self {
         Self::new()
@@ -99,6 +125,7 @@ impl CacheChains {
         selectors.intern("", |_| Box::default());
         Self {
             tag: NEXT_TAG.fetch_add(1, Ordering::Relaxed),
+            rule: Rule::default(),
             digests: Interner::new(),
             selectors,
             layers: Layers::new(),
@@ -113,7 +140,7 @@ impl CacheChains {
     /// parent is of other chains.
     pub fn layer(&mut self, parent: Option<LayerId>, descriptor: &Descriptor) -> Result<LayerId, AddError> {
         let digest = descriptor.digest;
-        if parent.is_some_and(|parent| parent.tag != self.tag) {
+        if parent.is_some_and(|parent| !self.has_layer(parent)) {
             return Err(AddError::ForeignParent { digest });
         }
         if self.layers.chains_len() >= CAPACITY {
@@ -128,9 +155,7 @@ impl CacheChains {
         parent: Option<LayerIx>,
         descriptor: &Descriptor,
     ) -> Result<LayerIx, AddError> {
-        self.layers.layer(parent, descriptor).map_err(|SizeConflict { known, given }| {
-            AddError::SizeConflict { digest: descriptor.digest, known, given }
-        })
+        self.layers.layer(parent, descriptor).map_err(|conflict| size_conflict(descriptor.digest, conflict))
     }
 
     /// The topmost layer of a list of descriptors, lowest first; `None` for the empty list.
@@ -154,8 +179,7 @@ impl CacheChains {
     /// The record of a build step's output stands under [`RecordDigest::of_output`] of the step's digest. A solver asks
     /// for that digest, so a record under the bare digest of a step is never found.
     ///
-    /// Which adds are one record is decided when the chains are read: see [`graph`](Self::graph) and
-    /// [`close`](Self::close).
+    /// Which adds are one record is decided when the chains are read: see [`Rule`].
     ///
     /// # Errors
     /// [`AddError::EmptyInput`], and [`AddError::Foreign`] where a source or a result's layer is of other chains.
@@ -171,9 +195,9 @@ impl CacheChains {
         if let Some(input) = inputs.iter().position(|links| links.is_empty()) {
             return Err(AddError::EmptyInput { digest: digest.clone(), input });
         }
-        let sources = inputs.iter().flat_map(|links| links.iter()).map(|link| link.source.tag);
-        let layers = results.iter().filter_map(|result| result.layer).map(|layer| layer.tag);
-        if sources.chain(layers).any(|tag| tag != self.tag) {
+        let mut sources = inputs.iter().flat_map(|links| links.iter()).map(|link| link.source);
+        let mut layers = results.iter().filter_map(|result| result.layer);
+        if sources.any(|source| !self.has_record(source)) || layers.any(|layer| !self.has_layer(layer)) {
             return Err(AddError::Foreign { digest: digest.clone() });
         }
         let links = inputs.iter().map(|links| links.len()).sum::<usize>();
@@ -194,32 +218,26 @@ impl CacheChains {
         Ok(Some(RecordId { tag: self.tag, op: self.log.end_op(digest) }))
     }
 
-    pub(crate) fn mark(&self) -> Mark {
-        Mark {
-            ops: self.log.len(),
-            digests: self.digests.len(),
-            selectors: self.selectors.len(),
-            layers: self.layers.mark(),
-        }
-    }
-
-    /// Forgets all that came after the mark.
-    pub(crate) fn roll_back(&mut self, mark: Mark) {
-        self.log.truncate(mark.ops);
-        self.digests.truncate(mark.digests);
-        self.selectors.truncate(mark.selectors);
-        self.layers.roll_back(mark.layers);
-    }
-
     fn selector(&mut self, text: &str) -> SelectorIx {
         if text.is_empty() { SelectorIx::new(0) } else { self.selectors.intern(text, |text| text.into()).0 }
     }
 
-    /// Adds everything that was added to `other`, after what is here. To merge caches, unite and then
-    /// [`close`](Self::close): then the order in which they are united does not matter.
+    /// The rule by which [`graph`](Self::graph) reads the chains: BuildKit's, unless it was set or chains were united.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// Sets the rule by which [`graph`](Self::graph) reads the chains.
+    pub fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// Appends everything that was added to `other`, and sets the rule to [`Rule::Closed`]: the graph of the united
+    /// caches does not depend on the order in which they are united.
     ///
     /// # Errors
-    /// [`AddError::SizeConflict`] when the two give one blob different sizes; the chains are then as they were.
+    /// [`AddError::SizeConflict`] when the two give one blob different sizes, [`AddError::Full`] when there is no room;
+    /// the chains are then unchanged.
     pub fn unite(&mut self, other: &Self) -> Result<(), AddError> {
         let log = &other.log;
         self.log.check_room(
@@ -228,14 +246,14 @@ impl CacheChains {
             log.inputs.rows().items_len(),
             log.results.items_len(),
         )?;
-        let mark = self.mark();
-        let layers = match self.unite_layers(other) {
-            Ok(layers) => layers,
-            Err(error) => {
-                self.roll_back(mark);
-                return Err(error);
-            }
-        };
+        if self.layers.chains_len() + other.layers.chains_len() >= CAPACITY {
+            return Err(AddError::Full);
+        }
+        if let Some((digest, conflict)) = self.layers.first_conflict(&other.layers) {
+            return Err(size_conflict(digest, conflict));
+        }
+        let before = self.log.len();
+        let layers = self.unite_layers(other)?;
         let digests: IndexVec<DigestIx, DigestIx> = IndexVec::from_vec(
             other.digests.values().iter().map(|d| self.digests.intern(d, RecordDigest::clone).0).collect(),
         );
@@ -244,7 +262,7 @@ impl CacheChains {
         for op in log.digests.indices() {
             for links in log.inputs.of(op) {
                 for link in links {
-                    let source = OpIx::new(mark.ops + link.source.position());
+                    let source = OpIx::new(before + link.source.position());
                     self.log.inputs.push(LogLink { source, selector: selectors[link.selector] });
                 }
                 self.log.inputs.end_input();
@@ -255,6 +273,7 @@ impl CacheChains {
             }
             self.log.end_op(digests[log.digests[op]]);
         }
+        self.rule = Rule::Closed;
         Ok(())
     }
 
@@ -278,14 +297,32 @@ impl CacheChains {
         blobs.into_iter()
     }
 
+    /// How many records were added. Several adds can be one record of the [`graph`](Self::graph).
+    pub fn len(&self) -> usize {
+        self.log.len()
+    }
+
     /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.log.len() == 0
     }
 
     pub(crate) fn op_of(&self, record: RecordId) -> Option<OpIx> {
-        (record.tag == self.tag).then_some(record.op)
+        self.has_record(record).then_some(record.op)
     }
+
+    /// Whether an id is one of these chains. Clones have one tag, and each can grow on its own.
+    fn has_record(&self, record: RecordId) -> bool {
+        record.tag == self.tag && record.op.position() < self.log.len()
+    }
+
+    fn has_layer(&self, layer: LayerId) -> bool {
+        layer.tag == self.tag && layer.layer.position() < self.layers.layers_len()
+    }
+}
+
+fn size_conflict(digest: Digest, SizeConflict { known, given }: SizeConflict) -> AddError {
+    AddError::SizeConflict { digest, known, given }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod cycles;
 pub(crate) mod draft;
 mod order;
 mod order_list;
-mod read;
+pub(crate) mod read;
 
 use std::cmp::Ordering;
 

@@ -20,11 +20,12 @@ mod words;
 
 pub use chains::load::{DroppedResult, LoadError, Loaded};
 pub use chains::log::AddError;
-pub use chains::{CacheChains, LayerId, Link, NewResult, RecordId};
+pub use chains::{CacheChains, LayerId, Link, NewResult, RecordId, Rule};
 pub use config::{
     CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
     InputBuilder, LayerAnnotations, RecordBuilder,
 };
+pub use graph::read::ReadError;
 pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
 pub use marshal::{MarshalWarning, Marshalled};
 pub use words::descriptor::{

@@ -14,6 +14,7 @@ use std::ops::Range;
 use crate::arena::index::{IndexVec, Rank, RecordIx};
 use crate::chains::CacheChains;
 use crate::graph::Graph;
+use crate::graph::read::ReadError;
 use crate::{CacheConfig, CacheConfigBuilder, ConfigResult, Descriptor, Digest, RecordDigest, Timestamp};
 use layer_list::{Export, ExportedLayers};
 use presence::{Choice, Newest, Presence};
@@ -94,9 +95,12 @@ impl std::fmt::Display for MarshalWarning {
 }
 
 impl CacheChains {
-    /// Marshals the graph by BuildKit's rule: `self.graph().marshal(present)`.
-    pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
-        self.graph().marshal(present)
+    /// Reads the graph and marshals it: `self.graph()?.marshal(present)`.
+    ///
+    /// # Errors
+    /// [`ReadError::TooTangled`], as of [`graph`](Self::graph).
+    pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Result<Marshalled, ReadError> {
+        Ok(self.graph()?.marshal(present))
     }
 }
 

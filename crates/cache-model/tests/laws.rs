@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cache_model::{
     CacheChains, CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Link, NewResult, RecordDigest,
-    Timestamp,
+    Rule, Timestamp,
 };
 use proptest::prelude::*;
-use support::{Add, Kind, add_in_order, again, all, chains, descriptor, script, shuffled, text};
+use support::{Add, Kind, add_in_order, again, chains, closed, descriptor, marshal, script, shuffled, text};
 
 const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, selectors: 3, len: 24 };
 const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, selectors: 3, len: 16 };
@@ -35,7 +35,8 @@ fn apart_with_shared_digests() -> impl Strategy<Value = Vec<Add>> {
             apart.push(add);
             let is_apart = |script: &[Add]| {
                 let chains = chains(script);
-                chains.graph().len() == script.len() && chains.close().len() == script.len()
+                chains.graph().unwrap().len() == script.len()
+                    && closed(&chains).graph().unwrap().len() == script.len()
             };
             // Another order may let a record with more inputs come before one with fewer, which it would take in.
             let alike =
@@ -65,14 +66,12 @@ fn united(parts: &[&CacheChains]) -> CacheChains {
 
 /// Chains that hold just what marshalling the closed graph of others gives.
 fn reloaded(chains: &CacheChains) -> CacheChains {
-    let marshalled = chains.close().marshal(&all);
-    let mut fresh = CacheChains::new();
-    fresh.load(&marshalled.config, &marshalled.descriptors).unwrap();
-    fresh
+    let marshalled = marshal(&closed(chains));
+    CacheChains::from_config(&marshalled.config, &marshalled.descriptors).unwrap().chains
 }
 
 fn closed_text(chains: &CacheChains) -> String {
-    text(&chains.close().marshal(&all).config)
+    text(&marshal(&closed(chains)).config)
 }
 
 /// Closing as its definition says it, with no index and no care for cost: classes of adds, joined until nothing is
@@ -149,8 +148,8 @@ proptest! {
     /// first, nor on that of links and results.
     #[test]
     fn marshal_does_not_depend_on_the_order(script in script(APART), priorities: [u32; 8]) {
-        let first = chains(&script).marshal(&all);
-        let second = reordered(&script, &priorities).marshal(&all);
+        let first = marshal(&chains(&script));
+        let second = marshal(&reordered(&script, &priorities));
         prop_assert_eq!(text(&first.config), text(&second.config));
         prop_assert_eq!(first.descriptors, second.descriptors);
     }
@@ -162,16 +161,16 @@ proptest! {
     ) {
         let first = chains(&script);
         let second = reordered(&script, &priorities);
-        prop_assert_eq!(text(&first.marshal(&all).config), text(&second.marshal(&all).config));
-        prop_assert_eq!(text(&first.marshal(&all).config), closed_text(&first));
+        prop_assert_eq!(text(&marshal(&first).config), text(&marshal(&second).config));
+        prop_assert_eq!(text(&marshal(&first).config), closed_text(&first));
     }
 
     /// Law: once closed, that is true of any graph.
     #[test]
     fn a_closed_graph_does_not_depend_on_the_order(script in script(OVERLAPPING), priorities: [u32; 8]) {
-        let first = chains(&script).close().marshal(&all);
+        let first = marshal(&closed(&chains(&script)));
         let reordered = reordered(&script, &priorities);
-        let second = reordered.close().marshal(&all);
+        let second = marshal(&closed(&reordered));
         prop_assert_eq!(text(&first.config), text(&second.config));
         prop_assert_eq!(first.descriptors, second.descriptors);
         prop_assert_eq!(first.warnings, second.warnings);
@@ -180,8 +179,8 @@ proptest! {
     /// Law: closing is what its definition says.
     #[test]
     fn closing_is_what_its_definition_says(script in script(OVERLAPPING)) {
-        let chains = chains(&script);
-        let graph = chains.close();
+        let chains = closed(&chains(&script));
+        let graph = chains.graph().unwrap();
         let mut records: Vec<(String, Vec<usize>)> = graph
             .records()
             .map(|record| (record.digest().to_string(), record.inputs().map(|input| input.len()).collect()))
@@ -195,7 +194,7 @@ proptest! {
     fn the_graph_by_order_is_what_its_definition_says(script in prop_oneof![script(OVERLAPPING), script(TANGLED)]) {
         let mut chains = CacheChains::new();
         let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
-        let graph = chains.graph();
+        let graph = chains.graph().unwrap();
         let position = |n: usize| graph.record(ids[n]).map(|record| record.position());
         let adds = |at: usize| (0..ids.len()).filter(move |n| position(*n) == Some(at));
         let first = |at: usize| adds(at).next().unwrap();
@@ -213,7 +212,7 @@ proptest! {
     /// Law: closing is idempotent: what a closed graph marshals to is closed.
     #[test]
     fn closing_is_idempotent(script in script(OVERLAPPING)) {
-        let closed = chains(&script).close().marshal(&all);
+        let closed = marshal(&closed(&chains(&script)));
         prop_assert_eq!(text(&again(&closed, true)), text(&closed.config));
     }
 
@@ -221,7 +220,7 @@ proptest! {
     /// again is a fixed point, without closing it again.
     #[test]
     fn a_closed_graph_is_a_fixed_point(script in script(OVERLAPPING_ALIKE)) {
-        let closed = chains(&script).close().marshal(&all);
+        let closed = marshal(&closed(&chains(&script)));
         prop_assert_eq!(text(&again(&closed, false)), text(&closed.config));
     }
 
@@ -229,7 +228,7 @@ proptest! {
     #[test]
     fn closing_changes_nothing_where_nothing_overlaps(script in script(APART)) {
         let chains = chains(&script);
-        prop_assert_eq!(text(&chains.marshal(&all).config), closed_text(&chains));
+        prop_assert_eq!(text(&marshal(&chains).config), closed_text(&chains));
     }
 
     /// Law: uniting and closing is commutative, associative and idempotent.
@@ -259,7 +258,8 @@ proptest! {
     fn ids_stay_valid_when_records_merge(script in script(OVERLAPPING)) {
         let mut chains = CacheChains::new();
         let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
-        for graph in [chains.graph(), chains.close()] {
+        for chains in [closed(&chains), chains] {
+            let graph = chains.graph().unwrap();
             for (add, id) in script.iter().zip(&ids) {
                 match graph.record(*id) {
                     Some(record) => {
@@ -277,9 +277,9 @@ proptest! {
     fn nothing_absent_is_exported(script in script(APART), absent in 0u8..5) {
         let chains = chains(&script);
         let present = |digest: &cache_model::Digest| *digest != support::blob(absent);
-        let marshalled = chains.marshal(&present);
+        let marshalled = chains.marshal(&present).unwrap();
         prop_assert!(marshalled.config.layers().iter().all(|layer| present(&layer.blob.unwrap())));
-        let graph = chains.graph();
+        let graph = chains.graph().unwrap();
         for record in marshalled.config.records() {
             let ours = graph.records().find(|ours| ours.digest() == record.digest()).unwrap();
             let newest = ours
@@ -337,17 +337,13 @@ proptest! {
     /// Law: no config panics. It is refused and leaves nothing, or it is loaded and what it marshals to loads again.
     #[test]
     fn any_config_is_refused_or_loaded(config in wild_config()) {
-        let mut chains = CacheChains::new();
         let descriptors = [descriptor(0, 0), descriptor(1, 0), descriptor(2, 0)];
-        match chains.load(&config, &descriptors) {
-            Err(error) => {
-                prop_assert!(!error.to_string().is_empty());
-                prop_assert!(chains.is_empty());
-            }
+        match CacheChains::from_config(&config, &descriptors) {
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
             Ok(loaded) => {
                 loaded.dropped.iter().for_each(|dropped| assert!(!dropped.to_string().is_empty()));
-                again(&chains.marshal(&all), false);
-                again(&chains.close().marshal(&all), true);
+                again(&marshal(&loaded.chains), false);
+                again(&marshal(&closed(&loaded.chains)), true);
             }
         }
     }
@@ -373,14 +369,15 @@ fn a_million_records_deep_needs_no_stack() {
             let inputs: Vec<&[Link<'_>]> = links.iter().map(|links| links.as_slice()).collect();
             last = chains.add(&RecordDigest::sha256(bytes), &inputs, &results).unwrap();
         }
-        let first = chains.marshal(&all);
-        let mut loaded = CacheChains::new();
-        loaded.load(&first.config, &first.descriptors).unwrap();
-        // The same records a second time, so that each overlaps one that is there.
-        loaded.load(&first.config, &first.descriptors).unwrap();
-        let second = loaded.marshal(&all);
+        let first = marshal(&chains);
+        let loaded = CacheChains::from_config(&first.config, &first.descriptors).unwrap().chains;
+        // The same records a second time: each overlaps its first.
+        let mut twice = loaded.clone();
+        twice.unite(&loaded).unwrap();
+        twice.set_rule(Rule::BuildKit);
+        let second = marshal(&twice);
         assert!(first.config == second.config);
-        assert!(first.config == loaded.close().marshal(&all).config);
+        assert!(first.config == marshal(&closed(&twice)).config);
         assert_eq!(first.config.records_len(), 1_000_000);
         assert_eq!(first.config.layers().len(), 62_500);
     };

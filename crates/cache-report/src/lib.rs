@@ -15,7 +15,7 @@
 //! let mut chains = CacheChains::new();
 //! let source = chains.add(&"source".into(), &[], &[])?.expect("it is not random");
 //! chains.add(&"build".into(), &[&[Link { source, selector: "/src" }]], &[])?;
-//! assert_eq!(Tree::of(&chains.graph()).to_string(), "#1 build\n│ #0 source [/src]\n");
+//! assert_eq!(Tree::of(&chains.graph()?).to_string(), "#1 build\n│ #0 source [/src]\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

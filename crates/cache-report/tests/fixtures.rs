@@ -21,7 +21,7 @@ async fn shared_blobs_are_counted_once() {
         let opened = open(&store, &store, &Name::Unspecified, &options).await.unwrap();
         let imported = opened.import(&store, &options).await.unwrap();
         let cache = &imported.caches[0];
-        let graph = cache.chains.graph();
+        let graph = cache.chains.graph().unwrap();
         let view =
             Cache { origin: &cache.origin, config: &cache.config, layers: &cache.layers, graph: &graph };
         text.push_str(&format!("{name} {:#?}\n", Inspection::of(&view)));

@@ -19,7 +19,7 @@ async fn survey(store: &dyn Provider, descriptor: &Descriptor) -> Result<Survey,
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     for cache in &contents.imported.caches {
-        survey.add_cache(&cache.origin, &cache.chains.graph());
+        survey.add_cache(&cache.origin, &cache.chains.graph().unwrap());
     }
     Ok(survey)
 }

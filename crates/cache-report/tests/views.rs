@@ -56,7 +56,7 @@ impl Made {
 
     /// The summary, the tree and the JSON.
     fn shown(&self, place: &str) -> [String; 3] {
-        let graph = self.chains.graph();
+        let graph = self.chains.graph().unwrap();
         let marshalled = graph.marshal(&|_| true);
         let manifest = CacheManifest::from_document(&self.document).unwrap();
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
@@ -91,7 +91,7 @@ fn a_deep_fork_is_a_number() {
         let inputs = [top, leaf].map(|source| [Link { source, selector: "" }]);
         top = chains.add(&digest, &[&inputs[0], &inputs[1]], &[]).unwrap().unwrap();
     }
-    let tree = Tree::of(&chains.graph()).to_string();
+    let tree = Tree::of(&chains.graph().unwrap()).to_string();
     assert_eq!(tree.lines().count(), 61);
     assert!(tree.contains("\n(5 deeper) │  "), "{tree}");
     assert!(tree.lines().all(|line| line.chars().count() < 120), "{tree}");
@@ -102,7 +102,7 @@ fn a_table_has_even_columns_and_says_what_could_not_be_read() {
     let made = Made::with("", GZIP);
     let mut cache = Survey::of(&made.manifest, &made.document);
     let origin = CacheOrigin::Manifest { form: Form::Manifest, config: made.manifest.clone() };
-    cache.add_cache(&origin, &made.chains.graph());
+    cache.add_cache(&origin, &made.chains.graph().unwrap());
     let entries = [
         Entry { name: Some("main".to_owned()), found: Ok(cache) },
         Entry { name: None, found: Err("it is\ngone".to_owned()) },

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cache_format::encode_config;
 use cache_ingest::Hasher;
-use cache_model::{Algorithm, CacheChains, CacheConfig, Digest, Graph, RecordDigest};
+use cache_model::{Algorithm, CacheChains, CacheConfig, Digest, Graph, RecordDigest, Rule};
 
 use crate::section::Section;
 use crate::{FindingKind, Place};
@@ -66,8 +66,7 @@ fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -
 
 /// Checks the records, and what else there is to check.
 pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, checks: Checks<'_>) {
-    let mut chains = CacheChains::new();
-    let loaded = match chains.load(config, &section.layers) {
+    let loaded = match CacheChains::from_config(config, &section.layers) {
         Ok(loaded) => loaded,
         Err(error) => return section.metadata(place.clone(), FindingKind::GraphUnsound { error }),
     };
@@ -76,10 +75,15 @@ pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, 
         let (layer, blob) = (dropped.layer, dropped.blob);
         section.record(place, FindingKind::DroppedResult { layer, blob });
     }
-    let (graph, closed) = (chains.graph(), chains.close());
-    if graph.unsearched_links() > 0 {
-        section.metadata(place.clone(), FindingKind::LinksUnsearched { links: graph.unsearched_links() });
-    }
+    let chains = loaded.chains;
+    let mut closed = chains.clone();
+    closed.set_rule(Rule::Closed);
+    let (graph, closed) = match (chains.graph(), closed.graph()) {
+        (Ok(graph), Ok(closed)) => (graph, closed),
+        (Err(error), _) | (_, Err(error)) => {
+            return section.metadata(place.clone(), FindingKind::GraphTangled { error });
+        }
+    };
     check_records(section, config, &graph, &closed);
     if let Checks::OfConfig(bytes) = checks {
         check_layers(section, config);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cache_format::{FormatError, NoInlineCache};
 use cache_ingest::Error;
-use cache_model::{Compression, Digest, LoadError, MediaType};
+use cache_model::{Compression, Digest, LoadError, MediaType, ReadError};
 
 use crate::Severity;
 
@@ -157,10 +157,10 @@ pub enum FindingKind {
     },
     /// A record that is left out on import: none of an input's links is left that closes no cycle.
     RecordLeftOut,
-    /// Links that are left out on import, since it would take too long to find out whether they close cycles.
-    LinksUnsearched {
-        /// How many.
-        links: u64,
+    /// The graph of the config's records cannot be read.
+    GraphTangled {
+        /// Why.
+        error: ReadError,
     },
 }
 
@@ -210,8 +210,7 @@ impl FindingKind {
             | Self::UnknownMediaType { .. }
             | Self::DiffIdMissing
             | Self::DuplicateRecord { .. }
-            | Self::RecordLeftOut
-            | Self::LinksUnsearched { .. } => Severity::Warning,
+            | Self::RecordLeftOut => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -248,7 +247,7 @@ impl FindingKind {
             Self::DroppedResult { .. } => "dropped-result",
             Self::DuplicateRecord { .. } => "duplicate-record",
             Self::RecordLeftOut => "record-left-out",
-            Self::LinksUnsearched { .. } => "links-unsearched",
+            Self::GraphTangled { .. } => "graph-tangled",
         }
     }
 }
@@ -362,10 +361,7 @@ impl fmt::Display for FindingKind {
                 write!(f, "they mean the same and count as {distinct}; merging the cache unites them")
             }
             Self::RecordLeftOut => f.write_str("it is left out on import: its links lead back to itself"),
-            Self::LinksUnsearched { links } => write!(
-                f,
-                "{links} links are left out on import: it would take too long to find out whether they close cycles"
-            ),
+            Self::GraphTangled { error } => write!(f, "nothing can be imported: {error}"),
         }
     }
 }

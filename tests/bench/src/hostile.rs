@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use cache_format::{CacheManifest, Form, decode_config, encode_config};
 use cache_ingest::{Expect, MemoryStore, Name, Publisher};
 use cache_keys::{CacheKeys, Wanted};
-use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType};
+use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType, Rule};
 use cache_verify::{VerifyOptions, verify};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -150,19 +150,21 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     let (config, decode) = timed(|| decode_config(&text));
     let config = config.context("a shape that is no config")?;
     let layers = descriptors(&config);
-    let mut chains = CacheChains::new();
-    let (loaded, load) = timed(|| chains.load(&config, &layers));
-    loaded.context("a shape that makes no sense")?;
+    let (loaded, load) = timed(|| CacheChains::from_config(&config, &layers));
+    let mut chains = loaded.context("a shape that makes no sense")?.chains;
     let (records, links) = (config.records_len(), config.links_len());
     drop((config, layers));
     let (marshalled, marshal) = timed(|| chains.marshal(&|_| true));
+    let marshalled = marshalled?;
     let (_, encode) = timed(|| encode_config(&marshalled.config));
     drop(marshalled);
-    let (_, close) = timed(|| encode_config(&chains.close().marshal(&|_| true).config));
     let (_, keys) = {
-        let graph = chains.graph();
+        let graph = chains.graph()?;
         timed(|| ask(&CacheKeys::new(&graph), &graph))
     };
+    chains.set_rule(Rule::Closed);
+    let (closed, close) = timed(|| chains.marshal(&|_| true).map(|closed| encode_config(&closed.config)));
+    closed?;
     drop(chains);
     let bytes = text.len();
     let verify = verify_alone(text)?;

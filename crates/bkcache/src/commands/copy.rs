@@ -1,9 +1,10 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
-use cache_export::{Existing, ExportOptions, Exporter, Reading, republish};
+use cache_export::{Existing, ExportOptions, Exporter, republish};
 use cache_format::CacheOrigin;
 use cache_import::Imported;
 use cache_ingest::{CopyOptions, Event};
+use cache_model::Rule;
 
 use crate::cli::{Copy, Global};
 use crate::commands::env::{Env, Read};
@@ -39,8 +40,9 @@ async fn copy(read: &Read, imported: Imported, to: &Write, args: &Copy, env: Env
             republish(&existing, to.form, provider, &to.destination(), &options, &*env.progress).await
         }
         None => {
-            let united = imported.into_chains().doing(|| format!("cannot read {}", read.place()))?;
-            let exporter = Exporter::with_chains(united.chains, &*read.target.provider);
+            let mut chains = imported.into_chains().doing(|| format!("cannot read {}", read.place()))?;
+            chains.set_rule(Rule::Closed);
+            let exporter = Exporter::with_chains(chains, &*read.target.provider);
             exporter.finalize(&to.destination(), &canonical(read, to, options), &*env.progress).await
         }
     };
@@ -62,8 +64,8 @@ fn kept<'a>(read: &'a Read, imported: &'a Imported) -> Option<Existing<'a>> {
     })
 }
 
-/// How the whole way through chains and exporter is taken: closed, in the form that is wanted or was there.
+/// How the whole way through chains and exporter is taken: in the form that is wanted or was there.
 fn canonical(read: &Read, to: &Write, copy: CopyOptions) -> ExportOptions {
     let kept = read.cache.manifest.as_ref().map(|manifest| manifest.form);
-    ExportOptions { form: to.form.or(kept).unwrap_or_default(), reading: Reading::Closed, copy }
+    ExportOptions { form: to.form.or(kept).unwrap_or_default(), copy }
 }

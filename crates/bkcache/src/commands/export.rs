@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use cache_export::{ExportOptions, Exporter, Reading, add_records};
+use cache_export::{ExportOptions, Exporter, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
 use cache_ingest::{BlobFolder, LayoutStore, Provider};
-use cache_model::CacheChains;
+use cache_model::{CacheChains, Rule};
 use cache_report::text::count;
 
 use crate::cli::{Export, Global};
@@ -27,9 +27,12 @@ pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
     }
     let mut chains = CacheChains::new();
     read_records(records, &mut chains)?;
+    if args.canonical {
+        chains.set_rule(Rule::Closed);
+    }
     if args.print_config {
-        let graph = if args.canonical { chains.close() } else { chains.graph() };
-        return write_exactly(&encode_config(&graph.marshal(&|_| true).config));
+        let marshalled = chains.marshal(&|_| true).doing(|| "cannot read the records".to_owned())?;
+        return write_exactly(&encode_config(&marshalled.config));
     }
     let (Some(blobs), Some(to)) = (&args.blobs, &args.to) else {
         return Err(Failure::Usage("--blobs and --to are needed, or --print-config".to_owned()));
@@ -71,11 +74,7 @@ async fn export(
 ) -> Result<(), Failure> {
     let global = env.global;
     let to = Write::open(&env, to, args.form).await?;
-    let options = ExportOptions {
-        form: to.form.unwrap_or_default(),
-        reading: if args.canonical { Reading::Closed } else { Reading::ByOrder },
-        copy: env.copy_options(&args.write),
-    };
+    let options = ExportOptions { form: to.form.unwrap_or_default(), copy: env.copy_options(&args.write) };
     let exporter = Exporter::with_chains(chains, provider);
     let exported = exporter.finalize(&to.destination(), &options, &*env.progress).await;
     drop(env);

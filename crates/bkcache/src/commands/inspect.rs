@@ -21,7 +21,8 @@ pub(crate) async fn run(args: &Inspect, global: &Global) -> Result<(), Failure> 
     let read = env.read_source(&args.source.source).await?;
     let imported = read.cache.import(&*read.target.provider, &read.options).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
-    let graphs: Vec<Graph<'_>> = imported.caches.iter().map(|cache| cache.chains.graph()).collect();
+    let graphs = imported.caches.iter().map(|cache| cache.chains.graph()).collect::<Result<Vec<_>, _>>();
+    let graphs = graphs.doing(|| format!("cannot read {}", read.place()))?;
     let caches = views(&imported, &graphs);
     let mut out = BufWriter::new(anstream::stdout().lock());
     let written = if args.json {

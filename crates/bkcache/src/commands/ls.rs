@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use anstyle::{AnsiColor, Style};
 use cache_import::{Contents, ImportError, contents};
 use cache_ingest::{Event, Listed, Name, Step, Stored};
+use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
@@ -82,9 +83,10 @@ async fn look(listed: Listed, target: &Opened, env: &Env<'_>) -> Entry {
         env.progress.event(&Event::Started { step, descriptor });
         let found = contents(&*target.provider, descriptor, &env.import_options()).await?;
         env.progress.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
-        Ok(survey(&found))
+        Ok(found)
     };
     let found = looked.await.map_err(|error: ImportError| error.to_string());
+    let found = found.and_then(|found| survey(&found).map_err(|error| error.to_string()));
     Entry { found, name: name.map(word) }
 }
 
@@ -97,14 +99,14 @@ fn word(name: Name) -> String {
 }
 
 /// The survey of what was read.
-fn survey(contents: &Contents) -> Survey {
+fn survey(contents: &Contents) -> Result<Survey, ReadError> {
     let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.document);
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     for cache in &contents.imported.caches {
-        survey.add_cache(&cache.origin, &cache.chains.graph());
+        survey.add_cache(&cache.origin, &cache.chains.graph()?);
     }
-    survey
+    Ok(survey)
 }
 
 fn write_table(out: &mut dyn Write, entries: &[Entry]) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! `bkcache manifest`, `bkcache config`, `bkcache completions`: bytes on standard output, and nothing else.
 
 use cache_format::encode_config;
+use cache_model::Rule;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Config, Global, Source};
@@ -36,8 +37,9 @@ pub(crate) async fn config(args: &Config, global: &Global) -> Result<(), Failure
 async fn canonical(read: &Read) -> Result<(), Failure> {
     let imported = read.cache.import(&*read.target.provider, &read.options).await;
     let doing = || format!("cannot read {}", read.place());
-    let united = imported.and_then(cache_import::Imported::into_chains).doing(doing)?;
-    write_exactly(&encode_config(&united.chains.close().marshal(&|_| true).config))
+    let mut chains = imported.and_then(cache_import::Imported::into_chains).doing(doing)?;
+    chains.set_rule(Rule::Closed);
+    write_exactly(&encode_config(&chains.marshal(&|_| true).doing(doing)?.config))
 }
 
 /// Prints a completion script.

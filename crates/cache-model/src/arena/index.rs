@@ -105,14 +105,6 @@ impl<I: Idx, T> IndexVec<I, T> {
         self.items.get(index.position())
     }
 
-    pub(crate) fn truncate(&mut self, keep: usize) {
-        self.items.truncate(keep);
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<T> {
-        self.items.pop()
-    }
-
     /// Appends `value` until there are `len` items.
     pub(crate) fn grow(&mut self, value: T, len: usize)
     where
@@ -198,12 +190,6 @@ impl<K: Idx, T> Rows<K, T> {
     pub(crate) fn open_row(&mut self) -> &mut [T] {
         let start = self.ends.last().map_or(0, |end| *end as usize);
         &mut self.items[start..]
-    }
-
-    /// Drops all rows from the `keep`th on, and the open row.
-    pub(crate) fn truncate(&mut self, keep: usize) {
-        self.ends.truncate(keep);
-        self.items.truncate(self.ends.last().map_or(0, |end| *end as usize));
     }
 
     /// How many rows there are.
@@ -318,11 +304,5 @@ impl<K: Idx, T> Inputs<K, T> {
     fn range(&self, key: K) -> Range<usize> {
         let start = if key.position() == 0 { 0 } else { self.ends[K::new(key.position() - 1)] as usize };
         start..self.ends[key] as usize
-    }
-
-    /// Drops all keys from the `keep`th on, and what is open.
-    pub(crate) fn truncate(&mut self, keep: usize) {
-        self.ends.truncate(keep);
-        self.rows.truncate(self.ends.iter().next_back().map_or(0, |end| *end as usize));
     }
 }

@@ -36,18 +36,6 @@ impl<I: Idx, T: Hash + Eq> Interner<I, T> {
         (index, true)
     }
 
-    /// Forgets all values from the `keep`th on.
-    pub(crate) fn truncate(&mut self, keep: usize) {
-        while self.values.len() > keep
-            && let Some(value) = self.values.pop()
-        {
-            let index = I::new(self.values.len());
-            if let Ok(entry) = self.table.find_entry(self.state.hash_one(&value), |at| *at == index) {
-                entry.remove();
-            }
-        }
-    }
-
     pub(crate) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<I>
     where
         T: Borrow<Q>,

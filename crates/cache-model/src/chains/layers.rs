@@ -47,15 +47,6 @@ struct Place {
     jump: ChainIx,
 }
 
-/// How much there was at a time, to go back to.
-#[derive(Clone, Copy)]
-pub(crate) struct LayersMark {
-    blobs: usize,
-    descriptors: usize,
-    chains: usize,
-    layers: usize,
-}
-
 /// Two descriptors give one blob different sizes.
 pub(crate) struct SizeConflict {
     pub(crate) known: u64,
@@ -117,11 +108,8 @@ impl Layers {
         descriptor: &Descriptor,
     ) -> Result<LayerIx, SizeConflict> {
         let blob = self.blob(&descriptor.digest);
-        if let Some(first) = self.first_descriptors[blob] {
-            let known = self.descriptors.value(first).size;
-            if known != descriptor.size {
-                return Err(SizeConflict { known, given: descriptor.size });
-            }
+        if let Some(known) = self.size(blob).filter(|known| *known != descriptor.size) {
+            return Err(SizeConflict { known, given: descriptor.size });
         }
         let (index, is_new) = self.descriptors.intern(descriptor, Descriptor::clone);
         if is_new {
@@ -179,33 +167,18 @@ impl Layers {
         self.blobs.value(blob)
     }
 
-    pub(crate) fn mark(&self) -> LayersMark {
-        LayersMark {
-            blobs: self.blobs.len(),
-            descriptors: self.descriptors.len(),
-            chains: self.chains.len(),
-            layers: self.layers.len(),
-        }
+    /// The first blob of `other` that has another size here.
+    pub(crate) fn first_conflict(&self, other: &Self) -> Option<(Digest, SizeConflict)> {
+        other.blobs.values().iter_indexed().find_map(|(blob, digest)| {
+            let given = other.size(blob)?;
+            let known = self.size(self.find_blob(digest)?)?;
+            (known != given).then_some((*digest, SizeConflict { known, given }))
+        })
     }
 
-    /// Forgets all that came after the mark.
-    pub(crate) fn roll_back(&mut self, mark: LayersMark) {
-        self.layers.truncate(mark.layers);
-        self.layer_chains.truncate(mark.layers);
-        self.totals.truncate(mark.layers);
-        self.compressions.truncate(mark.layers);
-        self.chains.truncate(mark.chains);
-        self.places.truncate(mark.chains);
-        for index in self.descriptor_blobs.indices().skip(mark.descriptors) {
-            let blob = self.descriptor_blobs[index];
-            if self.first_descriptors[blob] == Some(index) {
-                self.first_descriptors[blob] = None;
-            }
-        }
-        self.descriptors.truncate(mark.descriptors);
-        self.descriptor_blobs.truncate(mark.descriptors);
-        self.blobs.truncate(mark.blobs);
-        self.first_descriptors.truncate(mark.blobs);
+    /// The size in bytes of a blob, which all of its descriptors give.
+    fn size(&self, blob: BlobIx) -> Option<u64> {
+        Some(self.descriptor(self.first_descriptors[blob]?).size)
     }
 
     /// The distinct descriptors of some layers and all layers below them.

@@ -1,18 +1,19 @@
 //! Loading: from a cache config to chains.
 //!
-//! Trusts nothing: an index out of range, a loop or an input without links is an error that says where, and the
-//! chains are then as they were. Needs neither stack nor more than linear time, however deep the config.
+//! Trusts nothing: an index out of range, a loop or an input without links is an error that says where. Needs neither stack nor more than linear time, however deep the config.
 
 use crate::arena::index::{BlobIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
 use crate::chains::CacheChains;
 use crate::chains::log::{AddError, LogLink, LogResult};
 use crate::{CacheConfig, ConfigRecord, Descriptor, Digest, RecordDigest};
 
-/// What loading left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A config as chains.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Loaded {
-    /// The results that were dropped.
+    /// The records, to be read by BuildKit's rule.
+    pub chains: CacheChains,
+    /// The results that were left out.
     pub dropped: Vec<DroppedResult>,
 }
 
@@ -106,7 +107,7 @@ pub enum LoadError {
         /// What it links to.
         link: usize,
     },
-    /// The manifest's descriptors contradict those known already, or there is no room.
+    /// The record cannot be added: there is no room.
     #[error("record {record}: {source}")]
     Add {
         /// The record.
@@ -117,34 +118,28 @@ pub enum LoadError {
 }
 
 impl CacheChains {
-    /// Adds the records of a config, each after the records that it depends on. `descriptors` are the layers of the
-    /// manifest that came with it; of several for one digest the last counts.
+    /// The records of a config, each after the records that it depends on. `layers` are the descriptors that the manifest
+    /// beside the config lists; of several for one digest the last counts.
     ///
     /// # Errors
-    /// [`LoadError`] for a config that makes no sense; the chains are then as they were.
-    pub fn load<'d>(
-        &mut self,
+    /// [`LoadError`] for a config that makes no sense.
+    pub fn from_config<'d>(
         config: &CacheConfig,
-        descriptors: impl IntoIterator<Item = &'d Descriptor>,
+        layers: impl IntoIterator<Item = &'d Descriptor>,
     ) -> Result<Loaded, LoadError> {
-        let mark = self.mark();
-        let result = Loader::new(self, config, descriptors).run();
-        if result.is_err() {
-            self.roll_back(mark);
-        }
-        result
+        Loader::new(config, layers).run()
     }
 }
 
 struct Loader<'a, 'd> {
-    chains: &'a mut CacheChains,
+    chains: CacheChains,
     config: &'a CacheConfig,
     provided: IndexVec<BlobIx, Option<&'d Descriptor>>,
     selectors: IndexVec<SelectorIx, SelectorIx>,
     records: Vec<RecordState>,
     layers: Vec<LayerState>,
     path: Vec<usize>,
-    loaded: Loaded,
+    dropped: Vec<DroppedResult>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -169,11 +164,8 @@ enum LayerState {
 type Found = Result<LayerIx, u32>;
 
 impl<'a, 'd> Loader<'a, 'd> {
-    fn new(
-        chains: &'a mut CacheChains,
-        config: &'a CacheConfig,
-        descriptors: impl IntoIterator<Item = &'d Descriptor>,
-    ) -> Self {
+    fn new(config: &'a CacheConfig, descriptors: impl IntoIterator<Item = &'d Descriptor>) -> Self {
+        let mut chains = CacheChains::new();
         chains.layers.reserve(config.layers().len());
         chains.digests.reserve(config.records_len());
         let mut provided = IndexVec::new();
@@ -190,7 +182,7 @@ impl<'a, 'd> Loader<'a, 'd> {
             records: vec![RecordState::New; config.records_len()],
             layers: vec![LayerState::New; config.layers().len()],
             path: Vec::new(),
-            loaded: Loaded::default(),
+            dropped: Vec::new(),
             chains,
             config,
         }
@@ -226,7 +218,7 @@ impl<'a, 'd> Loader<'a, 'd> {
                 }
             }
         }
-        Ok(self.loaded)
+        Ok(Loaded { chains: self.chains, dropped: self.dropped })
     }
 
     /// The links of a record, each with its input.
@@ -318,7 +310,7 @@ impl<'a, 'd> Loader<'a, 'd> {
             Ok(layer) => self.result_of(record, Some(layer), created_at),
             Err(layer) => {
                 let layer = layer as usize;
-                self.loaded.dropped.push(DroppedResult {
+                self.dropped.push(DroppedResult {
                     record: record.position(),
                     digest: record.digest().clone(),
                     layer,

@@ -107,13 +107,6 @@ impl Log {
         self.inputs.end_key();
         self.digests.push(digest)
     }
-
-    /// Forgets all adds from the `keep`th on.
-    pub(crate) fn truncate(&mut self, keep: usize) {
-        self.digests.truncate(keep);
-        self.inputs.truncate(keep);
-        self.results.truncate(keep);
-    }
 }
 
 /// Older before newer; of equal instants by the lists of blob digests.

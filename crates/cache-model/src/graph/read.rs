@@ -2,58 +2,50 @@
 //!
 //! A rule makes a draft of the log; here records are made of the draft, and their results are put in order.
 
-use crate::arena::index::{DigestIx, Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows};
-use crate::chains::CacheChains;
+use crate::RecordDigest;
+use crate::arena::index::{Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows};
 use crate::chains::log::{LogResult, cmp_results};
+use crate::chains::{CacheChains, Rule};
 use crate::graph::draft::{Draft, DraftLink, shared_digests};
 use crate::graph::{Graph, GraphLink, buildkit, closed};
 
-impl CacheChains {
-    /// The graph by BuildKit's rule: each add joins the records that it overlaps, in the order of the adds.
-    ///
-    /// An add without inputs is the one root of its digest. Any other joins the records of its digest that share,
-    /// in every input that the add has, a link with it; if there are several they become one; if there is none it is
-    /// a new record. A link that would close a cycle is dropped. Where records overlap, the graph can depend on the
-    /// order of the adds; [`close`](Self::close) gives one that does not.
-    pub fn graph(&self) -> Graph<'_> {
-        Graph::by_order(self)
-    }
+/// Why no graph can be read from chains.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The records of one digest are linked with one another in so many ways that finding out which of them are one
+    /// takes more work than any cache that a build exports.
+    #[error(
+        "records are too tangled: it takes more than {budget} steps to tell which records are one; at {record} this was \
+         given up. No build exports such a cache: have it exported anew"
+    )]
+    #[non_exhaustive]
+    TooTangled {
+        /// The digest of the records that were being compared.
+        record: RecordDigest,
+        /// How many steps are allowed for a cache of this size.
+        budget: u64,
+    },
+}
 
-    /// The closed graph: the one that all orders of the adds lead to.
+impl CacheChains {
+    /// Reads the graph by the [`rule`](Self::rule) of the chains.
     ///
-    /// Records of one digest and one number of inputs that share a link in every input are one record, to a fixed
-    /// point; then the links within a cycle go, and a record that is left with an input without links goes.
-    ///
-    /// For merging caches. On a cache that one build exported it changes nothing, save in rare cases.
-    ///
-    /// Marshalling a closed graph, loading that and closing it again gives the same bytes. Without closing again that is
-    /// only sure where each digest has one number of inputs: BuildKit's rule takes a record with fewer inputs into one
-    /// with more that comes before it. And what is marshalled does not hold the links that a cycle took away, so that
-    /// uniting is associative for chains, but for caches that were written in between only where no cycle was cut.
-    pub fn close(&self) -> Graph<'_> {
-        Graph::closed(self)
+    /// # Errors
+    /// [`ReadError::TooTangled`] for a cache that was made to be slow to read.
+    pub fn graph(&self) -> Result<Graph<'_>, ReadError> {
+        let draft = match shared_digests(&self.log, self.digests.len()) {
+            None => Draft::without_overlap(&self.log),
+            Some(shared) => match self.rule() {
+                Rule::BuildKit => buildkit::draft(self, &shared),
+                Rule::Closed => closed::draft(self, &shared),
+            },
+        };
+        Ok(Graph::from_draft(self, &draft))
     }
 }
 
 impl<'a> Graph<'a> {
-    pub(crate) fn by_order(chains: &'a CacheChains) -> Self {
-        Self::read(chains, buildkit::draft)
-    }
-
-    pub(crate) fn closed(chains: &'a CacheChains) -> Self {
-        Self::read(chains, closed::draft)
-    }
-
-    fn read(
-        chains: &'a CacheChains,
-        overlapping: impl Fn(&CacheChains, &IndexVec<DigestIx, bool>) -> Draft,
-    ) -> Self {
-        match shared_digests(&chains.log, chains.digests.len()) {
-            None => Self::from_draft(chains, &Draft::without_overlap(&chains.log)),
-            Some(shared) => Self::from_draft(chains, &overlapping(chains, &shared)),
-        }
-    }
-
     /// Makes records of nodes, less those that are left with an input without links. Sources come first, so one pass
     /// settles it.
     fn from_draft(chains: &'a CacheChains, draft: &Draft) -> Self {
@@ -125,14 +117,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::arena::index::DigestIx;
     use crate::graph::bits::Limits;
     use crate::{Link, MarshalWarning, RecordDigest};
 
     /// The graph by BuildKit's rule, with so many links to follow.
     fn within(budget: u64, chains: &CacheChains) -> Graph<'_> {
-        Graph::read(chains, |chains, shared| {
-            buildkit::draft_within(budget, Limits::default(), chains, shared)
-        })
+        read(chains, |chains, shared| buildkit::draft_within(budget, Limits::default(), chains, shared))
+    }
+
+    fn read(
+        chains: &CacheChains,
+        rule: impl Fn(&CacheChains, &IndexVec<DigestIx, bool>) -> Draft,
+    ) -> Graph<'_> {
+        match shared_digests(&chains.log, chains.digests.len()) {
+            None => chains.graph().unwrap(),
+            Some(shared) => Graph::from_draft(chains, &rule(chains, &shared)),
+        }
     }
 
     /// Chains of adds, each a digest and the positions of earlier adds that its one input is linked to.
@@ -208,10 +209,12 @@ mod tests {
                 prop_assert_eq!(by_sets.warnings, usual.warnings);
                 Ok(())
             };
-            let by_order = Graph::read(&chains, |c, shared| buildkit::draft_within(u64::MAX, limits, c, shared));
-            is_same(by_order, chains.graph())?;
-            let closed = Graph::read(&chains, |c, shared| closed::draft_within(limits, c, shared));
-            is_same(closed, chains.close())?;
+            let by_order = read(&chains, |c, shared| buildkit::draft_within(u64::MAX, limits, c, shared));
+            is_same(by_order, chains.graph().unwrap())?;
+            let mut chains = chains.clone();
+            chains.set_rule(Rule::Closed);
+            let closed = read(&chains, |c, shared| closed::draft_within(limits, c, shared));
+            is_same(closed, chains.graph().unwrap())?;
         }
 
         /// Law: whatever the budget, no cycle is left; and where it suffices, the graph is the one without a bound.
@@ -221,9 +224,9 @@ mod tests {
             budget in 0u64..30,
         ) {
             let chains = chains(&adds);
-            let (bounded, free) = (within(budget, &chains), chains.graph());
+            let (bounded, free) = (within(budget, &chains), chains.graph().unwrap());
             let marshalled = bounded.marshal(&|_| true);
-            CacheChains::new().load(&marshalled.config, []).unwrap();
+            CacheChains::from_config(&marshalled.config, []).unwrap();
             prop_assert_eq!(free.unsearched_links(), 0);
             if bounded.unsearched_links() == 0 {
                 let unbounded = free.marshal(&|_| true);

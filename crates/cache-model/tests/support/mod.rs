@@ -14,8 +14,8 @@
 pub mod definition;
 
 use cache_model::{
-    AddError, CacheChains, CacheConfig, Descriptor, Digest, Link, MediaType, NewResult, RecordDigest,
-    RecordId, Timestamp,
+    AddError, CacheChains, CacheConfig, Descriptor, Digest, Link, Marshalled, MediaType, NewResult,
+    RecordDigest, RecordId, Rule, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -147,6 +147,18 @@ pub fn chains(script: &[Add]) -> CacheChains {
     chains
 }
 
+/// The same chains, to be read closed.
+pub fn closed(chains: &CacheChains) -> CacheChains {
+    let mut closed = chains.clone();
+    closed.set_rule(Rule::Closed);
+    closed
+}
+
+/// What chains marshal to with every blob present.
+pub fn marshal(chains: &CacheChains) -> Marshalled {
+    chains.marshal(&all).unwrap()
+}
+
 pub fn all(_: &Digest) -> bool {
     true
 }
@@ -176,11 +188,11 @@ pub fn shuffled(script: &[Add], priorities: &[u32]) -> (Vec<Add>, Vec<usize>) {
 }
 
 /// What loading a marshalled config and marshalling it again gives, closed or not.
-pub fn again(marshalled: &cache_model::Marshalled, close: bool) -> CacheConfig {
-    let mut chains = CacheChains::new();
-    let loaded = chains.load(&marshalled.config, &marshalled.descriptors).unwrap();
+pub fn again(marshalled: &Marshalled, close: bool) -> CacheConfig {
+    let mut loaded = CacheChains::from_config(&marshalled.config, &marshalled.descriptors).unwrap();
     assert!(loaded.dropped.is_empty());
-    if close { chains.close().marshal(&all).config } else { chains.marshal(&all).config }
+    loaded.chains.set_rule(if close { Rule::Closed } else { Rule::BuildKit });
+    marshal(&loaded.chains).config
 }
 
 /// The config as text, short enough to read in a failed test.

@@ -72,7 +72,7 @@ pub(crate) async fn publish_cache(store: &Store, layers: &[Descriptor]) -> Diges
     let result = NewResult { created_at: Timestamp::ZERO, layer: top };
     let link = Link { source: base, selector: "" };
     chains.add(&RecordDigest::new("sha256:run"), &[&[link]], &[result]).unwrap();
-    let marshalled = chains.marshal(&|_| true);
+    let marshalled = chains.marshal(&|_| true).unwrap();
     let in_order: Vec<_> = marshalled
         .config
         .layers()

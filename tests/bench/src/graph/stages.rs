@@ -29,16 +29,16 @@ pub(crate) fn stages(config: &[u8], index: &[u8]) -> Result<Stages> {
     drop(document);
 
     let start = Instant::now();
-    let mut chains = CacheChains::new();
-    let loaded = chains.load(&config, &manifest.layers)?;
+    let loaded = CacheChains::from_config(&config, &manifest.layers)?;
     let load = start.elapsed();
     if let Some(dropped) = loaded.dropped.first() {
         bail!("{dropped}");
     }
+    let chains = loaded.chains;
     drop((config, manifest));
 
     let start = Instant::now();
-    let marshalled = chains.marshal(&|_| true);
+    let marshalled = chains.marshal(&|_| true)?;
     let marshal = start.elapsed();
     if let Some(warning) = marshalled.warnings.first() {
         bail!("{warning}");
