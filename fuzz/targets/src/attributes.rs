@@ -10,7 +10,7 @@ use cache_target::{
     Attribute, Attributes, ExportAttributes, Opened, Role, Scheme, TargetError, Targets, ValueKind,
 };
 
-use crate::assert_one_line;
+use crate::check::assert_one_line;
 
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {

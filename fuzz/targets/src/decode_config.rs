@@ -4,7 +4,7 @@
 
 use cache_format::{decode_config, decode_record_line, encode_config};
 
-use crate::assert_one_line;
+use crate::check::assert_one_line;
 
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {

@@ -8,7 +8,7 @@ use cache_format::{
 };
 use cache_model::{Descriptor, Digest, MediaType};
 
-use crate::assert_one_line;
+use crate::check::assert_one_line;
 
 /// More diff IDs than that are not tried as an image's.
 const MOST_LAYERS: usize = 100;

@@ -6,7 +6,7 @@ use cache_format::Form;
 use cache_model::{Algorithm, Digest, MediaType, RecordDigest, Timestamp};
 use cache_target::{Attributes, Reference, Repository, Role};
 
-use crate::{assert_one_line, assert_says_something};
+use crate::check::{assert_one_line, assert_says_something};
 
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {

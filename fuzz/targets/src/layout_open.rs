@@ -17,7 +17,7 @@ use cache_verify::VerifyOptions;
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{assert_one_line, assert_says_something};
+use crate::check::{assert_one_line, assert_says_something};
 use folder::{CANARY, Made, RawFolder};
 
 /// The greatest metadata that is read, in bytes.

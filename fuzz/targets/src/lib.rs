@@ -12,6 +12,7 @@
 
 pub mod add_script;
 pub mod attributes;
+mod check;
 pub mod decode_config;
 pub mod decode_manifest;
 pub mod digest_and_reference;
@@ -20,8 +21,6 @@ pub mod manifest_builder;
 mod reference;
 pub mod roundtrip;
 mod script;
-
-use std::fmt::Display;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -43,15 +42,3 @@ pub const TARGETS: &[Target] = &[
     Target { name: "manifest_builder", run: manifest_builder::run },
     Target { name: "roundtrip", run: roundtrip::run },
 ];
-
-/// Law of the errors and findings that promise it: they say something, on one line.
-fn assert_one_line(error: &impl Display) {
-    let text = error.to_string();
-    assert!(!text.is_empty(), "an error that says nothing");
-    assert!(!text.contains(['\n', '\r']), "an error of several lines: {text:?}");
-}
-
-/// Law of all other errors and warnings: they say something.
-fn assert_says_something(error: &impl Display) {
-    assert!(!error.to_string().is_empty(), "an error that says nothing");
-}

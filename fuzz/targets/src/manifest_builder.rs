@@ -126,7 +126,7 @@ fn build(manifest: &CacheManifest) {
         Ok(packed) => packed,
         Err(error) => {
             assert!(is_refused, "{error}: {manifest:?}");
-            return crate::assert_one_line(&error);
+            return crate::check::assert_one_line(&error);
         }
     };
     assert!(!is_refused, "a cache that nobody could read: {manifest:?}");
@@ -142,7 +142,7 @@ fn build(manifest: &CacheManifest) {
     let dialect = manifest.form.dialect();
     let unknown = |layer: &&Descriptor| layer.media_type.in_dialect(dialect) == Converted::Unknown;
     assert_eq!(packed.warnings.len(), manifest.layers.iter().filter(unknown).count());
-    packed.warnings.iter().for_each(crate::assert_says_something);
+    packed.warnings.iter().for_each(crate::check::assert_says_something);
 
     let document = ManifestOrIndex::decode(&built.bytes).expect("what was built can be read");
     assert_eq!(document.media_type(), manifest.form.media_type());

@@ -5,35 +5,15 @@
 
 mod closed;
 mod marshal;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::script::{Add, Outcome};
+use crate::script::Add;
 
 pub(crate) use marshal::{Exported, marshal};
-
-/// A link: the source, and the selector.
-type Link = (usize, &'static str);
-
-/// The records, oldest first.
-pub(crate) type Records = BTreeMap<usize, Record>;
-
-/// A record.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Record {
-    digest: &'static str,
-    inputs: Vec<BTreeSet<Link>>,
-    /// By instant and list of blobs, which make a result what it is.
-    results: BTreeMap<(u64, Vec<String>), Details>,
-}
-
-/// What may differ between two results that are one.
-#[derive(Clone, Debug)]
-struct Details {
-    time: &'static str,
-    /// The texts of the descriptors that each blob came with.
-    descriptors: BTreeSet<(String, String)>,
-}
+pub(crate) use record::Records;
+use record::{Link, Record};
 
 /// Why an add is refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -171,20 +151,5 @@ impl Reference {
         for (target, input, selector) in links_to {
             self.link(target, input, (older, selector));
         }
-    }
-}
-
-impl Record {
-    /// The same instant and the same list of blobs is the same result; of two texts the smaller is kept.
-    fn merge_result(&mut self, result: &Outcome) {
-        let blobs = result.layers.iter().map(|layer| layer.blob()).collect();
-        let descriptors = result.layers.iter().map(|layer| (layer.blob(), layer.exported())).collect();
-        self.merge_details((result.instant, blobs), Details { time: result.time, descriptors });
-    }
-
-    fn merge_details(&mut self, key: (u64, Vec<String>), details: Details) {
-        let known = self.results.entry(key).or_insert_with(|| details.clone());
-        known.time = known.time.min(details.time);
-        known.descriptors.extend(details.descriptors);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use cache_format::{decode_config, encode_config};
 use cache_model::{CacheChains, CacheConfig, Descriptor, Graph, MediaType, RecordDigest, Rule};
 
-use crate::assert_says_something;
+use crate::check::assert_says_something;
 
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {

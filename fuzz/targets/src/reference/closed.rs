@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Link, Record, Records};
+use super::record::{Link, Record, Records};
 use crate::script::Add;
 
 pub(super) fn records(adds: &BTreeMap<usize, Add>) -> Records {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Details, Link, Record, Records};
+use super::record::{Details, Link, Record, Records};
 
 /// A cache as it is exported.
 #[derive(Debug, PartialEq, Eq)]
