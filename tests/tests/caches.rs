@@ -9,8 +9,8 @@
 
 use cache_export::{Destination, Existing, ExportOptions, Exported, Exporter, republish};
 use cache_format::{Form, decode_config, encode_config};
-use cache_import::{ImportOptions, OpenedCache, open};
-use cache_ingest::{CopyOptions, Expect, LayoutStore, MemoryStore, Name, Provider, ProviderExt};
+use cache_import::{OpenedCache, open};
+use cache_ingest::{Expect, Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider, ProviderExt};
 use cache_model::{CacheChains, Digest, Rule};
 use tests::{fixture, fixtures, manifest, standalone_fixtures};
 
@@ -19,18 +19,18 @@ const FORMS: [Form; 3] = [Form::Manifest, Form::Index, Form::DockerList];
 const MATRIX_TWO: &str = "sha256:708eb13b6c65e9dabffeb8d74457d96f79d43a9498c46b03522965e7c0a4de40";
 
 async fn open_fixture(name: &str) -> (LayoutStore, OpenedCache) {
-    let store = LayoutStore::open(fixture(name)).await.unwrap();
-    let opened = open(&store, &store, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+    let store = LayoutStore::open(fixture(name), LayoutOptions::default()).await.unwrap();
+    let opened = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
     (store, opened)
 }
 
 fn to<'a>(store: &'a MemoryStore, name: &'a Name) -> Destination<'a> {
-    Destination { ingester: store, publisher: store, name, expect: Expect::Any }
+    Destination { store, name, expect: Expect::Any }
 }
 
 /// Copies an opened cache into a memory store, in a form if one is given.
 async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> (MemoryStore, Exported) {
-    let config_bytes = opened.config_bytes(from, &ImportOptions::default()).await.unwrap().unwrap();
+    let config_bytes = opened.config_bytes(from, &Job::default()).await.unwrap().unwrap();
     let existing = Existing {
         descriptor: &opened.descriptor,
         bytes: &opened.bytes,
@@ -41,13 +41,13 @@ async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> 
     let store = MemoryStore::new();
     let name = Name::Tag("latest".into());
     let to = to(&store, &name);
-    let exported = republish(&existing, form, from, &to, &CopyOptions::default(), &()).await.unwrap();
+    let exported = republish(&existing, form, from, &to, &Job::default()).await.unwrap();
     (store, exported)
 }
 
 /// Copies what a memory store has into another, in a form.
 async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
-    let opened = open(from, from, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+    let opened = open(from, &Name::Unspecified, &Job::default()).await.unwrap();
     copy(from, &opened, Some(form)).await
 }
 
@@ -76,7 +76,7 @@ async fn every_form_and_back_gives_the_original_manifest_and_config() {
 async fn importing_and_exporting_gives_the_original_config_and_manifest() {
     for name in standalone_fixtures() {
         let (layout, opened) = open_fixture(&name).await;
-        let imported = opened.import(&layout, &ImportOptions::default()).await.unwrap();
+        let imported = opened.import(&layout, &Job::default()).await.unwrap();
         assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
         let cache_manifest = opened.manifest.unwrap();
         for rule in [Rule::BuildKit, Rule::Closed] {
@@ -86,7 +86,7 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
             let options = ExportOptions { form: cache_manifest.form, ..ExportOptions::default() };
             let tag = Name::Tag("latest".into());
             let exporter = Exporter::with_chains(chains, &layout);
-            let exported = exporter.finalize(&to(&store, &tag), &options, &()).await.unwrap();
+            let exported = exporter.finalize(&to(&store, &tag), &options, &Job::default()).await.unwrap();
             assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
             let config = exported.config.clone().unwrap().digest;
             if name == "matrix-two" {
@@ -99,9 +99,9 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
             let described: serde_json::Value = serde_json::from_str(&metadata["cache.manifest"]).unwrap();
             assert_eq!(described["digest"], exported.manifest.unwrap().digest.to_string());
             // All that the manifest names is there, and right.
-            let again = open(&store, &store, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
+            let again = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
             for layer in &again.manifest.unwrap().layers {
-                store.read(layer, 1 << 20).await.unwrap();
+                store.read(layer, &Job::default()).await.unwrap();
             }
         }
     }
@@ -113,15 +113,16 @@ async fn inline_caches_are_imported_and_become_caches_of_their_own() {
     for name in fixtures().into_iter().filter(|name| name.starts_with("inline-")) {
         let (layout, opened) = open_fixture(&name).await;
         assert!(opened.manifest.is_none(), "{name} is an image");
-        let imported = opened.import(&layout, &ImportOptions::default()).await.unwrap();
+        let imported = opened.import(&layout, &Job::default()).await.unwrap();
         assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
         let store = MemoryStore::new();
         let tag = Name::Tag("latest".into());
         let exporter = Exporter::with_chains(imported.into_chains().unwrap(), &layout);
-        let exported = exporter.finalize(&to(&store, &tag), &ExportOptions::default(), &()).await.unwrap();
+        let exported =
+            exporter.finalize(&to(&store, &tag), &ExportOptions::default(), &Job::default()).await.unwrap();
         assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
-        let again = open(&store, &store, &Name::Unspecified, &ImportOptions::default()).await.unwrap();
-        let imported = again.import(&store, &ImportOptions::default()).await.unwrap();
+        let again = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
+        let imported = again.import(&store, &Job::default()).await.unwrap();
         let graph_len = imported.caches[0].chains.graph().unwrap().len();
         assert!(graph_len > 5, "{name} has {graph_len} records");
         assert!(!imported.caches[0].config.layers().is_empty());

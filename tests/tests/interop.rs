@@ -11,8 +11,8 @@ use std::process::Command;
 
 use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
 use cache_format::Form;
-use cache_import::{ImportOptions, open};
-use cache_ingest::{CopyOptions, Expect, LayoutStore, Name};
+use cache_import::open;
+use cache_ingest::{Expect, Job, LayoutOptions, LayoutStore, Name};
 use cache_model::Rule;
 use cache_verify::{VerifyOptions, verify};
 use test_registries::has_program;
@@ -32,9 +32,9 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
     for name in standalone_fixtures() {
         let folder = tempfile::tempdir().unwrap();
         let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
-        let source = LayoutStore::open(fixture(&name)).await.unwrap();
-        let options = ImportOptions::default();
-        let opened = open(&source, &source, &Name::Unspecified, &options).await.unwrap();
+        let source = LayoutStore::open(fixture(&name), LayoutOptions::default()).await.unwrap();
+        let options = Job::default();
+        let opened = open(&source, &Name::Unspecified, &options).await.unwrap();
         let imported = opened.import(&source, &options).await.unwrap();
         let existing = Existing {
             descriptor: &opened.descriptor,
@@ -43,16 +43,16 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
             config_bytes: &imported.caches[0].config_bytes,
             config: &imported.caches[0].config,
         };
-        let store = LayoutStore::create(&ours).await.unwrap();
+        let store = LayoutStore::open(&ours, LayoutOptions::create()).await.unwrap();
         let latest = Name::Tag("latest".into());
-        let to = Destination { ingester: &store, publisher: &store, name: &latest, expect: Expect::Absent };
+        let to = Destination { store: &store, name: &latest, expect: Expect::Absent };
         let form = Some(Form::Manifest);
-        let exported = republish(&existing, form, &source, &to, &CopyOptions::default(), &()).await.unwrap();
+        let exported = republish(&existing, form, &source, &to, &Job::default()).await.unwrap();
 
         let place = |path: &std::path::Path| format!("oci:{}:latest", path.display());
         skopeo(&["copy", &place(&ours), &place(&theirs)]);
-        let copied = LayoutStore::open(&theirs).await.unwrap();
-        let report = verify(&copied, &copied, &latest, &VerifyOptions::default(), &()).await.unwrap();
+        let copied = LayoutStore::open(&theirs, LayoutOptions::default()).await.unwrap();
+        let report = verify(&copied, &latest, &VerifyOptions::default(), &Job::default()).await.unwrap();
         assert!(report.is_sound(), "{name}: {:?}", report.findings);
         assert_eq!(
             report.subject.digest,
@@ -73,18 +73,18 @@ async fn skopeo_copies_a_cache_that_was_exported_from_chains() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
-    let source = LayoutStore::open(fixture("inline-oci-true")).await.unwrap();
-    let options = ImportOptions::default();
-    let opened = open(&source, &source, &Name::Unspecified, &options).await.unwrap();
+    let source = LayoutStore::open(fixture("inline-oci-true"), LayoutOptions::default()).await.unwrap();
+    let options = Job::default();
+    let opened = open(&source, &Name::Unspecified, &options).await.unwrap();
     let mut chains = opened.import(&source, &options).await.unwrap().into_chains().unwrap();
     chains.set_rule(Rule::Closed);
-    let store = LayoutStore::create(&ours).await.unwrap();
+    let store = LayoutStore::open(&ours, LayoutOptions::create()).await.unwrap();
     let latest = Name::Tag("latest".into());
-    let to = Destination { ingester: &store, publisher: &store, name: &latest, expect: Expect::Absent };
+    let to = Destination { store: &store, name: &latest, expect: Expect::Absent };
     let options = ExportOptions::default();
-    Exporter::with_chains(chains, &source).finalize(&to, &options, &()).await.unwrap();
+    Exporter::with_chains(chains, &source).finalize(&to, &options, &Job::default()).await.unwrap();
     skopeo(&["copy", &format!("oci:{}:latest", ours.display()), &format!("oci:{}:latest", theirs.display())]);
-    let copied = LayoutStore::open(&theirs).await.unwrap();
-    let report = verify(&copied, &copied, &latest, &VerifyOptions::default(), &()).await.unwrap();
+    let copied = LayoutStore::open(&theirs, LayoutOptions::default()).await.unwrap();
+    let report = verify(&copied, &latest, &VerifyOptions::default(), &Job::default()).await.unwrap();
     assert!(report.is_sound(), "{:?}", report.findings);
 }

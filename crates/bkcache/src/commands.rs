@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use cache_export::{Destination, Exported};
 use cache_format::Form;
-use cache_ingest::{Expect, Ingester, Name, Publisher};
+use cache_ingest::{Expect, Name, WriteStore};
 use cache_report::text::{count, printable, size};
 use cache_target::{Attributes, ExportAttributes, Opened, Role};
 
@@ -37,8 +37,7 @@ const GOES_ON: Option<&str> = Some("the same command goes on where it was");
 /// A destination that the user named, and the form that is to be written.
 pub(crate) struct Write {
     pub(crate) target: Opened,
-    ingester: Arc<dyn Ingester>,
-    publisher: Arc<dyn Publisher>,
+    store: Arc<dyn WriteStore>,
     pub(crate) form: Option<Form>,
 }
 
@@ -53,19 +52,14 @@ impl Write {
         if let Some(note) = note {
             let _ = writeln!(anstream::stderr(), "note: {}", printable(&note));
         }
-        match (target.ingester.clone(), target.publisher.clone()) {
-            (Some(ingester), Some(publisher)) => Ok(Self { target, ingester, publisher, form }),
-            _ => Err(Failure::Usage(format!("{}: it can only be read", doing()))),
+        match target.writer.clone() {
+            Some(store) => Ok(Self { target, store, form }),
+            None => Err(Failure::Usage(format!("{}: it can only be read", doing()))),
         }
     }
 
     pub(crate) fn destination(&self) -> Destination<'_> {
-        Destination {
-            ingester: &*self.ingester,
-            publisher: &*self.publisher,
-            name: &self.target.name,
-            expect: Expect::Any,
-        }
+        Destination { store: &*self.store, name: &self.target.name, expect: Expect::Any }
     }
 }
 

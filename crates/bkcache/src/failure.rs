@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cache_export::{ExportError, RecordsError};
 use cache_format::FormatError;
 use cache_import::ImportError;
-use cache_ingest::{ErrorKind, Side};
+use cache_ingest::{AboveMetadataLimit, ErrorKind, Side};
 use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_target::TargetError;
@@ -99,15 +99,18 @@ fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static st
         ErrorKind::NoSpace => Some("free some space and run it again: what is there is not copied again"),
         ErrorKind::Unavailable => Some("try again later"),
         // A registry that denies says what to do.
-        ErrorKind::Denied if is_of_the_disk(error) => Some("check the permissions"),
+        ErrorKind::Denied if is_caused_by::<std::io::Error>(error) => Some("check the permissions"),
+        ErrorKind::TooLarge if is_caused_by::<AboveMetadataLimit>(error) => Some(RAISE_THE_LIMIT),
         _ => None,
     }
 }
 
-fn is_of_the_disk(error: &(dyn StdError + 'static)) -> bool {
+/// Whether something of this type is behind an error.
+fn is_caused_by<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<std::io::Error>() {
+        let store = error.downcast_ref::<cache_ingest::Error>();
+        if error.is::<T>() || store.is_some_and(|store| store.cause_as::<T>().is_some()) {
             return true;
         }
         cause = error.source();
@@ -115,6 +118,7 @@ fn is_of_the_disk(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
+const RAISE_THE_LIMIT: &str = "--max-metadata-size raises it";
 pub(crate) const CHECK_THE_PATH: &str = "check the path";
 
 /// Adds what was being done to an error.
@@ -147,7 +151,7 @@ impl<T> Doing<T> for Result<T, ImportError> {
             if let Failure::Failed { error, hint, .. } = &mut failure
                 && matches!(error.downcast_ref(), Some(ImportError::TooLarge { .. }))
             {
-                *hint = Some("--max-metadata-size raises it");
+                *hint = Some(RAISE_THE_LIMIT);
             }
             failure
         })

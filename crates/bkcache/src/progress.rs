@@ -88,10 +88,10 @@ impl Notices {
     fn line(self, event: &Event<'_>) -> Option<String> {
         let text = match event {
             Event::Warning { message } => format!("warning: {message}"),
-            Event::Retrying { descriptor, attempt, error } if self.verbose => {
+            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
-            Event::Repeating { attempt, wait, error, .. }
+            Event::Retrying { restarted: None, attempt, wait, error, .. }
                 if self.verbose || self.waits && *wait >= LONG && *attempt == 2 =>
             {
                 format!("attempt {attempt} in {:.1} s: {error}", wait.as_secs_f64())
@@ -143,11 +143,11 @@ impl Progress for Json {
             Event::Transferred { descriptor, bytes } => json!({
                 "event": "transferred", "digest": descriptor.digest.to_string(), "bytes": bytes,
             }),
-            Event::Retrying { descriptor, attempt, error } => json!({
+            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } => json!({
                 "event": "retrying", "digest": descriptor.digest.to_string(),
                 "attempt": attempt, "error": error.to_string(),
             }),
-            Event::Repeating { request, attempt, wait, error } => json!({
+            Event::Retrying { restarted: None, request, attempt, wait, error } => json!({
                 "event": "repeating", "request": request, "attempt": attempt,
                 "waitMs": u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "error": error.to_string(),
             }),
@@ -222,7 +222,7 @@ impl Bar {
                 *counts.under_way.entry(descriptor.digest).or_default() += bytes;
                 self.bar.inc(*bytes);
             }
-            Event::Retrying { descriptor, .. } => {
+            Event::Retrying { restarted: Some(descriptor), .. } => {
                 let lost = counts.under_way.remove(&descriptor.digest).unwrap_or(0);
                 self.bar.set_position(self.bar.position().saturating_sub(lost));
             }
@@ -271,7 +271,8 @@ mod tests {
         let error = Error::new(ErrorKind::Unavailable, "get", "r/app", "it is busy");
         let line = |(verbose, waits), wait| {
             let wait = Duration::from_millis(wait);
-            let event = Event::Repeating { request: "get r/app", attempt: 2, wait, error: &error };
+            let event =
+                Event::Retrying { request: "get r/app", restarted: None, attempt: 2, wait, error: &error };
             Notices { verbose, waits }.line(&event)
         };
         assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5.0 s: get r/app: it is busy"));

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use cache_ingest::{Hasher, RetryBudget, RetryPolicy, Source};
+use cache_ingest::{Hasher, Job, Source};
 use cache_model::{Algorithm, Descriptor, MediaType};
 
 /// Content and its descriptor.
@@ -68,8 +68,7 @@ impl Blob {
 
     /// A source of the blob that is never tried again.
     pub fn source(&self) -> Source<'static> {
-        Source::from_bytes(self.descriptor.clone(), self.bytes.clone())
-            .with_retry(RetryPolicy::never(), RetryBudget::new(0))
+        Source::from_bytes(self.descriptor.clone(), self.bytes.clone()).with_job(&Job::without_retries())
     }
 
     fn hashed(algorithm: Algorithm, media_type: MediaType, bytes: Bytes) -> Self {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
-    Publisher, Resolver, Source, Stored,
+    Publisher, Resolved, Resolver, Source, Stored,
 };
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -146,19 +146,15 @@ impl Ingester for StrictStore {
 
 #[async_trait]
 impl Resolver for StrictStore {
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
-        let descriptor = self.store.resolve(name).await?;
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
+        let resolved = self.store.resolve(name).await?;
         self.note(Operation::Resolve(name.clone()));
-        Ok(descriptor)
+        Ok(resolved)
     }
 }
 
 #[async_trait]
 impl Lister for StrictStore {
-    async fn names(&self) -> Result<Vec<Name>, Error> {
-        self.store.names().await
-    }
-
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         self.store.list().await
     }

@@ -5,10 +5,7 @@ use std::io::Read;
 
 use bytes::Bytes;
 use cache_conformance::{Blob, Down, Fault, Faulty, Operation, StrictStore};
-use cache_ingest::{
-    Error, ErrorKind, Expect, Ingester, Name, Provider, ProviderExt, Publisher, RetryBudget, RetryPolicy,
-    Source,
-};
+use cache_ingest::{Error, ErrorKind, Expect, Ingester, Job, Name, Provider, ProviderExt, Publisher, Source};
 use cache_model::{Algorithm, MediaType};
 use futures_util::TryStreamExt;
 
@@ -68,7 +65,10 @@ async fn a_failure_shows_as_often_as_told_and_the_size_may_be_a_lie() {
 
     let lying = Faulty::new(&blob(), Fault::TellsSize(99));
     assert_eq!(lying.info(&blob().descriptor).await.unwrap().size, 99);
-    assert_eq!(lying.read(&blob().descriptor, 10).await.unwrap(), blob().bytes);
+    assert_eq!(
+        lying.read(&blob().descriptor, &Job::default().with_max_metadata(10)).await.unwrap(),
+        blob().bytes
+    );
     let other = Blob::index("other").descriptor;
     assert_eq!(lying.info(&other).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(Down(ErrorKind::Denied).info(&other).await.unwrap_err().kind(), ErrorKind::Denied);
@@ -107,8 +107,7 @@ async fn the_strict_store_refuses_a_put_of_the_wrong_size_and_serves_uneven_chun
     let store = StrictStore::new();
     let mut wrong = blob();
     wrong.descriptor.size = 11;
-    let other = Source::from_bytes(blob().descriptor, blob().bytes)
-        .with_retry(RetryPolicy::never(), RetryBudget::new(0));
+    let other = Source::from_bytes(blob().descriptor, blob().bytes).with_job(&Job::without_retries());
     assert_eq!(store.put(&wrong.descriptor, &other).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert!(store.put(&wrong.descriptor, &wrong.source()).await.is_err());
     store.put(&blob().descriptor, &blob().source()).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cache_conformance::{Down, Outcome, Store, StrictStore, assert_conforms, run_all};
-use cache_ingest::{Error, ErrorKind, LayoutStore, MemoryStore, MultiProvider, Provider};
+use cache_ingest::{Error, ErrorKind, LayoutOptions, LayoutStore, MemoryStore, MultiProvider, Provider};
 use tempfile::TempDir;
 
 /// All that a store can have, so that no law is left out.
@@ -34,8 +34,8 @@ impl Layouts {
 
     async fn fresh(&self) -> Result<LayoutStore, Error> {
         let number = self.1.fetch_add(1, Ordering::Relaxed);
-        let layout = LayoutStore::create(self.0.path().join(number.to_string())).await?;
-        Ok(layout.with_sync(false))
+        let folder = self.0.path().join(number.to_string());
+        LayoutStore::open(folder, LayoutOptions::create().with_sync(false)).await
     }
 }
 

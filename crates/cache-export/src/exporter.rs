@@ -1,7 +1,7 @@
 //! Exporting chains: which blobs are there is asked once, then all is decided, then all is copied.
 
 use cache_format::{Packed, pack};
-use cache_ingest::{Progress, Provider, Side, presence};
+use cache_ingest::{Job, Provider, Side, presence};
 use cache_model::{CacheChains, Descriptor, Digest};
 
 use crate::publish::publish;
@@ -37,14 +37,14 @@ impl<'p> Exporter<'p> {
         &self,
         to: &Destination<'_>,
         options: &ExportOptions,
-        progress: &dyn Progress,
+        job: &Job,
     ) -> Result<Exported, ExportError> {
-        let present = presence(self.provider, self.chains.blobs(), options.copy.concurrency);
+        let present = presence(self.provider, self.chains.blobs(), job);
         let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
         let mut exported = Exported::default();
-        let packed = self.pack(options, &|blob| present.contains(blob), progress, &mut exported)?;
+        let packed = self.pack(options, &|blob| present.contains(blob), job, &mut exported)?;
         if let Some(packed) = packed {
-            publish(packed, options.form, self.provider, to, &options.copy, progress, &mut exported).await?;
+            publish(packed, options.form, self.provider, to, job, &mut exported).await?;
         }
         Ok(exported)
     }
@@ -54,21 +54,21 @@ impl<'p> Exporter<'p> {
         &self,
         options: &ExportOptions,
         present: &dyn Fn(&Digest) -> bool,
-        progress: &dyn Progress,
+        job: &Job,
         exported: &mut Exported,
     ) -> Result<Option<Packed>, ExportError> {
         let marshalled = self.chains.marshal(present).map_err(ExportError::Graph)?;
         for warning in &marshalled.warnings {
-            exported.warn(ExportWarning::Marshal(warning.clone()), progress);
+            exported.warn(ExportWarning::Marshal(warning.clone()), job);
         }
         if marshalled.config.layers().is_empty() {
-            exported.warn(ExportWarning::NoLayers, progress);
+            exported.warn(ExportWarning::NoLayers, job);
             return Ok(None);
         }
         let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
         let packed = pack(options.form, &marshalled.config, &layers).map_err(ExportError::Format)?;
         for warning in &packed.warnings {
-            exported.warn(ExportWarning::MediaType(warning.clone()), progress);
+            exported.warn(ExportWarning::MediaType(warning.clone()), job);
         }
         Ok(Some(packed))
     }

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use cache_export::{Destination, Exporter, ExportOptions};
-//! use cache_ingest::{Expect, MemoryStore, Name};
+//! use cache_ingest::{Expect, Job, MemoryStore, Name};
 //! use cache_model::{MediaType, NewResult, Timestamp};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -21,8 +21,8 @@
 //! exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
 //!
 //! let cache = MemoryStore::new();
-//! let to = Destination { ingester: &cache, publisher: &cache, name: &Name::Tag("latest".into()), expect: Expect::Any };
-//! let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+//! let to = Destination { store: &cache, name: &Name::Tag("latest".into()), expect: Expect::Any };
+//! let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
 //! assert!(exported.metadata()["cache.manifest"].contains("application/vnd.oci.image.manifest.v1+json"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

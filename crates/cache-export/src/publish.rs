@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use bytes::Bytes;
 use cache_format::{BUILDKIT_IMPORT_LIMIT, Form, Packed, PackedBlob};
 use cache_ingest::{
-    CopyOptions, ErrorKind, Event, Expect, Ingester, Name, Progress, Provider, Publisher, Side, Step, Stored,
-    Summary, Tally, copy_all, copy_bytes,
+    ErrorKind, Event, Expect, Job, Name, Provider, Side, Step, Stored, Summary, Tally, WriteStore, copy_all,
+    copy_bytes,
 };
 use cache_model::Descriptor;
 
@@ -15,10 +15,8 @@ use crate::{ExportError, ExportWarning};
 /// Where a cache goes.
 #[derive(Clone, Copy)]
 pub struct Destination<'a> {
-    /// Takes the blobs.
-    pub ingester: &'a dyn Ingester,
-    /// Takes the manifest and names it.
-    pub publisher: &'a dyn Publisher,
+    /// Takes the blobs and the manifest.
+    pub store: &'a dyn WriteStore,
     /// The name to give it.
     pub name: &'a Name,
     /// What the name has to stand for before.
@@ -30,8 +28,6 @@ pub struct Destination<'a> {
 pub struct ExportOptions {
     /// The form of the manifest.
     pub form: Form,
-    /// How many blobs are copied at once, and how often they are tried again.
-    pub copy: CopyOptions,
 }
 
 /// What an export gave.
@@ -58,8 +54,8 @@ impl Exported {
     }
 
     /// Notes a warning, and tells it.
-    pub(crate) fn warn(&mut self, warning: ExportWarning, progress: &dyn Progress) {
-        progress.event(&Event::Warning { message: &warning.to_string() });
+    pub(crate) fn warn(&mut self, warning: ExportWarning, job: &Job) {
+        job.event(&Event::Warning { message: &warning.to_string() });
         self.warnings.push(warning);
     }
 }
@@ -74,8 +70,7 @@ struct Upload<'a> {
     root_step: Step,
     provider: &'a dyn Provider,
     to: &'a Destination<'a>,
-    options: &'a CopyOptions,
-    progress: &'a dyn Progress,
+    job: &'a Job,
 }
 
 /// Stores a cache and names it. Nothing is written before everything that it names.
@@ -87,14 +82,13 @@ pub(crate) async fn publish(
     form: Form,
     provider: &dyn Provider,
     to: &Destination<'_>,
-    options: &CopyOptions,
-    progress: &dyn Progress,
+    job: &Job,
     exported: &mut Exported,
 ) -> Result<(), ExportError> {
     let config = packed.config().clone();
     for (what, size) in [("config", config.size), ("manifest", packed.root.descriptor.size)] {
         if size > BUILDKIT_IMPORT_LIMIT {
-            exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, progress);
+            exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, job);
         }
     }
     let shared = |blob: PackedBlob| (blob.descriptor, Bytes::from(blob.bytes));
@@ -105,15 +99,14 @@ pub(crate) async fn publish(
         root_step: if form == Form::Manifest { Step::ImageManifest } else { Step::Manifest },
         provider,
         to,
-        options,
-        progress,
+        job,
     };
     let (step, root) = (upload.root_step, &upload.root.0);
     let stored = if upload.is_already_published().await? {
         exported.blobs = upload.all_present();
         let blobs = exported.blobs.total();
-        progress.event(&Event::Planned { blobs: blobs.blobs, bytes: blobs.bytes });
-        progress.event(&Event::Started { step, descriptor: root });
+        job.event(&Event::Planned { blobs: blobs.blobs, bytes: blobs.bytes });
+        job.event(&Event::Started { step, descriptor: root });
         Stored::AlreadyPresent
     } else {
         exported.blobs = upload.store().await?;
@@ -126,7 +119,7 @@ pub(crate) async fn publish(
         named.map_err(on_destination)?;
         Stored::Stored
     };
-    progress.event(&Event::Finished { step, descriptor: root, stored });
+    job.event(&Event::Finished { step, descriptor: root, stored });
     exported.manifest = Some(upload.root.0);
     exported.config = Some(config);
     Ok(())
@@ -141,7 +134,7 @@ impl Upload<'_> {
             Expect::Digest(expected) if expected == root.digest => {}
             Expect::Absent | Expect::Digest(_) => return Ok(false),
         }
-        self.to.publisher.is_published(self.to.name, root).await.map_err(on_destination)
+        self.to.store.is_published(self.to.name, root).await.map_err(on_destination)
     }
 
     /// The summary of a cache of which every blob is in the destination already.
@@ -158,18 +151,17 @@ impl Upload<'_> {
 
     /// Stores everything below the root: the layers several at a time, then the metadata in order.
     async fn store(&self) -> Result<Summary, ExportError> {
-        let Self { provider, to, options, progress, .. } = *self;
+        let Self { provider, to, job, .. } = *self;
         let layers = self.layers.iter().map(|layer| (Step::Layer, layer.clone()));
-        let copied = copy_all(layers, provider, to.ingester, options, progress).await;
+        let copied = copy_all(layers, provider, to.store, job).await;
         let mut summary = copied.map_err(ExportError::Store)?;
         let documents = || self.metadata.iter().chain([&self.root]);
-        progress.event(&Event::Planned {
+        job.event(&Event::Planned {
             blobs: documents().count() as u64,
             bytes: documents().fold(0, |sum, (descriptor, _)| sum.saturating_add(descriptor.size)),
         });
         for (descriptor, bytes) in &self.metadata {
-            let stored =
-                copy_bytes(Step::Config, descriptor, bytes.clone(), to.ingester, options, progress).await;
+            let stored = copy_bytes(Step::Config, descriptor, bytes.clone(), to.store, job).await;
             summary.count(stored.map_err(ExportError::Store)?, descriptor.size);
         }
         Ok(summary)
@@ -178,8 +170,8 @@ impl Upload<'_> {
     /// Stores the root under its name.
     async fn publish_root(&self) -> Result<(), cache_ingest::Error> {
         let (descriptor, bytes) = &self.root;
-        self.progress.event(&Event::Started { step: self.root_step, descriptor });
-        self.to.publisher.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
+        self.job.event(&Event::Started { step: self.root_step, descriptor });
+        self.to.store.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
     }
 }
 

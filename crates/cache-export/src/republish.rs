@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cache_format::{CacheManifest, Form};
-use cache_ingest::{CopyOptions, Progress, Provider};
+use cache_ingest::{Job, Provider};
 use cache_model::{CacheConfig, Descriptor, Digest};
 
 use crate::publish::publish;
@@ -36,8 +36,7 @@ pub async fn republish(
     form: Option<Form>,
     provider: &dyn Provider,
     to: &Destination<'_>,
-    options: &CopyOptions,
-    progress: &dyn Progress,
+    job: &Job,
 ) -> Result<Exported, ExportError> {
     let form = form.unwrap_or(existing.manifest.form);
     let mut exported = Exported::default();
@@ -51,9 +50,9 @@ pub async fn republish(
         manifest.pack(config_bytes).map_err(ExportError::Format)?
     };
     for warning in &packed.warnings {
-        exported.warn(ExportWarning::MediaType(warning.clone()), progress);
+        exported.warn(ExportWarning::MediaType(warning.clone()), job);
     }
-    publish(packed, form, provider, to, options, progress, &mut exported).await?;
+    publish(packed, form, provider, to, job, &mut exported).await?;
     Ok(exported)
 }
 

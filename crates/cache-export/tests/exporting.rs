@@ -7,9 +7,9 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,15 +19,21 @@ use cache_export::{
 };
 use cache_format::{CacheManifest, Form, ManifestOrIndex, decode_config};
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Event, Expect, Info, MemoryStore, Name, Progress, Provider, ProviderExt,
-    Publisher, Resolver, RetryPolicy, Side,
+    ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, Job, MemoryStore, Name, Progress, Provider,
+    ProviderExt, Publisher, Resolver, Side, Source, Stored,
 };
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Rule, Timestamp};
 use proptest::prelude::*;
 
 /// Notes warnings.
-#[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    fn job(&self) -> Job {
+        Job::without_retries().with_progress(self.clone())
+    }
+}
 
 impl Progress for Heard {
     fn event(&self, event: &Event<'_>) {
@@ -62,7 +68,7 @@ fn add(chains: &mut CacheChains, digest: &str, results: &[(i64, &[Descriptor])])
 }
 
 fn to<'a>(store: &'a StrictStore, name: &'a Name) -> Destination<'a> {
-    Destination { ingester: store, publisher: store, name, expect: Expect::Any }
+    Destination { store, name, expect: Expect::Any }
 }
 
 /// What was written, in order.
@@ -76,9 +82,7 @@ fn written(strict: &StrictStore) -> Vec<&'static str> {
 }
 
 fn options(form: Form) -> ExportOptions {
-    let mut options = ExportOptions { form, ..ExportOptions::default() };
-    options.copy.retry = RetryPolicy::never();
-    options
+    ExportOptions { form, ..ExportOptions::default() }
 }
 
 #[tokio::test]
@@ -88,13 +92,13 @@ async fn layers_come_first_then_the_config_then_the_manifest() {
         let mut exporter = Exporter::new(&build);
         add(&mut exporter.chains, "a", &[(1, &blobs)]);
         let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
-        let exported = exporter.finalize(&to(&strict, &tag), &options(form), &heard).await.unwrap();
+        let exported = exporter.finalize(&to(&strict, &tag), &options(form), &heard.job()).await.unwrap();
         assert_eq!(written(&strict), ["layer", "layer", "layer", "config", "manifest"]);
         assert_eq!(strict.memory().tags(), ["t"]);
         assert_eq!(exported.blobs.stored.blobs, 4);
         assert_eq!(exported.manifest.as_ref().unwrap().media_type, form.media_type());
 
-        let steps = heard.0.into_inner().unwrap();
+        let steps = heard.0.lock().unwrap().clone();
         let config = exported.config.unwrap().digest;
         let manifest = exported.manifest.unwrap().digest;
         assert!(blobs.iter().all(|blob| steps.contains(&format!("writing layer {}", blob.digest))));
@@ -110,8 +114,14 @@ async fn an_export_again_writes_no_blob_a_second_time() {
     let mut exporter = Exporter::new(&build);
     add(&mut exporter.chains, "a", &[(1, &blobs)]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let first = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
-    let second = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    let first = exporter
+        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
+        .await
+        .unwrap();
+    let second = exporter
+        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
+        .await
+        .unwrap();
     assert_eq!(second.manifest, first.manifest);
     assert_eq!((second.blobs.stored.blobs, second.blobs.already_present.blobs), (0, 4));
 }
@@ -131,6 +141,13 @@ impl Forgetful {
 }
 
 #[async_trait]
+impl Ingester for Forgetful {
+    async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
+        self.store.put(descriptor, source).await
+    }
+}
+
+#[async_trait]
 impl Publisher for Forgetful {
     async fn publish(&self, name: &Name, d: &Descriptor, bytes: Bytes, expect: Expect) -> Result<(), Error> {
         if self.times.fetch_update(Relaxed, Relaxed, |times| times.checked_sub(1)).is_ok() {
@@ -140,7 +157,8 @@ impl Publisher for Forgetful {
     }
 
     async fn is_published(&self, name: &Name, d: &Descriptor) -> Result<bool, Error> {
-        Ok(self.knows && self.store.resolve(name).await.is_ok_and(|named| named.digest == d.digest))
+        Ok(self.knows
+            && self.store.resolve(name).await.is_ok_and(|named| named.descriptor.digest == d.digest))
     }
 }
 
@@ -152,12 +170,12 @@ async fn a_blob_that_the_store_forgot_is_stored_again_once() {
     let name = Name::Tag("latest".into());
     for times in [1, 2] {
         let store = Forgetful::new(blobs[1].digest, times);
-        let to = Destination { ingester: &store.store, publisher: &store, name: &name, expect: Expect::Any };
-        let exported = exporter.finalize(&to, &options(Form::Manifest), &()).await;
+        let to = Destination { store: &store, name: &name, expect: Expect::Any };
+        let exported = exporter.finalize(&to, &options(Form::Manifest), &Job::without_retries()).await;
         if times == 1 {
             let blobs = exported.unwrap().blobs;
             assert_eq!((blobs.stored.blobs, blobs.already_present.blobs), (5, 0), "four, one of them twice");
-            store.store.resolve(&name).await.unwrap();
+            store.store.resolve(&name).await.unwrap().descriptor;
         } else {
             assert_eq!(exported.unwrap_err().kind(), ErrorKind::Incomplete);
             assert_eq!(store.store.resolve(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -174,8 +192,8 @@ async fn where_the_name_stands_for_the_cache_already_no_blob_is_asked_about() {
     let mut store = Forgetful::new(blobs[1].digest, 0);
     store.knows = true;
     let export = async |store: &Forgetful, expect: Expect| {
-        let to = Destination { ingester: &store.store, publisher: store, name: &name, expect };
-        exporter.finalize(&to, &options(Form::Manifest), &()).await
+        let to = Destination { store, name: &name, expect };
+        exporter.finalize(&to, &options(Form::Manifest), &Job::without_retries()).await
     };
     let first = export(&store, Expect::Any).await.unwrap();
     let digest = first.manifest.clone().unwrap().digest;
@@ -199,7 +217,8 @@ async fn an_empty_cache_is_a_success_that_writes_nothing() {
         let mut exporter = Exporter::new(&build);
         (0..records).for_each(|n| add(&mut exporter.chains, &n.to_string(), &[]));
         let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
-        let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard).await.unwrap();
+        let exported =
+            exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard.job()).await.unwrap();
         assert_eq!(exported.warnings, [ExportWarning::NoLayers]);
         assert_eq!(*heard.0.lock().unwrap(), ["failed to match any cache with layers"]);
         assert!(exported.metadata().is_empty());
@@ -215,7 +234,8 @@ async fn a_record_whose_newest_result_lacks_a_blob_gives_an_older_one() {
     add(&mut exporter.chains, "a", &[(1, &blobs[..2]), (2, &blobs[1..])]);
     add(&mut exporter.chains, "b", &[(1, &blobs[2..])]);
     let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
-    let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard).await.unwrap();
+    let exported =
+        exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard.job()).await.unwrap();
     assert_eq!(exported.warnings.len(), 2);
     let config = strict.memory().blob(&exported.config.unwrap().digest).unwrap();
     let config = decode_config(&config).unwrap();
@@ -246,7 +266,10 @@ async fn a_blob_that_vanishes_fails_the_export_and_nothing_is_named() {
     let mut exporter = Exporter::new(&vanishing);
     add(&mut exporter.chains, "a", &[(1, &blobs)]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let error = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap_err();
+    let error = exporter
+        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let ExportError::Store(store) = &error else { panic!("{error}") };
     assert_eq!(store.side(), Some(Side::Source));
@@ -261,7 +284,10 @@ async fn a_store_that_cannot_tell_is_an_error_and_not_an_empty_cache() {
     let mut exporter = Exporter::new(&down);
     add(&mut exporter.chains, "a", &[(1, &blobs)]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let error = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap_err();
+    let error = exporter
+        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
@@ -274,7 +300,10 @@ async fn a_cache_that_buildkit_would_not_import_is_exported_with_a_warning() {
         add(&mut exporter.chains, &digest, &[(n, &blobs[..1])]);
     }
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    let exported = exporter
+        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
+        .await
+        .unwrap();
     let [ExportWarning::TooLargeForBuildKit { what: "config", size }] = exported.warnings[..] else {
         panic!("{:?}", exported.warnings)
     };
@@ -288,11 +317,14 @@ async fn a_layer_of_an_unknown_media_type_is_kept_with_a_warning() {
     let mut exporter = Exporter::new(&build);
     add(&mut exporter.chains, "a", &[(1, std::slice::from_ref(&odd))]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let exported = exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &()).await.unwrap();
+    let exported = exporter
+        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
+        .await
+        .unwrap();
     assert!(
         matches!(&exported.warnings[..], [ExportWarning::MediaType(warning)] if warning.digest == odd.digest)
     );
-    let manifest = strict.read(&exported.manifest.unwrap(), 1 << 20).await.unwrap();
+    let manifest = strict.read(&exported.manifest.unwrap(), &Job::without_retries()).await.unwrap();
     assert!(String::from_utf8_lossy(&manifest).contains("application/x-odd"));
 }
 
@@ -308,7 +340,7 @@ async fn a_closed_export_does_not_depend_on_the_order_of_the_adds() {
         let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
         exporter.chains.set_rule(Rule::Closed);
         let options = options(Form::Index);
-        configs.push(exporter.finalize(&to(&strict, &tag), &options, &()).await.unwrap().config);
+        configs.push(exporter.finalize(&to(&strict, &tag), &options, &Job::default()).await.unwrap().config);
     }
     assert_eq!(configs[0], configs[1]);
 }
@@ -333,7 +365,7 @@ proptest! {
         let expected = exporter.chains.marshal(&|blob| build.blob(blob).is_some()).unwrap();
         let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let exported = runtime.block_on(exporter.finalize(&to(&strict, &tag), &options(form), &())).unwrap();
+        let exported = runtime.block_on(exporter.finalize(&to(&strict, &tag), &options(form), &Job::without_retries())).unwrap();
         match exported.config {
             None => prop_assert!(expected.config.layers().is_empty()),
             Some(config) => {

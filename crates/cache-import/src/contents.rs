@@ -3,12 +3,12 @@
 //! It reads manifests, cache configs and image configs, and never a layer. What it finds is data for others to show.
 
 use cache_format::ManifestOrIndex;
-use cache_ingest::Provider;
+use cache_ingest::{Job, Provider, Resolved};
 use cache_model::Descriptor;
 
 use crate::imported::{Image, Imported};
 use crate::open::open_resolved;
-use crate::{ImportError, ImportOptions, OpenedCache, inline};
+use crate::{ImportError, OpenedCache, inline};
 
 /// What a manifest leads to.
 #[derive(Clone, Debug)]
@@ -30,16 +30,16 @@ pub struct Contents {
 /// Those of [`open`](crate::open) and [`OpenedCache::import`] except [`ImportError::NotACache`].
 pub async fn contents(
     provider: &dyn Provider,
-    descriptor: &Descriptor,
-    options: &ImportOptions,
+    resolved: &Resolved,
+    job: &Job,
 ) -> Result<Contents, ImportError> {
-    let opened = open_resolved(provider, descriptor.clone(), options).await?;
+    let opened = open_resolved(provider, resolved, job).await?;
     let mut contents =
         Contents { opened, manifests: Vec::new(), images: Vec::new(), imported: Imported::default() };
     if contents.opened.manifest.is_some() {
-        contents.imported = contents.opened.import(provider, options).await?;
+        contents.imported = contents.opened.import(provider, job).await?;
     } else if !is_artifact(&contents.opened.document) {
-        let walked = inline::walk(&contents.opened, provider, options).await?;
+        let walked = inline::walk(&contents.opened, provider, job).await?;
         contents.manifests = walked.manifests;
         contents.images = walked.images;
         contents.imported = walked.imported;

@@ -4,11 +4,11 @@
 //! inline cache) is a warning with its reason, never an error and never silence.
 
 use cache_format::{CacheOrigin, decode_config};
-use cache_ingest::Provider;
+use cache_ingest::{Job, Provider};
 
 use crate::imported::Imported;
 use crate::open::read_metadata;
-use crate::{ImportError, ImportOptions, OpenedCache, inline};
+use crate::{ImportError, OpenedCache, inline};
 
 impl OpenedCache {
     /// Reads the records: from the config that the manifest names, or, where it is an image or an index of images,
@@ -17,15 +17,11 @@ impl OpenedCache {
     /// # Errors
     /// [`ImportError::Graph`] and [`ImportError::Format`] for a config that makes no sense,
     /// [`ImportError::NotACache`] where there is none, and those of the store.
-    pub async fn import(
-        &self,
-        provider: &dyn Provider,
-        options: &ImportOptions,
-    ) -> Result<Imported, ImportError> {
+    pub async fn import(&self, provider: &dyn Provider, job: &Job) -> Result<Imported, ImportError> {
         let Some(manifest) = &self.manifest else {
-            return inline::import(self, provider, options).await;
+            return inline::import(self, provider, job).await;
         };
-        let config_bytes = read_metadata(provider, &manifest.config, "cache config", options).await?;
+        let config_bytes = read_metadata(provider, &manifest.config, "cache config", job).await?;
         let digest = manifest.config.digest;
         let config = decode_config(&config_bytes)
             .map_err(|source| ImportError::Format { digest, source: Box::new(source) })?;

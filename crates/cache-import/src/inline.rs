@@ -7,12 +7,12 @@ use bytes::Bytes;
 use cache_format::{
     CacheOrigin, ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, read_inline,
 };
-use cache_ingest::{ErrorKind, Provider};
+use cache_ingest::{ErrorKind, Job, Provider};
 use cache_model::Descriptor;
 
 use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
-use crate::{ImportError, ImportOptions, ImportWarning, OpenedCache};
+use crate::{ImportError, ImportWarning, OpenedCache};
 
 /// How many of the things that are missing an error names.
 const NAMED: usize = 3;
@@ -30,9 +30,9 @@ pub(crate) struct Walked {
 pub(crate) async fn import(
     opened: &OpenedCache,
     provider: &dyn Provider,
-    options: &ImportOptions,
+    job: &Job,
 ) -> Result<Imported, ImportError> {
-    let imported = walk(opened, provider, options).await?.imported;
+    let imported = walk(opened, provider, job).await?.imported;
     if imported.caches.is_empty() {
         let reason = why_none(&imported.warnings);
         return Err(ImportError::NotACache { digest: opened.descriptor.digest, reason });
@@ -44,12 +44,12 @@ pub(crate) async fn import(
 pub(crate) async fn walk(
     opened: &OpenedCache,
     provider: &dyn Provider,
-    options: &ImportOptions,
+    job: &Job,
 ) -> Result<Walked, ImportError> {
     let subject = &opened.descriptor;
     let mut walk = Walk {
         provider,
-        options,
+        job,
         walked: Walked { imported: Imported::default(), images: Vec::new(), manifests: Vec::new() },
         queue: ManifestQueue::new(subject),
         all_fit: true,
@@ -71,7 +71,7 @@ pub(crate) async fn walk(
 /// The way through the manifests below a name.
 struct Walk<'a> {
     provider: &'a dyn Provider,
-    options: &'a ImportOptions,
+    job: &'a Job,
     walked: Walked,
     queue: ManifestQueue,
     all_fit: bool,
@@ -84,7 +84,7 @@ impl Walk<'_> {
 
     /// The bytes of a manifest or config; `None` where it is not in the store.
     async fn read(&self, descriptor: &Descriptor, what: &'static str) -> Result<Option<Bytes>, ImportError> {
-        match read_metadata(self.provider, descriptor, what, self.options).await {
+        match read_metadata(self.provider, descriptor, what, self.job).await {
             Ok(bytes) => Ok(Some(bytes)),
             // Only some of the platforms may have been copied.
             Err(ImportError::Store(error)) if error.kind() == ErrorKind::NotFound => Ok(None),

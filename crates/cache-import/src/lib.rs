@@ -7,15 +7,15 @@
 //! Metadata is read up to a limit and verified; layers are never read. It never prints and never writes.
 //!
 //! ```
-//! use cache_import::{ImportOptions, open};
-//! use cache_ingest::{LayoutStore, Name};
+//! use cache_import::open;
+//! use cache_ingest::{Job, LayoutOptions, LayoutStore, Name};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/app-max-manifest-oci-gzip");
-//! let store = LayoutStore::open(folder).await?;
-//! let options = ImportOptions::default();
-//! let opened = open(&store, &store, &Name::Unspecified, &options).await?;
-//! let imported = opened.import(&store, &options).await?;
+//! let store = LayoutStore::open(folder, LayoutOptions::default()).await?;
+//! let job = Job::default();
+//! let opened = open(&store, &Name::Unspecified, &job).await?;
+//! let imported = opened.import(&store, &job).await?;
 //! assert_eq!(imported.caches.len(), 1);
 //! let graph = imported.caches[0].chains.graph()?;
 //! assert_eq!(graph.len(), 22);
@@ -34,4 +34,4 @@ mod open;
 pub use contents::{Contents, contents};
 pub use error::ImportError;
 pub use imported::{Image, ImportWarning, Imported, ImportedCache};
-pub use open::{ImportOptions, OpenedCache, open};
+pub use open::{OpenedCache, open};

@@ -2,23 +2,10 @@
 
 use bytes::Bytes;
 use cache_format::{CacheManifest, ManifestOrIndex};
-use cache_ingest::{Name, Provider, ProviderExt, Resolver};
+use cache_ingest::{Job, Name, Provider, ProviderExt, ReadStore, Resolved};
 use cache_model::Descriptor;
 
 use crate::ImportError;
-
-/// How caches are imported.
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// The greatest size, in bytes, of a manifest, config or image config; 64 MiB by default.
-    pub max_metadata_size: u64,
-}
-
-impl Default for ImportOptions {
-    fn default() -> Self {
-        Self { max_metadata_size: 64 << 20 }
-    }
-}
 
 /// A manifest or index that a name stands for.
 #[derive(Clone, Debug)]
@@ -39,22 +26,19 @@ pub struct OpenedCache {
 ///
 /// # Errors
 /// [`ImportError::Store`], [`ImportError::TooLarge`], and [`ImportError::Format`] where it is neither.
-pub async fn open(
-    provider: &dyn Provider,
-    resolver: &dyn Resolver,
-    name: &Name,
-    options: &ImportOptions,
-) -> Result<OpenedCache, ImportError> {
-    let descriptor = resolver.resolve(name).await.map_err(ImportError::Store)?;
-    open_resolved(provider, descriptor, options).await
+pub async fn open(store: &dyn ReadStore, name: &Name, job: &Job) -> Result<OpenedCache, ImportError> {
+    let resolved = store.resolve(name).await.map_err(ImportError::Store)?;
+    open_resolved(store, &resolved, job).await
 }
 
 pub(crate) async fn open_resolved(
     provider: &dyn Provider,
-    descriptor: Descriptor,
-    options: &ImportOptions,
+    resolved: &Resolved,
+    job: &Job,
 ) -> Result<OpenedCache, ImportError> {
-    let bytes = read_metadata(provider, &descriptor, "manifest", options).await?;
+    check_size(&resolved.descriptor, "manifest", job)?;
+    let bytes = resolved.read(provider, job).await.map_err(ImportError::Store)?;
+    let descriptor = resolved.descriptor.clone();
     let document = decode(&descriptor, &bytes)?;
     let manifest = CacheManifest::from_document(&document);
     Ok(OpenedCache { descriptor, bytes, document, manifest })
@@ -68,10 +52,10 @@ impl OpenedCache {
     pub async fn config_bytes(
         &self,
         provider: &dyn Provider,
-        options: &ImportOptions,
+        job: &Job,
     ) -> Result<Option<Bytes>, ImportError> {
         let Some(manifest) = &self.manifest else { return Ok(None) };
-        read_metadata(provider, &manifest.config, "cache config", options).await.map(Some)
+        read_metadata(provider, &manifest.config, "cache config", job).await.map(Some)
     }
 }
 
@@ -85,11 +69,16 @@ pub(crate) async fn read_metadata(
     provider: &dyn Provider,
     descriptor: &Descriptor,
     what: &'static str,
-    options: &ImportOptions,
+    job: &Job,
 ) -> Result<Bytes, ImportError> {
-    let (size, limit) = (descriptor.size, options.max_metadata_size);
+    check_size(descriptor, what, job)?;
+    provider.read(descriptor, job).await.map_err(ImportError::Store)
+}
+
+fn check_size(descriptor: &Descriptor, what: &'static str, job: &Job) -> Result<(), ImportError> {
+    let (size, limit) = (descriptor.size, job.max_metadata);
     if size > limit {
         return Err(ImportError::TooLarge { what, digest: descriptor.digest, size, limit });
     }
-    provider.read(descriptor, limit).await.map_err(ImportError::Store)
+    Ok(())
 }

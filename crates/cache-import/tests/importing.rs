@@ -11,14 +11,14 @@ use cache_format::{
     CacheManifest, CacheOrigin, Form, ImageIndex, ImageManifest, ManifestOrIndex, NoInlineCache,
     encode_config, pack,
 };
-use cache_import::{ImportError, ImportOptions, ImportWarning, Imported, open};
-use cache_ingest::{ErrorKind, Expect, MemoryStore, Name, Publisher};
+use cache_import::{ImportError, ImportWarning, Imported, open};
+use cache_ingest::{ErrorKind, Expect, Job, MemoryStore, Name, Publisher};
 use cache_model::{
     CacheChains, Descriptor, Digest, Link, MediaType, NewResult, Platform, RecordDigest, Rule, Timestamp,
 };
 
-async fn import(store: &MemoryStore, options: &ImportOptions) -> Result<Imported, ImportError> {
-    open(store, store, &Name::Unspecified, options).await?.import(store, options).await
+async fn import(store: &MemoryStore, options: &Job) -> Result<Imported, ImportError> {
+    open(store, &Name::Unspecified, options).await?.import(store, options).await
 }
 
 /// A store with one tag, `latest`, on a document.
@@ -65,7 +65,7 @@ fn inline_config(digest: &str) -> String {
 async fn a_dropped_result_is_a_warning_with_its_reason() {
     let config = r#"{"layers":[{"blob":"sha256:1111111111111111111111111111111111111111111111111111111111111111","parent":-1}],
         "records":[{"layers":[{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}],"digest":"sha256:a"}]}"#;
-    let imported = import(&store_with_config(config).await, &ImportOptions::default()).await.unwrap();
+    let imported = import(&store_with_config(config).await, &Job::default()).await.unwrap();
     let lines: Vec<String> = imported.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(lines.join("\n"));
     assert_eq!(imported.caches[0].chains.graph().unwrap().len(), 1);
@@ -84,7 +84,7 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         r#"{"layers":[{"blob":"LAYER"}],"records":[{"digest":"a","layers":[{"layer":0,"createdAt":"2026-01-02T03:04:05Z"}]}]}"#,
         r#"{"layers":[{"blob":"sha256:../../../etc/passwd"}]}"#,
     ] {
-        let error = import(&store_with_config(config).await, &ImportOptions::default()).await.unwrap_err();
+        let error = import(&store_with_config(config).await, &Job::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         lines.push(error.to_string());
     }
@@ -94,10 +94,10 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
 #[tokio::test]
 async fn metadata_above_the_limit_is_refused_before_it_is_read() {
     let store = store_with_config(&format!(r#"{{"x":"{}"}}"#, "x".repeat(5000))).await;
-    let options = ImportOptions { max_metadata_size: 4000 };
+    let options = Job::default().with_max_metadata(4000);
     let error = import(&store, &options).await.unwrap_err();
     assert!(matches!(error, ImportError::TooLarge { what: "cache config", limit: 4000, .. }), "{error}");
-    let options = ImportOptions { max_metadata_size: 10 };
+    let options = Job::default().with_max_metadata(10);
     let error = import(&store, &options).await.unwrap_err();
     assert!(matches!(error, ImportError::TooLarge { what: "manifest", limit: 10, .. }), "{error}");
 }
@@ -112,8 +112,7 @@ async fn what_is_no_cache_is_said_to_be_none_and_why() {
     for document in
         [index(vec![]), index(vec![plain.clone()]), index(vec![uneven.clone()]), index(vec![plain, uneven])]
     {
-        let error =
-            import(&store_with(&document, store.clone()).await, &ImportOptions::default()).await.unwrap_err();
+        let error = import(&store_with(&document, store.clone()).await, &Job::default()).await.unwrap_err();
         assert!(matches!(error, ImportError::NotACache { .. }));
         lines.push(error.to_string());
     }
@@ -130,7 +129,7 @@ async fn an_image_without_its_config_in_the_store_is_skipped_with_a_warning_whil
     let config = store.insert(MediaType::OCI_IMAGE_CONFIG, config).digest;
     store.remove(&config);
     let store = store_with(&index(vec![torn.clone(), whole]), store).await;
-    let imported = import(&store, &ImportOptions::default()).await.unwrap();
+    let imported = import(&store, &Job::default()).await.unwrap();
     assert_eq!(imported.caches.len(), 1);
     assert_eq!(imported.warnings, [ImportWarning::MissingConfig { image: torn.digest, config }]);
     assert_eq!(
@@ -156,7 +155,7 @@ async fn where_nothing_is_left_the_error_says_what_is_missing() {
         index(vec![absent(1), torn.clone(), absent(2), plain, absent(3), absent(4)]),
     ] {
         let store = store_with(&document, store.clone()).await;
-        let error = import(&store, &ImportOptions::default()).await.unwrap_err();
+        let error = import(&store, &Job::default()).await.unwrap_err();
         assert!(matches!(error, ImportError::NotACache { .. }));
         lines.push(error.to_string());
     }
@@ -172,7 +171,7 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
         .collect();
     let import_of = async |entries: &[Descriptor]| {
         let store = store_with(&index(entries.to_vec()), store.clone()).await;
-        import(&store, &ImportOptions::default()).await
+        import(&store, &Job::default()).await
     };
     // The index itself is one of them.
     let all = import_of(&images[..999]).await.unwrap();
@@ -241,7 +240,7 @@ async fn every_image_of_an_index_gives_a_cache_of_its_own_and_others_are_skipped
         store.insert(MediaType::OCI_INDEX, index(vec![entries[2].clone(), entries[0].clone()]).encode());
     let absent = Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([9; 32]), 5);
     let document = index(vec![entries[0].clone(), entries[1].clone(), absent, nested]);
-    let imported = import(&store_with(&document, store).await, &ImportOptions::default()).await.unwrap();
+    let imported = import(&store_with(&document, store).await, &Job::default()).await.unwrap();
     assert_eq!(imported.caches.len(), 2);
     let [skipped, missing] = imported.warnings.as_slice() else { panic!("{:?}", imported.warnings) };
     let reason = NoInlineCache::NoField;
@@ -277,7 +276,7 @@ async fn a_config_above_what_buildkit_imports_is_imported() {
         let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
         let built = pack(form, &marshalled.config, &layers).unwrap().root;
         let store = store_with(&ManifestOrIndex::decode(&built.bytes).unwrap(), store.clone()).await;
-        let imported = import(&store, &ImportOptions::default()).await.unwrap();
+        let imported = import(&store, &Job::default()).await.unwrap();
         assert_eq!(imported.warnings, []);
         let [cache] = imported.caches.as_slice() else { panic!("one cache") };
         assert_eq!(cache.config_bytes, text);

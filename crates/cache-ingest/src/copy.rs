@@ -7,36 +7,15 @@ mod presence;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::error::Error as _;
 
 use bytes::Bytes;
 use cache_model::Descriptor;
 use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 
-use crate::{
-    Error, ErrorKind, Event, Ingester, Mismatch, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side,
-    Source, Step, Stored,
-};
+use crate::{Error, ErrorKind, Event, Ingester, Job, Mismatch, Provider, Side, Source, Step, Stored};
 
 pub use presence::{Presence, presence};
-
-/// How blobs are copied.
-#[derive(Clone, Debug)]
-pub struct CopyOptions {
-    /// How many blobs [`copy_all`] has under way at once; 16 by default, and at least 1.
-    pub concurrency: usize,
-    /// How often one blob is tried again.
-    pub retry: RetryPolicy,
-    /// The retries of the whole job. Give one budget to all the copies of a job.
-    pub budget: RetryBudget,
-}
-
-impl Default for CopyOptions {
-    fn default() -> Self {
-        Self { concurrency: 16, retry: RetryPolicy::default(), budget: RetryBudget::default() }
-    }
-}
 
 /// What became of the blobs of a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,19 +66,18 @@ impl Summary {
 
 /// Copies one blob.
 ///
-/// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`] and [`Event::Finished`]. The source is
-/// opened again where its stream breaks; a put that fails is made again where another try may help, both as often as
-/// the options allow. A blob that is wrong is tried again unless it is in memory or in a file. The error says on which
+/// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`], and [`Event::Finished`] or [`Event::Failed`].
+/// The source is opened again where its stream breaks; a put that fails is made again where another try may help. The
+/// retries of both are bounded by the job. A blob that is wrong is tried again unless it is in memory or in a file. The error says on which
 /// [`Side`] it arose.
 pub async fn copy(
     step: Step,
     descriptor: &Descriptor,
     provider: &dyn Provider,
     ingester: &dyn Ingester,
-    options: &CopyOptions,
-    progress: &dyn Progress,
+    job: &Job,
 ) -> Result<Stored, Error> {
-    transfer(step, Source::new(provider, descriptor.clone()), ingester, options, progress).await
+    transfer(step, Source::new(provider, descriptor.clone(), job), ingester, job).await
 }
 
 /// Copies one blob that is in memory, as [`copy`] does.
@@ -108,10 +86,9 @@ pub async fn copy_bytes(
     descriptor: &Descriptor,
     bytes: Bytes,
     ingester: &dyn Ingester,
-    options: &CopyOptions,
-    progress: &dyn Progress,
+    job: &Job,
 ) -> Result<Stored, Error> {
-    transfer(step, Source::from_bytes(descriptor.clone(), bytes), ingester, options, progress).await
+    transfer(step, Source::from_bytes(descriptor.clone(), bytes).with_job(job), ingester, job).await
 }
 
 /// Copies many blobs, each distinct digest once, several at a time.
@@ -123,20 +100,19 @@ pub async fn copy_all(
     blobs: impl IntoIterator<Item = (Step, Descriptor)>,
     provider: &dyn Provider,
     ingester: &dyn Ingester,
-    options: &CopyOptions,
-    progress: &dyn Progress,
+    job: &Job,
 ) -> Result<Summary, Error> {
     let blobs = distinct(blobs)?;
     if !blobs.is_empty() {
         let bytes = blobs.iter().fold(0u64, |sum, (_, descriptor)| sum.saturating_add(descriptor.size));
-        progress.event(&Event::Planned { blobs: blobs.len() as u64, bytes });
+        job.event(&Event::Planned { blobs: blobs.len() as u64, bytes });
     }
     let mut copies = stream::iter(blobs)
         .map(|(step, descriptor)| async move {
-            let stored = copy(step, &descriptor, provider, ingester, options, progress).await?;
+            let stored = copy(step, &descriptor, provider, ingester, job).await?;
             Ok::<_, Error>((stored, descriptor.size))
         })
-        .buffer_unordered(options.concurrency.max(1));
+        .buffer_unordered(job.concurrency.max(1));
     let mut summary = Summary::default();
     while let Some(copied) = copies.next().await {
         let (stored, bytes) = copied?;
@@ -173,25 +149,28 @@ async fn transfer(
     step: Step,
     source: Source<'_>,
     ingester: &dyn Ingester,
-    options: &CopyOptions,
-    progress: &dyn Progress,
+    job: &Job,
 ) -> Result<Stored, Error> {
-    let (policy, budget) = (&options.retry, &options.budget);
-    let source = source.with_progress(progress).with_retry(policy.clone(), budget.clone()).in_copy();
+    let source = source.in_copy();
     let descriptor = source.descriptor();
-    let mut retries = Retries::new(policy.clone(), budget.clone());
-    progress.event(&Event::Started { step, descriptor });
+    let mut retries = job.retries();
+    job.event(&Event::Started { step, descriptor });
     loop {
         let error = match ingester.put(descriptor, &source).await {
             Ok(stored) => {
-                progress.event(&Event::Finished { step, descriptor, stored });
+                job.event(&Event::Finished { step, descriptor, stored });
                 return Ok(stored);
             }
             Err(error) => error.on(Side::Destination),
         };
         let wait = if is_final(&error, &source) { None } else { retries.next_wait(&error) };
-        let Some(wait) = wait else { return Err(error) };
-        progress.event(&Event::Retrying { descriptor, attempt: retries.attempt(), error: &error });
+        let Some(wait) = wait else {
+            job.event(&Event::Failed { step, descriptor, error: &error });
+            return Err(error);
+        };
+        let request = format!("copy {}", descriptor.digest);
+        let (restarted, attempt) = (Some(descriptor), retries.attempt());
+        job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error: &error });
         sleep(wait).await;
     }
 }
@@ -199,7 +178,7 @@ async fn transfer(
 /// Whether another try cannot help. The reader has tried again what can be; but for bytes that came whole and are not
 /// the blob, which a source that is neither in memory nor a file may give otherwise another time.
 fn is_final(error: &Error, source: &Source<'_>) -> bool {
-    let is_mismatch = error.source().is_some_and(|cause| cause.is::<Mismatch>());
+    let is_mismatch = error.cause_as::<Mismatch>().is_some();
     let stays_the_same = || source.as_bytes().is_some() || source.file().is_some();
     error.side() == Some(Side::Source) && (!is_mismatch || stays_the_same())
 }

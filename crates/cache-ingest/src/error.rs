@@ -51,9 +51,34 @@ pub enum Side {
     Destination,
 }
 
+/// Metadata (a manifest, an index, a config, a list of tags) that is larger than a job allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AboveMetadataLimit {
+    /// Its size in bytes, where that is known.
+    pub size: Option<u64>,
+    /// The limit in bytes: [`Job::max_metadata`](crate::Job::max_metadata).
+    pub limit: u64,
+}
+
+impl fmt::Display for AboveMetadataLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.size {
+            Some(size) => {
+                write!(f, "its {size} bytes are above the limit of {} bytes for metadata", self.limit)
+            }
+            None => write!(f, "it is above the limit of {} bytes for metadata", self.limit),
+        }
+    }
+}
+
+impl StdError for AboveMetadataLimit {}
+
 /// A failed operation of a store.
 ///
-/// Displays as `operation subject: reason`, on one line; the cause is its [`source`](StdError::source).
+/// Displays as `operation subject: reason`, on one line. Its [`source`](StdError::source) is what the line does not say
+/// yet: a cause whose text is in the reason is passed over, so that a chain of errors prints nothing twice.
+/// [`cause_as`](Self::cause_as) finds that cause too.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -63,6 +88,8 @@ struct Inner {
     reason: String,
     side: Option<Side>,
     tried_enough: bool,
+    /// Whether the reason has the text of the cause in it.
+    says_cause: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -82,6 +109,7 @@ impl Error {
             reason: reason.to_string(),
             side: None,
             tried_enough: false,
+            says_cause: false,
             cause: None,
         }))
     }
@@ -104,8 +132,22 @@ impl Error {
     /// The same error with a cause.
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.cause = Some(cause.into());
+        let cause = cause.into();
+        self.0.says_cause = self.0.reason.contains(&cause.to_string());
+        self.0.cause = Some(cause);
         self
+    }
+
+    /// The error of metadata above the limit of a job ([`Job::max_metadata`](crate::Job::max_metadata)): of this size in
+    /// bytes, where it is known. Its kind is [`ErrorKind::TooLarge`], its cause an [`AboveMetadataLimit`].
+    pub fn above_metadata_limit(
+        operation: &'static str,
+        subject: impl fmt::Display,
+        size: Option<u64>,
+        limit: u64,
+    ) -> Self {
+        let cause = AboveMetadataLimit { size, limit };
+        Self::new(ErrorKind::TooLarge, operation, subject, &cause).with_cause(cause)
     }
 
     /// The same error, on one side of a copy.
@@ -150,6 +192,25 @@ impl Error {
         &self.0.reason
     }
 
+    /// The nearest cause of a type, also one that [`source`](StdError::source) passes over.
+    pub fn cause_as<T: StdError + 'static>(&self) -> Option<&T> {
+        let mut cause: Option<&(dyn StdError + 'static)> = self.cause();
+        while let Some(this) = cause {
+            if let Some(found) = this.downcast_ref() {
+                return Some(found);
+            }
+            cause = match this.downcast_ref::<Self>() {
+                Some(error) => error.cause(),
+                None => this.source(),
+            };
+        }
+        None
+    }
+
+    fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+    }
+
     /// The side of a copy, where the error arose in one.
     pub fn side(&self) -> Option<Side> {
         self.0.side
@@ -183,6 +244,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+        let cause = self.cause()?;
+        if self.0.says_cause { cause.source() } else { Some(cause) }
     }
 }

@@ -7,11 +7,13 @@ mod blobs;
 mod durability;
 mod files;
 mod index;
+mod options;
 mod store;
 mod threads;
 
 pub(crate) use blobs::read::stream_file;
 pub use durability::disk::{DiskHook, DiskOperation};
 pub use index::entry::LayoutEntry;
+pub use options::LayoutOptions;
 pub use store::LayoutStore;
 pub(crate) use threads::blocking::blocking;

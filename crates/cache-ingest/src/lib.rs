@@ -9,14 +9,15 @@
 //! This crate knows nothing of cache configs and manifests, and nothing of a network. It never prints.
 //!
 //! ```
-//! use cache_ingest::{CopyOptions, MemoryStore, ProviderExt, Step, copy};
+//! use cache_ingest::{Job, MemoryStore, ProviderExt, Step, copy};
 //! use cache_model::MediaType;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! let (from, to) = (MemoryStore::new(), MemoryStore::new());
 //! let layer = from.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
-//! copy(Step::Layer, &layer, &from, &to, &CopyOptions::default(), &()).await?;
-//! assert_eq!(to.read(&layer, 1024).await?, "a layer");
+//! let job = Job::default();
+//! copy(Step::Layer, &layer, &from, &to, &job).await?;
+//! assert_eq!(to.read(&layer, &job).await?, "a layer");
 //! # Ok::<(), cache_ingest::Error>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -28,6 +29,7 @@ mod error;
 mod hash;
 mod job;
 mod layout;
+mod media_type;
 mod memory;
 mod multi;
 mod pairing;
@@ -35,14 +37,15 @@ mod random;
 mod seams;
 
 pub use blob_folder::BlobFolder;
-pub use copy::{CopyOptions, Presence, Summary, Tally, copy, copy_all, copy_bytes, presence};
-pub use error::{Error, ErrorKind, Side};
+pub use copy::{Presence, Summary, Tally, copy, copy_all, copy_bytes, presence};
+pub use error::{AboveMetadataLimit, Error, ErrorKind, Side};
 pub use hash::Hasher;
-pub use job::{Event, Progress, Retries, RetryBudget, RetryPolicy, Step};
-pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutStore};
+pub use job::{Event, Job, Progress, Retries, RetryBudget, RetryPolicy, Step};
+pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutOptions, LayoutStore};
+pub use media_type::stated_media_type;
 pub use memory::MemoryStore;
 pub use multi::MultiProvider;
 pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, Origin, Provider, ProviderExt,
-    Publisher, Resolver, Source, SourceReader, Stored, Verifier,
+    Publisher, ReadStore, Resolved, Resolver, Source, SourceReader, Stored, Verifier, WriteStore,
 };

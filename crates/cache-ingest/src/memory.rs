@@ -13,7 +13,7 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use crate::seams::chunks;
 use crate::{
     ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Listed, Lister, Name, Provider, Publisher,
-    Resolver, Source, Stored, Verifier,
+    Resolved, Resolver, Source, Stored, Verifier,
 };
 
 /// Blobs and names in memory. Clones share them.
@@ -123,24 +123,22 @@ impl Ingester for MemoryStore {
 
 #[async_trait]
 impl Resolver for MemoryStore {
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
-        self.state()
+    /// Gives the bytes with the descriptor.
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
+        let state = self.state();
+        let descriptor = state
             .current(name)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "resolve", name, "no such manifest in memory"))
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "resolve", name, "no such manifest in memory"))?;
+        let bytes = state.blobs.get(&descriptor.digest).cloned();
+        Ok(Resolved { bytes, ..Resolved::new(descriptor.clone()) })
     }
 }
 
 #[async_trait]
 impl Lister for MemoryStore {
-    async fn names(&self) -> Result<Vec<Name>, Error> {
-        Ok(self.tags().into_iter().map(Name::Tag).collect())
-    }
-
     async fn list(&self) -> Result<Vec<Listed>, Error> {
-        let listed = |(tag, descriptor): (&String, &Descriptor)| Listed {
-            name: Some(Name::Tag(tag.clone())),
-            descriptor: Some(Ok(descriptor.clone())),
+        let listed = |(tag, descriptor): (&String, &Descriptor)| {
+            Listed::new(Some(Name::Tag(tag.clone())), Ok(descriptor.clone()))
         };
         Ok(self.state().tags.iter().map(listed).collect())
     }

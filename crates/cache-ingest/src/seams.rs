@@ -13,6 +13,7 @@ mod publisher;
 mod reader;
 mod resolver;
 mod source;
+mod store;
 mod stored;
 mod verifier;
 
@@ -23,8 +24,9 @@ pub use provider::{ByteStream, Info, Origin, Provider};
 pub use provider_ext::ProviderExt;
 pub use publisher::Publisher;
 pub use reader::SourceReader;
-pub use resolver::Resolver;
+pub use resolver::{Resolved, Resolver};
 pub use source::Source;
 pub(crate) use source::chunks;
+pub use store::{ReadStore, WriteStore};
 pub use stored::Stored;
 pub use verifier::{Mismatch, Verifier};

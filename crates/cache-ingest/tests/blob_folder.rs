@@ -1,7 +1,7 @@
 //! A folder of files named by their digests gives just those blobs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use cache_ingest::{BlobFolder, ErrorKind, Hasher, Provider, ProviderExt};
+use cache_ingest::{BlobFolder, ErrorKind, Hasher, Job, Provider, ProviderExt};
 use cache_model::{Algorithm, Descriptor, MediaType};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn blobs_are_found_by_any_of_the_usual_names() {
     let blobs = BlobFolder::open(folder.path()).await.unwrap();
     for (descriptor, bytes) in &descriptors {
         assert_eq!(blobs.info(descriptor).await.unwrap().size, descriptor.size);
-        assert_eq!(blobs.read(descriptor, 100).await.unwrap(), bytes.as_slice());
+        assert_eq!(blobs.read(descriptor, &Job::default()).await.unwrap(), bytes.as_slice());
         assert!(blobs.file(descriptor).is_some());
     }
     let absent = Descriptor::new(MediaType::default(), Hasher::digest(Algorithm::Sha512, b"absent"), 6);

@@ -64,7 +64,7 @@ impl Client {
     /// Errors: a file of certificates that cannot be read or used. No registry is asked yet.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let transport = Transport::new(&options)?;
-        let uploads = Semaphore::new(options.requests.max(1));
+        let uploads = Semaphore::new(options.job.concurrency.max(1));
         Ok(Self(Arc::new(Inner { options, transport, uploads, hosts: Mutex::default() })))
     }
 
@@ -100,11 +100,11 @@ impl Client {
     }
 
     /// Does something again as long as that may help and the options allow it.
-    async fn repeat<T, F>(&self, about: &About, attempt: impl Fn() -> F) -> Result<T, Error>
+    pub(crate) async fn repeat<T, F>(&self, about: &About, attempt: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let mut retries = Retries::new(self.0.options.retry.clone(), self.0.options.budget.clone());
+        let mut retries = self.0.options.job.retries();
         loop {
             let failure = match attempt().await {
                 Ok(done) => return Ok(done),
@@ -135,15 +135,15 @@ impl Client {
         let Some(wait) = wait else {
             return Err(if error.kind() == ErrorKind::Unavailable { error.tried_enough() } else { error });
         };
-        if let Some(progress) = &self.0.options.progress {
-            let request = format!("{} {}", about.operation, about.subject);
-            progress.event(&Event::Repeating {
-                request: &request,
-                attempt: retries.attempt(),
-                wait,
-                error: &error,
-            });
-        }
+        let request = format!("{} {}", about.operation, about.subject);
+        let (restarted, attempt) = (None, retries.attempt());
+        self.0.options.job.event(&Event::Retrying {
+            request: &request,
+            restarted,
+            attempt,
+            wait,
+            error: &error,
+        });
         sleep(wait).await;
         Ok(())
     }

@@ -80,6 +80,11 @@ impl About {
         Error::new(kind, self.operation, &self.subject, reason)
     }
 
+    /// A manifest or a list above the limit of the job: of this size in bytes, where it is known.
+    pub(crate) fn above_metadata_limit(&self, size: Option<u64>, limit: u64) -> Error {
+        Error::above_metadata_limit(self.operation, &self.subject, size, limit)
+    }
+
     /// An answer that did not come.
     pub(crate) fn silence(&self, waited: Duration) -> Error {
         self.error(ErrorKind::Unavailable, format_args!("there is no answer within {waited:?}"))

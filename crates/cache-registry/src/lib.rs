@@ -9,7 +9,7 @@
 //!
 //! ```no_run
 //! use cache_export::{Destination, ExportOptions, Exporter};
-//! use cache_ingest::{Expect, MemoryStore};
+//! use cache_ingest::{Expect, Job, MemoryStore};
 //! use cache_model::{MediaType, NewResult, Timestamp};
 //! use cache_registry::{Client, ClientOptions, RegistryStore};
 //! use cache_target::Reference;
@@ -25,8 +25,8 @@
 //! let reference: Reference = "registry.example.com/team/app:cache".parse()?;
 //! let client = Client::new(ClientOptions::default())?;
 //! let store = RegistryStore::new(&client, reference.repository()).for_push();
-//! let to = Destination { ingester: &store, publisher: &store, name: &reference.name(), expect: Expect::Any };
-//! let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+//! let to = Destination { store: &store, name: &reference.name(), expect: Expect::Any };
+//! let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
 //! println!("{}", exported.metadata()["cache.manifest"]);
 //! # Ok(())
 //! # }

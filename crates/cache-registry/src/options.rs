@@ -5,19 +5,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use cache_ingest::{Progress, RetryBudget, RetryPolicy};
+use cache_ingest::Job;
 
 use crate::credentials::Credentials;
 
 /// How a [`Client`](crate::Client) talks to registries.
 #[derive(Clone)]
 pub struct ClientOptions {
-    /// How many requests wait for their answers at once, and how many uploads are under way at once; 16 by default,
-    /// and at least 1. All stores of a client share it.
-    pub requests: usize,
+    /// The job that the requests are part of: its retries bound how often a request is repeated and a broken upload
+    /// continued, its limit bounds manifests and lists of tags, and its progress hears of each repeated request. Its
+    /// concurrency is how many requests wait for their answers at once, and how many uploads are under way at once, over
+    /// all stores of a client.
+    pub job: Job,
     /// Files with certificates (PEM) of authorities that are trusted besides those of the system.
     pub ca: Vec<PathBuf>,
     /// The certificate that the client shows to whoever asks for one.
@@ -32,18 +33,12 @@ pub struct ClientOptions {
     /// `DOCKER_CONFIG`) with its credential helpers, Podman's auth.json. Those for a path (`r.example/team`, as Podman
     /// keeps them) come before those for a host.
     pub find_credentials: bool,
-    /// How often a request is repeated, and a broken upload continued.
-    pub retry: RetryPolicy,
-    /// The retries of the whole job. Give the copies of the job the same one.
-    pub budget: RetryBudget,
     /// How long an answer, 16 KiB of a body that is read, or 128 KiB of one that is sent may take; 30 seconds by
     /// default. The answer to the end of an upload may take ten times as long, as the registry checks and moves the blob.
     pub stall: Duration,
     /// The size in bytes of the pieces that blobs are sent in. By default each is sent whole, in one request; a proxy
     /// may allow only less. A broken upload is continued where the registry can, either way.
     pub chunk_size: Option<u64>,
-    /// Told of each request that is repeated.
-    pub progress: Option<Arc<dyn Progress>>,
 }
 
 /// Where a client's certificate lies.
@@ -58,17 +53,14 @@ pub struct ClientCertificate {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
-            requests: 16,
+            job: Job::default(),
             ca: Vec::new(),
             certificate: None,
             insecure: false,
             credentials: BTreeMap::new(),
             find_credentials: true,
-            retry: RetryPolicy::default(),
-            budget: RetryBudget::default(),
             stall: Duration::from_secs(30),
             chunk_size: None,
-            progress: None,
         }
     }
 }
@@ -76,15 +68,14 @@ impl Default for ClientOptions {
 impl fmt::Debug for ClientOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientOptions")
-            .field("requests", &self.requests)
+            .field("job", &self.job)
             .field("ca", &self.ca)
             .field("certificate", &self.certificate)
             .field("insecure", &self.insecure)
             .field("credentials", &self.credentials)
             .field("find_credentials", &self.find_credentials)
-            .field("retry", &self.retry)
             .field("stall", &self.stall)
             .field("chunk_size", &self.chunk_size)
-            .finish_non_exhaustive()
+            .finish()
     }
 }

@@ -1,13 +1,10 @@
-//! What requests to a registry have in common: the types of manifests that are accepted, headers, the limit of metadata.
+//! What requests to a registry have in common: the types of manifests that are accepted and headers.
 
 use cache_ingest::{Error, ErrorKind};
 use cache_model::MediaType;
 use reqwest::header::HeaderValue;
 
 use crate::error::About;
-
-/// The largest manifest, in bytes.
-pub(crate) const METADATA_LIMIT: u64 = 64 << 20;
 
 /// The media types of manifests that are understood, for `Accept`.
 pub(crate) fn accepted() -> String {

@@ -8,7 +8,6 @@ use reqwest::{Method, StatusCode};
 
 use crate::client::Call;
 use crate::http::transport::Request;
-use crate::protocol::METADATA_LIMIT;
 use crate::repository::RepositoryClient;
 use crate::upload::{Session, Upload, session};
 
@@ -20,7 +19,7 @@ impl RepositoryClient {
             return Ok(Stored::AlreadyPresent);
         }
         if descriptor.media_type.is_manifest() {
-            let bytes = source.read(METADATA_LIMIT).await?;
+            let bytes = source.read(self.max_metadata()).await?;
             let name = cache_ingest::Name::Digest(descriptor.digest);
             self.put_manifest(&call, &name, descriptor, bytes).await?;
             return Ok(Stored::Stored);

@@ -50,6 +50,11 @@ impl RepositoryClient {
         &self.repository
     }
 
+    /// The limit, in bytes, of manifests and lists of tags.
+    pub(crate) fn max_metadata(&self) -> u64 {
+        self.client.options().job.max_metadata
+    }
+
     pub(crate) fn will_push(&self) {
         self.push.store(true, Ordering::Relaxed);
     }

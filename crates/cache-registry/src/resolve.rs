@@ -1,77 +1,53 @@
-//! From a name to a manifest's descriptor.
+//! From a name to a manifest: the whole of it, or its descriptor alone.
 //!
-//! The manifest itself is read only where its head does not tell enough. What a registry says of a digest that was
-//! asked for has to be that digest.
+//! Where the descriptor is enough, the manifest is read only if the answer to a HEAD does not tell digest, size and media
+//! type. What a registry says of a digest that was asked for has to be that digest.
 
-use cache_ingest::{Error, ErrorKind, Hasher, Name};
+use bytes::Bytes;
+use cache_ingest::{Error, ErrorKind, Hasher, Name, Resolved, stated_media_type};
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_target::Reference;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 
 use crate::client::Call;
-use crate::error::printable;
-use crate::http::body::read_all;
+use crate::error::{Failure, printable};
+use crate::http::body::read_metadata;
 use crate::http::transport::{Answer, Request};
-use crate::protocol::{METADATA_LIMIT, accepted, header};
+use crate::protocol::{accepted, header};
 use crate::repository::RepositoryClient;
 
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 impl RepositoryClient {
-    /// What a name stands for.
+    /// The descriptor of the manifest that a name stands for.
     pub(crate) async fn find(&self, name: &Name) -> Result<Descriptor, Error> {
         let call = self.call("resolve", self.named(name));
-        let head =
-            Request::new(Method::HEAD, self.client.url(&call, &self.path_of_name(&call, name)?).await?);
-        let mut head = head;
-        head.headers.insert(ACCEPT, header(&accepted(), &call.about)?);
+        let head = self.manifest_request(&call, Method::HEAD, name).await?;
         let answer = self.client.send(&call, &head).await?;
         match answer.status() {
             StatusCode::OK => {}
             // What HEAD is not for, GET may be.
-            StatusCode::METHOD_NOT_ALLOWED => return self.find_by_reading(&call, head, name).await,
-            StatusCode::NOT_FOUND => {
-                // The answer to a HEAD has no body that would say it.
-                let what = if matches!(name, Name::Digest(_)) { "manifest" } else { "tag" };
-                let reason = format_args!("there is no such {what}: the registry answers 404 Not Found");
-                return Err(call.about.error(ErrorKind::NotFound, reason));
-            }
+            StatusCode::METHOD_NOT_ALLOWED => return Ok(self.resolve_name(name).await?.descriptor),
+            StatusCode::NOT_FOUND => return Err(no_such_manifest(&call, name)),
             _ => return Err(self.client.refusal(answer, &call.about).await.1),
         }
-        let told = Told::of(&answer, &call)?;
-        match told {
+        match Told::of(&answer, &call)? {
             Told { media_type: Some(media_type), digest: Some(digest), size: Some(size) } => {
-                check_size(&call, size)?;
+                self.check_size(&call, size)?;
                 check_digest(&call, name, digest)?;
                 Ok(Descriptor::new(media_type, digest, size))
             }
-            _ => self.find_by_reading(&call, head, name).await,
+            _ => Ok(self.resolve_name(name).await?.descriptor),
         }
     }
 
-    /// What a name stands for, where only the manifest itself says it.
-    async fn find_by_reading(
-        &self,
-        call: &Call<'_>,
-        head: Request,
-        name: &Name,
-    ) -> Result<Descriptor, Error> {
-        #[derive(Deserialize)]
-        struct Typed {
-            #[serde(rename = "mediaType")]
-            media_type: Option<String>,
-        }
-        let request = Request { method: Method::GET, ..head };
-        let answer = self.client.send(call, &request).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(self.client.refusal(answer, &call.about).await.1);
-        }
-        let told = Told::of(&answer, call)?;
-        let stall = self.client.transport().stall();
-        let read = read_all(answer.response, METADATA_LIMIT, stall, &call.about).await;
-        let body = read.map_err(|failure| failure.error)?;
+    /// The manifest that a name stands for, in one request.
+    pub(crate) async fn resolve_name(&self, name: &Name) -> Result<Resolved, Error> {
+        let call = self.call("resolve", self.named(name));
+        let request = self.manifest_request(&call, Method::GET, name).await?;
+        let (told, body) =
+            self.client.repeat(&call.about, || self.read_manifest(&call, &request, name)).await?;
         let algorithm = match (name, &told.digest) {
             (Name::Digest(digest), _) | (_, Some(digest)) => digest.algorithm(),
             _ => Algorithm::Sha256,
@@ -81,10 +57,8 @@ impl RepositoryClient {
             let reason = format_args!("the registry says its digest is {other}, and it is {digest}");
             return Err(call.about.error(ErrorKind::Corrupt, reason));
         }
-        check_digest(call, name, digest)?;
-        let said = serde_json::from_slice::<Typed>(&body).ok().and_then(|typed| typed.media_type);
-        let said = said.map(|said| MediaType::new(&said)).filter(|said| !said.is_empty());
-        let media_type = match (told.media_type, said) {
+        check_digest(&call, name, digest)?;
+        let media_type = match (told.media_type, stated_media_type(&body)) {
             // A manifest that is two things at once is neither (OCI distribution specification, "Pulling manifests").
             (Some(told), Some(said)) if told != said => {
                 let reason = format_args!(
@@ -101,7 +75,38 @@ impl RepositoryClient {
                     .error(ErrorKind::Unsupported, "it is no manifest or index of a known type"));
             }
         };
-        Ok(Descriptor::new(media_type, digest, body.len() as u64))
+        Ok(Resolved::new(Descriptor::new(media_type, digest, body.len() as u64)).with_bytes(body))
+    }
+
+    /// Reads a manifest, with what the head of the answer says of it.
+    async fn read_manifest(
+        &self,
+        call: &Call<'_>,
+        request: &Request,
+        name: &Name,
+    ) -> Result<(Told, Bytes), Failure> {
+        let answer = self.client.attempt(call, request).await?;
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(no_such_manifest(call, name).into()),
+            _ => return Err(self.client.refusal(answer, &call.about).await.1.into()),
+        }
+        let told = Told::of(&answer, call)?;
+        let stall = self.client.transport().stall();
+        let body = read_metadata(answer.response, self.max_metadata(), stall, &call.about).await?;
+        Ok((told, body))
+    }
+
+    async fn manifest_request(&self, call: &Call<'_>, method: Method, name: &Name) -> Result<Request, Error> {
+        let url = self.client.url(call, &self.path_of_name(call, name)?).await?;
+        let mut request = Request::new(method, url);
+        request.headers.insert(ACCEPT, header(&accepted(), &call.about)?);
+        Ok(request)
+    }
+
+    fn check_size(&self, call: &Call<'_>, size: u64) -> Result<(), Error> {
+        let limit = self.max_metadata();
+        if size <= limit { Ok(()) } else { Err(call.about.above_metadata_limit(Some(size), limit)) }
     }
 
     /// Whether a name stands for a manifest.
@@ -151,12 +156,10 @@ impl Told {
     }
 }
 
-fn check_size(call: &Call<'_>, size: u64) -> Result<(), Error> {
-    if size <= METADATA_LIMIT {
-        return Ok(());
-    }
-    let reason = format_args!("a manifest of {size} bytes is more than the {METADATA_LIMIT} bytes allowed");
-    Err(call.about.error(ErrorKind::TooLarge, reason))
+fn no_such_manifest(call: &Call<'_>, name: &Name) -> Error {
+    let what = if matches!(name, Name::Digest(_)) { "manifest" } else { "tag" };
+    let reason = format_args!("there is no such {what}: the registry answers 404 Not Found");
+    call.about.error(ErrorKind::NotFound, reason)
 }
 
 fn check_digest(call: &Call<'_>, name: &Name, digest: Digest) -> Result<(), Error> {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, Expect, Info, Ingester, Lister, Name, Origin, Provider, Publisher, Resolver, Source,
-    Stored,
+    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Resolved,
+    Resolver, Source, Stored,
 };
 use cache_model::Descriptor;
 use cache_target::Repository;
@@ -87,18 +87,18 @@ impl Ingester for RegistryStore {
 
 #[async_trait]
 impl Resolver for RegistryStore {
-    /// Asks for the head of the manifest, and for all of it only where the head does not tell digest, size and media
-    /// type. A manifest of more than 64 MiB is [`ErrorKind::TooLarge`](cache_ingest::ErrorKind::TooLarge).
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
-        self.0.find(name).await
+    /// Reads the manifest, in one request, and gives its bytes with the descriptor. One above the limit of the job is
+    /// [`ErrorKind::TooLarge`](cache_ingest::ErrorKind::TooLarge).
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
+        self.0.resolve_name(name).await
     }
 }
 
 #[async_trait]
 impl Lister for RegistryStore {
     /// The tags. A registry does not tell of manifests without one.
-    async fn names(&self) -> Result<Vec<Name>, Error> {
-        Ok(self.tags().await?.into_iter().map(Name::Tag).collect())
+    async fn list(&self) -> Result<Vec<Listed>, Error> {
+        Ok(self.tags().await?.into_iter().map(|tag| Listed::named(Name::Tag(tag))).collect())
     }
 }
 

@@ -11,9 +11,8 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::error::printable;
-use crate::http::body::read_all;
+use crate::http::body::read_metadata;
 use crate::http::transport::Request;
-use crate::protocol::METADATA_LIMIT;
 use crate::repository::RepositoryClient;
 
 /// The tags that are asked for at once.
@@ -46,7 +45,7 @@ impl RepositoryClient {
                 .iter()
                 .find_map(|link| next(&answer.url, link.to_str().ok()?));
             let stall = self.client.transport().stall();
-            let body = read_all(answer.response, METADATA_LIMIT, stall, &call.about).await;
+            let body = read_metadata(answer.response, self.max_metadata(), stall, &call.about).await;
             let page: Page =
                 serde_json::from_slice(&body.map_err(|failure| failure.error)?).map_err(|cause| {
                     let cause = printable(&cause.to_string());

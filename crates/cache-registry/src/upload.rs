@@ -3,7 +3,7 @@
 //! The last byte goes out only when the whole blob has been verified, and the registry is told the digest. So nothing
 //! else can become visible, whatever the source or the connection does.
 
-use cache_ingest::{Error, ErrorKind, Retries, Source};
+use cache_ingest::{Error, ErrorKind, Source};
 use cache_model::Descriptor;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, StatusCode, Url};
@@ -72,8 +72,7 @@ impl<'u> Upload<'u> {
         let mut location = session.location;
         self.least = session.least;
         let client = &self.repository.client;
-        let (policy, budget) = (client.options().retry.clone(), client.options().budget.clone());
-        let mut retries = Retries::new(policy, budget);
+        let mut retries = client.options().job.retries();
         let (mut refusals, mut most) = (0, self.offset);
         loop {
             let error = match self.send_rest(call, &mut location).await {

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cache_conformance::{Blob, Store, assert_conforms};
-use cache_ingest::{Error, ErrorKind, Expect, Ingester, Name, Publisher, Resolver, RetryBudget, RetryPolicy};
+use cache_ingest::{
+    Error, ErrorKind, Expect, Ingester, Job, Name, Publisher, Resolver, RetryBudget, RetryPolicy,
+};
 use cache_model::MediaType;
 use cache_registry::{Client, ClientOptions, RegistryStore};
 use test_registries::{DockerRegistry, Guard};
@@ -27,9 +29,9 @@ fn store(registry: &DockerRegistry, client: &Client, path: &str) -> RegistryStor
 fn client(chunk_size: Option<u64>) -> Client {
     // While one tag is written and read many times, this registry answers 500 now and then.
     let wait = Duration::from_millis(10);
+    let retry = RetryPolicy { retries: 5, first_wait: wait, longest_wait: wait * 5 };
     let options = ClientOptions {
-        retry: RetryPolicy { retries: 5, first_wait: wait, longest_wait: wait * 5 },
-        budget: RetryBudget::new(1000),
+        job: Job::default().with_retry(retry).with_budget(RetryBudget::new(1000)),
         find_credentials: false,
         chunk_size,
         ..ClientOptions::default()
@@ -75,7 +77,7 @@ async fn a_manifest_whose_blobs_are_missing_is_incomplete_and_says_so() {
     assert!(!store.is_published(&name, &manifest.descriptor).await.unwrap());
     publish().await.unwrap();
     assert!(store.is_published(&name, &manifest.descriptor).await.unwrap());
-    assert_eq!(store.resolve(&name).await.unwrap().digest, manifest.descriptor.digest);
+    assert_eq!(store.resolve(&name).await.unwrap().descriptor.digest, manifest.descriptor.digest);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
-use cache_import::{ImportOptions, open};
-use cache_ingest::{LayoutStore, Name};
+use cache_import::open;
+use cache_ingest::{Job, LayoutOptions, LayoutStore, Name};
 use cache_report::{Cache, Inspection};
 
 #[tokio::test]
@@ -16,9 +16,9 @@ async fn shared_blobs_are_counted_once() {
     let mut text = String::new();
     for name in ["app-max-manifest-oci-gzip", "app-max-manifest-oci-estargz", "deep-100", "inline-oci-true"] {
         let folder = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
-        let store = LayoutStore::open(folder).await.unwrap();
-        let options = ImportOptions::default();
-        let opened = open(&store, &store, &Name::Unspecified, &options).await.unwrap();
+        let store = LayoutStore::open(folder, LayoutOptions::default()).await.unwrap();
+        let options = Job::default();
+        let opened = open(&store, &Name::Unspecified, &options).await.unwrap();
         let imported = opened.import(&store, &options).await.unwrap();
         let cache = &imported.caches[0];
         let graph = cache.chains.graph().unwrap();

@@ -8,13 +8,13 @@
 )]
 
 use cache_format::{Form, ImageIndex, ImageManifest, ManifestOrIndex};
-use cache_import::{ImportError, ImportOptions, contents};
-use cache_ingest::{ErrorKind, LayoutStore, MemoryStore, Name, Provider, Resolver};
+use cache_import::{ImportError, contents};
+use cache_ingest::{ErrorKind, Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider, Resolver};
 use cache_model::{Descriptor, MediaType};
 use cache_report::{Content, Survey};
 
 async fn survey(store: &dyn Provider, descriptor: &Descriptor) -> Result<Survey, ImportError> {
-    let contents = contents(store, descriptor, &ImportOptions::default()).await?;
+    let contents = contents(store, &descriptor.clone().into(), &Job::default()).await?;
     let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.document);
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
@@ -26,8 +26,8 @@ async fn survey(store: &dyn Provider, descriptor: &Descriptor) -> Result<Survey,
 
 async fn of_fixture(name: &str) -> Survey {
     let folder = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
-    let store = LayoutStore::open(folder).await.unwrap();
-    let only = store.resolve(&Name::Unspecified).await.unwrap();
+    let store = LayoutStore::open(folder, LayoutOptions::default()).await.unwrap();
+    let only = store.resolve(&Name::Unspecified).await.unwrap().descriptor;
     survey(&store, &only).await.unwrap()
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{LayoutStore, Name};
+use cache_ingest::{LayoutOptions, LayoutStore, Name};
 
 use crate::attribute::Attribute;
 use crate::attributes::Attributes;
@@ -34,32 +34,20 @@ const DESTINATION: &[Attribute] = &[
 ///
 /// How a destination treats its disk is no part of what names it: that is said to the scheme, which then is
 /// [registered](crate::Targets::register).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LocalScheme {
-    without_sync: bool,
-    rehash: bool,
+    options: LayoutOptions,
 }
 
 impl LocalScheme {
-    /// The same scheme, whose destinations are written with or without fsync: [`LayoutStore::with_sync`].
-    #[must_use]
-    pub fn with_sync(self, sync: bool) -> Self {
-        Self { without_sync: !sync, ..self }
+    /// Folders that are opened with these options. Whether a folder is made depends on its role, not on them.
+    pub fn new(options: LayoutOptions) -> Self {
+        Self { options }
     }
 
-    /// The same scheme, whose destinations trust the blobs that are there or not: [`LayoutStore::with_rehash`].
-    #[must_use]
-    pub fn with_rehash(self, rehash: bool) -> Self {
-        Self { rehash, ..self }
-    }
-
-    async fn create(self, path: &str) -> Result<LayoutStore, cache_ingest::Error> {
-        let store = if self.without_sync {
-            LayoutStore::create_without_sync(path).await?
-        } else {
-            LayoutStore::create(path).await?
-        };
-        Ok(store.with_rehash(self.rehash))
+    async fn open_folder(&self, path: &str, create: bool) -> Result<LayoutStore, TargetError> {
+        let options = self.options.clone().with_create(create);
+        LayoutStore::open(path, options).await.map_err(TargetError::Store)
     }
 }
 
@@ -87,12 +75,12 @@ impl Scheme for LocalScheme {
                     (None, Some(tag)) => Name::Tag(tag.to_owned()),
                     (None, None) => Name::Unspecified,
                 };
-                let store = LayoutStore::open(path).await.map_err(TargetError::Store)?;
+                let store = self.open_folder(path, false).await?;
                 Ok(Opened::source(path, name, Arc::new(store.clone())).with_lister(Arc::new(store)))
             }
             Role::Destination => {
                 let name = Name::Tag(tag.unwrap_or(Name::LATEST).to_owned());
-                let store = self.create(path).await.map_err(TargetError::Store)?;
+                let store = self.open_folder(path, true).await?;
                 Ok(Opened::destination(path, name, Arc::new(store)))
             }
         }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Ingester, Lister, Name, Provider, Publisher, Resolver};
+use cache_ingest::{Lister, Name, ReadStore, WriteStore};
 
 use crate::attribute::Attribute;
 use crate::attributes::Attributes;
@@ -40,35 +40,26 @@ pub struct Opened {
     pub name: Name,
     /// Whether the user said so, of a source, or the name is the default.
     pub is_named: bool,
-    /// Gives its blobs.
-    pub provider: Arc<dyn Provider>,
-    /// Finds its manifests.
-    pub resolver: Arc<dyn Resolver>,
-    /// Tells what else there is, where the store can.
+    /// Finds its manifests and gives its blobs.
+    pub store: Arc<dyn ReadStore>,
+    /// Lists its manifests, where the store can.
     pub lister: Option<Arc<dyn Lister>>,
-    /// Takes blobs, where it is a destination.
-    pub ingester: Option<Arc<dyn Ingester>>,
-    /// Names manifests, where it is a destination.
-    pub publisher: Option<Arc<dyn Publisher>>,
+    /// Takes blobs and manifests, where it is a destination.
+    pub writer: Option<Arc<dyn WriteStore>>,
     /// How a cache is to be written to it. [`Targets`](crate::Targets) reads it from the attributes.
     pub export: ExportAttributes,
 }
 
 impl Opened {
     /// A store that caches are read from.
-    pub fn source<S>(location: impl Into<String>, name: Name, store: Arc<S>) -> Self
-    where
-        S: Provider + Resolver + 'static,
-    {
+    pub fn source(location: impl Into<String>, name: Name, store: Arc<dyn ReadStore>) -> Self {
         Self {
             location: location.into(),
             is_named: name != Name::Unspecified,
             name,
-            provider: Arc::<S>::clone(&store),
-            resolver: store,
+            store,
             lister: None,
-            ingester: None,
-            publisher: None,
+            writer: None,
             export: ExportAttributes::default(),
         }
     }
@@ -76,10 +67,10 @@ impl Opened {
     /// A store that caches are written to.
     pub fn destination<S>(location: impl Into<String>, name: Name, store: Arc<S>) -> Self
     where
-        S: Provider + Resolver + Ingester + Publisher + 'static,
+        S: ReadStore + WriteStore + 'static,
     {
-        let source = Self::source(location, name, Arc::clone(&store));
-        Self { ingester: Some(Arc::<S>::clone(&store)), publisher: Some(store), ..source }
+        let source = Self::source(location, name, Arc::<S>::clone(&store));
+        Self { writer: Some(store), ..source }
     }
 
     /// The same, and this tells what else there is in the store.
@@ -94,7 +85,7 @@ impl fmt::Debug for Opened {
         f.debug_struct("Opened")
             .field("location", &self.location)
             .field("name", &self.name)
-            .field("writable", &self.publisher.is_some())
+            .field("writable", &self.writer.is_some())
             .field("export", &self.export)
             .finish_non_exhaustive()
     }

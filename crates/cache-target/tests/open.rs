@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{ErrorKind, MemoryStore, Name, Source};
+use cache_ingest::{ErrorKind, Job, LayoutOptions, MemoryStore, Name, Source};
 use cache_model::{Descriptor, Digest, MediaType};
 use cache_target::{
     Attribute, Attributes, Compression, ExportAttributes, LocalScheme, Mode, Opened, Role, Scheme,
@@ -31,17 +31,17 @@ async fn a_real_cache_opens_and_resolves_by_string_and_by_bare_path() {
     for text in [path.clone(), format!("{path}:latest"), format!("type=local,src={path}")] {
         let opened = targets.open(&text, Role::Source).await.unwrap();
         assert_eq!(opened.location, path);
-        assert!(opened.ingester.is_none() && opened.publisher.is_none());
+        assert!(opened.writer.is_none());
         assert_eq!(opened.is_named, text.ends_with(":latest"));
-        found.push(opened.resolver.resolve(&opened.name).await.unwrap());
+        found.push(opened.store.resolve(&opened.name).await.unwrap().descriptor);
     }
     found.dedup();
     let [descriptor] = found.as_slice() else { panic!("one cache, not {found:?}") };
     let by_digest = format!("{path}@{}", descriptor.digest);
     let opened = targets.open(&by_digest, Role::Source).await.unwrap();
     assert_eq!(opened.name, Name::Digest(descriptor.digest));
-    assert_eq!(opened.resolver.resolve(&opened.name).await.unwrap().digest, descriptor.digest);
-    assert_eq!(opened.provider.info(descriptor).await.unwrap().size, descriptor.size);
+    assert_eq!(opened.store.resolve(&opened.name).await.unwrap().descriptor.digest, descriptor.digest);
+    assert_eq!(opened.store.info(descriptor).await.unwrap().size, descriptor.size);
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_destination_is_made_and_its_attributes_are_read() {
     assert_eq!(opened.export.image_manifest, Some(false));
     assert_eq!(opened.export.oci_mediatypes, Some(false));
     assert!(opened.export.ignore_error);
-    assert!(opened.ingester.is_some() && opened.publisher.is_some());
+    assert!(opened.writer.is_some());
     assert!(path.join("oci-layout").is_file());
 
     let bare = format!("{}:main", path.display());
@@ -77,10 +77,13 @@ async fn what_is_said_to_the_scheme_holds_for_the_destinations_that_it_opens() {
     let file = folder.path().join("blobs/sha256").join(digest.hex());
     for (rehash, is_trusted) in [(false, true), (true, false)] {
         let mut targets = Targets::new();
-        targets.register(Box::new(LocalScheme::default().with_sync(false).with_rehash(rehash)));
+        targets.register(Box::new(LocalScheme::new(
+            LayoutOptions::default().with_sync(false).with_rehash(rehash),
+        )));
         let opened = targets.open(&path, Role::Destination).await.unwrap();
         std::fs::write(&file, "x").unwrap();
-        let put = opened.ingester.unwrap().put(&blob, &Source::new(&empty, blob.clone())).await;
+        let put =
+            opened.writer.unwrap().put(&blob, &Source::new(&empty, blob.clone(), &Job::default())).await;
         assert_eq!(put.is_ok(), is_trusted, "{put:?}");
     }
 }
@@ -223,7 +226,7 @@ impl Scheme for Memory {
 
     async fn open(&self, attributes: &Attributes, _: Role) -> Result<Opened, TargetError> {
         let name = attributes.digest("digest")?.map_or(Name::Unspecified, Name::Digest);
-        Ok(Opened::source("memory", name, Arc::clone(&self.0)))
+        Ok(Opened::source("memory", name, self.0.clone()))
     }
 }
 

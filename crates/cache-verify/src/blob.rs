@@ -3,11 +3,11 @@
 //! The bytes are verified where they come in, and decompressed on a thread of their own, which is at most a few
 //! chunks behind. What that thread says of a blob that is not the descriptor's is never told.
 
-use std::error::Error as _;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use bytes::Bytes;
-use cache_ingest::{Error, ErrorKind, Event, Mismatch, Progress, Provider, Source, Step, Stored};
+use cache_ingest::{Error, ErrorKind, Event, Job, Mismatch, Provider, Source, Step, Stored};
 use cache_model::{Algorithm, Descriptor};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
@@ -25,11 +25,11 @@ const AHEAD: usize = 4;
 pub(crate) struct Reading<'a> {
     pub(crate) provider: &'a dyn Provider,
     pub(crate) options: &'a VerifyOptions,
-    pub(crate) progress: &'a dyn Progress,
+    pub(crate) job: &'a Job,
 }
 
 /// A layer's blob to look at, and the algorithms of the diff IDs that it is said to have.
-pub(crate) struct Job {
+pub(crate) struct BlobCheck {
     pub(crate) descriptor: Descriptor,
     pub(crate) algorithms: Vec<Algorithm>,
 }
@@ -42,24 +42,20 @@ pub(crate) struct Outcome {
 }
 
 impl Reading<'_> {
-    /// Looks at blobs, several at a time; the outcomes are in the order of the jobs.
-    pub(crate) async fn look_at_all(self, jobs: &[Job]) -> Vec<Outcome> {
-        if !jobs.is_empty() {
-            let bytes = jobs.iter().fold(0u64, |sum, job| sum.saturating_add(job.descriptor.size));
-            self.progress.event(&Event::Planned { blobs: jobs.len() as u64, bytes });
+    /// Looks at blobs, several at a time; the outcomes are in the order of the checks.
+    pub(crate) async fn look_at_all(self, checks: &[BlobCheck]) -> Vec<Outcome> {
+        if !checks.is_empty() {
+            let bytes = checks.iter().fold(0u64, |sum, check| sum.saturating_add(check.descriptor.size));
+            self.job.event(&Event::Planned { blobs: checks.len() as u64, bytes });
         }
-        stream::iter(jobs)
-            .map(|job| self.look_at(job))
-            .buffered(self.options.concurrency.max(1))
-            .collect()
-            .await
+        stream::iter(checks).map(|check| self.look_at(check)).buffered(self.concurrency()).collect().await
     }
 
-    async fn look_at(self, job: &Job) -> Outcome {
-        let descriptor = &job.descriptor;
+    async fn look_at(self, check: &BlobCheck) -> Outcome {
+        let descriptor = &check.descriptor;
         self.started(descriptor);
         let (verdict, bytes) = if self.options.blobs {
-            let (verdict, bytes) = self.read(job).await;
+            let (verdict, bytes) = self.read(check).await;
             (verdict.map(Some), bytes)
         } else {
             (self.ask(descriptor).await.map(|()| None), 0)
@@ -71,18 +67,24 @@ impl Reading<'_> {
     }
 
     pub(crate) fn started(self, descriptor: &Descriptor) {
-        self.progress.event(&Event::Started { step: Step::Check, descriptor });
+        self.job.event(&Event::Started { step: Step::Check, descriptor });
     }
 
     pub(crate) fn finished(self, descriptor: &Descriptor) {
         let (step, stored) = (Step::Check, Stored::AlreadyPresent);
-        self.progress.event(&Event::Finished { step, descriptor, stored });
+        self.job.event(&Event::Finished { step, descriptor, stored });
     }
 
     pub(crate) fn source(&self, descriptor: &Descriptor) -> Source<'_> {
-        Source::new(self.provider, descriptor.clone())
-            .with_progress(self.progress)
-            .with_retry(self.options.retry.clone(), self.options.budget.clone())
+        Source::new(self.provider, descriptor.clone(), self.job)
+    }
+
+    /// How many blobs are read at once. Each takes a thread that decompresses, and for Zstandard the window that its
+    /// frames ask for (up to 128 MiB; frames with a larger one are not decompressed). So there are no more than cores,
+    /// and two where there is one core.
+    fn concurrency(self) -> usize {
+        let cores = available_parallelism().map_or(2, |cores| cores.get().max(2));
+        self.job.concurrency.clamp(1, cores)
     }
 
     /// Whether the blob is there and has its size.
@@ -98,10 +100,10 @@ impl Reading<'_> {
         }
     }
 
-    async fn read(self, job: &Job) -> (Result<Contents, FindingKind>, u64) {
-        let descriptor = &job.descriptor;
+    async fn read(self, check: &BlobCheck) -> (Result<Contents, FindingKind>, u64) {
+        let descriptor = &check.descriptor;
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let (algorithms, own) = (job.algorithms.clone(), descriptor.digest.algorithm());
+        let (algorithms, own) = (check.algorithms.clone(), descriptor.digest.algorithm());
         let limit = self.options.max_expansion;
         let examined = spawn_blocking(move || examine(ChunkReader::new(receiver), &algorithms, own, limit));
         let (read, bytes) = feed(&self.source(descriptor), sender).await;
@@ -123,7 +125,7 @@ impl Reading<'_> {
         if error.kind() == ErrorKind::NotFound {
             return FindingKind::MissingBlob;
         }
-        match error.source().and_then(|cause| cause.downcast_ref::<Mismatch>()) {
+        match error.cause_as::<Mismatch>() {
             Some(Mismatch::TooShort { received, expected }) => {
                 FindingKind::ShortBlob { expected: *expected, actual: *received }
             }

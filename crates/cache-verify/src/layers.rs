@@ -7,19 +7,19 @@ use std::hash::Hash;
 
 use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
 
-use crate::blob::{Job, Outcome};
+use crate::blob::{BlobCheck, Outcome};
 use crate::content::{Contents, Format};
 use crate::section::Section;
 use crate::sink::Failure;
 use crate::{Finding, FindingKind, Place, Undecodable, VerifyOptions};
 
 /// The distinct blobs. Of one digest with two sizes at least one descriptor is wrong, so each is looked at.
-pub(crate) struct Jobs {
-    list: Vec<Job>,
+pub(crate) struct BlobChecks {
+    list: Vec<BlobCheck>,
     place_of: HashMap<(Digest, u64), usize>,
 }
 
-impl Jobs {
+impl BlobChecks {
     pub(crate) fn of<'d>(descriptors: impl Iterator<Item = &'d Descriptor>) -> Self {
         let mut jobs = Self { list: Vec::new(), place_of: HashMap::new() };
         for descriptor in descriptors {
@@ -27,7 +27,7 @@ impl Jobs {
             let place = *jobs.place_of.entry(blob_of(descriptor)).or_insert(jobs.list.len());
             match jobs.list.get_mut(place) {
                 None => {
-                    jobs.list.push(Job { descriptor: descriptor.clone(), algorithms: vec![algorithm] });
+                    jobs.list.push(BlobCheck { descriptor: descriptor.clone(), algorithms: vec![algorithm] });
                 }
                 Some(job) if !job.algorithms.contains(&algorithm) => job.algorithms.push(algorithm),
                 Some(_) => {}
@@ -36,7 +36,7 @@ impl Jobs {
         jobs
     }
 
-    pub(crate) fn list(&self) -> &[Job] {
+    pub(crate) fn list(&self) -> &[BlobCheck] {
         &self.list
     }
 

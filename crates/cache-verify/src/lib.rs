@@ -7,13 +7,13 @@
 //! It never prints, never writes, and never holds a blob in memory.
 //!
 //! ```
-//! use cache_ingest::{LayoutStore, Name};
+//! use cache_ingest::{Job, LayoutOptions, LayoutStore, Name};
 //! use cache_verify::{VerifyOptions, verify};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/app-max-manifest-oci-gzip");
-//! let store = LayoutStore::open(folder).await?;
-//! let report = verify(&store, &store, &Name::Unspecified, &VerifyOptions::default(), &()).await?;
+//! let store = LayoutStore::open(folder, LayoutOptions::default()).await?;
+//! let report = verify(&store, &Name::Unspecified, &VerifyOptions::default(), &Job::default()).await?;
 //! assert!(report.is_sound());
 //! for finding in &report.findings {
 //!     println!("{}: {finding}", finding.severity());

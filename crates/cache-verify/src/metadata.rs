@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cache_format::BUILDKIT_IMPORT_LIMIT;
-use cache_ingest::{Error, Event};
+use cache_ingest::{Error, Event, Resolved, Source};
 use cache_model::Descriptor;
 
 use crate::FindingKind;
@@ -19,13 +19,22 @@ pub(crate) enum Unread {
 impl Reading<'_> {
     /// The bytes of a manifest or config.
     pub(crate) async fn metadata(self, descriptor: &Descriptor) -> Result<Bytes, Unread> {
-        let (size, limit) = (descriptor.size, self.options.max_metadata_size);
+        self.read_metadata(descriptor, self.source(descriptor)).await
+    }
+
+    /// The bytes of the manifest that a name stands for.
+    pub(crate) async fn resolved(self, resolved: &Resolved) -> Result<Bytes, Unread> {
+        self.read_metadata(&resolved.descriptor, resolved.source(self.provider, self.job)).await
+    }
+
+    async fn read_metadata(self, descriptor: &Descriptor, source: Source<'_>) -> Result<Bytes, Unread> {
+        let (size, limit) = (descriptor.size, self.job.max_metadata);
         if size > limit {
             return Err(Unread::TooLarge(FindingKind::TooLarge { size, limit }));
         }
-        self.progress.event(&Event::Planned { blobs: 1, bytes: size });
+        self.job.event(&Event::Planned { blobs: 1, bytes: size });
         self.started(descriptor);
-        let bytes = self.source(descriptor).read(limit).await.map_err(Unread::Failed)?;
+        let bytes = source.read(limit).await.map_err(Unread::Failed)?;
         self.finished(descriptor);
         Ok(bytes)
     }

@@ -5,11 +5,10 @@
 
 use bytes::Bytes;
 use cache_format::{Unpacked, unpack};
-use cache_ingest::{ErrorKind, Name, Progress, Provider, Resolver};
-use cache_model::Descriptor;
+use cache_ingest::{ErrorKind, Job, Name, ReadStore, Resolved};
 
 use crate::blob::Reading;
-use crate::layers::Jobs;
+use crate::layers::BlobChecks;
 use crate::metadata::Unread;
 use crate::walk::Walk;
 use crate::{FindingKind, Report, VerifyError, VerifyOptions};
@@ -17,7 +16,7 @@ use crate::{FindingKind, Report, VerifyError, VerifyOptions};
 /// Verifies the cache that a name stands for: a cache's manifest with all that it names, or an image or an index of
 /// images with the inline caches inside them.
 ///
-/// Each distinct blob is read once, several at a time, and never held in memory. `progress` hears of each blob;
+/// Each distinct blob is read once, several at a time, and never held in memory. The job's progress hears of each blob;
 /// [`Event::Finished`](cache_ingest::Event::Finished) comes for those that are what their descriptor says.
 ///
 /// Needs a Tokio runtime, since decompression runs on its threads for blocking work.
@@ -26,32 +25,33 @@ use crate::{FindingKind, Report, VerifyError, VerifyOptions};
 /// [`VerifyError`] where the name stands for nothing, or the store does not give the manifest. All else that is wrong
 /// is a finding.
 pub async fn verify(
-    provider: &dyn Provider,
-    resolver: &dyn Resolver,
+    store: &dyn ReadStore,
     name: &Name,
     options: &VerifyOptions,
-    progress: &dyn Progress,
+    job: &Job,
 ) -> Result<Report, VerifyError> {
-    let subject = resolver.resolve(name).await.map_err(VerifyError::Resolve)?;
-    let reading = Reading { provider, options, progress };
+    let resolved = store.resolve(name).await.map_err(VerifyError::Resolve)?;
+    let reading = Reading { provider: store, options, job };
     let mut walk = Walk::new(reading);
-    if let Some(bytes) = read_subject(&mut walk, reading, &subject).await? {
+    let bytes = read_subject(&mut walk, reading, &resolved).await?;
+    let subject = resolved.descriptor;
+    if let Some(bytes) = bytes {
         match unpack(&subject, &bytes) {
             Err(error) => walk.manifest_finding(&subject, FindingKind::ManifestUnreadable { error }),
             Ok(Unpacked::Cache(manifest)) => walk.cache(&subject, manifest).await,
             Ok(Unpacked::Other(document)) => walk.images(&subject, document).await,
         }
     }
-    let jobs = Jobs::of(walk.sections.iter().flat_map(|section| &section.layers));
-    let outcomes = reading.look_at_all(jobs.list()).await;
-    for (job, outcome) in jobs.list().iter().zip(&outcomes) {
-        walk.count(&job.descriptor, outcome.bytes);
+    let checks = BlobChecks::of(walk.sections.iter().flat_map(|section| &section.layers));
+    let outcomes = reading.look_at_all(checks.list()).await;
+    for (check, outcome) in checks.list().iter().zip(&outcomes) {
+        walk.count(&check.descriptor, outcome.bytes);
     }
     let (form, caches, records) = (walk.form, walk.caches, walk.records);
     let (blobs, bytes) = (walk.blobs.len() as u64, walk.bytes);
     let mut findings = Vec::new();
     for mut section in walk.sections {
-        section.about_layers.extend(jobs.findings(&section, &outcomes, options));
+        section.about_layers.extend(checks.findings(&section, &outcomes, options));
         // Stable: what is about one position stays in the order in which it was found.
         section.about_layers.sort_by_key(|finding| finding.layers().first().copied());
         section.about_records.sort_by_key(|finding| finding.records().first().copied());
@@ -66,9 +66,10 @@ pub async fn verify(
 async fn read_subject(
     walk: &mut Walk<'_>,
     reading: Reading<'_>,
-    subject: &Descriptor,
+    resolved: &Resolved,
 ) -> Result<Option<Bytes>, VerifyError> {
-    let kind = match reading.metadata(subject).await {
+    let subject = &resolved.descriptor;
+    let kind = match reading.resolved(resolved).await {
         Ok(bytes) => {
             walk.count(subject, bytes.len() as u64);
             return Ok(Some(bytes));

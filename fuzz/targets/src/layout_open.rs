@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use arbitrary::{Arbitrary, Unstructured};
-use cache_import::ImportOptions;
-use cache_ingest::{Hasher, LayoutStore, Name, Provider, ProviderExt, Resolver, RetryBudget, RetryPolicy};
+use cache_ingest::{Hasher, Job, LayoutOptions, LayoutStore, Name, Provider, ProviderExt, Resolver};
 use cache_model::{Descriptor, Digest, OneLine};
 use cache_report::{JsonView, Summary, Tree};
 use cache_verify::VerifyOptions;
@@ -44,8 +43,12 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(listing(&made.layout), before, "reading has changed the folder");
 }
 
+fn job() -> Job {
+    Job::without_retries().with_max_metadata(MAX_METADATA).with_concurrency(2)
+}
+
 async fn look_at(made: &Made) {
-    let store = match LayoutStore::open(&made.layout).await {
+    let store = match LayoutStore::open(&made.layout, LayoutOptions::default()).await {
         Ok(store) => store,
         Err(error) => return check_error(&error),
     };
@@ -71,9 +74,9 @@ async fn look_at(made: &Made) {
     for name in &names {
         match store.resolve(name).await {
             // Several names for one manifest would only take more time.
-            Ok(descriptor) if seen.contains(&descriptor) => {}
-            Ok(descriptor) => {
-                seen.push(descriptor);
+            Ok(resolved) if seen.contains(&resolved.descriptor) => {}
+            Ok(resolved) => {
+                seen.push(resolved.descriptor);
                 import(&store, name).await;
                 verify(&store, name).await;
             }
@@ -87,7 +90,7 @@ async fn look_at(made: &Made) {
 }
 
 async fn read(store: &LayoutStore, descriptor: &Descriptor) {
-    match store.read(descriptor, MAX_METADATA).await {
+    match store.read(descriptor, &job()).await {
         Ok(bytes) => check_bytes(&bytes, &descriptor.digest, Some(descriptor.size)),
         Err(error) => check_error(&error),
     }
@@ -113,13 +116,13 @@ async fn read(store: &LayoutStore, descriptor: &Descriptor) {
 }
 
 async fn import(store: &LayoutStore, name: &Name) {
-    let options = ImportOptions { max_metadata_size: MAX_METADATA };
-    let opened = match cache_import::open(store, store, name, &options).await {
+    let job = job();
+    let opened = match cache_import::open(store, name, &job).await {
         Ok(opened) => opened,
         Err(error) => return check_error(&error),
     };
     check_bytes(&opened.bytes, &opened.descriptor.digest, Some(opened.descriptor.size));
-    match opened.import(store, &options).await {
+    match opened.import(store, &job).await {
         Ok(imported) => {
             for cache in &imported.caches {
                 let config = cache.origin.config();
@@ -158,15 +161,8 @@ fn check_views(cache: &cache_import::ImportedCache, opened: &cache_import::Opene
 }
 
 async fn verify(store: &LayoutStore, name: &Name) {
-    let options = VerifyOptions {
-        max_metadata_size: MAX_METADATA,
-        max_expansion: MAX_EXPANSION,
-        concurrency: 2,
-        retry: RetryPolicy::never(),
-        budget: RetryBudget::new(2),
-        ..VerifyOptions::default()
-    };
-    match cache_verify::verify(store, store, name, &options, &()).await {
+    let options = VerifyOptions { max_expansion: MAX_EXPANSION, ..VerifyOptions::default() };
+    match cache_verify::verify(store, name, &options, &job()).await {
         Ok(report) => report.findings.iter().for_each(check_error),
         Err(error) => check_error(&error),
     }

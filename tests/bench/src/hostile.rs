@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cache_format::{CacheManifest, Form, decode_config, encode_config};
-use cache_ingest::{Expect, MemoryStore, Name, Publisher};
+use cache_ingest::{Expect, Job, MemoryStore, Name, Publisher};
 use cache_keys::{CacheKeys, Wanted};
 use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType, Rule};
 use cache_verify::{VerifyOptions, verify};
@@ -206,7 +206,9 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
     runtime.block_on(async {
         store.publish(&Name::Unspecified, &manifest.descriptor, manifest.bytes.into(), Expect::Any).await?;
         let start = Instant::now();
-        verify(&store, &store, &Name::Unspecified, &options, &()).await.context("cannot verify a shape")?;
+        verify(&store, &Name::Unspecified, &options, &Job::default())
+            .await
+            .context("cannot verify a shape")?;
         Ok(start.elapsed())
     })
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use cache_export::{Destination, ExportOptions, Exporter};
-use cache_ingest::{Expect, LayoutStore, MemoryStore, Name};
+use cache_ingest::{Expect, Job, LayoutOptions, LayoutStore, MemoryStore, Name};
 use cache_model::{Digest, MediaType, NewResult, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
@@ -46,10 +46,10 @@ impl Generated {
         let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
         exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
         let layout = scratch()?;
-        let store = LayoutStore::create(layout.path()).await?.with_sync(false);
+        let store = LayoutStore::open(layout.path(), LayoutOptions::create().with_sync(false)).await?;
         let name = Name::Tag("latest".to_owned());
-        let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
-        let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+        let to = Destination { store: &store, name: &name, expect: Expect::Any };
+        let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
         let digest = exported.manifest.context("nothing was exported")?.digest;
         fs::write(layout.path().join("record"), &record).context("cannot write a record")?;
         Ok(Self { layout, digest })

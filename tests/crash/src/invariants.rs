@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use cache_ingest::{Hasher, LayoutStore, Name, Resolver};
+use cache_ingest::{Hasher, Job, LayoutOptions, LayoutStore, Name, Resolver};
 use cache_model::Digest;
 use cache_verify::{Severity, VerifyOptions, verify};
 
@@ -36,8 +36,8 @@ pub(crate) async fn check(cache: &Path, claims: &Claims) -> Result<Vec<String>> 
 
 /// What a tag stands for.
 pub(crate) async fn resolve(cache: &Path, tag: &str) -> Result<Digest, cache_ingest::Error> {
-    let store = LayoutStore::open(cache).await?;
-    Ok(store.resolve(&Name::Tag(tag.to_owned())).await?.digest)
+    let store = LayoutStore::open(cache, LayoutOptions::default()).await?;
+    Ok(store.resolve(&Name::Tag(tag.to_owned())).await?.descriptor.digest)
 }
 
 /// Every file under `blobs/` whose name is a digest has that content.
@@ -57,11 +57,11 @@ fn check_blobs(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
 
 /// Every entry's manifest, config and layers are there. Their content is looked at elsewhere.
 async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
-    let store = LayoutStore::open(cache).await?;
+    let store = LayoutStore::open(cache, LayoutOptions::default()).await?;
     let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
     for entry in store.entries().await? {
         let name = Name::Digest(entry.descriptor()?.digest);
-        let report = verify(&store, &store, &name, &options, &()).await;
+        let report = verify(&store, &name, &options, &Job::default()).await;
         let report = match report {
             Ok(report) => report,
             Err(error) => {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use cache_ingest::LayoutStore;
+use cache_ingest::{LayoutOptions, LayoutStore};
 use clap::Args;
 
 use crate::disk::{Data, Disk};
@@ -150,7 +150,7 @@ impl Scenario {
 /// Makes a copy as a new process would.
 async fn copy(recorder: &Arc<Recorder>, cache: &Path, sample: &Sample, tag: &str) -> Result<()> {
     recorder.note(Step::Begun(tag.to_owned(), sample.digest()));
-    let store = LayoutStore::create_with_hook(cache, recorder.clone()).await?;
+    let store = LayoutStore::open(cache, LayoutOptions::create().with_hook(recorder.clone())).await?;
     copy_into(&store, recorder, sample, tag).await
 }
 
@@ -215,5 +215,5 @@ async fn prepared(next: Next, recorder: &Arc<Recorder>, cache: &Path) -> Result<
     if next == Next::New {
         return Ok(None);
     }
-    Ok(Some(LayoutStore::create_with_hook(cache, recorder.clone()).await?))
+    Ok(Some(LayoutStore::open(cache, LayoutOptions::create().with_hook(recorder.clone())).await?))
 }

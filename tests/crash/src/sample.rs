@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
 use cache_format::{CacheManifest, decode_config};
-use cache_import::{ImportOptions, OpenedCache, open};
+use cache_import::{OpenedCache, open};
 use cache_ingest::{
-    ByteStream, CopyOptions, Error, Expect, Hasher, Info, Ingester, LayoutStore, MemoryStore, Name, Provider,
-    Resolver, Source,
+    ByteStream, Error, Expect, Hasher, Info, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore, Name,
+    Provider, Resolver, Source,
 };
 use cache_model::{Algorithm, CacheConfig, Descriptor, Digest, MediaType, NewResult, Timestamp};
 
@@ -37,7 +37,7 @@ pub(crate) struct Sample {
 impl Sample {
     /// Reads a cache.
     pub(crate) async fn read(cache: Cache) -> Result<Self> {
-        let layout = async |name| LayoutStore::open(fixture(name)).await;
+        let layout = async |name| LayoutStore::open(fixture(name), LayoutOptions::default()).await;
         match cache {
             Cache::Files(name) => Self::of(layout(name).await?, |store| store).await,
             Cache::Streams(name) => Self::of(layout(name).await?, Streams).await,
@@ -51,8 +51,8 @@ impl Sample {
         S: Provider + Resolver,
         P: Provider + 'static,
     {
-        let options = ImportOptions::default();
-        let opened = open(&store, &store, &Name::Unspecified, &options).await?;
+        let options = Job::default();
+        let opened = open(&store, &Name::Unspecified, &options).await?;
         let config_bytes = opened.config_bytes(&store, &options).await?.context("it is no cache")?;
         let manifest = opened.manifest.clone().context("it is no cache")?;
         let config = decode_config(&config_bytes)?;
@@ -74,8 +74,8 @@ impl Sample {
             config: &self.config,
         };
         let name = Name::Tag(tag.to_owned());
-        let to = Destination { ingester: to, publisher: to, name: &name, expect: Expect::Any };
-        republish(&existing, None, &*self.store, &to, &CopyOptions::default(), &()).await?;
+        let to = Destination { store: to, name: &name, expect: Expect::Any };
+        republish(&existing, None, &*self.store, &to, &Job::default()).await?;
         Ok(())
     }
 }
@@ -97,8 +97,8 @@ async fn with_sha512() -> Result<MemoryStore> {
     let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
     exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
     let name = Name::Unspecified;
-    let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
-    exporter.finalize(&to, &ExportOptions::default(), &()).await?;
+    let to = Destination { store: &store, name: &name, expect: Expect::Any };
+    exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
     drop(exporter);
     Ok(store)
 }

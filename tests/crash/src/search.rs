@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use cache_ingest::LayoutStore;
+use cache_ingest::{LayoutOptions, LayoutStore};
 use cache_model::Digest;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -162,7 +162,7 @@ async fn examine(
     let breaches = invariants::check(&cache, &known.claims).await?;
     let (true, Some((sample, tag))) = (breaches.is_empty(), again) else { return Ok(breaches) };
     let copied = async {
-        let store = LayoutStore::create(&cache).await?;
+        let store = LayoutStore::open(&cache, LayoutOptions::create()).await?;
         sample.copy(&store, tag).await
     };
     if let Err(error) = copied.await {

@@ -3,7 +3,7 @@
 use cache_export::{Existing, ExportOptions, Exporter, republish};
 use cache_format::CacheOrigin;
 use cache_import::Imported;
-use cache_ingest::{CopyOptions, Event};
+use cache_ingest::Event;
 use cache_model::Rule;
 
 use crate::cli::{Copy, Global};
@@ -23,27 +23,26 @@ async fn read_and_copy(args: &Copy, env: Env<'_>) -> Result<(), Failure> {
     let (source, destination) = (&args.source.source, &args.destination);
     // The source comes first, and whole: a destination should not be made for a cache that makes no sense.
     let read = env.read_source(source).await?;
-    let imported = read.cache.import(&*read.target.provider, &read.options).await;
+    let imported = read.cache.import(&*read.target.store, &env.job).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
     let to = Write::open(&env, destination, args.form).await?;
     unless_ignored(copy(&read, imported, &to, args, env).await, &to)
 }
 
 async fn copy(read: &Read, imported: Imported, to: &Write, args: &Copy, env: Env<'_>) -> Result<(), Failure> {
-    let (options, global) = (env.copy_options(&args.write), env.global);
+    let global = env.global;
     for warning in &imported.warnings {
-        env.progress.event(&Event::Warning { message: &warning.to_string() });
+        env.job.event(&Event::Warning { message: &warning.to_string() });
     }
     let copied = match kept(read, &imported).filter(|_| !args.canonical) {
         Some(existing) => {
-            let provider = &*read.target.provider;
-            republish(&existing, to.form, provider, &to.destination(), &options, &*env.progress).await
+            republish(&existing, to.form, &*read.target.store, &to.destination(), &env.job).await
         }
         None => {
             let mut chains = imported.into_chains().doing(|| format!("cannot read {}", read.place()))?;
             chains.set_rule(Rule::Closed);
-            let exporter = Exporter::with_chains(chains, &*read.target.provider);
-            exporter.finalize(&to.destination(), &canonical(read, to, options), &*env.progress).await
+            let exporter = Exporter::with_chains(chains, &*read.target.store);
+            exporter.finalize(&to.destination(), &canonical(read, to), &env.job).await
         }
     };
     drop(env);
@@ -65,7 +64,7 @@ fn kept<'a>(read: &'a Read, imported: &'a Imported) -> Option<Existing<'a>> {
 }
 
 /// How the whole way through chains and exporter is taken: in the form that is wanted or was there.
-fn canonical(read: &Read, to: &Write, copy: CopyOptions) -> ExportOptions {
+fn canonical(read: &Read, to: &Write) -> ExportOptions {
     let kept = read.cache.manifest.as_ref().map(|manifest| manifest.form);
-    ExportOptions { form: to.form.or(kept).unwrap_or_default(), copy }
+    ExportOptions { form: to.form.or(kept).unwrap_or_default() }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::Arc;
 
-use cache_import::{ImportOptions, OpenedCache};
-use cache_ingest::{CopyOptions, Progress, RetryBudget};
+use cache_import::OpenedCache;
+use cache_ingest::{Job, LayoutOptions, Progress};
 use cache_registry::{ClientCertificate, ClientOptions, Credentials, RegistryScheme};
 use cache_target::{Attributes, LocalScheme, Opened, Reference, Role, Targets};
 
@@ -21,16 +21,14 @@ const LONGEST_PASSWORD: u64 = 64 * 1024;
 pub(crate) struct Env<'g> {
     pub(crate) global: &'g Global,
     pub(crate) targets: Targets,
-    pub(crate) progress: Arc<dyn Progress>,
-    /// Bounds the retries of stores and copies alike.
-    budget: RetryBudget,
+    /// The job of the command: its bounds, and who hears of progress.
+    pub(crate) job: Job,
 }
 
 /// A source that the user named, and the manifest in it.
 pub(crate) struct Read {
     pub(crate) target: Opened,
     pub(crate) cache: OpenedCache,
-    pub(crate) options: ImportOptions,
 }
 
 impl Read {
@@ -48,7 +46,7 @@ impl<'g> Env<'g> {
         source: &str,
     ) -> Result<Self, Failure> {
         let options = client_options(registry, &[(source, Role::Source)])?;
-        Ok(Self::new(global, options, LocalScheme::default(), quiet_reporter(global)))
+        Ok(Self::new(global, options, LayoutOptions::default(), Job::default(), quiet_reporter(global)))
     }
 
     /// For a command that writes, and may read from elsewhere.
@@ -61,37 +59,26 @@ impl<'g> Env<'g> {
     ) -> Result<Self, Failure> {
         let source = source.map(|source| (source, Role::Source));
         let named: Vec<_> = source.into_iter().chain([(destination, Role::Destination)]).collect();
-        let options = ClientOptions {
-            requests: usize::from(write.jobs),
-            chunk_size: write.chunk_size,
-            ..client_options(registry, &named)?
-        };
-        let folders = LocalScheme::default().with_sync(!write.no_sync).with_rehash(write.rehash);
-        Ok(Self::new(global, options, folders, reporter(global)))
+        let options = ClientOptions { chunk_size: write.chunk_size, ..client_options(registry, &named)? };
+        let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
+        let job = Job::default().with_concurrency(usize::from(write.jobs));
+        Ok(Self::new(global, options, folders, job, reporter(global)))
     }
 
     fn new(
         global: &'g Global,
         options: ClientOptions,
-        folders: LocalScheme,
+        folders: LayoutOptions,
+        job: Job,
         progress: Arc<dyn Progress>,
     ) -> Self {
-        let told: Arc<dyn Progress> = Arc::new(Relay::to(&progress));
+        let job = job.with_max_metadata(global.max_metadata_size);
         let mut targets = Targets::new();
-        targets.register(Box::new(folders));
-        let budget = options.budget.clone();
-        targets.register(Box::new(RegistryScheme::new(ClientOptions { progress: Some(told), ..options })));
-        Self { global, targets, progress, budget }
-    }
-
-    /// How blobs are copied.
-    pub(crate) fn copy_options(&self, write: &cli::Write) -> CopyOptions {
-        let concurrency = usize::from(write.jobs);
-        CopyOptions { concurrency, budget: self.budget.clone(), ..CopyOptions::default() }
-    }
-
-    pub(crate) fn import_options(&self) -> ImportOptions {
-        ImportOptions { max_metadata_size: self.global.max_metadata_size }
+        targets.register(Box::new(LocalScheme::new(folders.with_max_metadata(job.max_metadata))));
+        // The client outlives the command by a moment, and must not keep the bar.
+        let relayed = job.clone().with_progress(Relay::to(&progress));
+        targets.register(Box::new(RegistryScheme::new(ClientOptions { job: relayed, ..options })));
+        Self { global, targets, job: job.with_progress(progress) }
     }
 
     /// Opens a source.
@@ -113,11 +100,10 @@ impl<'g> Env<'g> {
     /// Opens a source and reads the manifest that it names.
     pub(crate) async fn read_source(&self, text: &str) -> Result<Read, Failure> {
         let target = self.open_source(text).await?;
-        let options = self.import_options();
-        let cache = cache_import::open(&*target.provider, &*target.resolver, &target.name, &options)
+        let cache = cache_import::open(&*target.store, &target.name, &self.job)
             .await
             .doing(|| format!("cannot read {}", place(&target)))?;
-        Ok(Read { target, cache, options })
+        Ok(Read { target, cache })
     }
 }
 

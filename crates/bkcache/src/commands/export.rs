@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cache_export::{ExportOptions, Exporter, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
-use cache_ingest::{BlobFolder, LayoutStore, Provider};
+use cache_ingest::{BlobFolder, LayoutOptions, LayoutStore, Provider};
 use cache_model::{CacheChains, Rule};
 use cache_report::text::count;
 
@@ -60,7 +60,7 @@ fn read_records(path: &Path, chains: &mut CacheChains) -> Result<(), Failure> {
 async fn open_blobs(path: &Path) -> Result<Box<dyn Provider>, Failure> {
     let doing = || format!("cannot open {}", path.display());
     if path.join("oci-layout").exists() {
-        return Ok(Box::new(LayoutStore::open(path).await.doing(doing)?));
+        return Ok(Box::new(LayoutStore::open(path, LayoutOptions::default()).await.doing(doing)?));
     }
     Ok(Box::new(BlobFolder::open(path).await.doing(doing)?))
 }
@@ -74,9 +74,9 @@ async fn export(
 ) -> Result<(), Failure> {
     let global = env.global;
     let to = Write::open(&env, to, args.form).await?;
-    let options = ExportOptions { form: to.form.unwrap_or_default(), copy: env.copy_options(&args.write) };
+    let options = ExportOptions { form: to.form.unwrap_or_default() };
     let exporter = Exporter::with_chains(chains, provider);
-    let exported = exporter.finalize(&to.destination(), &options, &*env.progress).await;
+    let exported = exporter.finalize(&to.destination(), &options, &env.job).await;
     drop(env);
     let result = exported.doing(|| format!("cannot export to {}", place(&to.target))).and_then(|exported| {
         let named = exporter.chains.blobs().count() as u64;

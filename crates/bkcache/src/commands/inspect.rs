@@ -19,7 +19,7 @@ const BOLD: Style = Style::new().bold();
 pub(crate) async fn run(args: &Inspect, global: &Global) -> Result<(), Failure> {
     let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
     let read = env.read_source(&args.source.source).await?;
-    let imported = read.cache.import(&*read.target.provider, &read.options).await;
+    let imported = read.cache.import(&*read.target.store, &env.job).await;
     let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
     let graphs = imported.caches.iter().map(|cache| cache.chains.graph()).collect::<Result<Vec<_>, _>>();
     let graphs = graphs.doing(|| format!("cannot read {}", read.place()))?;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use cache_import::{Contents, ImportError, contents};
-use cache_ingest::{Event, Listed, Name, Step, Stored};
+use cache_ingest::{Event, Listed, Name, Resolved, Step, Stored};
 use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
@@ -21,15 +21,28 @@ use crate::failure::{Doing, Failure};
 const AT_ONCE: usize = 16;
 const BOLD: Style = Style::new().bold();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
+/// A manifest of the place, as far as listing or resolving has told of it.
+struct Found {
+    name: Option<Name>,
+    resolved: Option<Result<Resolved, cache_ingest::Error>>,
+}
+
+impl From<Listed> for Found {
+    fn from(listed: Listed) -> Self {
+        let resolved = listed.descriptor.map(|descriptor| descriptor.map(Resolved::new));
+        Self { name: listed.name, resolved }
+    }
+}
+
 /// Lists.
 pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     let env = Env::to_read(global, &args.registry, &args.place)?;
     let target = env.open_source(&args.place).await?;
     let listed = list(&target).await?;
-    let known = listed.iter().filter_map(|listed| listed.descriptor.as_ref()?.as_ref().ok());
-    let bytes = known.fold(0u64, |sum, descriptor| sum.saturating_add(descriptor.size));
-    env.progress.event(&Event::Planned { blobs: listed.len() as u64, bytes });
-    let looked = listed.into_iter().map(|listed| look(listed, &target, &env));
+    let known = listed.iter().filter_map(|found| found.resolved.as_ref()?.as_ref().ok());
+    let bytes = known.fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
+    env.job.event(&Event::Planned { blobs: listed.len() as u64, bytes });
+    let looked = listed.into_iter().map(|found| look(found, &target, &env));
     let mut entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
     drop(env);
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -53,36 +66,36 @@ pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     }
 }
 
-/// All that a place has, or of it the one manifest that was named.
-async fn list(target: &Opened) -> Result<Vec<Listed>, Failure> {
+/// Every manifest of a place, or the one that was named.
+async fn list(target: &Opened) -> Result<Vec<Found>, Failure> {
     if target.is_named {
-        let found = target.resolver.resolve(&target.name).await;
+        let found = target.store.resolve(&target.name).await;
         let found = found.doing(|| format!("cannot read {}", place(target)))?;
-        return Ok(vec![Listed { name: Some(target.name.clone()), descriptor: Some(Ok(found)) }]);
+        return Ok(vec![Found { name: Some(target.name.clone()), resolved: Some(Ok(found)) }]);
     }
     let doing = || format!("cannot list {}", target.location);
     match &target.lister {
-        Some(lister) => lister.list().await.doing(doing),
+        Some(lister) => Ok(lister.list().await.doing(doing)?.into_iter().map(Found::from).collect()),
         None => Err(Failure::Usage(format!("{}: such a place has no list", doing()))),
     }
 }
 
-async fn look(listed: Listed, target: &Opened, env: &Env<'_>) -> Entry {
-    let Listed { name, descriptor } = listed;
+async fn look(found: Found, target: &Opened, env: &Env<'_>) -> Entry {
+    let Found { name, resolved } = found;
     let looked = async {
-        let descriptor = match descriptor {
+        let resolved = match resolved {
             Some(known) => known.map_err(ImportError::Store)?,
             None => {
                 let name = name.clone().unwrap_or_default();
-                let found = target.resolver.resolve(&name).await.map_err(ImportError::Store)?;
-                env.progress.event(&Event::Planned { blobs: 0, bytes: found.size });
+                let found = target.store.resolve(&name).await.map_err(ImportError::Store)?;
+                env.job.event(&Event::Planned { blobs: 0, bytes: found.descriptor.size });
                 found
             }
         };
-        let (step, descriptor) = (Step::Check, &descriptor);
-        env.progress.event(&Event::Started { step, descriptor });
-        let found = contents(&*target.provider, descriptor, &env.import_options()).await?;
-        env.progress.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
+        let (step, descriptor) = (Step::Check, &resolved.descriptor);
+        env.job.event(&Event::Started { step, descriptor });
+        let found = contents(&*target.store, &resolved, &env.job).await?;
+        env.job.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
         Ok(found)
     };
     let found = looked.await.map_err(|error: ImportError| error.to_string());

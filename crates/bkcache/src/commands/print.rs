@@ -21,9 +21,9 @@ pub(crate) async fn config(args: &Config, global: &Global) -> Result<(), Failure
     let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
     let read = env.read_source(&args.source.source).await?;
     if args.canonical {
-        return canonical(&read).await;
+        return canonical(&read, &env).await;
     }
-    let bytes = read.cache.config_bytes(&*read.target.provider, &read.options).await;
+    let bytes = read.cache.config_bytes(&*read.target.store, &env.job).await;
     match bytes.doing(|| format!("cannot read {}", read.place()))? {
         Some(bytes) => write_exactly(&bytes),
         None => Err(Failure::Failed {
@@ -34,8 +34,8 @@ pub(crate) async fn config(args: &Config, global: &Global) -> Result<(), Failure
     }
 }
 
-async fn canonical(read: &Read) -> Result<(), Failure> {
-    let imported = read.cache.import(&*read.target.provider, &read.options).await;
+async fn canonical(read: &Read, env: &Env<'_>) -> Result<(), Failure> {
+    let imported = read.cache.import(&*read.target.store, &env.job).await;
     let doing = || format!("cannot read {}", read.place());
     let mut chains = imported.and_then(cache_import::Imported::into_chains).doing(doing)?;
     chains.set_rule(Rule::Closed);

@@ -18,15 +18,8 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
     // A line for each sound blob would bury the findings.
     let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
     let target = env.open_source(&args.source.source).await?;
-    let options = VerifyOptions {
-        blobs: !args.no_read,
-        max_metadata_size: global.max_metadata_size,
-        max_expansion: args.max_expansion,
-        ..VerifyOptions::default()
-    };
-    let verified = async {
-        Ok(verify(&*target.provider, &*target.resolver, &target.name, &options, &*env.progress).await)
-    };
+    let options = VerifyOptions { blobs: !args.no_read, max_expansion: args.max_expansion };
+    let verified = async { Ok(verify(&*target.store, &target.name, &options, &env.job).await) };
     let verified = unless_interrupted(verified, None).await?;
     drop(env);
     let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;

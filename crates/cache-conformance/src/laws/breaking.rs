@@ -2,13 +2,12 @@
 //!
 //! After each fault the blob is put from a source that is right, so nothing that a fault leaves behind is in its way.
 
-use std::error::Error as _;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
 use cache_ingest::{
-    Error, ErrorKind, Ingester, Mismatch, Provider, RetryBudget, RetryPolicy, Source, Stored,
+    Error, ErrorKind, Ingester, Job, Mismatch, Provider, RetryBudget, RetryPolicy, Source, Stored,
 };
 use cache_model::Algorithm;
 use futures_util::FutureExt;
@@ -28,21 +27,8 @@ fn blob() -> Blob {
 
 /// Puts from a faulty source, without retries.
 async fn put_from(ingester: &dyn Ingester, faulty: &Faulty) -> Result<Stored, Error> {
-    let source = Source::new(faulty, faulty.descriptor().clone())
-        .with_retry(RetryPolicy::never(), RetryBudget::new(0));
+    let source = Source::new(faulty, faulty.descriptor().clone(), &Job::without_retries());
     ingester.put(faulty.descriptor(), &source).await
-}
-
-/// The mismatch among the causes of an error.
-fn mismatch(error: &Error) -> Option<&Mismatch> {
-    let mut cause = error.source();
-    while let Some(this) = cause {
-        if let Some(mismatch) = this.downcast_ref() {
-            return Some(mismatch);
-        }
-        cause = this.source();
-    }
-    None
 }
 
 /// Whether nothing is visible, and the blob can be put all the same.
@@ -160,7 +146,7 @@ pub async fn short_long_and_different_sources_are_told_apart(
     {
         let stored = put_from(ingester, &Faulty::new(&blob, fault)).await;
         let error = law.is_an_error(&format!("a source is {word}"), stored)?;
-        let told = match mismatch(&error) {
+        let told = match error.cause_as::<Mismatch>() {
             Some(Mismatch::TooShort { .. }) => "short",
             Some(Mismatch::TooLong { .. }) => "long",
             Some(Mismatch::Different { .. }) => "different",
@@ -217,7 +203,8 @@ pub async fn a_source_that_breaks_once_is_stored(
     let policy = RetryPolicy { retries: 2, first_wait: wait, longest_wait: wait };
     let fault = Fault::FailsAt { byte: 1500, kind: ErrorKind::Unavailable, times: 1 };
     let faulty = Faulty::new(&blob, fault).in_chunks_of(1000);
-    let source = Source::new(&faulty, blob.descriptor.clone()).with_retry(policy, RetryBudget::new(2));
+    let job = Job::default().with_retry(policy).with_budget(RetryBudget::new(2));
+    let source = Source::new(&faulty, blob.descriptor.clone(), &job);
     law.succeeds("a source breaks once", ingester.put(&blob.descriptor, &source).await)?;
     reads_back(law, provider, &blob, 0).await
 }

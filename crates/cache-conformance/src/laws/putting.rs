@@ -2,7 +2,7 @@
 //!
 //! The provider is that of the same store; without it nothing could be seen.
 
-use cache_ingest::{Ingester, Provider, RetryBudget, RetryPolicy, Source, Stored};
+use cache_ingest::{Ingester, Job, Provider, Source, Stored};
 use cache_model::Algorithm;
 
 use super::{gives_a_file, put, reads_back};
@@ -74,8 +74,7 @@ pub async fn a_sha512_blob_is_stored_and_verified(
     let law = Law("a_sha512_blob_is_stored_and_verified");
     let blob = Blob::layer(Algorithm::Sha512, 1000);
     let different = Faulty::new(&blob, Fault::Differs(500));
-    let source = Source::new(&different, blob.descriptor.clone())
-        .with_retry(RetryPolicy::never(), RetryBudget::new(0));
+    let source = Source::new(&different, blob.descriptor.clone(), &Job::without_retries());
     law.is_an_error("putting other content", ingester.put(&blob.descriptor, &source).await)?;
     super::is_invisible(law, provider, &blob.descriptor).await?;
     put(law, ingester, &blob).await?;
@@ -90,7 +89,7 @@ pub async fn a_source_of_single_bytes_is_stored(
     let law = Law("a_source_of_single_bytes_is_stored");
     let blob = Blob::layer(Algorithm::Sha256, 777);
     let single = Faulty::new(&blob, Fault::Nothing).in_chunks_of(1);
-    let source = Source::new(&single, blob.descriptor.clone());
+    let source = Source::new(&single, blob.descriptor.clone(), &Job::default());
     law.succeeds("putting byte by byte", ingester.put(&blob.descriptor, &source).await)?;
     reads_back(law, provider, &blob, 0).await
 }
@@ -105,7 +104,7 @@ pub async fn a_source_with_a_file_is_stored(
         let blob = Blob::layer(Algorithm::Sha256, len);
         let with_file = Faulty::new(&blob, Fault::Nothing).with_file();
         gives_a_file(law, &with_file, &blob.descriptor)?;
-        let source = Source::new(&with_file, blob.descriptor.clone());
+        let source = Source::new(&with_file, blob.descriptor.clone(), &Job::default());
         let did = format!("putting a file of {len} bytes");
         law.succeeds(&did, ingester.put(&blob.descriptor, &source).await)?;
         reads_back(law, provider, &blob, 0).await?;

@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use async_trait::async_trait;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Provider, Publisher, Resolver, Source,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Job, Provider, Publisher, Resolver, Source,
 };
 use cache_model::{Algorithm, Descriptor};
 use futures_util::StreamExt;
@@ -33,7 +33,7 @@ pub async fn two_puts_at_once_both_succeed(
             let blob = &blob;
             async move {
                 let slow = Slow(Faulty::new(blob, Fault::Nothing).in_chunks_of(chunk));
-                let source = Source::new(&slow, blob.descriptor.clone());
+                let source = Source::new(&slow, blob.descriptor.clone(), &Job::default());
                 let stored = ingester.put(&blob.descriptor, &source).await;
                 law.succeeds("two put one blob at once", stored)
             }
@@ -53,7 +53,7 @@ pub async fn many_puts_at_once_do_not_disturb_each_other(
     let blobs: Vec<Blob> = (1..=16).map(|n| Blob::layer(Algorithm::Sha256, n * 1000)).collect();
     let puts = blobs.iter().map(|blob| async move {
         let slow = Slow(Faulty::new(blob, Fault::Nothing).in_chunks_of(500));
-        let source = Source::new(&slow, blob.descriptor.clone());
+        let source = Source::new(&slow, blob.descriptor.clone(), &Job::default());
         law.succeeds("many are put at once", ingester.put(&blob.descriptor, &source).await)
     });
     try_join_all(puts).await?;
@@ -119,7 +119,7 @@ async fn sees_one_of(
     manifests: &[Blob],
 ) -> Result<(), Violation> {
     let name = tag("name");
-    let seen = law.succeeds("resolving while others publish", resolver.resolve(&name).await)?;
+    let seen = law.succeeds("resolving while others publish", resolver.resolve(&name).await)?.descriptor;
     match manifests.iter().find(|manifest| manifest.descriptor.digest == seen.digest) {
         Some(manifest) => {
             law.equal("the size", &manifest.descriptor.size, &seen.size)?;

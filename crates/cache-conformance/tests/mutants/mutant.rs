@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
-    Publisher, Resolver, Source, Stored,
+    Publisher, Resolved, Resolver, Source, Stored,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use futures_util::{StreamExt, stream};
@@ -43,6 +43,7 @@ pub(crate) enum Flaw {
     OnePutAtATime,
     UnknownIsInvalid,
     ForgetsTheMediaType,
+    ResolvesToOtherBytes,
     ForgetsDigests,
     KnowsNoLatest,
     HasOneName,
@@ -215,14 +216,6 @@ impl Ingester for Mutant {
 
 #[async_trait]
 impl Lister for Mutant {
-    async fn names(&self) -> Result<Vec<Name>, Error> {
-        let mut names = self.names.names().await?;
-        if self.has(ListsEachPublish) {
-            names.extend(names.clone());
-        }
-        Ok(names)
-    }
-
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         let mut list = self.names.list().await?;
         if self.has(ListsEachPublish) {
@@ -240,7 +233,7 @@ impl Lister for Mutant {
 
 #[async_trait]
 impl Resolver for Mutant {
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
         if self.hidden.load(Ordering::Relaxed) {
             return Err(error(ErrorKind::NotFound, name));
         }
@@ -252,9 +245,11 @@ impl Resolver for Mutant {
         };
         match (self.flaw, resolved) {
             (Some(UnknownIsInvalid), Err(_)) => Err(error(ErrorKind::Invalid, name)),
-            (Some(ForgetsTheMediaType), Ok(found)) => {
-                Ok(Descriptor::new(MediaType::default(), found.digest, found.size))
+            (Some(ForgetsTheMediaType), Ok(mut found)) => {
+                found.descriptor.media_type = MediaType::default();
+                Ok(found)
             }
+            (Some(ResolvesToOtherBytes), Ok(found)) => Ok(found.with_bytes(Bytes::from_static(b"{}"))),
             (_, resolved) => resolved,
         }
     }
@@ -269,7 +264,7 @@ impl Publisher for Mutant {
         bytes: Bytes,
         expect: Expect,
     ) -> Result<(), Error> {
-        let current = self.names.resolve(name).await.ok().map(|current| current.digest);
+        let current = self.names.resolve(name).await.ok().map(|current| current.descriptor.digest);
         match (self.flaw, name) {
             (Some(KnowsNoLatest), Name::Unspecified) => {
                 let other = Name::Tag("default".to_owned());

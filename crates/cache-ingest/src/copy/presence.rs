@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, stream};
 
-use crate::{Error, ErrorKind, Provider};
+use crate::{Error, ErrorKind, Job, Provider};
 
 /// The blobs that are there, of those that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,14 +39,14 @@ impl FromIterator<Digest> for Presence {
     }
 }
 
-/// Asks a provider which of the blobs it has, each distinct digest once, `concurrency` at a time.
+/// Asks a provider which of the blobs it has, each distinct digest once, as many at a time as the job allows.
 ///
 /// Where it cannot tell of one, that is the error, its kind kept. A blob whose size is not that of its descriptor is
 /// [`ErrorKind::Corrupt`]: to call it absent would lose it silently.
 pub async fn presence<'d>(
     provider: &dyn Provider,
     descriptors: impl IntoIterator<Item = &'d Descriptor>,
-    concurrency: usize,
+    job: &Job,
 ) -> Result<Presence, Error> {
     let mut distinct: HashMap<Digest, Descriptor> = HashMap::new();
     for descriptor in descriptors {
@@ -55,7 +55,7 @@ pub async fn presence<'d>(
     }
     let mut answers = stream::iter(distinct.into_values())
         .map(|descriptor| async move { is_present(provider, &descriptor).await })
-        .buffer_unordered(concurrency.max(1));
+        .buffer_unordered(job.concurrency.max(1));
     let mut presence = Presence::default();
     while let Some(answer) = answers.next().await {
         presence.present.extend(answer?);

@@ -1,17 +1,18 @@
-//! What is told while it happens: one trait with one method, and its events.
+//! Progress: a trait with one method, and the events that it takes.
 //!
-//! Nothing here draws or prints, and nothing waits for whoever listens.
+//! Nothing here draws or prints.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cache_model::Descriptor;
+use cache_model::{Descriptor, OneLine};
 
 use crate::{Error, Stored};
 
-/// Told what happens while it happens. `()` hears nothing.
+/// Receives events as they happen. A closure that takes an `&Event` is one; `()` ignores them.
 ///
-/// Called from any thread, often; it must not block.
+/// It is called from any thread, and often; it must not block.
 pub trait Progress: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
@@ -19,6 +20,18 @@ pub trait Progress: Send + Sync {
 
 impl Progress for () {
     fn event(&self, _: &Event<'_>) {}
+}
+
+impl<F: Fn(&Event<'_>) + Send + Sync> Progress for F {
+    fn event(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+impl<P: Progress + ?Sized> Progress for Arc<P> {
+    fn event(&self, event: &Event<'_>) {
+        (**self).event(event);
+    }
 }
 
 /// Something that happened.
@@ -46,23 +59,26 @@ pub enum Event<'a> {
         /// How many bytes since the last such event of this blob.
         bytes: u64,
     },
-    /// A blob is being tried again, from its first byte as far as `Transferred` counts.
+    /// Something that failed is tried again: a request, the read of a blob where it broke off, or a whole blob.
     Retrying {
-        /// Which blob.
-        descriptor: &'a Descriptor,
+        /// What it is: a verb and a reference or a digest.
+        request: &'a str,
+        /// The blob that begins again at its first byte, so that the bytes that [`Transferred`](Self::Transferred) has
+        /// counted of it are void. `None` where what came so far is kept.
+        restarted: Option<&'a Descriptor>,
         /// The number of the coming attempt; the first retry is 2.
         attempt: u32,
-        /// Why.
+        /// How long it waits before that attempt.
+        wait: Duration,
+        /// Why the last attempt failed.
         error: &'a Error,
     },
-    /// A store makes a request again that failed.
-    Repeating {
-        /// What the request was for: a verb and a reference.
-        request: &'a str,
-        /// The number of the coming attempt; the first retry is 2.
-        attempt: u32,
-        /// How long the store waits before it.
-        wait: Duration,
+    /// Work on a blob that began has failed; no other attempt follows.
+    Failed {
+        /// What was done.
+        step: Step,
+        /// With which blob.
+        descriptor: &'a Descriptor,
         /// Why.
         error: &'a Error,
     },
@@ -82,8 +98,40 @@ pub enum Event<'a> {
     },
 }
 
+impl fmt::Display for Event<'_> {
+    /// What a plain log would say, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Planned { blobs, bytes } => write!(f, "{blobs} blobs of {bytes} bytes to do"),
+            Self::Started { step, descriptor } => {
+                write!(f, "{step} {} of {} bytes", descriptor.digest, descriptor.size)
+            }
+            Self::Transferred { descriptor, bytes } => {
+                write!(f, "{bytes} bytes of {} transferred", descriptor.digest)
+            }
+            Self::Retrying { request, attempt, wait, error, .. } => {
+                write!(f, "{}, attempt {attempt} in {wait:.1?}: {error}", OneLine(request))
+            }
+            Self::Failed { step, descriptor, error } => {
+                write!(f, "{step} {} failed: {error}", descriptor.digest)
+            }
+            Self::Finished { step, descriptor, stored } => {
+                let outcome = match (step, stored) {
+                    (Step::Check, _) => "ok",
+                    (_, Stored::Stored) => "done",
+                    (_, Stored::AlreadyPresent) => "already there",
+                    (_, Stored::Mounted) => "mounted",
+                };
+                write!(f, "{step} {} {outcome}", descriptor.digest)
+            }
+            Self::Warning { message } => write!(f, "warning: {}", OneLine(message)),
+        }
+    }
+}
+
 /// What is done with a blob. The steps of an export are named as BuildKit names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Step {
     /// A layer's blob.
     Layer,

@@ -91,9 +91,13 @@ pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads a small file whole; `None` where there is none, [`ErrorKind::TooLarge`] above `limit` bytes,
-/// [`ErrorKind::Invalid`] for what is no regular file.
-pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+/// Reads a small file whole; `None` where there is none, the error `too_large` above `limit` bytes,
+/// [`ErrorKind::Invalid`] where it is no regular file.
+pub(crate) fn read_small(
+    path: &Path,
+    limit: u64,
+    too_large: impl FnOnce() -> Error,
+) -> Result<Option<Vec<u8>>, Error> {
     let fail = |cause| Error::io("read", path.display(), cause);
     let file = match open_at_once(path) {
         Ok(file) => file,
@@ -106,8 +110,7 @@ pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Err
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
-        let reason = format_args!("it is larger than the {limit} bytes allowed here");
-        return Err(Error::new(ErrorKind::TooLarge, "read", path.display(), reason));
+        return Err(too_large());
     }
     Ok(Some(bytes))
 }

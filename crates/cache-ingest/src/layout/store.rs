@@ -16,7 +16,7 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use serde::Deserialize;
 
 use crate::layout::blobs::large;
-use crate::layout::durability::disk::{Disk, DiskHook};
+use crate::layout::durability::disk::Disk;
 use crate::layout::durability::folder_sync::FolderSync;
 use crate::layout::durability::staging::{Staged, remove_stale};
 use crate::layout::files::{open_blob, read_small};
@@ -25,16 +25,13 @@ use crate::layout::index::entry::LayoutEntry;
 use crate::layout::threads::blocking::{Few, blocking};
 use crate::layout::threads::crew::Crew;
 use crate::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, Name, Provider, ProviderExt,
-    Publisher, Resolver, Source, Stored,
+    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Job, LayoutOptions, Listed, Lister, Name, Provider,
+    ProviderExt, Publisher, Resolved, Resolver, Source, Stored, stated_media_type,
 };
 
 pub(crate) const LAYOUT_FILE: &str = "oci-layout";
 const LAYOUT_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 const LAYOUT_LIMIT: u64 = 64 * 1024;
-/// The largest `index.json`, and the largest manifest whose media type is looked into, in bytes.
-pub(crate) const METADATA_LIMIT: u64 = 64 << 20;
-const DEFAULT_LOCK_WAIT: Duration = Duration::from_secs(30);
 /// What may lie in a folder that a layout is made in: what is left of a layout whose making was cut short, and
 /// what a fresh file system has.
 const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
@@ -44,7 +41,7 @@ const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
 /// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`.
 ///
 /// A blob that is there is trusted by its size, so that a copy need not read what was copied before; verification
-/// reads it, and so does a store [`with_rehash`](Self::with_rehash). Blobs that come as bytes in memory, such as configs and manifests, are small: then the one that is there
+/// reads it, and so does a store that [rehashes](LayoutOptions::rehash). Blobs that come as bytes in memory, such as configs and manifests, are small: then the one that is there
 /// is read, and replaced where its content is another.
 #[derive(Clone, Debug)]
 pub struct LayoutStore {
@@ -52,6 +49,7 @@ pub struct LayoutStore {
     pub(crate) disk: Disk,
     pub(crate) rehash: bool,
     lock_wait: Duration,
+    pub(crate) max_metadata: u64,
 }
 
 #[derive(Debug)]
@@ -67,45 +65,26 @@ pub(crate) struct Shared {
 }
 
 impl LayoutStore {
-    /// Opens a layout that is there.
+    /// Opens a layout, or makes one where the options say so. Needs a Tokio runtime with time, as all its methods do.
     ///
-    /// Errors: [`ErrorKind::NotFound`] when the path does not exist, [`ErrorKind::Invalid`] when it is no layout,
-    /// [`ErrorKind::Unsupported`] when its version is not 1.0.0, [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`]
-    /// when `index.json` cannot be read. A layout without `index.json` has no entries.
-    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let store = Self::at(path.into(), None);
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the path does not exist and is not to be made; [`ErrorKind::Invalid`] when it is no
+    /// layout, or one is to be made and the folder has something else in it; [`ErrorKind::Unsupported`] when the layout's
+    /// version is not 1.0.0; [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`] when `index.json` cannot be read. A layout
+    /// without `index.json` has no entries.
+    pub async fn open(path: impl Into<PathBuf>, options: LayoutOptions) -> Result<Self, Error> {
+        let store = Self::at(path.into(), &options);
         let opened = store.clone();
-        blocking("open", move || opened.check_layout()).await?;
+        if options.create {
+            blocking("create", move || opened.make_layout()).await?;
+        } else {
+            blocking("open", move || opened.check_layout()).await?;
+        }
         store.entries().await?;
         Ok(store)
     }
 
-    /// Opens a layout, or makes one where the folder is absent or empty.
-    ///
-    /// Errors: those of [`open`](Self::open), and [`ErrorKind::Invalid`] when the folder has something else in it.
-    pub async fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::create_at(Self::at(path.into(), None)).await
-    }
-
-    /// As [`create`](Self::create), with a hook that every change on disk goes through, from the first folder on: for
-    /// tests of what a crash or a broken disk does.
-    pub async fn create_with_hook(path: impl Into<PathBuf>, hook: Arc<dyn DiskHook>) -> Result<Self, Error> {
-        Self::create_at(Self::at(path.into(), Some(hook))).await
-    }
-
-    /// As [`create`](Self::create), without fsync from the first folder on: see [`with_sync`](Self::with_sync).
-    pub async fn create_without_sync(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::create_at(Self::at(path.into(), None).with_sync(false)).await
-    }
-
-    async fn create_at(store: Self) -> Result<Self, Error> {
-        let made = store.clone();
-        blocking("create", move || made.make_layout()).await?;
-        store.entries().await?;
-        Ok(store)
-    }
-
-    pub(crate) fn at(root: PathBuf, hook: Option<Arc<dyn DiskHook>>) -> Self {
+    pub(crate) fn at(root: PathBuf, options: &LayoutOptions) -> Self {
         let shared = Shared {
             root,
             prepared: Mutex::new(false),
@@ -114,37 +93,13 @@ impl LayoutStore {
             few: Few::default(),
             large: Crew::default(),
         };
-        Self { shared: Arc::new(shared), disk: Disk::new(hook), rehash: false, lock_wait: DEFAULT_LOCK_WAIT }
-    }
-
-    /// The same layout, with or without fsync. Without, a crash of the machine may lose or garble what was written;
-    /// a crash of the process loses nothing. For folders that are thrown away, as those of tests and benchmarks.
-    ///
-    /// A store with fsync does not make up for one without, nor for a folder that was copied or unpacked there by
-    /// other means: the blobs that it finds it trusts by their size, and of these syncs the names alone, not the
-    /// content. [`with_rehash`](Self::with_rehash) syncs that, too.
-    #[must_use]
-    pub fn with_sync(mut self, sync: bool) -> Self {
-        self.disk = self.disk.with_sync(sync);
-        self
-    }
-
-    /// The same layout, which trusts the blobs that are there by their size, or reads and hashes each that is put, and
-    /// replaces the wrong ones. By default it trusts.
-    ///
-    /// With fsync it makes the content of what it finds right durable, on Unix: whoever wrote it may not have waited
-    /// for the disk.
-    #[must_use]
-    pub fn with_rehash(mut self, rehash: bool) -> Self {
-        self.rehash = rehash;
-        self
-    }
-
-    /// The same layout, waiting so long for other processes that publish; 30 seconds by default.
-    #[must_use]
-    pub fn with_lock_wait(mut self, wait: Duration) -> Self {
-        self.lock_wait = wait;
-        self
+        Self {
+            shared: Arc::new(shared),
+            disk: Disk::new(options.hook.clone(), options.sync),
+            rehash: options.rehash,
+            lock_wait: options.lock_wait,
+            max_metadata: options.max_metadata,
+        }
     }
 
     /// The folder.
@@ -154,7 +109,8 @@ impl LayoutStore {
 
     /// The entries of `index.json`, in order.
     ///
-    /// Errors: [`ErrorKind::Corrupt`] when it cannot be understood, [`ErrorKind::TooLarge`] above 64 MiB.
+    /// Errors: [`ErrorKind::Corrupt`] when it cannot be understood, [`ErrorKind::TooLarge`] above
+    /// [`LayoutOptions::max_metadata`].
     pub async fn entries(&self) -> Result<Vec<LayoutEntry>, Error> {
         self.read_index().await.map(Index::into_entries)
     }
@@ -203,7 +159,11 @@ impl LayoutStore {
             ));
         }
         let path = self.path().join(LAYOUT_FILE);
-        let Some(text) = read_small(&path, LAYOUT_LIMIT)? else {
+        let too_large = || {
+            let reason = format_args!("it is larger than {LAYOUT_LIMIT} bytes, so that it is no such file");
+            Error::new(ErrorKind::Invalid, "read", path.display(), reason)
+        };
+        let Some(text) = read_small(&path, LAYOUT_LIMIT, too_large)? else {
             return Err(self.error(
                 ErrorKind::Invalid,
                 "open",
@@ -337,21 +297,16 @@ impl LayoutStore {
             .await
     }
 
-    /// The descriptor of a blob that no entry has.
-    async fn describe(&self, digest: Digest) -> Result<Descriptor, Error> {
-        #[derive(Deserialize)]
-        struct Typed {
-            #[serde(rename = "mediaType")]
-            media_type: Option<String>,
-        }
+    /// A manifest that no entry of the index has.
+    async fn describe(&self, digest: Digest) -> Result<Resolved, Error> {
         let mut descriptor = Descriptor::new(MediaType::default(), digest, self.size_of(digest).await?);
-        if descriptor.size <= METADATA_LIMIT {
-            let bytes = self.read(&descriptor, METADATA_LIMIT).await?;
-            let typed: Option<Typed> = serde_json::from_slice(&bytes).ok();
-            descriptor.media_type =
-                MediaType::new(&typed.and_then(|typed| typed.media_type).unwrap_or_default());
+        if descriptor.size > self.max_metadata {
+            return Ok(Resolved::new(descriptor));
         }
-        Ok(descriptor)
+        let job = Job::default().with_max_metadata(self.max_metadata);
+        let bytes = self.read(&descriptor, &job).await?;
+        descriptor.media_type = stated_media_type(&bytes).unwrap_or_default();
+        Ok(Resolved::new(descriptor).with_bytes(bytes))
     }
 }
 
@@ -383,10 +338,10 @@ impl Ingester for LayoutStore {
 impl Resolver for LayoutStore {
     /// A tag is looked for among the full image names first, then among the tags. A digest may be that of a blob
     /// without an entry; then its media type is what the blob says of itself.
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
         let index = self.read_index().await?;
         if let Some(entry) = index.find(name) {
-            return entry.descriptor().cloned();
+            return entry.descriptor().cloned().map(Resolved::new);
         }
         let (subject, reason) = match name {
             Name::Digest(digest) => return self.describe(*digest).await,
@@ -406,11 +361,6 @@ impl Resolver for LayoutStore {
 
 #[async_trait]
 impl Lister for LayoutStore {
-    /// As [`list`](Self::list) has them.
-    async fn names(&self) -> Result<Vec<Name>, Error> {
-        Ok(self.list().await?.into_iter().filter_map(|listed| listed.name).collect())
-    }
-
     /// The entries, each by its tag; by its full image name where others have the tag too; by its digest where neither
     /// stands for it. One whose digest cannot be understood either has no name.
     async fn list(&self) -> Result<Vec<Listed>, Error> {

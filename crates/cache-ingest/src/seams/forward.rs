@@ -12,8 +12,8 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 
 use crate::{
-    ByteStream, Error, Event, Expect, Info, Ingester, Listed, Lister, Name, Origin, Progress, Provider,
-    Publisher, Resolver, Source, Stored,
+    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Resolved,
+    Resolver, Source, Stored,
 };
 
 macro_rules! forward {
@@ -46,17 +46,13 @@ macro_rules! forward {
 
         #[async_trait]
         impl<$($lifetime,)? T: Resolver + ?Sized> Resolver for $pointer {
-            async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
+            async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
                 (**self).resolve(name).await
             }
         }
 
         #[async_trait]
         impl<$($lifetime,)? T: Lister + ?Sized> Lister for $pointer {
-            async fn names(&self) -> Result<Vec<Name>, Error> {
-                (**self).names().await
-            }
-
             async fn list(&self) -> Result<Vec<Listed>, Error> {
                 (**self).list().await
             }
@@ -76,12 +72,6 @@ macro_rules! forward {
 
             async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
                 (**self).is_published(name, descriptor).await
-            }
-        }
-
-        impl<$($lifetime,)? T: Progress + ?Sized> Progress for $pointer {
-            fn event(&self, event: &Event<'_>) {
-                (**self).event(event);
             }
         }
     )*};

@@ -55,13 +55,8 @@ impl Source<'_> {
     pub async fn read(&self, limit: u64) -> Result<Bytes, Error> {
         let size = self.descriptor().size;
         if size > limit {
-            let reason = format_args!("its {size} bytes are more than the {limit} bytes allowed here");
-            return Err(self.blame(Error::new(
-                ErrorKind::TooLarge,
-                "read",
-                self.descriptor().digest,
-                reason,
-            )));
+            let digest = self.descriptor().digest;
+            return Err(self.blame(Error::above_metadata_limit("read", digest, Some(size), limit)));
         }
         let mut reader = self.reader();
         let Some(first) = reader.next_chunk().await? else { return Ok(Bytes::new()) };

@@ -1,15 +1,64 @@
-//! What finds manifests by their names: the trait [`Resolver`].
+//! What finds manifests by their names: the trait [`Resolver`] and its answer.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cache_model::Descriptor;
 
-use crate::{Error, Name};
+use crate::{Error, Job, Name, Provider, Source};
 
-/// Finds what a name stands for.
+/// Finds the manifests that names stand for.
+///
+/// Duties: a name that stands for nothing is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and no other failure
+/// is. A manifest that was published under a tag resolves by the tag and by its digest. The descriptor has the digest,
+/// the size and the media type of the manifest. Bytes, where the answer has any, are the whole manifest of the
+/// descriptor.
 #[async_trait]
 pub trait Resolver: Send + Sync {
-    /// The descriptor of the manifest or index that `name` names.
+    /// The manifest or index that `name` stands for.
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error>;
+}
+
+/// The manifest or index that a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// Its descriptor.
+    pub descriptor: Descriptor,
+    /// Its bytes, where the store has them at hand after finding it. `None` is always a right answer.
+    pub bytes: Option<Bytes>,
+}
+
+impl Resolved {
+    /// A manifest that is known by its descriptor alone.
+    pub fn new(descriptor: Descriptor) -> Self {
+        Self { descriptor, bytes: None }
+    }
+
+    /// The same, with the bytes of the manifest.
+    #[must_use]
+    pub fn with_bytes(self, bytes: Bytes) -> Self {
+        Self { bytes: Some(bytes), ..self }
+    }
+
+    /// The manifest as a source to read: from its bytes where they are here, else from a provider.
+    pub fn source<'a>(&self, provider: &'a dyn Provider, job: &Job) -> Source<'a> {
+        match &self.bytes {
+            Some(bytes) => Source::from_bytes(self.descriptor.clone(), bytes.clone()).with_job(job),
+            None => Source::new(provider, self.descriptor.clone(), job),
+        }
+    }
+
+    /// The bytes of the manifest, verified: those that are here, else those of a provider.
     ///
-    /// A name that stands for nothing is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error>;
+    /// # Errors
+    /// Those of [`ProviderExt::read`](crate::ProviderExt::read).
+    pub async fn read(&self, provider: &dyn Provider, job: &Job) -> Result<Bytes, Error> {
+        self.source(provider, job).read(job.max_metadata).await
+    }
+}
+
+impl From<Descriptor> for Resolved {
+    fn from(descriptor: Descriptor) -> Self {
+        Self::new(descriptor)
+    }
 }

@@ -10,9 +10,7 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 use futures_util::stream;
 
-use crate::{
-    ByteStream, Error, Event, Origin, Progress, Provider, Retries, RetryBudget, RetryPolicy, Side, Verifier,
-};
+use crate::{ByteStream, Error, Event, Job, Origin, Provider, Retries, Side, Verifier};
 
 /// The chunks that bytes in memory are handed out in, so that progress is seen and other tasks get their turn.
 const CHUNK: usize = 256 * 1024;
@@ -25,8 +23,7 @@ const CHUNK: usize = 256 * 1024;
 pub struct Source<'a> {
     descriptor: Descriptor,
     from: Content<'a>,
-    progress: &'a dyn Progress,
-    retry: (RetryPolicy, RetryBudget),
+    job: Job,
     side: Option<Side>,
 }
 
@@ -36,33 +33,20 @@ enum Content<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The blob of a provider.
-    pub fn new(provider: &'a dyn Provider, descriptor: Descriptor) -> Self {
-        Self::make(descriptor, Content::Provider(provider))
+    /// The blob of a provider. Its readers open it again where a stream breaks, as often as the job allows.
+    pub fn new(provider: &'a dyn Provider, descriptor: Descriptor, job: &Job) -> Self {
+        Self { descriptor, from: Content::Provider(provider), job: job.clone(), side: None }
     }
 
     /// Bytes in memory, which are verified as any others are.
     pub fn from_bytes(descriptor: Descriptor, bytes: impl Into<Bytes>) -> Self {
-        Self::make(descriptor, Content::Bytes(bytes.into()))
+        Self { descriptor, from: Content::Bytes(bytes.into()), job: Job::default(), side: None }
     }
 
-    fn make(descriptor: Descriptor, from: Content<'a>) -> Self {
-        let retry = (RetryPolicy::default(), RetryBudget::default());
-        Self { descriptor, from, progress: &(), retry, side: None }
-    }
-
-    /// The same source, which reports its bytes.
+    /// The same source as a part of a job, which hears of its bytes.
     #[must_use]
-    pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
-        self.progress = progress;
-        self
-    }
-
-    /// The same source, whose readers open the blob again when its stream breaks as often as these allow.
-    #[must_use]
-    pub fn with_retry(mut self, policy: RetryPolicy, budget: RetryBudget) -> Self {
-        self.retry = (policy, budget);
-        self
+    pub fn with_job(self, job: &Job) -> Self {
+        Self { job: job.clone(), ..self }
     }
 
     /// The same source, whose errors are those of the source of a copy.
@@ -109,13 +93,14 @@ impl<'a> Source<'a> {
     /// Tells that a reader opens the source again, from an offset on.
     pub(crate) fn repeats(&self, offset: u64, attempt: u32, wait: Duration, error: &Error) {
         let request = format!("read {} from byte {offset} on", self.descriptor.digest);
-        self.progress.event(&Event::Repeating { request: &request, attempt, wait, error });
+        let restarted = None;
+        self.job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error });
     }
 
     /// Tells the progress of bytes that were taken by other means than a reader.
     pub fn transferred(&self, bytes: u64) {
         if bytes > 0 {
-            self.progress.event(&Event::Transferred { descriptor: &self.descriptor, bytes });
+            self.job.event(&Event::Transferred { descriptor: &self.descriptor, bytes });
         }
     }
 
@@ -128,7 +113,7 @@ impl<'a> Source<'a> {
     }
 
     pub(crate) fn retries(&self) -> Retries {
-        Retries::new(self.retry.0.clone(), self.retry.1.clone())
+        self.job.retries()
     }
 
     /// The same error, on this source's side of a copy.

@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use cache_ingest::{
-    CopyOptions, Error, ErrorKind, MemoryStore, Mismatch, Provider, RetryBudget, Side, Step, Stored, Summary,
-    Tally, copy, copy_all, copy_bytes,
+    Error, ErrorKind, Job, MemoryStore, Mismatch, Provider, RetryBudget, Side, Step, Stored, Summary, Tally,
+    copy, copy_all, copy_bytes,
 };
 use cache_model::{Descriptor, MediaType};
 
-use crate::faults::{Fault, Faulty, Heard, describe, mismatch, noise, options};
+use crate::faults::{Fault, Faulty, Heard, describe, job_hearing, mismatch, noise, options};
 
 #[tokio::test]
 async fn a_blob_that_comes_short_once_is_tried_again_and_its_steps_are_told() {
     let bytes = noise(50, 1);
     let (provider, store, heard) =
         (Faulty::new(bytes.clone(), [Fault::End(20)]), MemoryStore::new(), Heard::default());
-    let stored = copy(Step::Layer, &describe(&bytes), &provider, &store, &options(2), &heard).await.unwrap();
+    let stored = copy(Step::Layer, &describe(&bytes), &provider, &store, &job_hearing(&options(2), &heard))
+        .await
+        .unwrap();
     assert_eq!(stored, Stored::Stored);
     assert_eq!(store.blob(&describe(&bytes).digest).unwrap(), bytes);
     assert_eq!(heard.steps(), ["started writing layer", "attempt 2", "finished writing layer: Stored"]);
@@ -32,7 +34,7 @@ async fn a_layer_that_is_wrong_every_time_is_never_visible() {
     let wanted = describe(&noise(50, 2));
     for served in [noise(50, 3), noise(49, 2), noise(51, 2)] {
         let (provider, store) = (Faulty::new(served, []), MemoryStore::new());
-        let error = copy(Step::Layer, &wanted, &provider, &store, &options(2), &()).await.unwrap_err();
+        let error = copy(Step::Layer, &wanted, &provider, &store, &options(2)).await.unwrap_err();
         mismatch(&error);
         assert_eq!(error.side(), Some(Side::Source));
         assert_eq!(provider.opened().len(), 3, "two retries");
@@ -52,9 +54,9 @@ async fn errors_carry_their_side() {
     let bytes = noise(5, 1);
     let provider = Faulty::new(bytes.clone(), [Fault::Refuse(ErrorKind::NotFound)]);
     let blob = describe(&bytes);
-    let error = copy(Step::Layer, &blob, &provider, &MemoryStore::new(), &options(2), &()).await.unwrap_err();
+    let error = copy(Step::Layer, &blob, &provider, &MemoryStore::new(), &options(2)).await.unwrap_err();
     assert_eq!((error.side(), error.kind()), (Some(Side::Source), ErrorKind::NotFound));
-    let error = copy(Step::Layer, &blob, &provider, &Full, &options(2), &()).await.unwrap_err();
+    let error = copy(Step::Layer, &blob, &provider, &Full, &options(2)).await.unwrap_err();
     assert_eq!((error.side(), error.kind()), (Some(Side::Destination), ErrorKind::NoSpace));
     assert_eq!(error.to_string(), format!("destination: put {}: the disk is full", blob.digest));
 }
@@ -66,7 +68,7 @@ async fn the_retries_of_a_source_that_is_away_are_not_multiplied() {
     let mut options = options(3);
     options.budget = RetryBudget::new(40);
     let store = MemoryStore::new();
-    let error = copy(Step::Layer, &describe(&bytes), &provider, &store, &options, &()).await.unwrap_err();
+    let error = copy(Step::Layer, &describe(&bytes), &provider, &store, &options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!((provider.opened().len(), options.budget.left()), (4, 37));
 }
@@ -76,10 +78,12 @@ async fn bytes_in_memory_that_do_not_fit_are_not_tried_again() {
     let heard = Heard::default();
     let blob = describe(b"right");
     let to = MemoryStore::new();
-    let error = copy_bytes(Step::Config, &blob, "wrong".into(), &to, &options(5), &heard).await.unwrap_err();
+    let error = copy_bytes(Step::Config, &blob, "wrong".into(), &to, &job_hearing(&options(5), &heard))
+        .await
+        .unwrap_err();
     assert!(matches!(mismatch(&error), Mismatch::Different { .. }));
-    assert_eq!(heard.steps(), ["started writing config"]);
-    copy_bytes(Step::Config, &blob, "right".into(), &to, &options(5), &heard).await.unwrap();
+    assert_eq!(heard.steps(), ["started writing config", "failed writing config"]);
+    copy_bytes(Step::Config, &blob, "right".into(), &to, &job_hearing(&options(5), &heard)).await.unwrap();
     assert_eq!(to.blob(&blob.digest).unwrap(), "right");
 }
 
@@ -90,7 +94,7 @@ async fn many_blobs_are_copied_once_each_and_summed_up() {
         (0..40).map(|n| from.insert(MediaType::default(), noise(1000 + n, n as u8))).collect();
     to.insert(MediaType::default(), noise(1000, 0));
     let twice = blobs.iter().chain(&blobs).map(|blob| (Step::Layer, blob.clone()));
-    let summary = copy_all(twice, &from, &to, &CopyOptions::default(), &heard).await.unwrap();
+    let summary = copy_all(twice, &from, &to, &job_hearing(&Job::default(), &heard)).await.unwrap();
     let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
     assert_eq!(
         summary,
@@ -114,7 +118,7 @@ async fn two_sizes_for_one_digest_stop_the_copy_before_it_begins() {
     other.size = 2;
     let to = MemoryStore::new();
     let both = [(Step::Layer, blob), (Step::Layer, other)];
-    let error = copy_all(both, &from, &to, &CopyOptions::default(), &()).await.unwrap_err();
+    let error = copy_all(both, &from, &to, &Job::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(to.digests().is_empty());
 }
@@ -127,7 +131,7 @@ async fn the_first_error_ends_the_copy_of_many() {
     let blobs = [(Step::Layer, describe(&bytes)), (Step::Layer, other)];
     let to = MemoryStore::new();
     let options = options(0);
-    let copied = copy_all(blobs, &stalled, &to, &options, &());
+    let copied = copy_all(blobs, &stalled, &to, &options);
     let error = tokio::time::timeout(Duration::from_secs(20), copied).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(to.digests().is_empty());
@@ -143,7 +147,7 @@ async fn no_more_are_under_way_than_allowed() {
             d
         })
         .collect();
-    cache_ingest::presence(&provider, &blobs, 4).await.unwrap();
+    cache_ingest::presence(&provider, &blobs, &Job::default().with_concurrency(4)).await.unwrap();
     assert_eq!(provider.most_under_way(), 4);
 }
 
@@ -153,11 +157,11 @@ fn the_futures_can_be_spawned() {
         future
     }
     let store = MemoryStore::new();
-    let options = CopyOptions::default();
-    drop(sendable(copy_all([], &store, &store, &options, &())));
+    let options = Job::default();
+    drop(sendable(copy_all([], &store, &store, &options)));
     let nothing: [&Descriptor; 0] = [];
-    drop(sendable(cache_ingest::presence(&store, nothing, 1)));
+    drop(sendable(cache_ingest::presence(&store, nothing, &options)));
     let provider: &dyn Provider = &store;
     let blob = describe(b"");
-    drop(sendable(cache_ingest::ProviderExt::read(provider, &blob, 1)));
+    drop(sendable(cache_ingest::ProviderExt::read(provider, &blob, &options)));
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cache_ingest::{
-    DiskHook, DiskOperation, Error, ErrorKind, Expect, LayoutStore, Name, Provider, Resolver, Step, copy,
+    DiskHook, DiskOperation, Error, ErrorKind, Expect, LayoutOptions, LayoutStore, Name, Provider, Resolver,
+    Step, copy,
 };
 use cache_model::{Descriptor, Digest};
 use rustix::io::Errno;
@@ -93,7 +94,7 @@ impl Cache {
     async fn new() -> Self {
         let (streamed, filed) = (noise(9_000, 1), noise(20_000, 2));
         let folder = tempfile::tempdir().unwrap();
-        let files = LayoutStore::create(folder.path()).await.unwrap();
+        let files = LayoutStore::open(folder.path(), LayoutOptions::create()).await.unwrap();
         let blob = describe(&filed);
         fs::write(folder.path().join("blobs/sha256").join(blob.digest.hex()), &filed).unwrap();
         let described = describe(&streamed);
@@ -108,14 +109,14 @@ impl Cache {
     async fn copy(&self, to: &LayoutStore) -> Result<Digest, Error> {
         let from: [&dyn Provider; 2] = [&self.streamed.0, &self.files];
         for (layer, from) in self.layers().into_iter().zip(from) {
-            copy(Step::Layer, layer, from, to, &options(0), &()).await?;
+            copy(Step::Layer, layer, from, to, &options(0)).await?;
         }
         publish(to, "a", &self.layers(), Expect::Any).await
     }
 
     /// Makes the copy with a disk that is broken, and gives how many operations there were.
     async fn copy_to_broken(&self, root: &Path, disk: &Arc<Broken>) -> Result<Digest, Error> {
-        self.copy(&LayoutStore::create_with_hook(root, disk.clone()).await?).await
+        self.copy(&LayoutStore::open(root, LayoutOptions::create().with_hook(disk.clone())).await?).await
     }
 }
 
@@ -124,14 +125,14 @@ async fn prepare(root: &Path, is_new: bool) -> Option<Digest> {
     if is_new {
         return None;
     }
-    let store = LayoutStore::create(root).await.unwrap();
+    let store = LayoutStore::open(root, LayoutOptions::create()).await.unwrap();
     publish(&store, "old", &[], Expect::Any).await.unwrap();
     Some(publish(&store, "a", &[], Expect::Any).await.unwrap())
 }
 
 async fn tag_a(root: &Path) -> Option<Digest> {
-    let store = LayoutStore::open(root).await.ok()?;
-    store.resolve(&Name::Tag("a".into())).await.ok().map(|found| found.digest)
+    let store = LayoutStore::open(root, LayoutOptions::default()).await.ok()?;
+    store.resolve(&Name::Tag("a".into())).await.ok().map(|found| found.descriptor.digest)
 }
 
 /// One copy to a broken disk, and the next to one that is not.
@@ -162,7 +163,7 @@ async fn check_copy(
     let staged = names(&root.join("ingest"));
     assert!(failures.removals > 0 || staged.is_empty(), "{what}: {staged:?}");
 
-    let digest = cache.copy(&LayoutStore::create(&root).await.unwrap()).await.unwrap();
+    let digest = cache.copy(&LayoutStore::open(&root, LayoutOptions::create()).await.unwrap()).await.unwrap();
     assert!(found.is_none() || found == before || found == Some(digest), "{what}");
     assert!(check(&root).await.contains(&"a".to_owned()));
     assert_eq!(tag_a(&root).await, Some(digest), "{what}");

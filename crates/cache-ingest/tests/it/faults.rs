@@ -1,15 +1,15 @@
 //! A provider that misbehaves as it is told, and a listener that remembers what it heard.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, CopyOptions, Error, ErrorKind, Event, Hasher, Info, Mismatch, Progress, Provider,
-    RetryBudget, RetryPolicy,
+    ByteStream, Error, ErrorKind, Event, Hasher, Info, Job, Mismatch, Progress, Provider, RetryBudget,
+    RetryPolicy,
 };
 use cache_model::{Algorithm, Descriptor, MediaType};
 use futures_util::{StreamExt, stream};
@@ -31,16 +31,21 @@ pub(crate) fn noise(len: usize, seed: u8) -> Bytes {
 }
 
 /// Retries without long waits.
-pub(crate) fn options(retries: u32) -> CopyOptions {
+pub(crate) fn options(retries: u32) -> Job {
     let wait = Duration::from_millis(1);
     let retry = RetryPolicy { retries, first_wait: wait, longest_wait: wait };
-    CopyOptions { retry, budget: RetryBudget::new(retries), ..CopyOptions::default() }
+    Job::default().with_retry(retry).with_budget(RetryBudget::new(retries))
+}
+
+/// The same job, whose events are remembered.
+pub(crate) fn job_hearing(job: &Job, heard: &Heard) -> Job {
+    job.clone().with_progress(heard.clone())
 }
 
 /// The mismatch that caused an error.
 pub(crate) fn mismatch(error: &Error) -> &Mismatch {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    std::error::Error::source(error).and_then(|cause| cause.downcast_ref()).unwrap()
+    error.cause_as().unwrap()
 }
 
 /// What goes wrong with one opening of the blob.
@@ -131,8 +136,8 @@ impl Provider for Faulty {
 }
 
 /// Remembers the events as lines.
-#[derive(Default)]
-pub(crate) struct Heard(Mutex<Vec<String>>);
+#[derive(Clone, Default)]
+pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
 
 impl Heard {
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -157,6 +162,7 @@ impl Progress for Heard {
             Event::Started { step, .. } => format!("started {step}"),
             Event::Transferred { bytes, .. } => format!("transferred {bytes}"),
             Event::Retrying { attempt, .. } => format!("attempt {attempt}"),
+            Event::Failed { step, .. } => format!("failed {step}"),
             Event::Finished { step, stored, .. } => format!("finished {step}: {stored:?}"),
             other => format!("{other:?}"),
         };

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 use cache_ingest::{
-    ErrorKind, Expect, LayoutStore, Name, Provider, ProviderExt, Publisher, Resolver, Side, Step, Stored,
-    copy,
+    ErrorKind, Expect, Job, LayoutOptions, LayoutStore, Name, Provider, ProviderExt, Publisher, Resolver,
+    Side, Step, Stored, copy,
 };
 use cache_model::MediaType;
 
@@ -64,7 +64,7 @@ fn fill(path: &Path, room: u64) {
 async fn a_full_disk_is_told_as_such_and_leaves_the_layout_as_it_was() {
     let Some(mounted) = Mounted::new() else { return };
     let (root, ballast) = (mounted.0.path().join("cache"), mounted.0.path().join("ballast"));
-    let to = LayoutStore::create(&root).await.unwrap();
+    let to = LayoutStore::open(&root, LayoutOptions::create()).await.unwrap();
     let publish = async |n: u32, expect| {
         let bytes = format!(r#"{{"n":{n},"pad":"{}"}}"#, " ".repeat(8000));
         let mut descriptor = describe(bytes.as_bytes());
@@ -77,7 +77,7 @@ async fn a_full_disk_is_told_as_such_and_leaves_the_layout_as_it_was() {
     let bytes = noise(600_000, 1);
     let blob = describe(&bytes);
     let elsewhere = tempfile::tempdir().unwrap();
-    let files = LayoutStore::create(elsewhere.path()).await.unwrap();
+    let files = LayoutStore::open(elsewhere.path(), LayoutOptions::create()).await.unwrap();
     fs::write(elsewhere.path().join("blobs/sha256").join(blob.digest.hex()), &bytes).unwrap();
     let stream = Faulty::new(bytes.clone(), []).in_chunks_of(50_000);
     let providers: [&dyn Provider; 2] = [&stream, &files];
@@ -85,7 +85,7 @@ async fn a_full_disk_is_told_as_such_and_leaves_the_layout_as_it_was() {
         fill(&ballast, room);
         for from in providers {
             let options = options(5);
-            let error = copy(Step::Layer, &blob, from, &to, &options, &()).await.unwrap_err();
+            let error = copy(Step::Layer, &blob, from, &to, &options).await.unwrap_err();
             assert_eq!(
                 (error.kind(), error.side()),
                 (ErrorKind::NoSpace, Some(Side::Destination)),
@@ -97,14 +97,14 @@ async fn a_full_disk_is_told_as_such_and_leaves_the_layout_as_it_was() {
     }
     fill(&ballast, 0);
     assert_eq!(publish(2, Expect::Any).await.unwrap_err().kind(), ErrorKind::NoSpace);
-    assert_eq!(to.resolve(&Name::Unspecified).await.unwrap().digest, first);
+    assert_eq!(to.resolve(&Name::Unspecified).await.unwrap().descriptor.digest, first);
     assert_eq!(count(&root.join("ingest")), 0);
 
     fs::remove_file(&ballast).unwrap();
-    assert_eq!(copy(Step::Layer, &blob, &files, &to, &options(0), &()).await.unwrap(), Stored::Stored);
-    assert_eq!(to.read(&blob, u64::MAX).await.unwrap(), bytes);
+    assert_eq!(copy(Step::Layer, &blob, &files, &to, &options(0)).await.unwrap(), Stored::Stored);
+    assert_eq!(to.read(&blob, &Job::default()).await.unwrap(), bytes);
     let second = publish(2, Expect::Digest(first)).await.unwrap();
-    assert_eq!(to.resolve(&Name::Unspecified).await.unwrap().digest, second);
+    assert_eq!(to.resolve(&Name::Unspecified).await.unwrap().descriptor.digest, second);
 }
 
 #[tokio::test]
@@ -116,8 +116,8 @@ async fn a_disk_that_gets_full_at_any_write_keeps_a_whole_layout() {
     let blob = describe(&bytes);
     let from = Faulty::new(bytes, []).in_chunks_of(5_000);
     let copy_all = async || {
-        let to = LayoutStore::create(&root).await?;
-        copy(Step::Layer, &blob, &from, &to, &options(0), &()).await?;
+        let to = LayoutStore::open(&root, LayoutOptions::create()).await?;
+        copy(Step::Layer, &blob, &from, &to, &options(0)).await?;
         whole::publish(&to, "a", &[&blob], Expect::Any).await
     };
     let mut pages = 0;

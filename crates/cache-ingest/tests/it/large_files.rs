@@ -7,17 +7,19 @@ use std::time::Duration;
 use std::{fs, io};
 
 use bytes::Bytes;
-use cache_ingest::{DiskHook, DiskOperation, Hasher, LayoutStore, Mismatch, Step, Stored, copy, copy_bytes};
+use cache_ingest::{
+    DiskHook, DiskOperation, Hasher, LayoutOptions, LayoutStore, Mismatch, Step, Stored, copy, copy_bytes,
+};
 use cache_model::{Algorithm, Descriptor};
 
-use crate::faults::{Heard, describe, mismatch, noise, options};
+use crate::faults::{Heard, describe, job_hearing, mismatch, noise, options};
 
 /// More than what is copied ahead of the hashing, and than what is hashed before it is reported.
 const LARGE: usize = (9 << 20) + 5;
 
 /// A layout that has other bytes in the place of a blob, perhaps.
 async fn source(folder: &Path, blob: &Descriptor, bytes: &[u8]) -> LayoutStore {
-    let store = LayoutStore::create(folder).await.unwrap().with_sync(false);
+    let store = LayoutStore::open(folder, LayoutOptions::create().with_sync(false)).await.unwrap();
     fs::write(folder.join("blobs/sha256").join(blob.digest.hex()), bytes).unwrap();
     store
 }
@@ -33,9 +35,9 @@ async fn a_large_file_is_copied_and_told_to_the_byte() {
         let bytes = noise(LARGE, 1);
         let blob = describe(&bytes);
         let from = source(one.path(), &blob, &bytes).await;
-        let to = LayoutStore::create(other.path()).await.unwrap().with_sync(sync);
+        let to = LayoutStore::open(other.path(), LayoutOptions::create().with_sync(sync)).await.unwrap();
         let heard = Heard::default();
-        let stored = copy(Step::Layer, &blob, &from, &to, &options(0), &heard).await.unwrap();
+        let stored = copy(Step::Layer, &blob, &from, &to, &job_hearing(&options(0), &heard)).await.unwrap();
         assert_eq!((stored, heard.transferred()), (Stored::Stored, LARGE as u64));
         let path = other.path().join("blobs/sha256").join(blob.digest.hex());
         assert!(fs::read(&path).unwrap() == bytes);
@@ -57,8 +59,8 @@ async fn a_large_file_that_is_wrong_anywhere_is_never_visible() {
     for file in [wrong_at(0), wrong_at(5 << 20), wrong_at(LARGE - 1), bytes.slice(1..), long] {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let from = source(one.path(), &blob, &file).await;
-        let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
-        let error = copy(Step::Layer, &blob, &from, &to, &options(0), &()).await.unwrap_err();
+        let to = LayoutStore::open(other.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
+        let error = copy(Step::Layer, &blob, &from, &to, &options(0)).await.unwrap_err();
         let told = match mismatch(&error) {
             Mismatch::Different { .. } => LARGE,
             Mismatch::TooShort { .. } => LARGE - 1,
@@ -74,17 +76,17 @@ async fn a_large_file_that_is_wrong_anywhere_is_never_visible() {
 #[tokio::test]
 async fn large_files_that_are_copied_together_are_each_as_if_alone() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+    let to = LayoutStore::open(other.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
     let sizes = [1 << 20, LARGE, (3 << 20) + 64, LARGE / 2, (1 << 20) + 1, LARGE - 1, 2 << 20];
     let blobs: Vec<_> =
         (1..).zip(sizes).map(|(seed, size)| noise(size, seed)).map(|b| (describe(&b), b)).collect();
-    let mut from = LayoutStore::create(one.path()).await.unwrap();
+    let mut from = LayoutStore::open(one.path(), LayoutOptions::create()).await.unwrap();
     for (n, (blob, bytes)) in blobs.iter().enumerate() {
         // Every third is cut short.
         from = source(one.path(), blob, &bytes[..bytes.len() - usize::from(n % 3 == 2)]).await;
     }
     let options = options(0);
-    let copies = blobs.iter().map(|(blob, _)| copy(Step::Layer, blob, &from, &to, &options, &()));
+    let copies = blobs.iter().map(|(blob, _)| copy(Step::Layer, blob, &from, &to, &options));
     let done = futures_util::future::join_all(copies).await;
     for (n, (done, (blob, bytes))) in done.into_iter().zip(&blobs).enumerate() {
         let stored = fs::read(other.path().join("blobs/sha256").join(blob.digest.hex()));
@@ -122,15 +124,17 @@ async fn a_panic_while_a_large_file_is_written_is_the_end_of_that_one_alone() {
     for sync in [false, true] {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let hook = Arc::new(PanicsOnce::default());
-        let to = LayoutStore::create_with_hook(other.path(), hook).await.unwrap().with_sync(sync);
+        let to = LayoutStore::open(other.path(), LayoutOptions::create().with_hook(hook).with_sync(sync))
+            .await
+            .unwrap();
         let blobs: Vec<_> =
             (0..8).map(|seed| noise(LARGE, seed)).map(|bytes| (describe(&bytes), bytes)).collect();
-        let mut from = LayoutStore::create(one.path()).await.unwrap();
+        let mut from = LayoutStore::open(one.path(), LayoutOptions::create()).await.unwrap();
         for (blob, bytes) in &blobs {
             from = source(one.path(), blob, bytes).await;
         }
         let options = options(0);
-        let copies = blobs.iter().map(|(blob, _)| copy(Step::Layer, blob, &from, &to, &options, &()));
+        let copies = blobs.iter().map(|(blob, _)| copy(Step::Layer, blob, &from, &to, &options));
         let done = futures_util::future::join_all(copies).await;
         assert_eq!(done.iter().filter(|done| done.is_err()).count(), 1, "{done:?}");
         assert_eq!(names(&other.path().join("blobs/sha256")).len(), 7);
@@ -141,18 +145,18 @@ async fn a_panic_while_a_large_file_is_written_is_the_end_of_that_one_alone() {
 #[tokio::test]
 async fn large_files_with_sha512_digests_go_beside_others() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let from = LayoutStore::create(one.path()).await.unwrap().with_sync(false);
-    let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+    let from = LayoutStore::open(one.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
+    let to = LayoutStore::open(other.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
     let options = options(0);
     let mut blobs = Vec::new();
     for seed in 0..6 {
         let bytes = noise(LARGE, seed);
         let algorithm = if seed % 3 == 0 { Algorithm::Sha512 } else { Algorithm::Sha256 };
         let blob = Descriptor { digest: Hasher::digest(algorithm, &bytes), ..describe(&bytes) };
-        copy_bytes(Step::Layer, &blob, bytes, &from, &options, &()).await.unwrap();
+        copy_bytes(Step::Layer, &blob, bytes, &from, &options).await.unwrap();
         blobs.push(blob);
     }
-    let copies = blobs.iter().map(|blob| copy(Step::Layer, blob, &from, &to, &options, &()));
+    let copies = blobs.iter().map(|blob| copy(Step::Layer, blob, &from, &to, &options));
     for done in futures_util::future::join_all(copies).await {
         assert_eq!(done.unwrap(), Stored::Stored);
     }
@@ -165,10 +169,10 @@ async fn a_large_file_that_no_one_wants_any_more_is_given_up() {
     let bytes = noise(64 << 20, 1);
     let blob = describe(&bytes);
     let from = source(one.path(), &blob, &bytes).await;
-    let to = LayoutStore::create(other.path()).await.unwrap().with_sync(false);
+    let to = LayoutStore::open(other.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
     let ingest = other.path().join("ingest");
     let options = options(0);
-    let put = copy(Step::Layer, &blob, &from, &to, &options, &());
+    let put = copy(Step::Layer, &blob, &from, &to, &options);
     tokio::select! {
         biased;
         _ = put => panic!("it was faster than the look at what is staged"),

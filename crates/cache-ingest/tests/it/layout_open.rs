@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use cache_ingest::{
-    DiskHook, DiskOperation, ErrorKind, LayoutStore, Lister, Name, Provider, ProviderExt, Resolver,
+    DiskHook, DiskOperation, ErrorKind, Job, LayoutOptions, LayoutStore, Lister, Name, Provider, ProviderExt,
+    Resolver,
 };
 use futures_util::StreamExt;
 
@@ -27,7 +28,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 async fn refused(path: &Path, kind: ErrorKind, text: &str) {
-    let error = LayoutStore::open(path).await.unwrap_err();
+    let error = LayoutStore::open(path, LayoutOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.to_string().contains(text), "{error}");
     assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
@@ -67,20 +68,22 @@ async fn a_layout_is_made_in_an_absent_or_empty_folder_and_nowhere_else() {
     let parent = folder(&[("empty/", ""), ("full/", ""), ("full/notes.txt", "mine"), ("left/ingest/", "")]);
     for name in ["new/nested", "empty", "left"] {
         let path = parent.path().join(name);
-        LayoutStore::create(&path).await.unwrap();
+        LayoutStore::open(&path, LayoutOptions::create()).await.unwrap();
         assert_eq!(fs::read_to_string(path.join("oci-layout")).unwrap(), LAYOUT);
-        LayoutStore::create(&path).await.unwrap();
-        let store = LayoutStore::open(&path).await.unwrap();
+        LayoutStore::open(&path, LayoutOptions::create()).await.unwrap();
+        let store = LayoutStore::open(&path, LayoutOptions::default()).await.unwrap();
         assert!(store.tags().await.unwrap().is_empty());
         let error = store.resolve(&Name::Unspecified).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("the layout has no entries"), "{error}");
     }
-    let error = LayoutStore::create(parent.path().join("full")).await.unwrap_err();
+    let error = LayoutStore::open(parent.path().join("full"), LayoutOptions::create()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains(r#"it has "notes.txt""#), "{error}");
     assert_eq!(fs::read_dir(parent.path().join("full")).unwrap().count(), 1, "nothing was made in it");
-    assert!(LayoutStore::create(parent.path().join("full/notes.txt/x")).await.is_err());
+    assert!(
+        LayoutStore::open(parent.path().join("full/notes.txt/x"), LayoutOptions::create()).await.is_err()
+    );
 }
 
 #[tokio::test]
@@ -98,14 +101,15 @@ async fn entries_that_cannot_be_understood_are_listed_and_refused_when_asked_for
         entry(&format!("sha256:{hex}"), "5", "good"),
     );
     let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
-    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
     assert_eq!(store.tags().await.unwrap(), ["odd", "negative", "good"]);
     let names = ["odd", "negative", "good"].map(|tag| Name::Tag(tag.into()));
-    assert_eq!(store.names().await.unwrap(), names);
+    let listed = store.list().await.unwrap();
+    assert_eq!(listed.into_iter().map(|listed| listed.name.unwrap()).collect::<Vec<_>>(), names);
     for tag in ["odd", "negative"] {
         assert_eq!(store.resolve(&Name::Tag(tag.into())).await.unwrap_err().kind(), ErrorKind::Corrupt);
     }
-    assert_eq!(store.resolve(&Name::Tag("good".into())).await.unwrap().size, 5);
+    assert_eq!(store.resolve(&Name::Tag("good".into())).await.unwrap().descriptor.size, 5);
     let error = store.resolve(&Name::Tag("gone".into())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
@@ -149,13 +153,13 @@ async fn every_entry_is_listed_by_a_name_that_stands_for_it() {
         (digest(8), 8, "docker.io/foo/only", ""),
     ]);
     let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
-    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
     let listed = store.list().await.unwrap();
     let mut told = Vec::new();
     for listed in &listed {
         let (name, found) = (listed.name.as_ref(), listed.descriptor.as_ref().unwrap());
         if let (Some(name), Ok(found)) = (name, found) {
-            assert_eq!(&store.resolve(name).await.unwrap(), found, "{name}");
+            assert_eq!(&store.resolve(name).await.unwrap().descriptor, found, "{name}");
         }
         let name = name.map_or_else(|| "nothing".to_owned(), ToString::to_string);
         told.push((name, found.as_ref().map_or(0, |found| found.size)));
@@ -176,12 +180,11 @@ async fn every_entry_is_listed_by_a_name_that_stands_for_it() {
     let error = listed[7].descriptor.as_ref().unwrap().as_ref().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("entry without a name of index.json"), "{error}");
-    assert_eq!(store.names().await.unwrap().len(), listed.len() - 1);
     let error = store.resolve(&Name::Tag("gone".into())).await.unwrap_err();
     let tags = "docker.io/foo/bar:latest, docker.io/foo/bar:v1, docker.io/foo/baz:latest, docker.io/foo/only, main, v1";
     assert!(error.to_string().ends_with(&format!("the tags are: {tags}")), "{error}");
     // A tag that several have is one name still.
-    assert_eq!(store.resolve(&Name::Tag("latest".into())).await.unwrap().size, 0);
+    assert_eq!(store.resolve(&Name::Tag("latest".into())).await.unwrap().descriptor.size, 0);
 }
 
 #[tokio::test]
@@ -190,8 +193,8 @@ async fn a_large_blob_streams_from_any_offset() {
     let bytes = noise(3 * 1024 * 1024 + 17, 1);
     let blob = describe(&bytes);
     fs::write(folder.path().join("blobs/sha256").join(blob.digest.hex()), &bytes).unwrap();
-    let store = LayoutStore::open(folder.path()).await.unwrap();
-    assert_eq!(store.read(&blob, u64::MAX).await.unwrap(), bytes);
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
+    assert_eq!(store.read(&blob, &Job::default()).await.unwrap(), bytes);
     for offset in [0, 1, 512 * 1024, 1024 * 1024 + 5, bytes.len() - 1, bytes.len()] {
         let mut stream = store.open(&blob, offset as u64).await.unwrap();
         let mut read = Vec::new();
@@ -215,7 +218,7 @@ async fn a_symbolic_link_and_what_is_no_file_are_refused_below_blobs() {
     let (link, dir) = (describe(b"secret"), describe(b"dir"));
     symlink("../../secret", blobs.join(link.digest.hex())).unwrap();
     fs::create_dir(blobs.join(dir.digest.hex())).unwrap();
-    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
     for (blob, kind) in [(&link, ErrorKind::Invalid), (&dir, ErrorKind::Invalid)] {
         assert_eq!(store.info(blob).await.unwrap_err().kind(), kind);
         assert_eq!(store.open(blob, 0).await.err().unwrap().kind(), kind);
@@ -234,7 +237,7 @@ async fn an_error_stays_on_one_line_whatever_the_tags_hold() {
     );
     let index = format!(r#"{{"manifests":[{entry}]}}"#);
     let folder = folder(&[("oci-layout", LAYOUT), ("index.json", &index)]);
-    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
     let error = store.resolve(&Name::Tag("main".to_owned())).await.unwrap_err();
     assert!(error.to_string().ends_with(r"the tags are: two\nlines"), "{error}");
 }
@@ -255,7 +258,7 @@ async fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
 #[tokio::test]
 async fn a_layout_that_vanished_is_not_an_empty_one() {
     let folder = folder(&[("oci-layout", LAYOUT)]);
-    let store = LayoutStore::open(folder.path()).await.unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
     assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::NotFound);
     fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::Other);
@@ -285,6 +288,8 @@ impl DiskHook for Overtaken {
 async fn a_layout_that_another_process_makes_at_the_same_time_is_one() {
     let parent = tempfile::tempdir().unwrap();
     let hook = std::sync::Arc::new(Overtaken(false.into()));
-    let store = LayoutStore::create_with_hook(parent.path().join("cache"), hook).await.unwrap();
-    assert_eq!(store.names().await.unwrap(), []);
+    let store = LayoutStore::open(parent.path().join("cache"), LayoutOptions::create().with_hook(hook))
+        .await
+        .unwrap();
+    assert!(store.list().await.unwrap().is_empty());
 }

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cache_ingest::{Error, ErrorKind, Expect, LayoutStore, Name, ProviderExt, Publisher, Resolver};
+use cache_ingest::{
+    Error, ErrorKind, Expect, Job, LayoutOptions, LayoutStore, Name, ProviderExt, Publisher, Resolver,
+};
 use cache_model::{Descriptor, MediaType};
 
 use crate::faults::describe;
 
 async fn layout(path: &Path) -> LayoutStore {
-    LayoutStore::create(path).await.unwrap().with_sync(false)
+    LayoutStore::open(path, LayoutOptions::create().with_sync(false)).await.unwrap()
 }
 
 fn manifest(n: u32) -> (Descriptor, Bytes) {
@@ -24,6 +26,12 @@ fn manifest(n: u32) -> (Descriptor, Bytes) {
 async fn publish(store: &LayoutStore, tag: &str, n: u32, expect: Expect) -> Result<(), Error> {
     let (descriptor, bytes) = manifest(n);
     store.publish(&Name::Tag(tag.into()), &descriptor, bytes, expect).await
+}
+
+/// A layout whose publishes wait so long for others.
+async fn waiting(path: &Path, wait: Duration) -> LayoutStore {
+    let options = LayoutOptions::create().with_sync(false).with_lock_wait(wait);
+    LayoutStore::open(path, options).await.unwrap()
 }
 
 fn index(folder: &Path) -> String {
@@ -54,9 +62,9 @@ async fn a_tag_that_is_put_again_loses_its_entry_and_the_new_one_comes_last() {
     }
     assert_eq!(index(folder.path()), with_entries(&[tagged(2, "b"), tagged(3, "a")]));
     let (descriptor, bytes) = manifest(3);
-    let resolved = store.resolve(&Name::Tag("a".into())).await.unwrap();
+    let resolved = store.resolve(&Name::Tag("a".into())).await.unwrap().descriptor;
     assert_eq!(resolved.digest, descriptor.digest);
-    assert_eq!(store.read(&resolved, 1000).await.unwrap(), bytes);
+    assert_eq!(store.read(&resolved, &Job::default()).await.unwrap(), bytes);
     assert!(
         store.resolve(&Name::Digest(manifest(1).0.digest)).await.is_ok(),
         "the old manifest is still a blob"
@@ -106,8 +114,8 @@ async fn a_full_image_name_goes_with_its_tag_and_a_bare_tag_does_not_touch_it() 
     publish(&store, "v1", 2, Expect::Any).await.unwrap();
     assert_eq!(index(folder.path()), with_entries(&[entry(1, names), tagged(2, "v1")]));
     // What was published under a name is what the name stands for.
-    assert_eq!(store.resolve(&Name::Tag("v1".into())).await.unwrap().digest, manifest(2).0.digest);
-    assert_eq!(store.resolve(&Name::Tag(full.into())).await.unwrap().digest, manifest(1).0.digest);
+    assert_eq!(store.resolve(&Name::Tag("v1".into())).await.unwrap().descriptor.digest, manifest(2).0.digest);
+    assert_eq!(store.resolve(&Name::Tag(full.into())).await.unwrap().descriptor.digest, manifest(1).0.digest);
     publish(&store, full, 3, Expect::Digest(manifest(1).0.digest)).await.unwrap();
     assert_eq!(index(folder.path()), with_entries(&[tagged(2, "v1"), entry(3, names)]));
 }
@@ -155,8 +163,8 @@ async fn a_digest_is_published_without_a_tag_and_once() {
         store.publish(&name, &descriptor, bytes.clone(), Expect::Any).await.unwrap();
     }
     assert_eq!(index(folder.path()), with_entries(&[String::from_utf8(descriptor.json()).unwrap()]));
-    assert_eq!(store.resolve(&Name::Unspecified).await.unwrap(), descriptor, "the only entry");
-    assert_eq!(store.resolve(&name).await.unwrap(), descriptor);
+    assert_eq!(store.resolve(&Name::Unspecified).await.unwrap().descriptor, descriptor, "the only entry");
+    assert_eq!(store.resolve(&name).await.unwrap().descriptor, descriptor);
 }
 
 #[tokio::test]
@@ -218,7 +226,7 @@ async fn only_one_of_many_swaps_from_the_same_state() {
 #[tokio::test]
 async fn a_lock_is_waited_for_and_the_wait_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
-    let store = layout(folder.path()).await.with_lock_wait(Duration::from_millis(150));
+    let store = waiting(folder.path(), Duration::from_millis(150)).await;
     let path = folder.path().join("index.json.lock");
     let lock = fs::File::create(&path).unwrap();
     lock.try_lock().unwrap();
@@ -229,7 +237,7 @@ async fn a_lock_is_waited_for_and_the_wait_is_bounded() {
     assert!(error.to_string().contains("index.json.lock: another process holds the lock"), "{error}");
     assert!(!folder.path().join("index.json").exists());
 
-    let store = store.with_lock_wait(Duration::from_secs(20));
+    let store = waiting(folder.path(), Duration::from_secs(20)).await;
     let waiting = tokio::spawn(async move { publish(&store, "a", 1, Expect::Any).await });
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert!(!waiting.is_finished());
@@ -278,8 +286,8 @@ async fn a_reader_sees_the_old_or_the_new_entry_and_never_a_mixture() {
         }
     });
     while !writing.is_finished() {
-        let resolved = store.resolve(&Name::Tag("a".into())).await.unwrap();
-        store.read(&resolved, 1000).await.unwrap();
+        let resolved = store.resolve(&Name::Tag("a".into())).await.unwrap().descriptor;
+        store.read(&resolved, &Job::default()).await.unwrap();
     }
     writing.await.unwrap();
 }
@@ -295,7 +303,7 @@ async fn rewrite(folder: &Path, torn: &str, whole: &str) {
 async fn an_index_that_is_being_written_in_place_is_waited_for_by_readers_and_publishers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index.json");
-    let store = layout(folder.path()).await.with_lock_wait(Duration::ZERO);
+    let store = waiting(folder.path(), Duration::ZERO).await;
     publish(&store, "a", 1, Expect::Any).await.unwrap();
     let whole = index(folder.path());
     for torn in ["", whole.strip_suffix("]}").unwrap()] {
@@ -304,7 +312,7 @@ async fn an_index_that_is_being_written_in_place_is_waited_for_by_readers_and_pu
         let resolving = store.resolve(&name);
         let (resolved, ()) =
             futures_util::future::join(resolving, rewrite(folder.path(), torn, &whole)).await;
-        assert_eq!(resolved.unwrap().digest, manifest(1).0.digest);
+        assert_eq!(resolved.unwrap().descriptor.digest, manifest(1).0.digest);
 
         fs::write(&path, torn).unwrap();
         let publishing = publish(&store, "b", 2, Expect::Absent);
@@ -339,7 +347,7 @@ async fn a_manifest_that_was_damaged_is_whole_again_when_it_is_published_again()
     fs::remove_file(&path).unwrap();
     fs::write(&path, "\0".repeat(bytes.len())).unwrap();
     publish(&store, "a", 1, Expect::Any).await.unwrap();
-    assert_eq!(store.read(&descriptor, 1000).await.unwrap(), bytes);
+    assert_eq!(store.read(&descriptor, &Job::default()).await.unwrap(), bytes);
 }
 
 #[tokio::test]

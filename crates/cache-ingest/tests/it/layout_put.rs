@@ -6,15 +6,19 @@ use std::time::Duration;
 use std::{fs, io};
 
 use cache_ingest::{
-    CopyOptions, DiskHook, DiskOperation, ErrorKind, Expect, Hasher, Ingester, LayoutStore, MemoryStore,
-    Mismatch, Name, ProviderExt, Publisher, Source, Step, Stored, copy, copy_all,
+    DiskHook, DiskOperation, ErrorKind, Expect, Hasher, Ingester, Job, LayoutOptions, LayoutStore,
+    MemoryStore, Mismatch, Name, ProviderExt, Publisher, Source, Step, Stored, copy, copy_all,
 };
 use cache_model::{Algorithm, Descriptor, MediaType};
 
-use crate::faults::{Fault, Faulty, Heard, describe, mismatch, noise, options};
+use crate::faults::{Fault, Faulty, Heard, describe, job_hearing, mismatch, noise, options};
 
 async fn layout(path: &Path) -> LayoutStore {
-    LayoutStore::create(path).await.unwrap().with_sync(false)
+    layout_with(path, LayoutOptions::create().with_sync(false)).await
+}
+
+async fn layout_with(path: &Path, options: LayoutOptions) -> LayoutStore {
+    LayoutStore::open(path, options).await.unwrap()
 }
 
 fn names(path: &Path) -> Vec<String> {
@@ -43,7 +47,7 @@ async fn nothing_staged(store: &LayoutStore) {
 async fn a_blob_is_stored_once_and_then_already_present_without_being_read() {
     let folder = tempfile::tempdir().unwrap();
     for (n, sync) in [(1, true), (2, false)] {
-        let store = layout(folder.path()).await.with_sync(sync);
+        let store = layout_with(folder.path(), LayoutOptions::create().with_sync(sync)).await;
         let bytes = noise(700_000, n);
         let blob = describe(&bytes);
         let source = Source::from_bytes(blob.clone(), bytes.clone());
@@ -51,7 +55,7 @@ async fn a_blob_is_stored_once_and_then_already_present_without_being_read() {
         assert_eq!(fs::read(blob_path(&store, &blob)).unwrap(), bytes);
         let unread = Faulty::new("", []);
         assert_eq!(
-            store.put(&blob, &Source::new(&unread, blob.clone())).await.unwrap(),
+            store.put(&blob, &Source::new(&unread, blob.clone(), &Job::default())).await.unwrap(),
             Stored::AlreadyPresent
         );
         assert!(unread.opened().is_empty());
@@ -67,7 +71,9 @@ async fn a_layer_that_is_cut_short_too_long_or_different_is_never_visible() {
     for served in [wanted.slice(..1999), noise(2000, 2), [&wanted[..], b"x"].concat().into()] {
         let provider = Faulty::new(served, []);
         let blob = describe(&wanted);
-        mismatch(&store.put(&blob, &Source::new(&provider, blob.clone())).await.unwrap_err());
+        mismatch(
+            &store.put(&blob, &Source::new(&provider, blob.clone(), &Job::default())).await.unwrap_err(),
+        );
         assert!(names(&folder.path().join("blobs/sha256")).is_empty());
         assert!(names(&folder.path().join("ingest")).is_empty());
     }
@@ -81,7 +87,7 @@ async fn a_dropped_put_leaves_nothing() {
     let blob = describe(&bytes);
     let provider = Faulty::new(bytes, [Fault::Stall(700)]);
     let options = options(0);
-    let put = copy(Step::Layer, &blob, &provider, &store, &options, &());
+    let put = copy(Step::Layer, &blob, &provider, &store, &options);
     assert!(tokio::time::timeout(Duration::from_millis(100), put).await.is_err());
     assert_eq!(provider.opened(), [0]);
     nothing_staged(&store).await;
@@ -108,7 +114,7 @@ async fn two_puts_of_one_blob_at_the_same_time_both_succeed() {
     });
     let stored: Vec<_> = futures_util::future::join_all(puts).await.into_iter().map(Result::unwrap).collect();
     assert!(stored.contains(&Stored::Stored) && !stored.contains(&Stored::Mounted));
-    assert_eq!(store.read(&blob, u64::MAX).await.unwrap(), bytes);
+    assert_eq!(store.read(&blob, &Job::default()).await.unwrap(), bytes);
     nothing_staged(&store).await;
 }
 
@@ -131,7 +137,7 @@ async fn a_blob_of_the_wrong_size_and_a_link_in_its_place_are_replaced() {
             Stored::Stored
         );
         assert_eq!(fs::read_to_string(folder.path().join("target")).unwrap(), "WHOLE");
-        assert_eq!(store.read(&blob, 5).await.unwrap(), "whole");
+        assert_eq!(store.read(&blob, &Job::default()).await.unwrap(), "whole");
     }
 }
 
@@ -143,7 +149,7 @@ async fn a_blob_of_other_content_is_replaced_by_bytes_in_memory_and_trusted_by_i
     let path = blob_path(&store, &blob);
     fs::write(&path, "wrong").unwrap();
     let provider = Faulty::new("right", []);
-    let from_provider = Source::new(&provider, blob.clone());
+    let from_provider = Source::new(&provider, blob.clone(), &Job::default());
     assert_eq!(store.put(&blob, &from_provider).await.unwrap(), Stored::AlreadyPresent);
     assert_eq!((fs::read_to_string(&path).unwrap(), provider.opened().len()), ("wrong".into(), 0));
 
@@ -165,15 +171,15 @@ async fn a_file_is_cloned_and_the_clone_is_what_is_verified() {
     let bytes = noise(20 << 20, 1);
     let blob = describe(&bytes);
     fs::write(blob_path(&from, &blob), &bytes).unwrap();
-    copy(Step::Layer, &blob, &from, &to, &options(0), &heard).await.unwrap();
-    assert!(to.read(&blob, u64::MAX).await.unwrap() == bytes);
+    copy(Step::Layer, &blob, &from, &to, &job_hearing(&options(0), &heard)).await.unwrap();
+    assert!(to.read(&blob, &Job::default()).await.unwrap() == bytes);
     assert_eq!(heard.transferred(), blob.size);
 
     let wrong = describe(b"right");
     for (content, want) in [("wrong", "other content"), ("rig", "too short"), ("right and more", "too long")]
     {
         fs::write(blob_path(&from, &wrong), content).unwrap();
-        let error = copy(Step::Layer, &wrong, &from, &to, &options(0), &()).await.unwrap_err();
+        let error = copy(Step::Layer, &wrong, &from, &to, &options(0)).await.unwrap_err();
         mismatch(&error);
         assert!(error.to_string().starts_with("source: ") && error.to_string().contains(want), "{error}");
         assert!(!blob_path(&to, &wrong).exists());
@@ -184,12 +190,12 @@ async fn a_file_is_cloned_and_the_clone_is_what_is_verified() {
 #[tokio::test]
 async fn sha512_blobs_have_a_folder_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
-    let store = layout(folder.path()).await.with_sync(true);
+    let store = layout_with(folder.path(), LayoutOptions::create()).await;
     let digest = Hasher::digest(Algorithm::Sha512, b"content");
     let blob = Descriptor::new(MediaType::default(), digest, 7);
     store.put(&blob, &Source::from_bytes(blob.clone(), "content")).await.unwrap();
     assert_eq!(names(&folder.path().join("blobs")), ["sha256", "sha512"]);
-    assert_eq!(store.read(&blob, 7).await.unwrap(), "content");
+    assert_eq!(store.read(&blob, &Job::default()).await.unwrap(), "content");
     let error = store.put(&blob, &Source::from_bytes(blob.clone(), "CONTENT")).await.unwrap();
     assert_eq!(error, Stored::AlreadyPresent);
 }
@@ -230,15 +236,15 @@ async fn stale_staged_files_go_and_locked_and_foreign_ones_stay() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_blobs_are_stored_at_once_and_durably() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LayoutStore::create(folder.path()).await.unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::create()).await.unwrap();
     let from = MemoryStore::new();
     let blobs: Vec<_> =
         (0..100).map(|n| from.insert(MediaType::default(), noise(3000 + n, n as u8))).collect();
     let all = blobs.iter().map(|blob| (Step::Layer, blob.clone()));
-    let summary = copy_all(all, &from, &store, &CopyOptions::default(), &()).await.unwrap();
+    let summary = copy_all(all, &from, &store, &Job::default()).await.unwrap();
     assert_eq!(summary.stored.blobs, 100);
     for blob in &blobs {
-        assert_eq!(store.read(blob, u64::MAX).await.unwrap(), from.blob(&blob.digest).unwrap());
+        assert_eq!(store.read(blob, &Job::default()).await.unwrap(), from.blob(&blob.digest).unwrap());
     }
 }
 
@@ -265,10 +271,10 @@ async fn a_source_that_breaks_is_resumed_into_the_same_staged_file() {
     let blob = describe(&bytes);
     let provider = Faulty::new(bytes.clone(), [Fault::Break(1400, ErrorKind::Unavailable)]);
     let heard = Heard::default();
-    copy(Step::Layer, &blob, &provider, &store, &options(1), &heard).await.unwrap();
+    copy(Step::Layer, &blob, &provider, &store, &job_hearing(&options(1), &heard)).await.unwrap();
     assert_eq!(provider.opened(), [0, 1400]);
     assert_eq!(heard.transferred(), 5000);
-    assert_eq!(store.read(&blob, 5000).await.unwrap(), bytes);
+    assert_eq!(store.read(&blob, &Job::default()).await.unwrap(), bytes);
     let error = Source::from_bytes(blob.clone(), "short").read(5000).await.unwrap_err();
     assert_eq!(mismatch(&error), &Mismatch::TooShort { received: 5, expected: 5000 });
 }
@@ -282,9 +288,13 @@ async fn a_damaged_blob_of_the_right_size_is_replaced_only_by_a_store_that_rehas
     files.put(&blob, &Source::from_bytes(blob.clone(), bytes.clone())).await.unwrap();
     let stream = Faulty::new(bytes.clone(), []);
     let trusting = layout(other.path()).await;
-    let rehashing = trusting.clone().with_rehash(true);
+    let rehashing =
+        layout_with(other.path(), LayoutOptions::default().with_sync(false).with_rehash(true)).await;
     let path = blob_path(&trusting, &blob);
-    for source in [Source::new(&files, blob.clone()), Source::new(&stream, blob.clone())] {
+    for source in [
+        Source::new(&files, blob.clone(), &Job::default()),
+        Source::new(&stream, blob.clone(), &Job::default()),
+    ] {
         fs::write(&path, &damaged).unwrap();
         assert_eq!(trusting.put(&blob, &source).await.unwrap(), Stored::AlreadyPresent);
         assert!(fs::read(&path).unwrap() == damaged);
@@ -320,12 +330,16 @@ async fn what_was_written_without_sync_is_made_durable_by_a_store_that_rehashes(
     let (layer, manifest) = (noise(700_000, 1), "manifest");
     let (blob, named) = (describe(&layer), describe(manifest.as_bytes()));
     let copy = async |store: &LayoutStore| {
-        store.put(&blob, &Source::new(&Faulty::new(layer.clone(), []), blob.clone())).await.unwrap();
+        store
+            .put(&blob, &Source::new(&Faulty::new(layer.clone(), []), blob.clone(), &Job::default()))
+            .await
+            .unwrap();
         store.publish(&Name::Tag("a".into()), &named, manifest.into(), Expect::Any).await.unwrap();
     };
-    copy(&LayoutStore::create_without_sync(folder.path()).await.unwrap()).await;
+    copy(&LayoutStore::open(folder.path(), LayoutOptions::create().with_sync(false)).await.unwrap()).await;
     let synced = Arc::new(Synced::default());
-    let store = LayoutStore::create_with_hook(folder.path(), synced.clone()).await.unwrap();
+    let store =
+        LayoutStore::open(folder.path(), LayoutOptions::create().with_hook(synced.clone())).await.unwrap();
     let all = || {
         let mut synced = std::mem::take(&mut *synced.0.lock().unwrap());
         synced.sort();
@@ -336,11 +350,12 @@ async fn what_was_written_without_sync_is_made_durable_by_a_store_that_rehashes(
     copy(&store).await;
     expected.sort();
     assert_eq!(all(), expected, "all but what is trusted by its size");
-    copy(&store.clone().with_rehash(true)).await;
+    let rehashing = LayoutOptions::default().with_hook(synced.clone()).with_rehash(true);
+    copy(&layout_with(folder.path(), rehashing.clone()).await).await;
     expected.push(blob_path(&store, &blob));
     expected.sort();
     assert_eq!(all(), expected);
-    copy(&store.with_rehash(true).with_sync(false)).await;
+    copy(&layout_with(folder.path(), rehashing.with_sync(false)).await).await;
     assert!(all().is_empty());
 }
 
@@ -363,7 +378,7 @@ async fn a_put_that_cannot_write_does_not_wait_for_its_source() {
     let bytes = noise(100, 1);
     let blob = describe(&bytes);
     let stalled = Faulty::new(bytes, [Fault::Stall(10)]);
-    let source = Source::new(&stalled, blob.clone());
+    let source = Source::new(&stalled, blob.clone(), &Job::default());
     let put = tokio::time::timeout(Duration::from_secs(20), store.put(&blob, &source));
     let error = put.await.unwrap().unwrap_err();
     assert!(error.to_string().ends_with("ingest: it is not a folder"), "{error}");

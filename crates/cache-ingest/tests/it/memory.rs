@@ -1,7 +1,7 @@
 //! The store in memory.
 
 use cache_ingest::{
-    ErrorKind, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Resolver, Source, Stored,
+    ErrorKind, Expect, Ingester, Job, MemoryStore, Name, Provider, Publisher, Resolver, Source, Stored,
 };
 use cache_model::MediaType;
 use futures_util::StreamExt;
@@ -18,7 +18,7 @@ async fn putting_is_idempotent_and_nothing_unverified_is_visible() {
     let right = Source::from_bytes(blob.clone(), "content");
     assert_eq!(store.put(&blob, &right).await.unwrap(), Stored::Stored);
     let never_read = Faulty::new(noise(7, 0), []);
-    let again = store.put(&blob, &Source::new(&never_read, blob.clone())).await.unwrap();
+    let again = store.put(&blob, &Source::new(&never_read, blob.clone(), &Job::default())).await.unwrap();
     assert_eq!(again, Stored::AlreadyPresent);
     assert!(never_read.opened().is_empty());
 }
@@ -48,12 +48,12 @@ async fn publishing_compares_before_it_swaps() {
     assert_eq!(store.resolve(&tag).await.unwrap_err().kind(), ErrorKind::NotFound);
     publish(b"{\"a\":1}", Expect::Absent).await.unwrap();
     assert!(conflict(publish(b"{\"b\":1}", Expect::Absent).await));
-    assert_eq!(store.resolve(&tag).await.unwrap(), a);
+    assert_eq!(store.resolve(&tag).await.unwrap().descriptor, a);
     publish(b"{\"b\":1}", Expect::Digest(a.digest)).await.unwrap();
-    assert_eq!(store.resolve(&Name::Unspecified).await.unwrap(), b);
-    assert_eq!(store.resolve(&Name::Digest(a.digest)).await.unwrap(), a);
+    assert_eq!(store.resolve(&Name::Unspecified).await.unwrap().descriptor, b);
+    assert_eq!(store.resolve(&Name::Digest(a.digest)).await.unwrap().descriptor, a);
     store.publish(&Name::Unspecified, &a, "{\"a\":1}".into(), Expect::Absent).await.unwrap();
-    assert_eq!(store.resolve(&Name::Unspecified).await.unwrap(), a);
+    assert_eq!(store.resolve(&Name::Unspecified).await.unwrap().descriptor, a);
     assert_eq!(store.tags(), ["latest", "v1"]);
     let wrong = store.publish(&tag, &a, "other".into(), Expect::Any).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Corrupt);

@@ -2,7 +2,8 @@
 
 use cache_conformance::{Blob, Down, Fault, Faulty};
 use cache_ingest::{
-    Error, ErrorKind, LayoutStore, Provider, ProviderExt, Side, Step, Stored, copy, presence,
+    Error, ErrorKind, Job, LayoutOptions, LayoutStore, Provider, ProviderExt, Side, Step, Stored, copy,
+    presence,
 };
 use cache_model::Algorithm;
 
@@ -14,16 +15,16 @@ const CHUNK: u32 = 1000;
 /// A copy of a blob that fails, and then one that does not.
 async fn check_copy(blob: &Blob, from: &dyn Provider) -> Error {
     let folder = tempfile::tempdir().unwrap();
-    let to = LayoutStore::create(folder.path()).await.unwrap().with_sync(false);
-    let error = copy(Step::Layer, &blob.descriptor, from, &to, &options(0), &()).await.unwrap_err();
+    let to = LayoutStore::open(folder.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
+    let error = copy(Step::Layer, &blob.descriptor, from, &to, &options(0)).await.unwrap_err();
     check(folder.path()).await;
     for place in ["blobs/sha256", "ingest"] {
         assert_eq!(names(&folder.path().join(place)), Vec::<String>::new(), "{error}");
     }
     let sound = Faulty::new(blob, Fault::Nothing);
-    let copied = copy(Step::Layer, &blob.descriptor, &sound, &to, &options(0), &()).await;
+    let copied = copy(Step::Layer, &blob.descriptor, &sound, &to, &options(0)).await;
     assert_eq!(copied.unwrap(), Stored::Stored);
-    assert_eq!(to.read(&blob.descriptor, u64::MAX).await.unwrap(), blob.bytes);
+    assert_eq!(to.read(&blob.descriptor, &Job::default()).await.unwrap(), blob.bytes);
     error
 }
 
@@ -49,6 +50,6 @@ async fn an_error_when_it_is_opened_or_asked_is_told_as_such() {
         let error = check_copy(&blob, &Down(kind)).await;
         assert_eq!((error.kind(), error.side()), (kind, Some(Side::Source)), "{error}");
     }
-    let asked = presence(&Down(ErrorKind::Other), [&blob.descriptor], 1).await;
+    let asked = presence(&Down(ErrorKind::Other), [&blob.descriptor], &Job::default()).await;
     assert_eq!(asked.unwrap_err().kind(), ErrorKind::Other, "it could not tell, which is not absent");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Info, MemoryStore, MultiProvider, Origin, Provider, ProviderExt,
+    ByteStream, Error, ErrorKind, Info, Job, MemoryStore, MultiProvider, Origin, Provider, ProviderExt,
 };
 use cache_model::{Descriptor, MediaType};
 
@@ -40,7 +40,7 @@ async fn the_next_is_asked_when_one_does_not_have_it_or_fails() {
     let failing = Faulty::new("abc", [Fault::Refuse(ErrorKind::Denied)]);
     let asked: [&dyn Provider; 3] = [&empty, &failing, &full];
     let all = MultiProvider::new(asked);
-    assert_eq!(all.read(&blob, 3).await.unwrap(), "abc");
+    assert_eq!(all.read(&blob, &Job::default()).await.unwrap(), "abc");
     assert_eq!(all.info(&blob).await.unwrap().size, 3);
 }
 

@@ -1,9 +1,7 @@
 //! The verifying reader: the exact bytes or an error, whatever the provider does.
 
 use bytes::Bytes;
-use cache_ingest::{
-    Error, ErrorKind, Hasher, Mismatch, ProviderExt, RetryBudget, RetryPolicy, Source, Verifier,
-};
+use cache_ingest::{Error, ErrorKind, Hasher, Job, Mismatch, ProviderExt, RetryBudget, Source, Verifier};
 use cache_model::{Algorithm, Descriptor, MediaType};
 use proptest::prelude::*;
 
@@ -31,7 +29,7 @@ async fn drain(source: &Source<'_>) -> (Vec<u8>, Result<(), Error>) {
 /// Serves `served` for a descriptor of `wanted`, and gives the mismatch and its text.
 async fn check(wanted: &[u8], served: &[u8], chunk: usize) -> (Mismatch, String) {
     let provider = Faulty::new(served.to_vec(), []).in_chunks_of(chunk);
-    let source = Source::new(&provider, describe(wanted));
+    let source = Source::new(&provider, describe(wanted), &Job::default());
     let (bytes, result) = drain(&source).await;
     let error = result.unwrap_err();
     assert!(bytes.len() < wanted.len() || wanted.is_empty(), "never as many bytes as the blob has");
@@ -63,7 +61,7 @@ async fn short_long_and_different_are_told_apart_in_any_chunking() {
 #[tokio::test]
 async fn an_empty_blob_is_read_and_must_be_there() {
     let provider = Faulty::new("", [Fault::Refuse(ErrorKind::NotFound)]);
-    let source = Source::new(&provider, describe(b""));
+    let source = Source::new(&provider, describe(b""), &Job::default());
     assert_eq!(drain(&source).await.1.unwrap_err().kind(), ErrorKind::NotFound);
     let (bytes, result) = drain(&source).await;
     assert!(result.is_ok() && bytes.is_empty());
@@ -84,8 +82,7 @@ async fn a_stream_that_breaks_is_opened_again_where_it_broke() {
     let bytes = noise(100, 1);
     let broken = Fault::Break(30, ErrorKind::Unavailable);
     let provider = Faulty::new(bytes.clone(), [broken, Fault::Refuse(ErrorKind::Unavailable), broken]);
-    let retry = options(3);
-    let source = Source::new(&provider, describe(&bytes)).with_retry(retry.retry, retry.budget);
+    let source = Source::new(&provider, describe(&bytes), &options(3));
     let (read, result) = drain(&source).await;
     result.unwrap();
     assert_eq!(read, bytes);
@@ -98,8 +95,7 @@ async fn a_stream_that_goes_on_with_another_blob_is_an_error() {
     let mut other = bytes.to_vec();
     other[50] ^= 1;
     let provider = Faulty::new(other, [Fault::Break(20, ErrorKind::Unavailable)]);
-    let retry = options(3);
-    let source = Source::new(&provider, describe(&bytes)).with_retry(retry.retry, retry.budget);
+    let source = Source::new(&provider, describe(&bytes), &options(3));
     let (_, result) = drain(&source).await;
     assert!(matches!(mismatch(&result.unwrap_err()), Mismatch::Different { .. }));
 }
@@ -108,12 +104,12 @@ async fn a_stream_that_goes_on_with_another_blob_is_an_error() {
 async fn an_error_that_no_retry_helps_is_final_and_an_empty_budget_ends_all_retries() {
     let bytes = noise(64, 3);
     let denied = Faulty::new(bytes.clone(), [Fault::Break(20, ErrorKind::Denied)]);
-    let (read, result) = drain(&Source::new(&denied, describe(&bytes))).await;
+    let (read, result) = drain(&Source::new(&denied, describe(&bytes), &Job::default())).await;
     assert_eq!((read.len(), result.unwrap_err().kind()), (20, ErrorKind::Denied));
 
     let broken = Faulty::new(bytes.clone(), [Fault::Break(20, ErrorKind::Unavailable); 5]);
-    let source = Source::new(&broken, describe(&bytes));
-    let source = source.with_retry(RetryPolicy::default(), RetryBudget::new(0));
+    let job = Job::default().with_budget(RetryBudget::new(0));
+    let source = Source::new(&broken, describe(&bytes), &job);
     assert_eq!(drain(&source).await.1.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(broken.opened(), [0]);
 }
@@ -122,14 +118,14 @@ async fn an_error_that_no_retry_helps_is_final_and_an_empty_budget_ends_all_retr
 async fn a_stream_that_breaks_after_the_last_byte_is_whole() {
     let bytes = noise(21, 4);
     let provider = Faulty::new(bytes.clone(), [Fault::Break(21, ErrorKind::Denied)]);
-    assert_eq!(Source::new(&provider, describe(&bytes)).read(21).await.unwrap(), bytes);
+    assert_eq!(Source::new(&provider, describe(&bytes), &Job::default()).read(21).await.unwrap(), bytes);
 }
 
 #[tokio::test]
 async fn a_dropped_read_loses_nothing() {
     let bytes = noise(40, 5);
     let provider = Faulty::new(bytes.clone(), [Fault::Stall(14)]);
-    let source = Source::new(&provider, describe(&bytes));
+    let source = Source::new(&provider, describe(&bytes), &Job::default());
     let mut reader = source.reader();
     let mut read = Vec::new();
     let wait = std::time::Duration::from_millis(20);
@@ -146,7 +142,7 @@ async fn a_dropped_read_loses_nothing() {
 /// Reads from an offset on, in chunks of 7 bytes.
 async fn drain_from(offset: u64, served: &[u8], wanted: &[u8]) -> (Vec<u8>, Result<(), Error>) {
     let provider = Faulty::new(served.to_vec(), []).in_chunks_of(7);
-    let source = Source::new(&provider, describe(wanted));
+    let source = Source::new(&provider, describe(wanted), &Job::default());
     let mut reader = source.reader_at(offset);
     let mut bytes = Vec::new();
     loop {
@@ -181,11 +177,14 @@ async fn reading_whole_is_refused_above_the_limit_before_anything_is_opened() {
     let provider = Faulty::new(noise(100, 6), []);
     let wanted = describe(&noise(100, 6));
     let dynamic: &dyn cache_ingest::Provider = &provider;
-    let error = dynamic.read(&wanted, 99).await.unwrap_err();
+    let error = dynamic.read(&wanted, &Job::default().with_max_metadata(99)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().ends_with("its 100 bytes are more than the 99 bytes allowed here"), "{error}");
+    assert!(
+        error.to_string().ends_with("its 100 bytes are above the limit of 99 bytes for metadata"),
+        "{error}"
+    );
     assert!(provider.opened().is_empty());
-    assert_eq!(dynamic.read(&wanted, 100).await.unwrap(), noise(100, 6));
+    assert_eq!(dynamic.read(&wanted, &Job::default().with_max_metadata(100)).await.unwrap(), noise(100, 6));
 }
 
 #[test]
@@ -227,7 +226,7 @@ proptest! {
         let harmless = flipped.is_none() && extra == 0 && cuts.iter().all(|(_, kind)| matches!(kind, 1 | 3));
         let provider = Faulty::new(served, cuts.iter().map(fault)).in_chunks_of(chunk);
         let retry = options(8);
-        let source = Source::new(&provider, describe(&wanted)).with_retry(retry.retry, retry.budget);
+        let source = Source::new(&provider, describe(&wanted), &retry);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (bytes, result) = runtime.block_on(drain(&source));
         match result {

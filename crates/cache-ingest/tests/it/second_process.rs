@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, DiskHook, DiskOperation, Error, ErrorKind, Expect, Info, Ingester, LayoutStore, Provider,
-    Source,
+    ByteStream, DiskHook, DiskOperation, Error, ErrorKind, Expect, Info, Ingester, Job, LayoutOptions,
+    LayoutStore, Provider, Source,
 };
 use cache_model::Descriptor;
 use futures_util::{StreamExt, stream};
@@ -97,7 +97,7 @@ fn the_other_process() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     runtime.block_on(async {
-        let store = LayoutStore::create(folder.join("cache")).await.unwrap();
+        let store = LayoutStore::open(folder.join("cache"), LayoutOptions::create()).await.unwrap();
         let began = Instant::now();
         for n in 0.. {
             // Should the first process have ended without killing this one.
@@ -131,7 +131,7 @@ impl Provider for Slow {
 async fn publish(store: &LayoutStore, tag: &str) -> Result<(), Error> {
     let layer = Bytes::from([tag.as_bytes(), &noise(16_000, 1)].concat());
     let blob = describe(&layer);
-    store.put(&blob, &Source::new(&Slow(layer), blob.clone())).await?;
+    store.put(&blob, &Source::new(&Slow(layer), blob.clone(), &Job::default())).await?;
     crate::whole::publish(store, tag, &[&blob], Expect::Absent).await.map(|_| ())
 }
 
@@ -162,7 +162,7 @@ async fn a_process_that_is_killed_at_any_moment_leaves_a_whole_layout() {
         published += told.len();
         killed_while_staging += usize::from(!names(&cache.join("ingest")).is_empty());
 
-        let store = LayoutStore::create(&cache).await.unwrap();
+        let store = LayoutStore::open(&cache, LayoutOptions::create()).await.unwrap();
         publish(&store, &format!("after{run}")).await.unwrap();
         assert!(names(&cache.join("ingest")).is_empty(), "what was staged is cleared");
         assert_eq!(check(&cache).await.len(), tags.len() + 1);
@@ -173,10 +173,14 @@ async fn a_process_that_is_killed_at_any_moment_leaves_a_whole_layout() {
 #[tokio::test]
 async fn a_lock_that_another_process_holds_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LayoutStore::create(folder.path().join("cache")).await.unwrap().with_lock_wait(PATIENCE);
+    let store =
+        LayoutStore::open(folder.path().join("cache"), LayoutOptions::create().with_lock_wait(PATIENCE))
+            .await
+            .unwrap();
     let mut other = Other::start("hold", folder.path(), 0);
     other.wait_for_log(folder.path());
-    let impatient = store.clone().with_lock_wait(Duration::from_millis(50));
+    let options = LayoutOptions::default().with_lock_wait(Duration::from_millis(50));
+    let impatient = LayoutStore::open(folder.path().join("cache"), options).await.unwrap();
     let began = Instant::now();
     let error = publish(&impatient, "a").await.unwrap_err();
     assert!(began.elapsed() >= Duration::from_millis(50) && began.elapsed() < PATIENCE / 2, "it is a bound");
@@ -228,7 +232,8 @@ async fn the_lock_is_the_one_that_flock_takes() {
     let folder = tempfile::tempdir().unwrap();
     let lock = folder.path().join("index.json.lock");
     let outside = Arc::new(Outside(AtomicBool::new(false)));
-    let store = LayoutStore::create_with_hook(folder.path(), outside.clone()).await.unwrap();
+    let store =
+        LayoutStore::open(folder.path(), LayoutOptions::create().with_hook(outside.clone())).await.unwrap();
     publish(&store, "a").await.unwrap();
     assert!(outside.0.load(Ordering::SeqCst), "nobody else has it while the index is replaced");
     assert!(Outside::may_lock(&lock), "it is given back");
@@ -238,7 +243,9 @@ async fn the_lock_is_the_one_that_flock_takes() {
     let mut holder = Other(flock.spawn().unwrap());
     let mut told = [0; 7];
     holder.0.stdout.take().unwrap().read_exact(&mut told).unwrap();
-    let impatient = store.with_lock_wait(Duration::from_millis(50));
+    let options =
+        LayoutOptions::default().with_hook(outside.clone()).with_lock_wait(Duration::from_millis(50));
+    let impatient = LayoutStore::open(folder.path(), options).await.unwrap();
     assert_eq!(publish(&impatient, "b").await.unwrap_err().kind(), ErrorKind::Conflict);
     drop(holder.0.stdin.take());
     holder.0.wait().unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use cache_ingest::{Error, Expect, Hasher, LayoutStore, Name, ProviderExt, Publisher};
+use cache_ingest::{Error, Expect, Hasher, Job, LayoutOptions, LayoutStore, Name, ProviderExt, Publisher};
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 
 use crate::faults::describe;
@@ -46,9 +46,9 @@ pub(crate) async fn check(cache: &Path) -> Vec<String> {
     if !cache.join("index.json").exists() {
         return Vec::new();
     }
-    let store = LayoutStore::open(cache).await.unwrap();
+    let store = LayoutStore::open(cache, LayoutOptions::default()).await.unwrap();
     for entry in store.entries().await.unwrap() {
-        let manifest = store.read(entry.descriptor().unwrap(), 10_000).await.unwrap();
+        let manifest = store.read(entry.descriptor().unwrap(), &Job::default()).await.unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         for layer in manifest["layers"].as_array().unwrap() {
             let layer: Digest = layer.as_str().unwrap().parse().unwrap();

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_ingest::{ByteStream, ErrorKind};
+use cache_ingest::{ByteStream, Error, ErrorKind};
 use futures_util::{StreamExt, stream};
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
@@ -26,12 +26,32 @@ pub(crate) async fn read_all(
     stall: Duration,
     about: &About,
 ) -> Result<Bytes, Failure> {
-    let too_large = || {
+    let too_large = |_| {
         let reason = format_args!("the answer is larger than the {limit} bytes allowed here");
-        Failure::from(about.error(ErrorKind::TooLarge, reason))
+        about.error(ErrorKind::TooLarge, reason)
     };
-    if response.content_length().is_some_and(|length| length > limit) {
-        return Err(too_large());
+    read_up_to(limit, response, stall, about, too_large).await
+}
+
+/// A whole manifest or list, as [`read_all`] reads it, within the limit of the job for metadata.
+pub(crate) async fn read_metadata(
+    response: Response,
+    limit: u64,
+    stall: Duration,
+    about: &About,
+) -> Result<Bytes, Failure> {
+    read_up_to(limit, response, stall, about, |size| about.above_metadata_limit(size, limit)).await
+}
+
+async fn read_up_to(
+    limit: u64,
+    response: Response,
+    stall: Duration,
+    about: &About,
+    too_large: impl Fn(Option<u64>) -> Error,
+) -> Result<Bytes, Failure> {
+    if let Some(length) = response.content_length().filter(|length| *length > limit) {
+        return Err(too_large(Some(length)).into());
     }
     let patience = stall.saturating_mul(PATIENCE);
     let whole = async {
@@ -40,7 +60,7 @@ pub(crate) async fn read_all(
         while let Some(chunk) = chunks.next().await {
             body.extend_from_slice(&chunk?);
             if body.len() as u64 > limit {
-                return Err(too_large());
+                return Err(too_large(None).into());
             }
         }
         Ok(body.into())

@@ -98,7 +98,7 @@ impl Transport {
             clients: Default::default(),
             insecure: options.insecure,
             stall: options.stall,
-            requests: Semaphore::new(options.requests.max(1)),
+            requests: Semaphore::new(options.job.concurrency.max(1)),
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_conformance::Blob;
-use cache_ingest::{CopyOptions, Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
+use cache_ingest::{Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
 use cache_model::Algorithm;
 use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
 use test_registries::{Answer, Auth, Fault, Manners, On, Registry, Scope, Server, TokenManners, Tokens};
@@ -52,8 +52,8 @@ fn layers() -> (MemoryStore, Vec<Blob>) {
 async fn push_all(store: &RegistryStore) -> Result<u64, Error> {
     let (memory, layers) = layers();
     let steps = layers.iter().map(|layer| (Step::Layer, layer.descriptor.clone()));
-    let options = CopyOptions { concurrency: 8, ..copying() };
-    copy_all(steps, &memory, store, &options, &()).await.map(|summary| summary.stored.blobs)
+    let options = copying().with_concurrency(8);
+    copy_all(steps, &memory, store, &options).await.map(|summary| summary.stored.blobs)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -280,7 +280,7 @@ async fn what_the_registry_says_a_token_has_to_allow_is_asked_for() {
     );
     let no = Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", &challenge);
     all.registry.fault(On::new("GET", "/tags/list"), Fault::Answer(no));
-    store.names().await.unwrap();
+    store.list().await.unwrap();
     let scopes = all.tokens.service.asked().last().unwrap().scopes.clone();
     assert_eq!(scopes, [format!("repository:{APP}:pull,push,metadata_read")]);
 }

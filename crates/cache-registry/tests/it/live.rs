@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cache_conformance::Blob;
 use cache_export::{Destination, ExportOptions, Exporter};
-use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Resolver, Stored};
+use cache_ingest::{
+    ErrorKind, Expect, Ingester, Job, MemoryStore, Name, Provider, Publisher, Resolver, Stored,
+};
 use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
 use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
@@ -36,7 +38,7 @@ async fn push_pull_mount_and_push_again(registry: &DockerRegistry, options: Clie
     for path in [APP, "other"] {
         assert_eq!(pull(&layer, &store(path)).await.unwrap(), layer.bytes);
     }
-    assert_eq!(store(APP).resolve(&name).await.unwrap().digest, manifest.descriptor.digest);
+    assert_eq!(store(APP).resolve(&name).await.unwrap().descriptor.digest, manifest.descriptor.digest);
     assert!(store(APP).is_published(&name, &manifest.descriptor).await.unwrap());
     assert_eq!(store(APP).tags().await.unwrap(), ["v1"]);
 }
@@ -79,7 +81,7 @@ async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
     let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
     proxy.cut_download(50);
     let insecure = store_with(ClientOptions { insecure: true, ..options() }, &proxy.host(), APP);
-    insecure.resolve(&Name::Tag("v1".to_owned())).await.unwrap();
+    insecure.resolve(&Name::Tag("v1".to_owned())).await.unwrap().descriptor;
     let registry = DockerRegistry::start(Guard::Tls(&authority, true)).await.unwrap();
     let certificate = Some(ClientCertificate { certificate, key });
     push_pull_mount_and_push_again(&registry, ClientOptions { certificate, ..trusting() }).await;
@@ -154,11 +156,11 @@ async fn a_build_exports_straight_to_a_registry() {
     exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
     let store = store_with(options(), &registry.host(), APP).for_push();
     let name = Name::Tag("cache".to_owned());
-    let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
-    let exported = exporter.finalize(&to, &ExportOptions::default(), &()).await.unwrap();
+    let to = Destination { store: &store, name: &name, expect: Expect::Any };
+    let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await.unwrap();
     assert_eq!((exported.blobs.stored.blobs, exported.blobs.already_present.blobs), (3, 0));
-    assert_eq!(store.resolve(&name).await.unwrap().digest, exported.manifest.unwrap().digest);
-    let again = exporter.finalize(&to, &ExportOptions::default(), &()).await.unwrap();
+    assert_eq!(store.resolve(&name).await.unwrap().descriptor.digest, exported.manifest.unwrap().digest);
+    let again = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await.unwrap();
     assert_eq!((again.blobs.stored.blobs, again.blobs.already_present.blobs), (0, 3));
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use cache_conformance::Store;
 use cache_conformance::{Blob, assert_conforms};
 use cache_ingest::{
-    CopyOptions, Error, ErrorKind, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget,
-    RetryPolicy, Step, copy,
+    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget, RetryPolicy,
+    Step, copy,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_registry::ClientOptions;
@@ -117,8 +117,9 @@ async fn a_registry_is_left_alone_for_as_long_as_it_asks() {
 async fn to_be_asked_to_wait_is_no_failed_try() {
     let (server, layer) = with_layer().await;
     let once = || ClientOptions {
-        retry: RetryPolicy { retries: 1, ..policy() },
-        budget: RetryBudget::new(1),
+        job: Job::default()
+            .with_retry(RetryPolicy { retries: 1, ..policy() })
+            .with_budget(RetryBudget::new(1)),
         ..options()
     };
     server.fault(get().times(3), Fault::too_many("1"));
@@ -159,11 +160,11 @@ async fn a_server_that_trickles_is_left() {
     let (server, layer) = with_layer().await;
     server.fault(get().always(), trickle());
     let budget = RetryBudget::new(5);
+    let copying = copying().with_budget(budget);
     let store =
-        store_with(ClientOptions { budget: budget.clone(), ..options_for(&trickle()) }, &server.host(), APP);
-    let copying = CopyOptions { budget, ..copying() };
+        store_with(ClientOptions { job: copying.clone(), ..options_for(&trickle()) }, &server.host(), APP);
     let to = MemoryStore::new();
-    let error = copy(Step::Layer, &layer.descriptor, &store, &to, &copying, &()).await.unwrap_err();
+    let error = copy(Step::Layer, &layer.descriptor, &store, &to, &copying).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert_clear(&error);
     assert!(to.digests().is_empty());
@@ -288,8 +289,8 @@ async fn with_manifest() -> (Server<Registry>, Blob) {
 
 async fn resolve_and_read(server: &Server<Registry>) -> Result<Descriptor, Error> {
     let store = app(server);
-    let found = store.resolve(&Name::Tag("v1".to_owned())).await?;
-    store.read(&found, 64 << 20).await.map(|_| found)
+    let found = store.resolve(&Name::Tag("v1".to_owned())).await?.descriptor;
+    store.read(&found, &Job::default()).await.map(|_| found)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -420,7 +420,6 @@ async fn an_export_gives_a_forgetful_registry_what_it_lacks_once() {
         let result = NewResult { created_at: Timestamp::ZERO, layer };
         exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
         let store = app(&server);
-        let options = ExportOptions { copy: crate::scene::copying(), ..ExportOptions::default() };
         for (tag, sent) in [("one", 3), ("two", if says_which { 1 } else { 3 })] {
             if tag == "two" && says_which {
                 server.service.content.doom_blob(APP, &blobs[1].digest.to_string());
@@ -430,8 +429,9 @@ async fn an_export_gives_a_forgetful_registry_what_it_lacks_once() {
             }
             server.forget_seen();
             let name = Name::Tag(tag.to_owned());
-            let to = Destination { ingester: &store, publisher: &store, name: &name, expect: Expect::Any };
-            let exported = exporter.finalize(&to, &options, &()).await.unwrap();
+            let to = Destination { store: &store, name: &name, expect: Expect::Any };
+            let exported =
+                exporter.finalize(&to, &ExportOptions::default(), &crate::scene::copying()).await.unwrap();
             assert_eq!(exported.blobs.stored.blobs, sent, "{tag} {says_which}");
             assert_eq!(server.seen_with("PUT", "/uploads/").len() as u64, sent, "{tag} {says_which}");
             let there = server.service.content.manifest(APP, tag).unwrap();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_conformance::Blob;
 use cache_ingest::{
-    ByteStream, CopyOptions, Error, Info, Ingester, LayoutStore, MemoryStore, Origin, Provider, RetryBudget,
-    RetryPolicy, Step, Stored, copy,
+    ByteStream, Error, Info, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore, Origin, Provider,
+    RetryBudget, RetryPolicy, Step, Stored, copy,
 };
 use cache_model::Descriptor;
 use cache_registry::{Client, ClientOptions, Credentials, RegistryStore};
@@ -25,8 +25,7 @@ pub(crate) fn policy() -> RetryPolicy {
 pub(crate) fn options() -> ClientOptions {
     ClientOptions {
         find_credentials: false,
-        retry: policy(),
-        budget: RetryBudget::new(1000),
+        job: copying(),
         stall: Duration::from_secs(20),
         ..ClientOptions::default()
     }
@@ -61,20 +60,21 @@ pub(crate) async fn scripted() -> Server<Registry> {
     Server::start(Registry::default()).await
 }
 
-pub(crate) fn copying() -> CopyOptions {
-    CopyOptions { retry: policy(), budget: RetryBudget::new(1000), ..CopyOptions::default() }
+/// A job with short waits and many retries.
+pub(crate) fn copying() -> Job {
+    Job::default().with_retry(policy()).with_budget(RetryBudget::new(1000))
 }
 
 /// Copies a blob to another store.
 pub(crate) async fn transfer(blob: &Blob, from: &dyn Provider, to: &dyn Ingester) -> Result<Stored, Error> {
-    copy(Step::Layer, &blob.descriptor, from, to, &copying(), &()).await
+    copy(Step::Layer, &blob.descriptor, from, to, &copying()).await
 }
 
 /// Copies a blob into a folder. There is the blob then, or there was an error and nothing is there, in every case
 /// nothing else.
 pub(crate) async fn pull(blob: &Blob, from: &dyn Provider) -> Result<Bytes, Error> {
     let folder = tempfile::tempdir().unwrap();
-    let layout = LayoutStore::create(folder.path()).await.unwrap();
+    let layout = LayoutStore::open(folder.path(), LayoutOptions::create()).await.unwrap();
     let outcome = transfer(blob, from, &layout).await;
     let blobs = files(&folder.path().join("blobs/sha256"));
     assert!(blobs.iter().all(|(name, bytes)| sha256(bytes) == format!("sha256:{name}")), "unverified");

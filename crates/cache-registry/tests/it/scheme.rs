@@ -31,7 +31,7 @@ async fn a_registry_is_named_as_docker_names_it_and_not_asked() {
             assert_eq!((opened.location.as_str(), &opened.name), (location, &name), "{text}");
             let has_tag = !name.to_string().contains("latest");
             assert!(role == Role::Destination || opened.is_named == has_tag, "{text}");
-            assert_eq!(opened.publisher.is_some(), role == Role::Destination);
+            assert_eq!(opened.writer.is_some(), role == Role::Destination);
             assert!(opened.lister.is_some());
         }
     }

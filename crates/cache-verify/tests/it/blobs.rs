@@ -7,7 +7,8 @@ use cache_verify::{FindingKind, Place, Severity, VerifyError, VerifyOptions, ver
 
 use crate::store::Store;
 use crate::support::{
-    GZIP, TAR, gzip, layer, lines, only_finding, options, publish, publish_bytes, publish_cache, report, tar,
+    GZIP, TAR, gzip, job, layer, lines, only_finding, options, publish, publish_bytes, publish_cache, report,
+    tar,
 };
 
 /// A sound cache of three layers, and one of them.
@@ -28,7 +29,7 @@ async fn lied(change: impl Fn(&mut Vec<u8>)) -> (&'static str, String) {
     store.lies.insert(layer.digest, content.into());
     let with_content = only_finding(&store).await;
     let without = VerifyOptions { blobs: false, ..options() };
-    let report = verify(&store, &store, &Name::Unspecified, &without, &()).await.unwrap();
+    let report = verify(&store, &Name::Unspecified, &without, &job()).await.unwrap();
     assert_eq!(report.is_sound(), with_content.0 == "wrong-digest", "{}", lines(&report));
     with_content
 }
@@ -106,7 +107,7 @@ async fn several_faults_are_all_found_in_the_order_of_the_layers() {
 
 async fn cache_manifest(store: &Store) -> cache_format::CacheManifest {
     use cache_ingest::Resolver;
-    let subject = store.resolve(&Name::Unspecified).await.unwrap();
+    let subject = store.resolve(&Name::Unspecified).await.unwrap().descriptor;
     let bytes = store.memory.blob(&subject.digest).unwrap();
     let document = cache_format::ManifestOrIndex::decode(&bytes).unwrap();
     cache_format::CacheManifest::from_document(&document).unwrap()
@@ -145,22 +146,22 @@ async fn two_descriptors_with_two_sizes_for_one_blob_cannot_both_be_right() {
 #[tokio::test]
 async fn a_name_that_stands_for_nothing_and_a_store_that_is_away_are_errors() {
     let store = Store::default();
-    let outcome = verify(&store, &store, &Name::Unspecified, &options(), &()).await;
+    let outcome = verify(&store, &Name::Unspecified, &options(), &job()).await;
     let error = outcome.unwrap_err();
     assert!(matches!(error, VerifyError::Resolve(_)));
     assert_eq!(error.kind(), ErrorKind::NotFound);
 
     let (mut store, _) = sound().await;
-    let manifest = cache_ingest::Resolver::resolve(&store, &Name::Unspecified).await.unwrap();
+    let manifest = cache_ingest::Resolver::resolve(&store, &Name::Unspecified).await.unwrap().descriptor;
     store.failing.insert(manifest.digest, ErrorKind::Unavailable);
-    let error = verify(&store, &store, &Name::Unspecified, &options(), &()).await.unwrap_err();
+    let error = verify(&store, &Name::Unspecified, &options(), &job()).await.unwrap_err();
     assert!(matches!(error, VerifyError::Store(_)));
 }
 
 #[tokio::test]
 async fn a_manifest_that_is_missing_corrupt_too_large_or_unreadable_is_a_finding() {
     let (mut store, _) = sound().await;
-    let manifest = cache_ingest::Resolver::resolve(&store, &Name::Unspecified).await.unwrap();
+    let manifest = cache_ingest::Resolver::resolve(&store, &Name::Unspecified).await.unwrap().descriptor;
     let bytes = store.memory.blob(&manifest.digest).unwrap();
 
     store.memory.remove(&manifest.digest);
@@ -170,8 +171,8 @@ async fn a_manifest_that_is_missing_corrupt_too_large_or_unreadable_is_a_finding
     store.lies.insert(manifest.digest, vec![b' '; bytes.len()].into());
     assert_eq!(only_finding(&store).await.0, "wrong-digest");
     store.lies.insert(manifest.digest, bytes);
-    let small = VerifyOptions { max_metadata_size: 100, ..options() };
-    let report = verify(&store, &store, &Name::Unspecified, &small, &()).await.unwrap();
+    let small = job().with_max_metadata(100);
+    let report = verify(&store, &Name::Unspecified, &options(), &small).await.unwrap();
     assert_eq!(report.findings[0].kind.code(), "too-large");
     assert!(matches!(report.findings[0].place, Place::Manifest { .. }));
 

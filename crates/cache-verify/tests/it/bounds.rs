@@ -1,15 +1,15 @@
 //! Bombs, large layers, and what is told on the way.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use cache_ingest::{Event, Name, Progress, Step};
 use cache_verify::{Report, VerifyOptions, verify};
 
 use crate::store::Store;
-use crate::support::{GZIP, TAR, ZSTD, gzip, layer, lines, options, publish_cache, tar, zstd};
+use crate::support::{GZIP, TAR, ZSTD, gzip, job, layer, lines, options, publish_cache, tar, zstd};
 
 async fn with(store: &Store, options: &VerifyOptions) -> Report {
-    verify(store, store, &Name::Unspecified, options, &()).await.unwrap()
+    verify(store, &Name::Unspecified, options, &job()).await.unwrap()
 }
 
 #[tokio::test]
@@ -61,7 +61,8 @@ async fn layers_of_many_more_chunks_than_may_wait_are_read_one_or_many_at_a_time
         .collect();
     publish_cache(&store, &layers).await;
     for concurrency in [0, 1, 16] {
-        let report = with(&store, &VerifyOptions { concurrency, ..options() }).await;
+        let job = job().with_concurrency(concurrency);
+        let report = verify(&store, &Name::Unspecified, &options(), &job).await.unwrap();
         assert_eq!(lines(&report), "");
     }
     // The look at one blob ends early, and the others do not wait for it.
@@ -93,10 +94,10 @@ async fn each_blob_is_told_as_it_is_checked() {
     let gone = layer(&store, TAR, tar(2, 512), &tar(2, 512));
     publish_cache(&store, &[one, gone.clone()]).await;
     store.memory.remove(&gone.digest);
-    let heard = Heard::default();
-    let one_by_one = VerifyOptions { concurrency: 1, ..options() };
-    verify(&store, &store, &Name::Unspecified, &one_by_one, &heard).await.unwrap();
-    let heard = heard.0.into_inner().unwrap();
+    let heard = Arc::new(Heard::default());
+    let one_by_one = job().with_concurrency(1).with_progress(heard.clone());
+    verify(&store, &Name::Unspecified, &options(), &one_by_one).await.unwrap();
+    let heard = heard.0.lock().unwrap();
     let layers = heard.iter().rposition(|line| line.starts_with("planned")).unwrap();
     let mut told = heard[layers..].to_vec();
     told[1..].sort();

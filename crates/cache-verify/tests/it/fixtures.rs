@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cache_ingest::{LayoutStore, Name};
+use cache_ingest::{Job, LayoutOptions, LayoutStore, Name};
 use cache_verify::{Report, VerifyOptions, verify};
 
 pub(crate) fn fixtures() -> Vec<PathBuf> {
@@ -17,8 +17,8 @@ pub(crate) fn fixtures() -> Vec<PathBuf> {
 }
 
 async fn verified(path: &Path, options: &VerifyOptions) -> Report {
-    let store = LayoutStore::open(path).await.unwrap();
-    verify(&store, &store, &Name::Unspecified, options, &()).await.unwrap()
+    let store = LayoutStore::open(path, LayoutOptions::default()).await.unwrap();
+    verify(&store, &Name::Unspecified, options, &Job::default()).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Caches inside images: found, verified, or told why there is none.
 
 use cache_format::{ImageIndex, ImageManifest, ManifestOrIndex};
-use cache_ingest::{LayoutStore, Name, ProviderExt, Resolver};
+use cache_ingest::{Job, LayoutOptions, LayoutStore, Name, ProviderExt, Resolver};
 use cache_model::{Descriptor, MediaType};
 
 use crate::fixtures::fixtures;
@@ -11,15 +11,15 @@ use crate::support::{lines, only_finding, publish_bytes, report};
 /// The image with an inline cache, in memory; its manifest.
 async fn image() -> (Store, Descriptor, ImageManifest) {
     let path = fixtures().into_iter().find(|path| path.ends_with("inline-oci-true")).unwrap();
-    let layout = LayoutStore::open(path).await.unwrap();
-    let subject = layout.resolve(&Name::Unspecified).await.unwrap();
-    let bytes = layout.read(&subject, 1 << 20).await.unwrap();
+    let layout = LayoutStore::open(path, LayoutOptions::default()).await.unwrap();
+    let subject = layout.resolve(&Name::Unspecified).await.unwrap().descriptor;
+    let bytes = layout.read(&subject, &Job::default()).await.unwrap();
     let ManifestOrIndex::Manifest(manifest) = ManifestOrIndex::decode(&bytes).unwrap() else {
         panic!("no image")
     };
     let store = Store::default();
     for blob in manifest.layers.iter().chain([&manifest.config]) {
-        store.insert(MediaType::default(), layout.read(blob, 1 << 20).await.unwrap());
+        store.insert(MediaType::default(), layout.read(blob, &Job::default()).await.unwrap());
     }
     publish_bytes(&store, subject.media_type.clone(), bytes).await;
     (store, subject, manifest)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use cache_ingest::{LayoutStore, Name, ProviderExt, Resolver};
+use cache_ingest::{Job, LayoutOptions, LayoutStore, Name, ProviderExt, Resolver};
 use cache_model::{Descriptor, Digest, MediaType};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
@@ -23,9 +23,9 @@ struct Real {
 }
 
 async fn real(path: PathBuf) -> Real {
-    let layout = LayoutStore::open(&path).await.unwrap();
-    let subject = layout.resolve(&Name::Unspecified).await.unwrap();
-    let bytes = layout.read(&subject, 1 << 20).await.unwrap();
+    let layout = LayoutStore::open(&path, LayoutOptions::default()).await.unwrap();
+    let subject = layout.resolve(&Name::Unspecified).await.unwrap().descriptor;
+    let bytes = layout.read(&subject, &Job::default()).await.unwrap();
     let mut blobs = Vec::new();
     for entry in fs::read_dir(path.join("blobs/sha256")).unwrap().map(Result::unwrap) {
         let digest = format!("sha256:{}", entry.file_name().to_str().unwrap()).parse().unwrap();

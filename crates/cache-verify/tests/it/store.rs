@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_ingest::{ByteStream, Error, ErrorKind, Info, MemoryStore, Name, Provider, Resolver};
+use cache_ingest::{ByteStream, Error, ErrorKind, Info, MemoryStore, Name, Provider, Resolved, Resolver};
 use cache_model::{Descriptor, Digest, MediaType};
 use futures_util::stream;
 
@@ -56,7 +56,8 @@ impl Provider for Store {
 
 #[async_trait]
 impl Resolver for Store {
-    async fn resolve(&self, name: &Name) -> Result<Descriptor, Error> {
-        self.memory.resolve(name).await
+    async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
+        // Without the bytes: they are read, and lied about, like those of any blob.
+        self.memory.resolve(name).await.map(|resolved| Resolved::new(resolved.descriptor))
     }
 }

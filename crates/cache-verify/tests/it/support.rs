@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 use cache_format::{CacheManifest, Form, encode_config};
-use cache_ingest::{Expect, Hasher, Name, Publisher, RetryPolicy};
+use cache_ingest::{Expect, Hasher, Job, Name, Publisher};
 use cache_model::{
     ANNOTATION_DIFF_ID, Algorithm, CacheChains, CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult,
     Descriptor, Digest, Link, MediaType, NewResult, RecordDigest, Timestamp,
@@ -111,11 +111,16 @@ pub(crate) fn config(layers: &[(&Descriptor, i32)], results: &[i32]) -> CacheCon
 }
 
 pub(crate) fn options() -> VerifyOptions {
-    VerifyOptions { retry: RetryPolicy::never(), ..VerifyOptions::default() }
+    VerifyOptions::default()
+}
+
+/// A job that tries nothing again.
+pub(crate) fn job() -> Job {
+    Job::without_retries()
 }
 
 pub(crate) async fn report(store: &Store) -> Report {
-    verify(store, store, &Name::Unspecified, &options(), &()).await.unwrap()
+    verify(store, &Name::Unspecified, &options(), &job()).await.unwrap()
 }
 
 /// A line for each finding, its digests numbered in the order in which they appear.

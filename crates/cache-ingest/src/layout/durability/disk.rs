@@ -73,13 +73,8 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    pub(crate) fn new(hook: Option<Arc<dyn DiskHook>>) -> Self {
-        Self { sync: true, hook }
-    }
-
-    /// The same disk, which makes things durable or does not.
-    pub(crate) fn with_sync(self, sync: bool) -> Self {
-        Self { sync, ..self }
+    pub(crate) fn new(hook: Option<Arc<dyn DiskHook>>, sync: bool) -> Self {
+        Self { sync, hook }
     }
 
     pub(crate) fn syncs(&self) -> bool {

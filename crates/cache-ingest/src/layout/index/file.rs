@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::layout::files::read_small;
 use crate::layout::index::document::Index;
-use crate::layout::store::{LayoutStore, METADATA_LIMIT};
+use crate::layout::store::LayoutStore;
 use crate::layout::threads::blocking::blocking;
 use crate::{Error, ErrorKind};
 
@@ -20,7 +20,9 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 impl LayoutStore {
     pub(crate) fn read_index_text(&self) -> Result<Option<Vec<u8>>, Error> {
-        read_small(&self.path().join("index.json"), METADATA_LIMIT)
+        let path = self.path().join("index.json");
+        let limit = self.max_metadata;
+        read_small(&path, limit, || Error::above_metadata_limit("read", path.display(), None, limit))
     }
 
     /// The index that the file's text is. `None` where it may be unfinished and this is not the last read.

@@ -11,10 +11,10 @@ use tokio::time::sleep;
 use crate::layout::durability::lock::IndexLock;
 use crate::layout::files::{blob_folder, open_at_once};
 use crate::layout::index::file::{PAUSE, READS};
-use crate::layout::store::{LAYOUT_FILE, LayoutStore, METADATA_LIMIT};
+use crate::layout::store::{LAYOUT_FILE, LayoutStore};
 use crate::layout::threads::blocking::blocking;
 use crate::random::random;
-use crate::{Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
+use crate::{AboveMetadataLimit, Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
 
 /// The longest wait between two tries for the lock, in milliseconds.
 const LONGEST_WAIT: u64 = 100;
@@ -136,14 +136,14 @@ impl LayoutStore {
 
     /// Refuses an index that no one could read.
     fn check_size(&self, size: u64) -> Result<(), Error> {
-        if size <= METADATA_LIMIT {
+        let limit = self.max_metadata;
+        if size <= limit {
             return Ok(());
         }
-        let reason = format_args!(
-            "it would have {size} bytes, and no more than {METADATA_LIMIT} are read; publish to another folder, or take \
-             tags out of this one"
-        );
-        Err(Error::new(ErrorKind::TooLarge, "write", self.path().join("index.json").display(), reason))
+        let path = self.path().join("index.json");
+        let cause = AboveMetadataLimit { size: Some(size), limit };
+        let reason = format_args!("{cause}; publish to another folder, or take tags out of this one");
+        Err(Error::new(ErrorKind::TooLarge, "write", path.display(), reason).with_cause(cause))
     }
 
     /// Makes a file of the layout durable that another process has written, which may not have waited for the disk.
@@ -163,10 +163,12 @@ impl LayoutStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LayoutOptions;
 
     #[test]
     fn a_lock_that_is_held_and_an_index_that_changes_are_told_apart() {
-        let store = LayoutStore::at("cache".into(), None).with_lock_wait(Duration::from_secs(2));
+        let store =
+            LayoutStore::at("cache".into(), &LayoutOptions::default().with_lock_wait(Duration::from_secs(2)));
         let told = [Hindrance::Locked, Hindrance::Changed].map(|by| store.gave_up(by));
         assert!(told.iter().all(|error| error.kind() == ErrorKind::Conflict));
         let wait = "for 2s now; try again when it has finished";
