@@ -9,7 +9,7 @@ use cache_format::{FormatError, NoInlineCache};
 use cache_ingest::Error;
 use cache_model::{Compression, Digest, LoadError, MediaType, ReadError};
 
-use crate::Severity;
+use crate::{Severity, Undecodable};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -164,90 +164,52 @@ pub enum FindingKind {
     },
 }
 
-/// Why content cannot be decompressed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Undecodable {
-    /// It does not begin as content of its compression does.
-    NotCompressed,
-    /// It ends early, though the blob is the one that the descriptor says.
-    Truncated,
-    /// Something follows its end.
-    TrailingData,
-    /// It is damaged, or asks for what is not supported.
-    Invalid {
-        /// What the decoder says.
-        reason: String,
-    },
-}
-
-impl fmt::Display for Undecodable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotCompressed => f.write_str("it does not begin as such content does"),
-            Self::Truncated => f.write_str("it ends early"),
-            Self::TrailingData => f.write_str("something follows its end"),
-            Self::Invalid { reason } => f.write_str(reason),
-        }
-    }
-}
-
 impl FindingKind {
     /// How grave it is.
     pub fn severity(&self) -> Severity {
-        match self {
-            Self::NotCanonical { .. } | Self::SkippedImage { reason: NoInlineCache::NoField } => {
-                Severity::Note
-            }
-            Self::AboveImportLimit { .. }
-            | Self::MissingManifest
-            | Self::TooManyManifests { .. }
-            | Self::SkippedImage { .. }
-            | Self::LayerListMismatch { .. }
-            | Self::LayerNotInConfig
-            | Self::DuplicateLayer { .. }
-            | Self::UnreachableLayer
-            | Self::UnknownMediaType { .. }
-            | Self::DiffIdMissing
-            | Self::DuplicateRecord { .. }
-            | Self::RecordLeftOut => Severity::Warning,
-            _ => Severity::Error,
-        }
+        self.code_and_severity().1
     }
 
     /// A name for programs, such as `missing-blob`; it stays the same when the words change.
     pub fn code(&self) -> &'static str {
+        self.code_and_severity().0
+    }
+
+    /// The table of codes and severities. It has no default, so that a new kind cannot do without either.
+    fn code_and_severity(&self) -> (&'static str, Severity) {
+        use Severity::{Error, Note, Warning};
         match self {
-            Self::MissingBlob => "missing-blob",
-            Self::ShortBlob { .. } => "short-blob",
-            Self::LongBlob { .. } => "long-blob",
-            Self::WrongDigest { .. } => "wrong-digest",
-            Self::UnreadableBlob { .. } => "unreadable-blob",
-            Self::TooLarge { .. } => "too-large",
-            Self::AboveImportLimit { .. } => "above-import-limit",
-            Self::ManifestUnreadable { .. } => "manifest-unreadable",
-            Self::NoCache => "no-cache",
-            Self::MissingManifest => "missing-manifest",
-            Self::TooManyManifests { .. } => "too-many-manifests",
-            Self::SkippedImage { .. } => "skipped-image",
-            Self::ConfigUnreadable { .. } => "config-unreadable",
-            Self::GraphUnsound { .. } => "graph-unsound",
-            Self::NotCanonical { .. } => "not-canonical",
-            Self::LayerListMismatch { .. } => "layer-list-mismatch",
-            Self::LayerNotInConfig => "layer-not-in-config",
-            Self::DuplicateLayer { .. } => "duplicate-layer",
-            Self::UnreachableLayer => "unreachable-layer",
-            Self::MediaTypeMismatch { .. } => "media-type-mismatch",
-            Self::UnknownMediaType { .. } => "unknown-media-type",
-            Self::NotDecompressible { .. } => "not-decompressible",
-            Self::ExpansionLimit { .. } => "expansion-limit",
-            Self::DiffIdMismatch { .. } => "diff-id-mismatch",
-            Self::DiffIdMissing => "diff-id-missing",
-            Self::DiffIdInvalid { .. } => "diff-id-invalid",
-            Self::DroppedResult { .. } => "dropped-result",
-            Self::DuplicateRecord { .. } => "duplicate-record",
-            Self::RecordLeftOut => "record-left-out",
-            Self::GraphTangled { .. } => "graph-tangled",
+            Self::MissingBlob => ("missing-blob", Error),
+            Self::ShortBlob { .. } => ("short-blob", Error),
+            Self::LongBlob { .. } => ("long-blob", Error),
+            Self::WrongDigest { .. } => ("wrong-digest", Error),
+            Self::UnreadableBlob { .. } => ("unreadable-blob", Error),
+            Self::TooLarge { .. } => ("too-large", Error),
+            Self::AboveImportLimit { .. } => ("above-import-limit", Warning),
+            Self::ManifestUnreadable { .. } => ("manifest-unreadable", Error),
+            Self::NoCache => ("no-cache", Error),
+            Self::MissingManifest => ("missing-manifest", Warning),
+            Self::TooManyManifests { .. } => ("too-many-manifests", Warning),
+            Self::SkippedImage { reason: NoInlineCache::NoField } => ("skipped-image", Note),
+            Self::SkippedImage { .. } => ("skipped-image", Warning),
+            Self::ConfigUnreadable { .. } => ("config-unreadable", Error),
+            Self::GraphUnsound { .. } => ("graph-unsound", Error),
+            Self::NotCanonical { .. } => ("not-canonical", Note),
+            Self::LayerListMismatch { .. } => ("layer-list-mismatch", Warning),
+            Self::LayerNotInConfig => ("layer-not-in-config", Warning),
+            Self::DuplicateLayer { .. } => ("duplicate-layer", Warning),
+            Self::UnreachableLayer => ("unreachable-layer", Warning),
+            Self::MediaTypeMismatch { .. } => ("media-type-mismatch", Error),
+            Self::UnknownMediaType { .. } => ("unknown-media-type", Warning),
+            Self::NotDecompressible { .. } => ("not-decompressible", Error),
+            Self::ExpansionLimit { .. } => ("expansion-limit", Error),
+            Self::DiffIdMismatch { .. } => ("diff-id-mismatch", Error),
+            Self::DiffIdMissing => ("diff-id-missing", Warning),
+            Self::DiffIdInvalid { .. } => ("diff-id-invalid", Error),
+            Self::DroppedResult { .. } => ("dropped-result", Error),
+            Self::DuplicateRecord { .. } => ("duplicate-record", Warning),
+            Self::RecordLeftOut => ("record-left-out", Warning),
+            Self::GraphTangled { .. } => ("graph-tangled", Error),
         }
     }
 }

@@ -38,14 +38,16 @@ mod report;
 mod section;
 mod severity;
 mod sink;
+mod undecodable;
 mod unzstd;
 mod verify;
 mod walk;
 
 pub use error::VerifyError;
 pub use finding::{Finding, Place};
-pub use kind::{FindingKind, Undecodable};
+pub use kind::FindingKind;
 pub use options::VerifyOptions;
 pub use report::Report;
 pub use severity::Severity;
+pub use undecodable::Undecodable;
 pub use verify::verify;
