@@ -1,14 +1,14 @@
-//! The one error of this crate: which document, where in it, and what is wrong.
+//! The error of this crate: the document, the place in it, and what is wrong.
 //!
-//! It never carries the error of a JSON library: what that said is part of the message.
+//! It never carries the error of a JSON library: that error's text is part of the message.
 
 use std::fmt;
 
 use cache_model::OneLine;
 
-/// Why bytes could not be read, or what was given could not be written.
+/// Why a document cannot be read, or cannot be written.
 ///
-/// The text is one line: the document, the place in it where there is one, and what is wrong, such as
+/// The text is one line: the document, the place in it if known, and what is wrong, such as
 /// `cache config: record 3: link 1099511627776 is out of range (line 1, column 250)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError {
@@ -18,11 +18,11 @@ pub struct FormatError {
     message: String,
 }
 
-/// What a caller can tell apart about a [`FormatError`].
+/// The kinds of [`FormatError`] that a caller can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FormatErrorKind {
-    /// The bytes are no JSON text, or it is cut short, or something follows it.
+    /// The bytes are not one complete JSON text.
     Syntax,
     /// A member is missing, given twice, of the wrong type, out of range, or contradicts another.
     Invalid,
@@ -49,7 +49,7 @@ impl FormatError {
         self
     }
 
-    /// What a caller can act on.
+    /// The kind, for callers that act on it.
     pub fn kind(&self) -> FormatErrorKind {
         self.kind
     }
@@ -59,7 +59,7 @@ impl FormatError {
         self.document
     }
 
-    /// The entry of the document, such as `record 3` or `layer 0`; `None` where it is not about one entry.
+    /// The entry of the document, such as `record 3` or `layer 0`; `None` if the error is not about one entry.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }

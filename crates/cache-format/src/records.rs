@@ -1,7 +1,7 @@
-//! Records as JSON lines: how a tool in any language describes a build's records, one call of `add` a line.
+//! Records as JSON lines, by which a tool in any language describes a build's records: one call of `add` a line.
 //!
-//! The shape is ours, and described by `records.schema.json` beside this crate's manifest. Reading is strict: an
-//! unknown member is an error, since a misspelt one would silently lose a part of a cache.
+//! The format is this project's own; `records.schema.json` beside this crate's manifest describes it. Reading is strict:
+//! an unknown member is an error, since a misspelt one would silently lose a part of a cache.
 
 use cache_model::{Descriptor, RecordDigest, Timestamp};
 use serde::Deserializer;
@@ -14,7 +14,7 @@ use crate::manifest::descriptor::{Descriptors, Strictness};
 /// The JSON schema (draft 2020-12) of a line.
 pub const RECORDS_SCHEMA: &str = include_str!("../records.schema.json");
 
-/// One record: what is given to one call of `add`.
+/// One record: the arguments of one call of `add`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordLine {
     /// The digest of the record.
@@ -28,14 +28,13 @@ pub struct RecordLine {
 /// A link of an input to a source record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordLink {
-    /// The position of the source's line, from 0; it should be an earlier line, which is for the reader of the lines
-    /// to check.
+    /// The position of the source's line, from 0. It should be an earlier line, which is not checked here.
     pub record: usize,
     /// The selector; often empty.
     pub selector: String,
 }
 
-/// A result of a record: layers, and when they were made.
+/// A result of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordResult {
     /// When the result was made.
@@ -44,15 +43,15 @@ pub struct RecordResult {
     pub layers: Vec<Descriptor>,
 }
 
-/// Reads one line: an object with `digest`, and where there are any `inputs` and `results`.
+/// Reads one line: an object with `digest`, and optionally `inputs` and `results`.
 ///
-/// The members `outcome` and `error` are for notes of what became of the record, and are ignored. `inputs`,
+/// The members `outcome` and `error` are free for notes on the outcome of adding the record, and are ignored. `inputs`,
 /// `results`, an input and a result's `layers` may be null for empty.
 ///
 /// # Errors
 ///
-/// A text that is no JSON object (an empty line is none); a required member that is missing; an unknown member; a
-/// member of the wrong type; a malformed blob digest or time; a negative size or position.
+/// Anything but a JSON object, such as an empty line; a missing required member; an unknown member; a member of the
+/// wrong type; a malformed blob digest or time; a negative size or position.
 ///
 /// ```
 /// let line = br#"{"digest":"sha256:run","inputs":[[{"record":0,"selector":"/src"}]]}"#;

@@ -1,7 +1,7 @@
 //! Reading cache configs, `application/vnd.buildkit.cacheconfig.v0`.
 //!
 //! The text is fed into a `CacheConfigBuilder` as it is read: no tree, no list for each record, digests straight to
-//! bytes. It never checks what an index points at; that is for whoever makes a graph of it.
+//! bytes. Indices are never checked here: `CacheChains::from_config` does that.
 
 use std::borrow::Cow;
 
@@ -18,9 +18,9 @@ const CONFIG: &str = "cache config";
 
 /// Reads a cache config.
 ///
-/// Reads as Go does: null means absent (an absent `link`, `layer` or `parent` is 0, an absent `createdAt` the zero
-/// time), unknown members are skipped, invalid UTF-8 in a string becomes U+FFFD. An absent or empty `blob` is
-/// [`None`]; an input may be null or empty. Members are case-sensitive.
+/// Reads as Go does. Null means absent: an absent `link`, `layer` or `parent` is 0, an absent `createdAt` the zero
+/// time. Unknown members are skipped. Invalid UTF-8 in a string becomes U+FFFD. An absent or empty `blob` is [`None`].
+/// An input may be null or empty. Unlike in Go, the names of members are case-sensitive.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn decode_config(bytes: &[u8]) -> Result<CacheConfig, FormatError> {
     })
 }
 
-/// Reads a list of records alone, as an inline cache holds it, behind the layers that are given.
+/// Reads a list of records alone, as an inline cache holds it, into a config with these layers.
 pub(crate) fn decode_records(
     document: &'static str,
     bytes: &[u8],
@@ -61,7 +61,7 @@ pub(crate) fn decode_records(
     })
 }
 
-/// What the records are poured into.
+/// The config that is being built.
 #[derive(Default)]
 struct Sink {
     builder: CacheConfigBuilder,
@@ -76,6 +76,7 @@ struct ConfigMembers<'p> {
 
 impl<'de> Object<'de> for ConfigMembers<'_> {
     const WHAT: &'static str = "a cache config (an object)";
+
     members! { |self, value, key|
         "layers" => {
             let builder = &mut self.sink.builder;
@@ -112,6 +113,7 @@ struct LayerMembers(ConfigLayer);
 
 impl<'de> Object<'de> for LayerMembers {
     const WHAT: &'static str = "a layer (an object)";
+
     members! { |self, value, key|
         "blob" => {
             let digest =
@@ -132,11 +134,12 @@ impl<'de> Object<'de> for LayerMembers {
     }
 }
 
-/// The form that object stores keep: for want of a manifest, the config describes the blobs.
+/// Object stores keep no manifest, so there the config itself describes the blobs.
 struct AnnotationMembers(Box<LayerAnnotations>);
 
 impl<'de> Object<'de> for AnnotationMembers {
     const WHAT: &'static str = "the annotations of a layer (an object)";
+
     members! { |self, value, key|
         "mediaType" => self.0.media_type = string(value, key)?,
         "diffID" => self.0.diff_id = string(value, key)?,
@@ -172,6 +175,7 @@ struct RecordMembers<'s> {
 
 impl<'de> Object<'de> for RecordMembers<'_> {
     const WHAT: &'static str = "a record (an object)";
+
     members! { |self, value, key|
         "digest" => {
             if let Some(text) = read::text(value, key)? {
@@ -214,6 +218,7 @@ struct LinkMembers<'de> {
 
 impl<'de> Object<'de> for LinkMembers<'de> {
     const WHAT: &'static str = "a link (an object)";
+
     members! { |self, value, key|
         "link" => self.record = index(value, key)?,
         "selector" => self.selector = read::text(value, key)?.unwrap_or_default(),
@@ -237,6 +242,7 @@ struct ResultMembers(ConfigResult);
 
 impl<'de> Object<'de> for ResultMembers {
     const WHAT: &'static str = "a result (an object)";
+
     members! { |self, value, key|
         "layer" => self.0.layer = index(value, key)?,
         "createdAt" => self.0.created_at = time(value, key)?,
@@ -269,6 +275,7 @@ struct ChainMembers<'s> {
 
 impl<'de> Object<'de> for ChainMembers<'_> {
     const WHAT: &'static str = "a chain (an object)";
+
     members! { |self, value, key|
         "layers" => read::list(value, &mut ChainLayers(self.layers))?,
         "createdAt" => self.created_at = time(value, key)?,

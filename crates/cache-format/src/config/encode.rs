@@ -1,7 +1,7 @@
 //! Writing cache configs, `application/vnd.buildkit.cacheconfig.v0`, as Go's encoder does.
 //!
-//! Compact JSON in the order of BuildKit's structs, straight into one buffer. It never fails and never reorders:
-//! the config is written as it is, sensible or not.
+//! Compact JSON in the order of BuildKit's structs, straight into one buffer. It never fails, never reorders, and never
+//! checks whether the config makes sense.
 
 use cache_model::json::{Object, push_list, push_number, push_string};
 use cache_model::{
@@ -11,10 +11,10 @@ use cache_model::{
 
 /// Writes a cache config: compact JSON, no newline at its end, `{}` for an empty config.
 ///
-/// The members are those of BuildKit, in its order, the empty ones left out (`layers`, `records`, `blob`, a `parent`
-/// of 0, `annotations`, `chains`, `digest`, `inputs`, `selector`); `layer`, `link` and `createdAt` always stand. An
-/// input without links is written `[]`, which BuildKit reads and refuses as an empty input (it writes `null` for one
-/// that it never filled), and so is a chain without layers.
+/// The members are those of BuildKit, in its order. Empty members are left out: `layers`, `records`, `blob`, a `parent`
+/// of 0, `annotations`, `chains`, `digest`, `inputs`, `selector`. `layer`, `link` and `createdAt` are always written. An
+/// input without links is written `[]`, which BuildKit reads and refuses as an empty input (BuildKit itself writes
+/// `null`, which it cannot read). A chain without layers is written `[]` as well.
 ///
 /// ```
 /// use cache_model::{CacheConfigBuilder, RecordDigest};
@@ -40,16 +40,15 @@ pub fn encode_config(config: &CacheConfig) -> Vec<u8> {
     out
 }
 
-/// Writes the records alone, the JSON list that an inline cache holds in base64; `[]` where there are none.
-///
-/// It is what [`encode_config`] writes as `records`.
+/// Writes the records alone, as [`encode_config`] writes the member `records`: the JSON list that an inline cache holds
+/// in base64; `[]` for a config without records.
 pub fn encode_records(config: &CacheConfig) -> Vec<u8> {
     let mut out = Vec::with_capacity(2 + records_estimate(config));
     push_list(config.records(), &mut out, push_record);
     out
 }
 
-/// The length of the records in bytes, on the high side: memory that is not written to costs nothing.
+/// An estimate of the records' length in bytes. It errs on the high side: memory that is never written costs nothing.
 fn records_estimate(config: &CacheConfig) -> usize {
     config.records_len() * 168 + config.links_len() * 96
 }

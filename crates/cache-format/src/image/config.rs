@@ -1,7 +1,7 @@
-//! Image configs, as far as a cache needs them (OCI image specification, config.md).
+//! The parts of an image config that a cache needs (OCI image specification, config.md).
 //!
-//! It reads the diff IDs, the history, and BuildKit's own member with an inline cache. It never keeps the rest, so it
-//! cannot write an image config.
+//! Those are the diff IDs, the history, and BuildKit's own member with an inline cache. The rest is not kept, so nothing
+//! here can write an image config.
 
 use cache_model::{Digest, Timestamp};
 use serde::Deserializer;
@@ -11,14 +11,14 @@ use crate::json::read::{self, List, Object, Place, members, string};
 
 const WHAT: &str = "image config";
 
-/// What an image config says of its layers.
+/// The parts of an image config that describe its layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageConfig {
     /// The digests of the uncompressed layers, lowest first (`rootfs.diff_ids`).
     pub diff_ids: Vec<Digest>,
-    /// The steps that made the image, with those that made no layer.
+    /// The steps that made the image, including steps that made no layer.
     pub history: Vec<HistoryEntry>,
-    /// The member `moby.buildkit.cache.v0`: an inline cache's records in base64, as they were written.
+    /// The member `moby.buildkit.cache.v0`: an inline cache's records, still in base64.
     pub inline_cache: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl ImageConfig {
     ///
     /// # Errors
     ///
-    /// A text that is no JSON object, a malformed diff ID or time, a member of the wrong type; the error names the
+    /// Anything but a JSON object, a malformed diff ID or time, a member of the wrong type; the error names the
     /// diff ID or the history entry.
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         read::document(WHAT, bytes, |json, place| {
@@ -61,6 +61,7 @@ struct ConfigMembers<'p> {
 
 impl<'de> Object<'de> for ConfigMembers<'_> {
     const WHAT: &'static str = "an image config (an object)";
+
     members! { |self, value, key|
         "rootfs" => drop(read::object(value, &mut RootFs { diff_ids: &mut self.config.diff_ids, place: self.place })?),
         "history" => read::list(value, &mut History { steps: &mut self.config.history, place: self.place })?,
@@ -118,6 +119,7 @@ impl<'de> List<'de> for History<'_> {
 
 impl<'de> Object<'de> for HistoryEntry {
     const WHAT: &'static str = "a history entry (an object)";
+
     members! { |self, value, key|
         "created" => self.created = read::parsed(value, key, str::parse)?,
         "created_by" => self.created_by = string(value, key)?,

@@ -1,6 +1,6 @@
-//! Inline caches: records inside an image's config, whose layers are the image's.
+//! Reading inline caches: records inside an image's config, whose layers are the image's.
 //!
-//! It reads one image at a time. It never merges the caches of several, and never fetches the config.
+//! One image at a time: it never merges the caches of several images, and never fetches the config.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -15,31 +15,31 @@ use crate::{FormatError, ImageConfig, ImageManifest};
 
 const WHAT: &str = "inline cache";
 
-/// An inline cache, as if it had come from a config and a manifest of its own.
+/// An inline cache, in the terms of a cache with a config and a manifest of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InlineCache {
-    /// One layer for each layer of the image, each on top of the one before; and the records.
+    /// The records, and one layer for each layer of the image, each on top of the previous one.
     pub config: CacheConfig,
-    /// The image's layers, with the annotations that a cache's layers have.
+    /// The image's layers, with the annotations of a cache's layers.
     pub layers: Vec<Descriptor>,
 }
 
-/// What was found in an image.
+/// Whether an image has an inline cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each image, made and taken apart at once")]
 pub enum InlineOutcome {
     /// An inline cache.
     Cache(InlineCache),
-    /// None, and why.
+    /// The image has none that can be used.
     Absent(NoInlineCache),
 }
 
-/// Why an image has no inline cache that could be used. BuildKit skips such an image.
+/// Why an image has no usable inline cache. BuildKit skips such an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoInlineCache {
     /// The image config has no member `moby.buildkit.cache.v0`.
     NoField,
-    /// The manifest's layers are not those of the image config.
+    /// The manifest and the image config have different numbers of layers.
     LayerCount {
         /// How many layers the manifest has.
         layers: usize,
@@ -62,13 +62,13 @@ impl fmt::Display for NoInlineCache {
 
 /// Reads the inline cache of an image, given its manifest and the bytes of its config.
 ///
-/// The layers get their diff IDs as [`ANNOTATION_DIFF_ID`], and from the history, as far as it goes, the times of
-/// their steps as [`ANNOTATION_CREATED_AT`] and the commands as [`ANNOTATION_DESCRIPTION`], in the place of what was
-/// there.
+/// Each layer gets its diff ID as [`ANNOTATION_DIFF_ID`]. As far as the image's history goes, it also gets the time of
+/// its step as [`ANNOTATION_CREATED_AT`] and the command as [`ANNOTATION_DESCRIPTION`]. These replace annotations that
+/// the manifest has under the same keys.
 ///
 /// # Errors
 ///
-/// An image config that cannot be read, a cache that is no base64 (RFC 4648, section 4) or holds no list of records.
+/// An image config that cannot be read; a cache that is not base64 (RFC 4648, section 4) of a list of records.
 pub fn read_inline(manifest: &ImageManifest, image_config: &[u8]) -> Result<InlineOutcome, FormatError> {
     let image = ImageConfig::decode(image_config)?;
     let Some(encoded) = &image.inline_cache else {
@@ -90,7 +90,7 @@ static GO_BASE64: LazyLock<Encoding> = LazyLock::new(|| {
     let mut lenient = BASE64.specification();
     lenient.check_trailing_bits = false;
     lenient.ignore.push_str("\r\n");
-    // Such a specification is always valid; were it not, strict base64 would do for all that Go writes.
+    // This specification is always valid. If it were not, strict base64 would do for everything that Go writes.
     lenient.encoding().unwrap_or(BASE64)
 });
 

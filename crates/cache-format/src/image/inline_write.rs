@@ -1,6 +1,6 @@
 //! Writing inline caches: the records of a graph whose results are layers of one image.
 //!
-//! Gives the text of one member of an image config. It never writes the config around it.
+//! Produces the value of one member of an image config. It never writes the config around it.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use data_encoding::BASE64;
 use crate::encode_records;
 
 /// The value of an image config's `moby.buildkit.cache.v0` for an image with these layers, lowest first: for each
-/// record the newest result whose blobs are all in the image. `None` where there is no such result.
+/// record the newest result whose blobs are all in the image. `None` if no record has such a result.
 ///
-/// A blob is in the image when a layer of the image has its digest, or has for its digest the blob's diff ID (its
-/// annotation `containerd.io/uncompressed`). A result that is the image's first layers in order points at the last of
-/// them; any other lists its layers' positions, of a blob that the image repeats the last.
+/// A blob is in the image if the digest of one of the image's layers is the blob's digest, or its diff ID (the
+/// annotation `containerd.io/uncompressed`). A result that consists of the image's first layers in order points at the
+/// last of them. Any other result lists the positions of its layers; for a blob that the image repeats, the last one.
 pub fn write_inline(graph: &Graph<'_>, image_layers: &[Digest]) -> Option<String> {
     let image = Image::new(graph, image_layers);
     let marshalled = graph.marshal(&|blob| image.positions.contains_key(blob));
@@ -24,7 +24,7 @@ pub fn write_inline(graph: &Graph<'_>, image_layers: &[Digest]) -> Option<String
     Some(BASE64.encode(&encode_records(&image.renumber(&marshalled.config))))
 }
 
-/// Where blobs stand in an image.
+/// The positions of blobs in an image.
 struct Image {
     positions: HashMap<Digest, Vec<i32>>,
 }
@@ -41,7 +41,7 @@ impl Image {
                 by_diff_id.entry(descriptor.digest).or_default().extend(found);
             }
         }
-        // A blob may come with several descriptors, in any order.
+        // A blob may have several descriptors, in any order.
         by_diff_id.values_mut().for_each(|found| found.sort_unstable());
         let mut positions = by_diff_id;
         positions.extend(by_digest);
@@ -52,7 +52,7 @@ impl Image {
         self.positions.get(blob).map_or(&[], Vec::as_slice)
     }
 
-    /// The records of `config`, their results by the image's layers.
+    /// The records of `config`, with results that point at the image's layers.
     fn renumber(&self, config: &CacheConfig) -> CacheConfig {
         let mut builder = CacheConfigBuilder::new();
         for record in config.records() {
@@ -81,7 +81,7 @@ impl Image {
     }
 }
 
-/// The blobs of a config's layer and its parents, lowest first.
+/// The blobs of a layer of the config and of its parents, lowest first.
 fn blobs_of(config: &CacheConfig, layer: i32) -> Vec<Digest> {
     let layer_at = |position: i32| usize::try_from(position).ok().and_then(|at| config.layers().get(at));
     let upwards = std::iter::successors(layer_at(layer), |layer| layer_at(layer.parent));

@@ -1,6 +1,6 @@
 //! Compact JSON spread over lines, as Go's `json.MarshalIndent` does with two spaces.
 //!
-//! It works on text that one of this crate's writers made; it never checks that it is JSON.
+//! For the output of this crate's writers: it never checks that a text is JSON.
 
 /// The text with one member or item a line; empty objects and lists stay `{}` and `[]`.
 pub(crate) fn indented(compact: &[u8]) -> Vec<u8> {

@@ -14,7 +14,7 @@ use crate::json::sanitize::sanitize;
 pub(crate) use crate::json::scalar::{boolean, number, parsed, skip, string, string_map, text};
 use crate::{FormatError, FormatErrorKind};
 
-/// Where in a document the reading is: which entry of which list, or which single member.
+/// The position of the reading in a document, for errors: an entry of a list, or a single member.
 #[derive(Default)]
 pub(crate) struct Place(Cell<Option<(&'static str, Option<usize>)>>);
 
@@ -39,9 +39,9 @@ impl Place {
     }
 }
 
-/// Reads one document: `read` is given the deserializer, and the place to keep up to date.
+/// Reads one document. `read` gets the deserializer, and the place to keep up to date.
 ///
-/// A text that fails and is not clean is read once more after [`sanitize`]: a clean text never pays for that.
+/// A text that fails is read once more after [`sanitize`], if that changes anything. So clean texts never pay for it.
 pub(crate) fn document<T>(
     name: &'static str,
     bytes: &[u8],
@@ -72,7 +72,7 @@ fn describe(name: &'static str, place: &Place, error: &serde_json::Error) -> For
     FormatError::new(kind, name, message).at(place.text())
 }
 
-/// A message that quotes the input, without the middle of what is too long for a line.
+/// A message that may quote the input. If it is too long for a line, its middle is left out.
 fn shortened(message: &str) -> Cow<'_, str> {
     const HEAD: usize = 200;
     const TAIL: usize = 100;
@@ -86,12 +86,12 @@ fn shortened(message: &str) -> Cow<'_, str> {
 
 /// An object, read member by member into its implementor.
 pub(crate) trait Object<'de> {
-    /// What it is, for the message when there is something else.
+    /// What was expected, for the message about any other value.
     const WHAT: &'static str;
-    /// The members that it knows, at most 32.
+    /// The names of the known members, at most 32.
     const KEYS: &'static [&'static str];
 
-    /// Whether a member that it does not know is an error.
+    /// Whether an unknown member is an error.
     fn is_strict(&self) -> bool {
         false
     }
@@ -129,14 +129,14 @@ pub(crate) use members;
 
 /// A list, read item by item into its implementor.
 pub(crate) trait List<'de> {
-    /// What it is, for the message when there is something else.
+    /// What was expected, for the message about any other value.
     const WHAT: &'static str;
 
     /// Reads the next item.
     fn item<D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error>;
 }
 
-/// Reads an object into `target`; whether there was one, and not null.
+/// Reads an object into `target`. False for null.
 pub(crate) fn object<'de, D, T>(value: D, target: &mut T) -> Result<bool, D::Error>
 where
     D: Deserializer<'de>,
@@ -145,7 +145,7 @@ where
     value.deserialize_any(ObjectVisitor(target))
 }
 
-/// Reads a list into `target`; null is the empty one.
+/// Reads a list into `target`; null is the empty list.
 pub(crate) fn list<'de, D, T>(value: D, target: &mut T) -> Result<(), D::Error>
 where
     D: Deserializer<'de>,
@@ -185,7 +185,7 @@ impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<'_, T> {
     }
 }
 
-/// Reads a key: its position among the known ones, and the known text.
+/// Reads a key: its position among the known keys, and that key.
 struct Key {
     known: &'static [&'static str],
     strict: bool,

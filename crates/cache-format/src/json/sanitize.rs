@@ -1,9 +1,9 @@
-//! What Go's decoder makes of text that is not quite Unicode.
+//! Text that is not quite Unicode, repaired as Go's decoder repairs it.
 //!
-//! Every byte that is part of no UTF-8 sequence becomes U+FFFD, and so does every escape of a surrogate that has no
-//! partner. It never looks at the structure of the text: what is not JSON before is not JSON after.
+//! Every byte outside a UTF-8 sequence becomes U+FFFD, and so does every escape of a surrogate without a partner. It
+//! never looks at the structure of the text: invalid JSON stays invalid.
 
-/// The text with both kinds of damage replaced; `None` where there is none.
+/// The text with both kinds of damage replaced; `None` for a clean text.
 pub(crate) fn sanitize(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut clean = Vec::with_capacity(bytes.len());
     let mut damaged = false;
@@ -18,7 +18,7 @@ pub(crate) fn sanitize(bytes: &[u8]) -> Option<Vec<u8>> {
     damaged.then_some(clean)
 }
 
-/// Puts `\ufffd` in the place of each lone `\ud800` to `\udfff`; both are six bytes long.
+/// Replaces each lone `\ud800` to `\udfff` by `\ufffd`, which is six bytes long as well.
 fn replace_lone_surrogates(text: &mut [u8]) -> bool {
     let mut replaced = false;
     let mut rest = text;
@@ -45,7 +45,7 @@ fn is_low(unit: u16) -> bool {
     (0xDC00..=0xDFFF).contains(&unit)
 }
 
-/// The UTF-16 unit of the escape `\uXXXX` that the text starts with.
+/// The UTF-16 unit, if the text starts with an escape `\uXXXX`.
 fn unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     digits.iter().try_fold(0u16, |unit, byte| {

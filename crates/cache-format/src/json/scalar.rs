@@ -1,6 +1,6 @@
 //! Reading the scalars of JSON: strings, whole numbers, booleans, and objects of strings.
 //!
-//! Null is always absent. A number is never rounded: what does not fit is an error that gives it.
+//! Null means absent. A number is never rounded: one that does not fit is an error that quotes it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -57,10 +57,10 @@ pub(crate) fn boolean<'de, D: Deserializer<'de>>(
     value.deserialize_any(BooleanVisitor(name))
 }
 
-/// Keys and their texts, borrowed where they stand without escapes.
+/// Keys and values, borrowed from the input unless they have escapes.
 pub(crate) type StringMap<'de> = Vec<(Cow<'de, str>, Cow<'de, str>)>;
 
-/// Reads an object of strings under any keys, in their order; null is empty, and as a value the empty string.
+/// Reads an object of strings under any keys, in their order. Null is the empty object, and as a value the empty string.
 pub(crate) fn string_map<'de, D: Deserializer<'de>>(
     value: D,
     name: &'static str,
@@ -68,7 +68,7 @@ pub(crate) fn string_map<'de, D: Deserializer<'de>>(
     value.deserialize_any(StringMapVisitor(name))
 }
 
-/// Skips a value; whether it was there, and not null.
+/// Skips a value. False for null.
 pub(crate) fn skip<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     Option::<IgnoredAny>::deserialize(value).map(|skipped| skipped.is_some())
 }
@@ -121,7 +121,7 @@ impl Visitor<'_> for NumberVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
-        // The parser gives the text `-0`, and whole numbers beyond 64 bits, as floating point.
+        // The parser hands over `-0`, and whole numbers beyond 64 bits, as floating point.
         if number == 0.0 && number.is_sign_negative() {
             Ok(Some(0))
         } else if number.abs() >= 9.0e18 {

@@ -1,6 +1,7 @@
-//! Reading manifests and indexes, and telling by name what is neither.
+//! Reading manifests and indexes. The error for another document of the field names its kind.
 //!
-//! It never decides by the media type alone: a `mediaType` is checked against the structure.
+//! The structure decides which of the two a text is. The media type alone never does: it is checked against the
+//! structure.
 
 use cache_model::{Annotations, Descriptor, MediaType};
 use serde::Deserializer;
@@ -22,9 +23,9 @@ impl ManifestOrIndex {
     ///
     /// # Errors
     ///
-    /// A text that is no JSON; `config` or `layers` together with `manifests`; a known `mediaType` that contradicts
-    /// the structure; an entry without digest or size, with a malformed digest or a negative size (the error names
-    /// it); a Docker manifest of schema 1; any other document, such as a cache config or an image config.
+    /// Invalid JSON; `config` or `layers` together with `manifests`; a known `mediaType` that contradicts the
+    /// structure; an entry without digest or size, with a malformed digest or a negative size (the error names the
+    /// entry); a Docker manifest of schema 1; any other document, such as a cache config or an image config.
     ///
     /// ```
     /// use cache_format::ManifestOrIndex;
@@ -35,52 +36,53 @@ impl ManifestOrIndex {
     /// # Ok::<(), cache_format::FormatError>(())
     /// ```
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let found = read::document(MANIFEST, bytes, |json, place| {
-            let mut members = Members { found: Found::default(), place };
-            read::object(json, &mut members)?;
-            Ok(members.found)
+        let members = read::document(MANIFEST, bytes, |json, place| {
+            let mut reader = MembersReader { members: DocumentMembers::default(), place };
+            read::object(json, &mut reader)?;
+            Ok(reader.members)
         });
-        // What the document is instead says more than which member would not do as a manifest's.
-        found.and_then(Found::recognize).map_err(|error| foreign(bytes).unwrap_or(error))
+        // The kind of the document is a better message than the first member that no manifest can have.
+        members.and_then(DocumentMembers::recognize).map_err(|error| foreign(bytes).unwrap_or(error))
     }
 }
 
-/// The members of both documents, as they were found.
+/// The members of both documents, before it is known which of the two this is.
 #[derive(Default)]
-struct Found {
+struct DocumentMembers {
     schema_version: u32,
     media_type: MediaType,
     artifact_type: String,
     config: Option<Descriptor>,
-    /// `None` where the member is absent; a null is an empty list.
+    /// `None` if the member is absent; a null is an empty list.
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
     subject: Option<Descriptor>,
     annotations: Annotations,
 }
 
-struct Members<'p> {
-    found: Found,
+struct MembersReader<'p> {
+    members: DocumentMembers,
     place: &'p Place,
 }
 
-impl<'de> Object<'de> for Members<'_> {
+impl<'de> Object<'de> for MembersReader<'_> {
     const WHAT: &'static str = "a manifest or an index (an object)";
+
     members! { |self, value, key|
-        "schemaVersion" => self.found.schema_version = read::number(value, key)?.unwrap_or(0),
-        "mediaType" => self.found.media_type = MediaType::new(&read::text(value, key)?.unwrap_or_default()),
-        "artifactType" => self.found.artifact_type = string(value, key)?,
+        "schemaVersion" => self.members.schema_version = read::number(value, key)?.unwrap_or(0),
+        "mediaType" => self.members.media_type = MediaType::new(&read::text(value, key)?.unwrap_or_default()),
+        "artifactType" => self.members.artifact_type = string(value, key)?,
         "config" => {
             self.place.member(key);
-            self.found.config = descriptor(value, Strictness::Manifest)?;
+            self.members.config = descriptor(value, Strictness::Manifest)?;
         },
-        "layers" => self.found.layers = Some(descriptors(value, "layer", self.place)?),
-        "manifests" => self.found.manifests = Some(descriptors(value, "entry", self.place)?),
+        "layers" => self.members.layers = Some(descriptors(value, "layer", self.place)?),
+        "manifests" => self.members.manifests = Some(descriptors(value, "entry", self.place)?),
         "subject" => {
             self.place.member(key);
-            self.found.subject = descriptor(value, Strictness::Manifest)?;
+            self.members.subject = descriptor(value, Strictness::Manifest)?;
         },
-        "annotations" => self.found.annotations = annotations(value)?,
+        "annotations" => self.members.annotations = annotations(value)?,
     }
 
     fn end_member(&mut self) {
@@ -99,7 +101,7 @@ fn descriptors<'de, D: Deserializer<'de>>(
     Ok(list.found)
 }
 
-impl Found {
+impl DocumentMembers {
     fn recognize(self) -> Result<ManifestOrIndex, FormatError> {
         let is_manifest = self.config.is_some() || self.layers.is_some();
         match (is_manifest, self.manifests.is_some()) {
@@ -158,7 +160,7 @@ fn is_index(media_type: &MediaType) -> bool {
     *media_type == MediaType::OCI_INDEX || *media_type == MediaType::DOCKER_LIST
 }
 
-/// The error for a document of another kind, where the bytes are one that we know.
+/// The error for a document of another known kind; `None` for any other bytes.
 fn foreign(bytes: &[u8]) -> Option<FormatError> {
     let shape = read::document(MANIFEST, bytes, |json, _| {
         let mut shape = Shape::default();
@@ -178,7 +180,7 @@ fn foreign(bytes: &[u8]) -> Option<FormatError> {
     Some(FormatError::unsupported(MANIFEST, message))
 }
 
-/// Which members there are, whatever their values.
+/// Which telling members are present, with any value but null.
 #[derive(Default)]
 struct Shape {
     config: bool,

@@ -1,6 +1,6 @@
 //! Reading descriptors (OCI image specification, descriptor.md).
 //!
-//! It never lets a malformed digest, or a size that no blob can have, through.
+//! A malformed digest and a size that no blob can have are errors here already.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use serde::de::Error as _;
 
 use crate::json::read::{self, List, Object, Place, members, string};
 
-/// How much a descriptor must have, and may have.
+/// Which members a descriptor must have, and may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
-    /// As in manifests: the media type may be absent, unknown members are skipped.
+    /// For manifests: the media type may be absent, unknown members are skipped.
     Manifest,
-    /// As in our own records: the media type must be there, and nothing unknown.
+    /// For our own record lines: the media type is required, unknown members are errors.
     Records,
 }
 
@@ -52,7 +52,7 @@ where
 pub(crate) struct Descriptors<'p> {
     pub(crate) found: Vec<Descriptor>,
     pub(crate) strictness: Strictness,
-    /// What to call an entry and where to note it; `None` where the caller names a greater whole.
+    /// The noun for an entry, and the place to note it in; `None` if the caller has noted a larger part.
     pub(crate) entry: Option<(&'static str, &'p Place)>,
 }
 
@@ -120,7 +120,7 @@ impl<'de> Object<'de> for PlatformMembers {
     }
 }
 
-/// A list of strings; null is the empty one, as in Go.
+/// A list of strings; null is the empty list, as in Go.
 struct Texts<'t>(&'t mut Vec<String>);
 
 impl<'de> List<'de> for Texts<'_> {
@@ -132,7 +132,7 @@ impl<'de> List<'de> for Texts<'_> {
     }
 }
 
-/// Reads annotations: an object of strings. Null is none; of several values for one key the last stays, as in Go.
+/// Reads annotations: an object of strings. Null means none. Of several values for one key the last counts, as in Go.
 pub(crate) fn annotations<'de, D: Deserializer<'de>>(value: D) -> Result<Annotations, D::Error> {
     Ok(read::string_map(value, "annotations")?.into_iter().collect())
 }

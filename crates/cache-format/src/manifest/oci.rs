@@ -11,11 +11,11 @@ use oci_spec::image as oci;
 
 use crate::{FormatError, ImageIndex, ImageManifest};
 
-/// A descriptor of `oci-spec` as one of ours. Its reserved member `platform.features` is left out.
+/// Converts a descriptor of `oci-spec` to one of ours. Its reserved member `platform.features` is dropped.
 ///
 /// # Errors
 ///
-/// A digest that is neither a SHA-256 nor a SHA-512 in lower-case hexadecimal digits.
+/// A digest other than a SHA-256 or SHA-512 in lower-case hexadecimal digits.
 ///
 /// ```
 /// use oci_spec::image::{Descriptor, MediaType, Sha256Digest};
@@ -44,11 +44,11 @@ pub fn descriptor_from_oci(descriptor: &oci::Descriptor) -> Result<Descriptor, F
     })
 }
 
-/// One of our descriptors as one of `oci-spec`. What is empty is absent there.
+/// Converts one of our descriptors to one of `oci-spec`. Empty members are absent there.
 ///
 /// # Errors
 ///
-/// A digest that `oci-spec` refuses; it takes every one of ours.
+/// A digest that `oci-spec` refuses. It accepts every digest that this crate's types can hold.
 pub fn descriptor_to_oci(descriptor: &Descriptor) -> Result<oci::Descriptor, FormatError> {
     let digest: oci::Digest = descriptor
         .digest
@@ -152,7 +152,7 @@ impl TryFrom<&ImageIndex> for oci::ImageIndex {
     }
 }
 
-/// Converts each of a list; an error names the one that failed.
+/// Converts each item of a list; an error names the item.
 fn all<A, B>(
     items: &[A],
     noun: &str,
@@ -210,7 +210,7 @@ fn platform_from_oci(platform: &oci::Platform) -> Platform {
 
 fn platform_to_oci(platform: &Platform) -> oci::Platform {
     let mut theirs = oci::Platform::default();
-    // oci-spec takes the text `armbe` for arm64be.
+    // oci-spec reads the text `armbe` as arm64be.
     let architecture = match platform.architecture.as_str() {
         "armbe" => oci::Arch::ARMbe,
         other => other.into(),
