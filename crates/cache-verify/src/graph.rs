@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cache_format::encode_config;
-use cache_ingest::Hasher;
-use cache_model::{Algorithm, CacheChains, CacheConfig, Digest, Graph, RecordDigest, Rule};
+use cache_model::{CacheChains, CacheConfig, Digest, Graph, RecordDigest, Rule};
 
 use crate::section::Section;
 use crate::{FindingKind, Place};
@@ -92,7 +91,7 @@ pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, 
             // Either reading has a canonical order; a cache that was closed is only canonical by its own.
             let canonical = encode_config(&graph.marshal(&|_| true).config);
             if canonical != bytes && encode_config(&closed.marshal(&|_| true).config) != bytes {
-                let canonical = Hasher::digest(Algorithm::Sha256, &canonical);
+                let canonical = Digest::of(&canonical);
                 section.metadata(place.clone(), FindingKind::NotCanonical { canonical });
             }
         }

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use cache_model::{CacheConfig, Converted, Descriptor, Dialect, Digest, MediaType};
-use sha2::{Digest as _, Sha256};
 
 use crate::forms::cache_manifest::CacheManifest;
 use crate::forms::form::Form;
@@ -104,7 +103,7 @@ impl CacheManifest {
             layers: self.layers,
             metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes }],
             root: PackedBlob {
-                descriptor: Descriptor::new(self.form.media_type(), root, length(&root_bytes)),
+                descriptor: Descriptor::new(self.form.media_type(), root, root_bytes.len() as u64),
                 bytes: root_bytes,
             },
             warnings: Vec::new(),
@@ -122,8 +121,7 @@ impl Packed {
 
 impl PackedBlob {
     fn new(media_type: MediaType, bytes: Vec<u8>) -> Self {
-        let digest = Digest::sha256(Sha256::digest(&bytes).into());
-        Self { descriptor: Descriptor::new(media_type, digest, length(&bytes)), bytes }
+        Self { descriptor: Descriptor::of(media_type, &bytes), bytes }
     }
 }
 
@@ -139,10 +137,6 @@ fn in_dialect(layers: &[Descriptor], dialect: Dialect) -> (Vec<Descriptor>, Vec<
     };
     let listed = layers.iter().enumerate().map(convert).collect();
     (listed, warnings)
-}
-
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for ManifestWarning {

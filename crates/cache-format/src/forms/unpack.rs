@@ -33,7 +33,7 @@ pub enum Unpacked {
 /// # Ok::<(), cache_format::FormatError>(())
 /// ```
 pub fn unpack(root: &Descriptor, bytes: &[u8]) -> Result<Unpacked, FormatError> {
-    if u64::try_from(bytes.len()) != Ok(root.size) {
+    if bytes.len() as u64 != root.size {
         let message = format!("{} bytes are given, but the descriptor says {}", bytes.len(), root.size);
         return Err(FormatError::invalid("manifest", message));
     }
