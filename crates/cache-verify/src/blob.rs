@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::chunks::ChunkReader;
-use crate::content::{Contents, examine};
+use crate::content::{LayerContent, examine};
 use crate::{FindingKind, VerifyOptions};
 
 /// How many chunks may wait to be decompressed.
@@ -36,7 +36,7 @@ pub(crate) struct BlobCheck {
 
 /// What a look at a blob gave: what is wrong with it, or its contents where they were read.
 pub(crate) struct Outcome {
-    pub(crate) verdict: Result<Option<Contents>, FindingKind>,
+    pub(crate) verdict: Result<Option<LayerContent>, FindingKind>,
     /// How many bytes were read.
     pub(crate) bytes: u64,
 }
@@ -100,7 +100,7 @@ impl Reading<'_> {
         }
     }
 
-    async fn read(self, check: &BlobCheck) -> (Result<Contents, FindingKind>, u64) {
+    async fn read(self, check: &BlobCheck) -> (Result<LayerContent, FindingKind>, u64) {
         let descriptor = &check.descriptor;
         let (sender, receiver) = mpsc::channel(AHEAD);
         let (algorithms, own) = (check.algorithms.clone(), descriptor.digest.algorithm());

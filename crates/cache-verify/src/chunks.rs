@@ -1,13 +1,13 @@
-//! A blob's chunks, as they come over a channel, to be read by a thread that may block.
+//! A blob's chunks, received over a channel and read by a thread that may block.
 //!
-//! It holds one chunk at a time, and never knows whether the end of the chunks is that of the blob.
+//! It holds one chunk at a time. It never knows whether the end of the chunks is the end of the blob.
 
 use std::io::{self, BufRead, Read};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 
-/// Reads the chunks of a channel. Without a channel there is nothing to read.
+/// Reads the chunks of a channel. Without a channel it is at its end.
 #[derive(Default)]
 pub(crate) struct ChunkReader {
     receiver: Option<Receiver<Bytes>>,
@@ -19,7 +19,7 @@ impl ChunkReader {
         Self { receiver: Some(receiver), current: Bytes::new() }
     }
 
-    /// Bytes that are next; none only at the end.
+    /// Some of the next bytes; none only at the end.
     pub(crate) fn available(&mut self) -> &[u8] {
         while self.current.is_empty() {
             match self.receive() {
@@ -30,7 +30,7 @@ impl ChunkReader {
         &self.current
     }
 
-    /// At least the next `len` bytes, fewer only at the end. They stay to be read.
+    /// At least the next `len` bytes, fewer only at the end. Nothing is consumed.
     pub(crate) fn peek(&mut self, len: usize) -> &[u8] {
         while self.current.len() < len {
             let Some(chunk) = self.receive() else { break };
@@ -40,7 +40,7 @@ impl ChunkReader {
         &self.current
     }
 
-    /// Takes bytes that were available.
+    /// Consumes bytes that were available.
     pub(crate) fn skip(&mut self, len: usize) {
         let _ = self.current.split_to(len.min(self.current.len()));
     }

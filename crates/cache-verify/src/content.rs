@@ -1,35 +1,35 @@
-//! What a layer's bytes are: their compression as the first bytes tell it, and the digests of what they hold.
+//! The content of a layer: its compression by its first bytes, and the digests of the decompressed bytes.
 //!
-//! Decompressed bytes are hashed and dropped. It never trusts a media type: it does not know it.
+//! It never trusts a media type: it does not get one.
 
 use cache_model::{Algorithm, Compression, Digest};
 
 use crate::chunks::ChunkReader;
-use crate::sink::{Failure, Sink};
+use crate::sink::{DecodeFailure, HashSink};
 use crate::{gunzip, unzstd};
 
-/// What a layer's content is.
-pub(crate) struct Contents {
-    pub(crate) format: Format,
-    /// The digest of the tar by each algorithm that was asked for, save that of an uncompressed layer by the
-    /// algorithm of its own digest, which is that digest.
-    pub(crate) diff_ids: Result<Vec<Digest>, Failure>,
+/// The content of a layer.
+pub(crate) struct LayerContent {
+    pub(crate) format: ContentFormat,
+    /// The digest of the tar by each wanted algorithm. Not computed for an uncompressed layer under its own digest's
+    /// algorithm: it equals the digest.
+    pub(crate) diff_ids: Result<Vec<Digest>, DecodeFailure>,
 }
 
-/// How the content begins.
+/// The format of the content, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ContentFormat {
     Gzip,
     Zstd,
     Tar,
-    /// None of these; also what is too short to tell.
+    /// None of these, or too short to tell.
     Other,
 }
 
-/// Where the name of the format stands in the first header of a tar (POSIX.1-2008, pax, "ustar").
+/// The position of the format's name in the first header of a tar (POSIX.1-2008, pax, "ustar").
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
-impl Format {
+impl ContentFormat {
     fn of(head: &[u8]) -> Self {
         if head.get(TAR_MAGIC) == Some(b"ustar") {
             Self::Tar
@@ -52,34 +52,34 @@ impl Format {
     }
 }
 
-/// Looks at the content of a blob whose digest is by the algorithm `own`. Blocks until it knows enough, which may be
-/// before the end.
+/// Reads the content of a blob whose digest is by the algorithm `own`. Blocks until it knows enough, which may be before
+/// the end.
 pub(crate) fn examine(
     mut reader: ChunkReader,
     algorithms: &[Algorithm],
     own: Algorithm,
     limit: u64,
-) -> Contents {
-    let format = Format::of(reader.peek(TAR_MAGIC.end));
+) -> LayerContent {
+    let format = ContentFormat::of(reader.peek(TAR_MAGIC.end));
     let diff_ids = match format {
-        Format::Gzip => {
-            let mut sink = Sink::new(algorithms, limit);
+        ContentFormat::Gzip => {
+            let mut sink = HashSink::new(algorithms, limit);
             gunzip::decompress(reader, &mut sink).map(|()| sink.finish())
         }
-        Format::Zstd => {
-            let mut sink = Sink::new(algorithms, limit);
+        ContentFormat::Zstd => {
+            let mut sink = HashSink::new(algorithms, limit);
             unzstd::decompress(&mut reader, &mut sink).map(|()| sink.finish())
         }
-        Format::Tar | Format::Other => {
+        ContentFormat::Tar | ContentFormat::Other => {
             let others: Vec<_> = algorithms.iter().copied().filter(|algorithm| *algorithm != own).collect();
-            // Uncompressed content expands to nothing, so there is no limit on it.
-            drain(reader, Sink::new(&others, u64::MAX))
+            // Uncompressed content does not expand, so it needs no limit.
+            drain(reader, HashSink::new(&others, u64::MAX))
         }
     };
-    Contents { format, diff_ids }
+    LayerContent { format, diff_ids }
 }
 
-fn drain(mut reader: ChunkReader, mut sink: Sink) -> Result<Vec<Digest>, Failure> {
+fn drain(mut reader: ChunkReader, mut sink: HashSink) -> Result<Vec<Digest>, DecodeFailure> {
     while !sink.is_idle() {
         let chunk = reader.available();
         let len = chunk.len();

@@ -1,6 +1,6 @@
-//! A finding: how grave, where, and what.
+//! A finding: its severity, its place, its kind.
 //!
-//! Where it is about a place of the manifest or the config, it says so by positions, which count from 0.
+//! Positions in manifests and configs count from 0.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use cache_model::{Digest, OneLine, RecordDigest};
 
 use crate::{FindingKind, Severity};
 
-/// Something that was found about a cache.
+/// A defect or oddity of a cache.
 ///
 /// Displays on one line as `place: what; what it means`, without the severity.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The digest of the image's manifest, where it is about the cache inside an image.
+    /// The digest of the image's manifest, for a finding about a cache inside an image.
     pub image: Option<Digest>,
-    /// Where it is.
+    /// Its place in the cache.
     pub place: Place,
-    /// What it is.
+    /// Its kind.
     pub kind: FindingKind,
 }
 
-/// What a finding is about.
+/// The subject of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
@@ -38,15 +38,15 @@ pub enum Place {
     },
     /// A layer.
     Layer {
-        /// Its positions: in the manifest's list for what is about the blob, in the config's list for what is about
-        /// the config. In a sound cache both are the same.
+        /// Its positions: in the manifest's list for a finding about the blob, in the config's list for a finding about
+        /// the config. In a sound cache both lists are the same.
         positions: Vec<usize>,
-        /// The digest of its blob; `None` where the config names none.
+        /// The digest of its blob; `None` if the config names none.
         digest: Option<Digest>,
     },
     /// A record, or several of one digest.
     Record {
-        /// Their positions in the config; empty where there is no telling.
+        /// Their positions in the config; empty if unknown.
         positions: Vec<usize>,
         /// Their digest.
         digest: RecordDigest,
@@ -54,12 +54,12 @@ pub enum Place {
 }
 
 impl Finding {
-    /// How grave it is.
+    /// Its severity.
     pub fn severity(&self) -> Severity {
         self.kind.severity()
     }
 
-    /// The digest of the blob that it is about; `None` where it is about a record, or a layer without a blob.
+    /// The digest of the blob that it is about; `None` for a record, or a layer without a blob.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.place {
             Place::Manifest { digest } | Place::Config { digest } => Some(digest),
@@ -116,9 +116,9 @@ impl fmt::Display for Place {
     }
 }
 
-/// How many bytes of a record's digest a line shows, which may be as long as the cache.
+/// The most bytes of a record's digest that a line shows. The digest itself may be as long as the cache.
 const LONGEST: usize = 128;
-/// How many positions a line names before it only counts.
+/// The most positions that a line names; further ones are counted only.
 const SHOWN: usize = 8;
 
 fn write_positions(f: &mut fmt::Formatter<'_>, noun: &str, positions: &[usize]) -> fmt::Result {

@@ -1,6 +1,6 @@
-//! What a cache config says, held against the manifest's list and against itself.
+//! A cache config, checked against the manifest's list and against itself.
 //!
-//! Pure. Indices may be wild and layers may loop here; no recursion. Takes the time of reading the graph, by either rule.
+//! Pure. The config may have indices out of range and layers in circles. No recursion. Takes the time of reading the graph, by either rule.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,12 +10,12 @@ use cache_model::{CacheChains, CacheConfig, Digest, Graph, RecordDigest, Rule};
 use crate::section::Section;
 use crate::{FindingKind, Place};
 
-/// What there is to check beyond the records.
+/// The checks beyond those of the records.
 #[derive(Clone, Copy)]
 pub(crate) enum Checks<'a> {
-    /// The layers are the config's own, and its bytes are these.
+    /// The layers are the config's own; these are its bytes.
     OfConfig(&'a [u8]),
-    /// The layers are an image's, of which the cache need not use all; BuildKit has several orders for its records.
+    /// The layers are an image's. The cache need not use all of them, and BuildKit has several orders for its records.
     OfInline,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn check_layer_list(section: &mut Section, manifest: Place, config: &
         }
     }
     let is_listed: HashSet<Digest> = listed.iter().map(|(_, digest)| *digest).collect();
-    // A blob that is not listed is told where a result is lost by it.
+    // A blob that is not listed is reported with each result that is lost by it.
     let wanted: Vec<Digest> = config
         .layers()
         .iter()
@@ -53,7 +53,7 @@ pub(crate) fn check_layer_list(section: &mut Section, manifest: Place, config: &
     }
 }
 
-/// The position in the manifest's list, `len` long, at which it departs from the config's.
+/// The first position at which the manifest's list, `len` long, differs from the config's.
 fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -> Option<usize> {
     let differing = listed.iter().zip(wanted).find(|((_, listed), wanted)| listed != *wanted);
     match differing {
@@ -63,7 +63,7 @@ fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -
     }
 }
 
-/// Checks the records, and what else there is to check.
+/// Checks the records, then the rest that `checks` names.
 pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, checks: Checks<'_>) {
     let loaded = match CacheChains::from_config(config, &section.layers) {
         Ok(loaded) => loaded,
@@ -86,7 +86,7 @@ pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, 
     check_records(section, config, &graph, &closed);
     if let Checks::OfConfig(bytes) = checks {
         check_layers(section, config);
-        // Where the config has more or less than it should, it is no wonder that it comes out differently.
+        // A config with findings re-encodes differently anyway.
         if !section.has_findings() {
             // Either reading has a canonical order; a cache that was closed is only canonical by its own.
             let canonical = encode_config(&graph.marshal(&|_| true).config);
@@ -123,7 +123,7 @@ fn check_records(section: &mut Section, config: &CacheConfig, graph: &Graph<'_>,
     }
 }
 
-/// Finds layers that stand twice, and layers that nothing uses.
+/// Finds duplicate layers, and layers that no result uses.
 fn check_layers(section: &mut Section, config: &CacheConfig) {
     let reached = reached(config);
     let mut known = HashMap::new();

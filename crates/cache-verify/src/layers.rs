@@ -8,9 +8,9 @@ use std::hash::Hash;
 use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
 
 use crate::blob::{BlobCheck, Outcome};
-use crate::content::{Contents, Format};
+use crate::content::{ContentFormat, LayerContent};
 use crate::section::Section;
-use crate::sink::Failure;
+use crate::sink::DecodeFailure;
 use crate::{Finding, FindingKind, Place, Undecodable, VerifyOptions};
 
 /// The distinct blobs. Of one digest with two sizes at least one descriptor is wrong, so each is looked at.
@@ -129,7 +129,7 @@ fn about_claims(descriptor: &Descriptor, diff_id: Option<&str>) -> Vec<FindingKi
 /// Whether the content is what the descriptor says.
 fn about_contents(
     descriptor: &Descriptor,
-    contents: &Contents,
+    contents: &LayerContent,
     options: &VerifyOptions,
     kinds: &mut Vec<FindingKind>,
 ) {
@@ -146,14 +146,14 @@ fn about_contents(
     }
     let compression = contents.format.compression().unwrap_or(Compression::Uncompressed);
     match &contents.diff_ids {
-        Err(Failure::Limit) => {
+        Err(DecodeFailure::Limit) => {
             kinds.push(FindingKind::ExpansionLimit { limit: options.max_expansion });
         }
-        Err(Failure::Undecodable(reason)) => {
+        Err(DecodeFailure::Undecodable(reason)) => {
             kinds.push(FindingKind::NotDecompressible { compression, reason: reason.clone() });
         }
         // Compressed in a way that is not known: there is no telling.
-        Ok(_) if declared.is_none() && contents.format == Format::Other => {}
+        Ok(_) if declared.is_none() && contents.format == ContentFormat::Other => {}
         Ok(diff_ids) => kinds.extend(diff_id_mismatch(descriptor, diff_ids)),
     }
 }

@@ -1,40 +1,40 @@
-//! What a verification gives.
+//! The report of a verification.
 //!
-//! Data only: who shows it decides on words, colours and exit codes.
+//! Plain data. Words, colours and exit codes are the program's part.
 
 use cache_format::Form;
 use cache_model::Descriptor;
 
 use crate::{Finding, Severity};
 
-/// What was looked at, and what was found.
+/// The report of a verification.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
     /// The manifest or index that the name stands for.
     pub subject: Descriptor,
-    /// The form of the cache's manifest; `None` for an image or an index of images, and where there is no telling.
+    /// The form of the cache's manifest; `None` for an image or an index of images, or if the manifest cannot be read.
     pub form: Option<Form>,
-    /// How many caches there are: one for a manifest of a cache, one for each image with an inline cache otherwise.
+    /// The number of caches: one for a manifest of a cache, otherwise one for each image with an inline cache.
     pub caches: u64,
-    /// How many records their configs have.
+    /// The number of records in their configs.
     pub records: u64,
-    /// How many distinct blobs were looked at: manifests, configs and layers.
+    /// The number of distinct blobs that were checked: manifests, configs and layers.
     pub blobs: u64,
-    /// How many bytes of them were read.
+    /// The number of bytes that were read.
     pub bytes: u64,
-    /// What was found: for each cache about its manifest, then its config, its layers in order, its records in
-    /// order. The same for the same cache, whatever the order in which the store answers.
+    /// The findings: for each cache those about its manifest, then about its config, its layers in order, its records
+    /// in order. The order in which the store answers has no influence.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// How many findings of a severity there are.
+    /// The number of findings of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity() == severity).count()
     }
 
-    /// Whether nothing is wrong: there may be warnings and notes, but no [`Severity::Error`].
+    /// Whether the cache is sound: it may have warnings and notes, but no [`Severity::Error`].
     pub fn is_sound(&self) -> bool {
         self.count(Severity::Error) == 0
     }

@@ -1,15 +1,15 @@
-//! The findings about one cache, kept apart by what they are about until all are known.
+//! The findings about one cache, sorted by subject until all of them are known.
 //!
-//! Knows nothing of how they come to be.
+//! Plain data: nothing is checked here.
 
 use cache_model::{Descriptor, Digest};
 
 use crate::{Finding, FindingKind, Place};
 
-/// One cache, or a manifest that leads to none.
+/// One cache, or a manifest that leads to no cache.
 #[derive(Default)]
 pub(crate) struct Section {
-    /// The digest of the manifest of the image that the cache is in.
+    /// The manifest of the image that contains the cache, by its digest.
     pub(crate) image: Option<Digest>,
     pub(crate) layers: Vec<Descriptor>,
     pub(crate) about_metadata: Vec<Finding>,

@@ -1,17 +1,15 @@
-//! How grave a finding is, in three steps.
-//!
-//! Only the last of them makes a cache unsound.
+//! The severity of findings.
 
 use std::fmt;
 
-/// How grave a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth knowing, and harmless.
     Note,
-    /// The cache works, but not as whoever made it would expect, or not everywhere.
+    /// The cache works, but not as its author would expect, or not everywhere.
     Warning,
-    /// Something is wrong: content is missing, false, or lost on import. Only this makes a cache unsound.
+    /// Content is missing, wrong, or lost on import. Only this makes a cache unsound.
     Error,
 }
 

@@ -1,32 +1,32 @@
-//! Where decompressed bytes go: they are counted, hashed and dropped.
+//! The sink for decompressed bytes: they are counted, hashed and dropped.
 //!
-//! Never keeps a byte, and takes no more than its limit.
+//! It takes no more bytes than its limit.
 
 use cache_ingest::Hasher;
 use cache_model::{Algorithm, Digest};
 
 use crate::Undecodable;
 
-/// Why decompression did not reach the end.
+/// Why decompression did not reach the end of the content.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum DecodeFailure {
     Undecodable(Undecodable),
     Limit,
 }
 
-/// Takes decompressed bytes, as many as the limit allows.
-pub(crate) struct Sink {
+/// Hashes decompressed bytes, as many as the limit allows.
+pub(crate) struct HashSink {
     hashers: Vec<Hasher>,
     left: u64,
 }
 
-impl Sink {
+impl HashSink {
     pub(crate) fn new(algorithms: &[Algorithm], limit: u64) -> Self {
         Self { hashers: algorithms.iter().copied().map(Hasher::new).collect(), left: limit }
     }
 
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(Failure::Limit)?;
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeFailure> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(DecodeFailure::Limit)?;
         self.hashers.iter_mut().for_each(|hasher| hasher.update(bytes));
         Ok(())
     }

@@ -1,18 +1,18 @@
-//! Zstandard (RFC 8878) of any number of frames, those to be skipped among them.
+//! Zstandard (RFC 8878) with any number of frames, skippable frames included.
 //!
-//! Frames with a window above 128 MiB are refused, as the `zstd` program refuses them without being told otherwise:
-//! what BuildKit writes stays far below. Nothing may follow the last frame.
+//! Frames with a window above 128 MiB are refused, as the `zstd` program does by default. BuildKit's windows are far
+//! smaller. No byte may follow the last frame.
 
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use crate::Undecodable;
 use crate::chunks::ChunkReader;
-use crate::sink::{Failure, Sink};
+use crate::sink::{DecodeFailure, HashSink};
 
 /// The binary logarithm of the greatest window in bytes.
 const WINDOW_LOG_MAX: u32 = 27;
 
-/// Whether a frame begins here, or one to be skipped.
+/// Whether a frame begins here, be it a skippable one.
 pub(crate) fn is_start(head: &[u8]) -> bool {
     match head {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => true,
@@ -22,7 +22,7 @@ pub(crate) fn is_start(head: &[u8]) -> bool {
 }
 
 /// Decompresses content that begins with a frame.
-pub(crate) fn decompress(reader: &mut ChunkReader, sink: &mut Sink) -> Result<(), Failure> {
+pub(crate) fn decompress(reader: &mut ChunkReader, sink: &mut HashSink) -> Result<(), DecodeFailure> {
     let mut decoder = Decoder::new().map_err(invalid)?;
     decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(invalid)?;
     let mut output = vec![0; zstd::zstd_safe::DCtx::out_size()];
@@ -30,7 +30,7 @@ pub(crate) fn decompress(reader: &mut ChunkReader, sink: &mut Sink) -> Result<()
     loop {
         let input = reader.available();
         if input.is_empty() && !may_hold_more {
-            return Err(Failure::Undecodable(Undecodable::Truncated));
+            return Err(DecodeFailure::Undecodable(Undecodable::Truncated));
         }
         let status = decoder.run_on_buffers(input, &mut output).map_err(invalid)?;
         reader.skip(status.bytes_read);
@@ -42,13 +42,13 @@ pub(crate) fn decompress(reader: &mut ChunkReader, sink: &mut Sink) -> Result<()
                 return Ok(());
             }
             if !is_start(next) {
-                return Err(Failure::Undecodable(Undecodable::TrailingData));
+                return Err(DecodeFailure::Undecodable(Undecodable::TrailingData));
             }
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
-fn invalid(error: std::io::Error) -> Failure {
-    Failure::Undecodable(Undecodable::Invalid { reason: error.to_string() })
+fn invalid(error: std::io::Error) -> DecodeFailure {
+    DecodeFailure::Undecodable(Undecodable::Invalid { reason: error.to_string() })
 }
