@@ -4,17 +4,17 @@ use cache_format::FormatError;
 use cache_ingest::{Error, ErrorKind};
 use cache_model::{AddError, Digest, LoadError};
 
-/// Why a cache cannot be imported. One line each.
+/// Why a cache cannot be imported. One line each, which includes the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// The store failed, or what it gave is not what its digest says.
-    #[error("{0}")]
-    Store(#[source] Error),
+    /// The store failed, or gave bytes that do not have the digest.
+    #[error(transparent)]
+    Store(Error),
     /// A manifest, config or image config is above the limit.
     #[error("{what} {digest} has {size} bytes, above the limit of {limit} for metadata")]
     TooLarge {
-        /// What it is, such as `cache config`.
+        /// The kind of document, such as `cache config`.
         what: &'static str,
         /// Its digest.
         digest: Digest,
@@ -24,24 +24,24 @@ pub enum ImportError {
         limit: u64,
     },
     /// A manifest, config or image config cannot be understood.
-    #[error("{digest}: {source}")]
+    #[error("{digest}: {cause}")]
     Format {
         /// Its digest.
         digest: Digest,
         /// What is wrong with it.
-        source: Box<FormatError>,
+        cause: Box<FormatError>,
     },
-    /// The config's graph makes no sense.
-    #[error("cache config {digest}: {source}")]
+    /// The records of the config contradict themselves or each other.
+    #[error("cache config {digest}: {cause}")]
     Graph {
         /// The digest of the config, or of the image config with an inline cache.
         digest: Digest,
         /// What is wrong with it.
-        source: Box<LoadError>,
+        cause: Box<LoadError>,
     },
     /// Caches that are to be united contradict each other.
     #[error("the caches cannot be united: {0}")]
-    Unite(#[source] AddError),
+    Unite(AddError),
     /// There is no cache behind the name.
     #[error("{digest} is not a cache: {reason}")]
     NotACache {

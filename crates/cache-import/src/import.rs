@@ -24,7 +24,7 @@ impl OpenedCache {
         let config_bytes = read_metadata(provider, &manifest.config, "cache config", job).await?;
         let digest = manifest.config.digest;
         let config = decode_config(&config_bytes)
-            .map_err(|source| ImportError::Format { digest, source: Box::new(source) })?;
+            .map_err(|cause| ImportError::Format { digest, cause: Box::new(cause) })?;
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
         let mut imported = Imported::default();
         imported.load(origin, config_bytes, config, manifest.layers.clone(), digest)?;

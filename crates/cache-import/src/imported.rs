@@ -1,6 +1,6 @@
-//! What an import gives: caches, where each was found, and what was left out.
+//! The outcome of an import: caches, the origin of each, and warnings.
 //!
-//! Data only: it reads nothing from a store.
+//! Plain data: nothing is read from a store here.
 
 use bytes::Bytes;
 use cache_format::{CacheOrigin, ImageManifest, NoInlineCache};
@@ -8,13 +8,13 @@ use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, T
 
 use crate::ImportError;
 
-/// What an import gave.
+/// The outcome of an import.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Imported {
-    /// One cache for a manifest of a cache; one for each image with an inline cache otherwise.
+    /// One cache for a manifest of a cache; otherwise one for each image with an inline cache.
     pub caches: Vec<ImportedCache>,
-    /// What was left out.
+    /// Parts that were left out.
     pub warnings: Vec<ImportWarning>,
 }
 
@@ -22,11 +22,11 @@ pub struct Imported {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ImportedCache {
-    /// Where it was found.
+    /// The manifest or image that it was found in.
     pub origin: CacheOrigin,
     /// The bytes of the config as stored; of an inline cache those of the image config.
     pub config_bytes: Bytes,
-    /// The config as read.
+    /// The config.
     pub config: CacheConfig,
     /// The descriptors of the layers, as the manifest has them.
     pub layers: Vec<Descriptor>,
@@ -60,7 +60,7 @@ pub struct Image {
 pub enum ImportWarning {
     /// A result whose layers are not all known.
     DroppedResult(DroppedResult),
-    /// An image without an inline cache that could be used.
+    /// An image without a usable inline cache.
     SkippedImage {
         /// The digest of the image's manifest.
         image: Digest,
@@ -74,14 +74,14 @@ pub enum ImportWarning {
         /// The digest of the config.
         config: Digest,
     },
-    /// A manifest that an index names and that is not in the store, as where only some platforms were copied.
+    /// A manifest that an index names and that the store lacks, for example because only some platforms were copied.
     MissingManifest {
         /// Its digest.
         digest: Digest,
     },
-    /// The name leads to more manifests than are looked into.
+    /// The name leads to more manifests than the limit; the rest was ignored.
     TooManyManifests {
-        /// How many are looked into.
+        /// The limit.
         limit: usize,
     },
 }
@@ -114,16 +114,16 @@ impl Imported {
         digest: Digest,
     ) -> Result<(), ImportError> {
         let loaded = CacheChains::from_config(&config, &layers)
-            .map_err(|source| ImportError::Graph { digest, source: Box::new(source) })?;
+            .map_err(|cause| ImportError::Graph { digest, cause: Box::new(cause) })?;
         self.warnings.extend(loaded.dropped.into_iter().map(ImportWarning::DroppedResult));
         self.caches.push(ImportedCache { origin, config_bytes, config, layers, chains: loaded.chains });
         Ok(())
     }
 
-    /// All caches as one: the only one as it is, several united, which are read closed.
+    /// All caches as one. A single cache stays as it is; several are united, so they are read by the closed rule.
     ///
     /// # Errors
-    /// [`ImportError::Unite`] where they contradict each other about a blob's size.
+    /// [`ImportError::Unite`] if two caches contradict each other about a blob's size.
     pub fn into_chains(self) -> Result<CacheChains, ImportError> {
         let mut caches = self.caches.into_iter();
         let mut chains = caches.next().map(|cache| cache.chains).unwrap_or_default();

@@ -112,7 +112,7 @@ impl Walk<'_> {
             self.warn(ImportWarning::MissingConfig { image, config });
             return Ok(());
         };
-        let unreadable = |source| ImportError::Format { digest: config, source: Box::new(source) };
+        let unreadable = |cause| ImportError::Format { digest: config, cause: Box::new(cause) };
         let history = ImageConfig::decode(&bytes).map_err(unreadable)?.history;
         let newest = history.iter().filter_map(|step| step.created).max();
         self.walked.images.push(Image { manifest: manifest.clone(), newest });

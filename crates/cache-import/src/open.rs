@@ -61,7 +61,7 @@ impl OpenedCache {
 
 pub(crate) fn decode(descriptor: &Descriptor, bytes: &[u8]) -> Result<ManifestOrIndex, ImportError> {
     ManifestOrIndex::decode(bytes)
-        .map_err(|source| ImportError::Format { digest: descriptor.digest, source: Box::new(source) })
+        .map_err(|cause| ImportError::Format { digest: descriptor.digest, cause: Box::new(cause) })
 }
 
 /// Reads a blob whole and verified, unless it is above the limit.

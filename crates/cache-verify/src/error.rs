@@ -1,6 +1,6 @@
-//! Why a cache cannot be looked at.
+//! Why a cache cannot be verified at all.
 //!
-//! It never stands for something that is wrong with a cache: that is a [`Finding`](crate::Finding).
+//! A defect of a cache is never an error: it is a [`Finding`](crate::Finding).
 
 use cache_ingest::{Error, ErrorKind};
 
@@ -8,19 +8,23 @@ use cache_ingest::{Error, ErrorKind};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The name stands for nothing.
-    #[error("{0}")]
-    Resolve(#[source] Error),
+    /// The name does not exist.
+    #[error(transparent)]
+    Resolve(Error),
     /// The store does not give the manifest: it is not available, or does not allow it.
-    #[error("{0}")]
-    Store(#[source] Error),
+    #[error(transparent)]
+    Store(Error),
+    /// Layers are decompressed on the threads of a Tokio runtime, and the caller has none.
+    #[error("verifying the blobs of layers needs a Tokio runtime")]
+    NoRuntime,
 }
 
 impl VerifyError {
-    /// The kind of the store's failure.
+    /// The kind of the store's failure; [`ErrorKind::Invalid`] without a runtime.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Resolve(error) | Self::Store(error) => error.kind(),
+            Self::NoRuntime => ErrorKind::Invalid,
         }
     }
 }
