@@ -1,10 +1,11 @@
-//! Authorization of requests to one registry: what it asks for, and what is sent.
+//! Authorization of the requests to one registry: which scheme it asks for, and the credentials or token to send.
 //!
-//! Learnt from its first 401 (RFC 9110, "HTTP Authentication"; Docker's token specification), never guessed. One
-//! token serves all requests of a scope, and is asked for once, however many wait for it.
+//! The scheme is learnt from the registry's first 401 and never guessed (RFC 9110, "HTTP Authentication"; Docker's token
+//! specification). One token serves all requests of a scope. It is requested once, however many requests wait for it.
 
 mod challenge;
-mod scopes;
+mod docker_config;
+pub(crate) mod scopes;
 mod stored;
 mod token;
 
@@ -12,81 +13,91 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use cache_ingest::ErrorKind;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 
+use crate::auth::challenge::Challenge;
+use crate::auth::scopes::{ExtraScopes, Scopes};
+use crate::auth::stored::StoredCredentials;
+use crate::auth::token::{TokenRequest, TokenSlot, check_realm};
+use crate::call::Call;
 use crate::credentials::Credentials;
-use crate::error::{About, Failure};
-use crate::http::transport::Transport;
+use crate::error::RequestFailure;
+use crate::http::transport::{Answer, Transport};
 use crate::lock::lock;
 use crate::options::ClientOptions;
-use challenge::Challenge;
-use scopes::Asked;
-pub(crate) use scopes::Scopes;
-use stored::Found;
-use token::Slot;
 
-/// What a registry wants, as far as it is known, and what it was given.
-#[derive(Debug, Default)]
+/// What is known about the authorization at one registry, and the tokens that it gave.
+#[derive(Debug)]
 pub(crate) struct Auth {
+    transport: Arc<Transport>,
+    /// The credentials to use; `None` if the stored ones are searched.
+    configured: Option<Credentials>,
+    stored: OnceCell<StoredCredentials>,
     challenge: Mutex<Option<Challenge>>,
-    found: OnceCell<Found>,
-    asked: Mutex<Asked>,
-    /// By whose token it is, as the place of the credentials says, and what for.
-    slots: Mutex<HashMap<(String, Scopes), Arc<Slot>>>,
+    extra_scopes: Mutex<ExtraScopes>,
+    tokens: Mutex<HashMap<TokenKey, Arc<TokenSlot>>>,
+}
+
+/// A token is kept by its owner and by what it allows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct TokenKey {
+    /// The path under which the owner's credentials are stored; empty if they are for the whole registry.
+    owner: String,
+    scopes: Scopes,
 }
 
 impl Auth {
-    /// What to authorize a request with; nothing before the registry has asked for it.
-    pub(crate) async fn authorization(
-        &self,
-        (repository, scopes): (&str, &Scopes),
-        transport: &Transport,
-        options: &ClientOptions,
-        about: &About,
-    ) -> Result<Option<HeaderValue>, Failure> {
-        let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
-        let (realm, service) = match challenge {
-            Challenge::Basic => {
-                return Ok(self.credentials(repository, options, about).await?.1.basic());
-            }
-            Challenge::Bearer { realm, service, .. } => (realm, service),
-        };
-        let (whose, credentials) = self.credentials(repository, options, about).await?;
-        let slot = self.slot(whose, scopes);
-        let fetch = async {
-            let scopes = scopes.texts(&lock(&self.asked));
-            token::fetch(&realm, &service, &scopes, credentials, transport, about).await
-        };
-        slot.get(about, fetch).await.map(Some)
+    /// Nothing is known of the registry `host` yet.
+    pub(crate) fn new(host: &str, options: &ClientOptions, transport: Arc<Transport>) -> Self {
+        let anonymous = (!options.find_credentials).then_some(Credentials::Anonymous);
+        Self {
+            transport,
+            configured: options.credentials.get(host).cloned().or(anonymous),
+            stored: OnceCell::new(),
+            challenge: Mutex::default(),
+            extra_scopes: Mutex::default(),
+            tokens: Mutex::default(),
+        }
     }
 
-    /// Takes note of a 401 from `url`, to a request with what was `used` for some scopes. Whether another try makes sense,
-    /// since now more is known or what was used has been thrown away.
-    pub(crate) async fn refused(
+    /// The value of `Authorization` for a request; `None` until the registry has asked for it.
+    pub(crate) async fn authorization(&self, call: &Call<'_>) -> Result<Option<HeaderValue>, RequestFailure> {
+        let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
+        let (owner, credentials) = self.credentials(call).await?;
+        let Challenge::Bearer { realm, service, .. } = challenge else { return Ok(credentials.basic()) };
+        let fetch = async {
+            let scopes = call.scopes.texts(&lock(&self.extra_scopes));
+            let request = TokenRequest { realm: &realm, service: &service, scopes: &scopes, credentials };
+            request.send(&self.transport, &call.operation).await
+        };
+        self.token_slot(owner, &call.scopes).get(&call.operation, fetch).await.map(Some)
+    }
+
+    /// Learns from a 401 to a request that was authorized by `used`.
+    ///
+    /// Returns whether to try again: either more is known now, or the token that was used has been dropped.
+    pub(crate) async fn learn(
         &self,
+        call: &Call<'_>,
         used: Option<&HeaderValue>,
-        (repository, scopes): (&str, &Scopes),
-        headers: &HeaderMap,
-        (url, transport): (&reqwest::Url, &Transport),
-        options: &ClientOptions,
-        about: &About,
-    ) -> Result<bool, Failure> {
-        let Some(challenge) = challenge::choose(headers) else { return Ok(false) };
-        if !transport.is_safe(url) {
+        unauthorized: &Answer,
+    ) -> Result<bool, RequestFailure> {
+        let Some(challenge) = challenge::choose(unauthorized.response.headers()) else { return Ok(false) };
+        if !self.transport.is_safe(&unauthorized.url) {
             let reason = "the registry asks for credentials over plain HTTP, where anyone can read them; allow it with registry.insecure=true";
-            return Err(about.error(ErrorKind::Denied, reason).into());
+            return Err(call.operation.error(ErrorKind::Denied, reason).into());
         }
         let again = match &challenge {
             Challenge::Basic => {
-                let basic = self.credentials(repository, options, about).await?.1.basic();
+                let basic = self.credentials(call).await?.1.basic();
                 basic.is_some() && basic.as_ref() != used
             }
             Challenge::Bearer { realm, scope, .. } => {
-                token::check_realm(realm, url, transport, about)?;
-                lock(&self.asked).learn(scope, scopes);
+                check_realm(realm, &unauthorized.url, &self.transport, &call.operation)?;
+                lock(&self.extra_scopes).learn(scope, &call.scopes);
                 if let Some(used) = used {
-                    lock(&self.slots).values().for_each(|slot| slot.forget(used));
+                    lock(&self.tokens).values().for_each(|slot| slot.forget(used));
                 }
                 true
             }
@@ -95,34 +106,27 @@ impl Auth {
         Ok(again)
     }
 
-    /// The place of someone's token for some scopes, or of one that is there and allows more.
-    fn slot(&self, whose: &str, scopes: &Scopes) -> Arc<Slot> {
-        let mut slots = lock(&self.slots);
-        let wider = slots
+    /// The slot of an owner's token for some scopes, or of a live one that allows more.
+    fn token_slot(&self, owner: &str, scopes: &Scopes) -> Arc<TokenSlot> {
+        let mut tokens = lock(&self.tokens);
+        let wider = tokens
             .iter()
-            .find(|((holder, held), slot)| holder == whose && held.cover(scopes) && slot.live().is_some());
+            .find(|(key, slot)| key.owner == owner && key.scopes.cover(scopes) && slot.live().is_some());
         if let Some((_, slot)) = wider {
             return slot.clone();
         }
-        slots.entry((whose.to_owned(), scopes.clone())).or_default().clone()
+        tokens.entry(TokenKey { owner: owner.to_owned(), scopes: scopes.clone() }).or_default().clone()
     }
 
-    /// The credentials for a repository, and the path that they are kept for; an empty one for the whole registry.
-    async fn credentials<'c>(
-        &'c self,
-        repository: &str,
-        options: &'c ClientOptions,
-        about: &About,
-    ) -> Result<(&'c str, &'c Credentials), Failure> {
-        if let Some(given) = options.credentials.get(&about.host) {
-            return Ok(("", given));
+    /// The credentials for a repository, with the path under which they are stored.
+    async fn credentials(&self, call: &Call<'_>) -> Result<(&str, &Credentials), RequestFailure> {
+        if let Some(configured) = &self.configured {
+            return Ok(("", configured));
         }
-        if !options.find_credentials {
-            return Ok(("", &Credentials::Anonymous));
-        }
-        let found = self.found.get_or_try_init(|| stored::find(about)).await?;
-        let picked = found.pick(repository);
-        picked.map_err(|reason| about.error(ErrorKind::Denied, reason).into())
+        let stored = self.stored.get_or_try_init(|| stored::find(&call.operation)).await?;
+        stored
+            .pick(call.repository.path())
+            .map_err(|reason| call.operation.error(ErrorKind::Denied, reason).into())
     }
 }
 
@@ -132,8 +136,10 @@ mod tests {
 
     #[test]
     fn a_token_is_for_whom_it_was_given() {
-        let (auth, scopes) = (Auth::default(), Scopes::new("team/app", false));
-        let slot = |whose| auth.slot(whose, &scopes);
+        let options = ClientOptions::default();
+        let transport = Arc::new(Transport::new(&options).unwrap());
+        let auth = Auth::new("r.example", &options, transport);
+        let slot = |owner| auth.token_slot(owner, &Scopes::new("team/app", false));
         assert!(Arc::ptr_eq(&slot("team"), &slot("team")));
         assert!(!Arc::ptr_eq(&slot("team"), &slot("")));
     }

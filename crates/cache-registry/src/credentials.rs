@@ -1,4 +1,4 @@
-//! Who the client is to a registry: no one, a user with a password, or the holder of an identity token.
+//! Credentials for a registry, as a caller gives them or as they were found.
 //!
 //! Secrets are never shown: they have no `Display`, and their `Debug` prints stars.
 
@@ -6,19 +6,19 @@ use std::fmt;
 
 use reqwest::header::HeaderValue;
 
-/// Who the client is to a registry.
+/// How the client identifies itself to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
-    /// No one.
+    /// Not at all.
     Anonymous,
-    /// A user with a password, or a token in the place of one.
+    /// By a user's name and password, or a token in place of the password.
     Password {
         /// The user's name.
         username: String,
         /// The password.
         password: Secret,
     },
-    /// A token that only the registry's token server takes (an OAuth 2 refresh token), as `docker login` may keep one.
+    /// By an OAuth 2 refresh token, which `docker login` may store. Only the registry's token server takes it.
     IdentityToken(Secret),
 }
 
@@ -28,7 +28,7 @@ impl Credentials {
         Self::Password { username: username.into(), password: Secret::new(password) }
     }
 
-    /// The header that shows a password; nothing for others.
+    /// The value of `Authorization` for a password; `None` for other credentials.
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let Self::Password { username, password } = self else { return None };
         let text = data_encoding::BASE64.encode(format!("{username}:{}", password.reveal()).as_bytes());
@@ -53,7 +53,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the one place that sends it.
+    /// The text, to be sent.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

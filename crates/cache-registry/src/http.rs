@@ -3,6 +3,7 @@
 //! Nothing here knows an endpoint, a repository or a token.
 
 pub(crate) mod body;
+pub(crate) mod connection_error;
 pub(crate) mod sending;
 pub(crate) mod tls;
 pub(crate) mod transport;

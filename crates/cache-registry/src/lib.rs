@@ -33,9 +33,12 @@
 //! ```
 
 mod auth;
+mod call;
 mod client;
 mod credentials;
+mod endpoint;
 mod error;
+mod error_response;
 mod http;
 mod lock;
 mod options;
@@ -48,6 +51,7 @@ mod resolve;
 mod scheme;
 mod store;
 mod tags;
+mod text;
 mod upload;
 
 pub use client::Client;

@@ -4,7 +4,7 @@ use cache_ingest::{Error, ErrorKind};
 use cache_model::MediaType;
 use reqwest::header::HeaderValue;
 
-use crate::error::About;
+use crate::error::Operation;
 
 /// The media types of manifests that are understood, for `Accept`.
 pub(crate) fn accepted() -> String {
@@ -14,7 +14,7 @@ pub(crate) fn accepted() -> String {
 }
 
 /// A header of text that is known to fit.
-pub(crate) fn header(text: &str, about: &About) -> Result<HeaderValue, Error> {
+pub(crate) fn header(text: &str, operation: &Operation) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text)
-        .map_err(|cause| about.error(ErrorKind::Invalid, "it makes no header").with_cause(cause))
+        .map_err(|cause| operation.error(ErrorKind::Invalid, "it makes no header").with_cause(cause))
 }

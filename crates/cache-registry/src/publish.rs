@@ -8,7 +8,7 @@ use cache_model::{Descriptor, MediaType};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 
-use crate::client::Call;
+use crate::call::Call;
 use crate::http::transport::Request;
 use crate::protocol::header;
 use crate::repository::RepositoryClient;
@@ -50,7 +50,7 @@ impl RepositoryClient {
                 let reason = format_args!(
                     "it was published, and stands for {seen} already: someone else publishes, too"
                 );
-                return Err(call.about.error(ErrorKind::Conflict, reason));
+                return Err(call.operation.error(ErrorKind::Conflict, reason));
             }
         }
         Ok(())
@@ -74,19 +74,19 @@ impl RepositoryClient {
     ) -> Result<(), Error> {
         let url = self.client.url(call, &self.path_of_name(call, name)?).await?;
         let mut request = Request::new(Method::PUT, url);
-        request.headers.insert(CONTENT_TYPE, header(descriptor.media_type.as_str(), &call.about)?);
+        request.headers.insert(CONTENT_TYPE, header(descriptor.media_type.as_str(), &call.operation)?);
         request.body = bytes;
         let answer = self.client.send(call, &request).await?;
         if answer.status().is_success() && answer.status() != StatusCode::ACCEPTED {
             let told = answer.header("docker-content-digest").map(str::parse);
             if told.is_some_and(|told| told != Ok(descriptor.digest)) {
                 let reason = "the registry says that it has stored a manifest with another digest";
-                return Err(call.about.error(ErrorKind::Corrupt, reason).tried_enough());
+                return Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough());
             }
             self.trust_all();
             return Ok(());
         }
-        let (answered, error) = self.client.refusal(answer, &call.about).await;
+        let (answered, error) = self.client.refusal(answer, &call.operation).await;
         let is_index = [MediaType::OCI_INDEX, MediaType::DOCKER_LIST].contains(&descriptor.media_type);
         let missing = answered.digests(BLOB_UNKNOWN);
         let refuses_form = match answered.status {
@@ -102,7 +102,7 @@ impl RepositoryClient {
                 "{}; registries that refuse a cache in the form of an index take one in the form of a manifest: --form manifest",
                 error.reason()
             );
-            return Err(call.about.error(ErrorKind::Unsupported, reason));
+            return Err(call.operation.error(ErrorKind::Unsupported, reason));
         }
         if error.kind() == ErrorKind::Incomplete {
             self.doubt(missing);

@@ -10,8 +10,8 @@ use futures_util::{StreamExt, future, stream};
 use reqwest::header::{ACCEPT, CONTENT_RANGE, RANGE};
 use reqwest::{Method, StatusCode};
 
-use crate::client::Call;
-use crate::error::About;
+use crate::call::Call;
+use crate::error::Operation;
 use crate::http::body::stream_body;
 use crate::http::transport::{Answer, Request};
 use crate::protocol::{accepted, header};
@@ -33,14 +33,16 @@ impl RepositoryClient {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {}
             // The links of object stores may be signed for a GET alone.
             StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if answer.elsewhere => {}
-            _ => return Err(self.client.refusal(answer, &call.about).await.1),
+            _ => return Err(self.client.refusal(answer, &call.operation).await.1),
         }
         let request = Request { method: Method::GET, ..request };
         let answer = self.client.send(&call, &request).await?;
         match answer.length() {
-            _ if answer.status() != StatusCode::OK => Err(self.client.refusal(answer, &call.about).await.1),
+            _ if answer.status() != StatusCode::OK => {
+                Err(self.client.refusal(answer, &call.operation).await.1)
+            }
             Some(size) => Ok(size),
-            None => Err(call.about.error(ErrorKind::Unsupported, "the registry does not tell its size")),
+            None => Err(call.operation.error(ErrorKind::Unsupported, "the registry does not tell its size")),
         }
     }
 
@@ -53,7 +55,7 @@ impl RepositoryClient {
                     "the registry has it with {size} bytes, its descriptor says {}",
                     descriptor.size
                 );
-                Err(call.about.error(ErrorKind::Invalid, reason))
+                Err(call.operation.error(ErrorKind::Invalid, reason))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -67,20 +69,20 @@ impl RepositoryClient {
         // Manifests are small, and few registries give parts of them.
         let in_part = offset > 0 && !descriptor.media_type.is_manifest();
         if in_part {
-            request.headers.insert(RANGE, header(&format!("bytes={offset}-"), &call.about)?);
+            request.headers.insert(RANGE, header(&format!("bytes={offset}-"), &call.operation)?);
         }
         let answer = self.client.send(&call, &request).await?;
         let range = answer.header(CONTENT_RANGE).and_then(ContentRange::parse);
         match answer.status() {
             StatusCode::OK => match answer.length() {
-                Some(size) if offset > size => Err(beyond(&call.about, offset, size)),
-                _ => Ok(skip(offset, self.stream(answer, &call), call.about)),
+                Some(size) if offset > size => Err(beyond(&call.operation, offset, size)),
+                _ => Ok(skip(offset, self.stream(answer, &call), call.operation)),
             },
             StatusCode::PARTIAL_CONTENT if in_part => match range {
                 Some(ContentRange { first: Some(first), .. }) if first == offset => {
                     Ok(self.stream(answer, &call))
                 }
-                _ => Err(call.about.error(
+                _ => Err(call.operation.error(
                     ErrorKind::Corrupt,
                     format_args!("the registry answers with another part than that from byte {offset} on"),
                 )),
@@ -92,33 +94,33 @@ impl RepositoryClient {
                 };
                 match offset.cmp(&size) {
                     std::cmp::Ordering::Equal => Ok(Box::pin(stream::empty())),
-                    std::cmp::Ordering::Greater => Err(beyond(&call.about, offset, size)),
-                    std::cmp::Ordering::Less => Err(self.client.refusal(answer, &call.about).await.1),
+                    std::cmp::Ordering::Greater => Err(beyond(&call.operation, offset, size)),
+                    std::cmp::Ordering::Less => Err(self.client.refusal(answer, &call.operation).await.1),
                 }
             }
-            _ => Err(self.client.refusal(answer, &call.about).await.1),
+            _ => Err(self.client.refusal(answer, &call.operation).await.1),
         }
     }
 
     fn stream(&self, answer: Answer, call: &Call<'_>) -> ByteStream {
-        stream_body(answer.response, self.client.transport().stall(), call.about.clone())
+        stream_body(answer.response, self.client.transport().stall(), call.operation.clone())
     }
 
     async fn request(&self, call: &Call<'_>, method: Method, d: &Descriptor) -> Result<Request, Error> {
         let mut request = Request::new(method, self.client.url(call, &self.path_of(d)).await?);
         if d.media_type.is_manifest() {
-            request.headers.insert(ACCEPT, header(&accepted(), &call.about)?);
+            request.headers.insert(ACCEPT, header(&accepted(), &call.operation)?);
         }
         Ok(request)
     }
 }
 
-fn beyond(about: &About, offset: u64, size: u64) -> Error {
-    about.error(ErrorKind::Invalid, format_args!("offset {offset} is beyond its {size} bytes"))
+fn beyond(operation: &Operation, offset: u64, size: u64) -> Error {
+    operation.error(ErrorKind::Invalid, format_args!("offset {offset} is beyond its {size} bytes"))
 }
 
 /// Leaves out the beginning, which a server has sent that does not give parts.
-fn skip(offset: u64, stream: ByteStream, about: About) -> ByteStream {
+fn skip(offset: u64, stream: ByteStream, operation: Operation) -> ByteStream {
     if offset == 0 {
         return stream;
     }
@@ -133,7 +135,9 @@ fn skip(offset: u64, stream: ByteStream, about: About) -> ByteStream {
             let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
             left -= skipped as u64;
             if ended && left > 0 {
-                return Err(about.error(ErrorKind::Corrupt, format_args!("it ended before byte {offset}")));
+                return Err(
+                    operation.error(ErrorKind::Corrupt, format_args!("it ended before byte {offset}"))
+                );
             }
             Ok(chunk.split_off(skipped))
         },
@@ -173,10 +177,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_skipped_is_neither_more_nor_less() {
-        let about = About { operation: "open", subject: "r/app".into(), host: "r".into() };
+        let operation = Operation { verb: "open", subject: "r/app".into(), host: "r".into() };
         let from = |offset| {
             let chunks = ["ab", "cde", "", "f"].map(|text| Ok(Bytes::from(text)));
-            let skipped = skip(offset, Box::pin(stream::iter(chunks)), about.clone());
+            let skipped = skip(offset, Box::pin(stream::iter(chunks)), operation.clone());
             skipped.try_collect::<Vec<Bytes>>()
         };
         for offset in 0..=6u64 {

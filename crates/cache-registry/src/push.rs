@@ -6,7 +6,7 @@ use cache_ingest::{Error, ErrorKind, Origin, Source, Stored};
 use cache_model::Descriptor;
 use reqwest::{Method, StatusCode};
 
-use crate::client::Call;
+use crate::call::Call;
 use crate::http::transport::Request;
 use crate::repository::RepositoryClient;
 use crate::upload::{Session, Upload, session};
@@ -57,7 +57,7 @@ impl RepositoryClient {
         let digest = descriptor.digest.to_string();
         url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", from);
         let mounting =
-            Call { scopes: call.scopes.clone().and_pull(from), about: call.about.clone(), ..*call };
+            Call { scopes: call.scopes.clone().and_pull(from), operation: call.operation.clone(), ..*call };
         let answer = match self.client.send(&mounting, &Request::new(Method::POST, url)).await {
             Ok(answer) => answer,
             // A token server may refuse the whole where it would give a part.
@@ -85,7 +85,7 @@ impl RepositoryClient {
         let answer = self.client.send(call, &Request::new(Method::POST, url)).await?;
         match answer.status() {
             StatusCode::ACCEPTED => session(&answer, call),
-            _ => Err(self.client.refusal(answer, &call.about).await.1),
+            _ => Err(self.client.refusal(answer, &call.operation).await.1),
         }
     }
 }

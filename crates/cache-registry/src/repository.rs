@@ -11,10 +11,12 @@ use cache_ingest::Name;
 use cache_model::{Descriptor, Digest};
 use cache_target::Repository;
 
-use crate::auth::Scopes;
-use crate::client::{Call, Client};
-use crate::error::About;
+use crate::auth::scopes::Scopes;
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::Operation;
 use crate::lock::lock;
+use crate::text::printable;
 
 /// A repository of a registry, and what has been learnt about it.
 pub(crate) struct RepositoryClient {
@@ -59,11 +61,11 @@ impl RepositoryClient {
         self.push.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn call(&self, operation: &'static str, subject: String) -> Call<'_> {
+    pub(crate) fn call(&self, verb: &'static str, subject: String) -> Call<'_> {
         let repository = self.repository();
-        let about = About { operation, subject, host: repository.host().to_owned() };
+        let operation = Operation { verb, subject, host: repository.host().to_owned() };
         let push = self.push.load(Ordering::Relaxed);
-        Call { repository, scopes: Scopes::new(repository.path(), push), about }
+        Call { repository, scopes: Scopes::new(repository.path(), push), operation }
     }
 
     /// What a blob or manifest is called in messages.
@@ -75,7 +77,7 @@ impl RepositoryClient {
     pub(crate) fn named(&self, name: &Name) -> String {
         match name {
             Name::Unspecified => format!("{}:{}", self.repository(), Name::LATEST),
-            Name::Tag(tag) => format!("{}:{}", self.repository(), crate::error::printable(tag)),
+            Name::Tag(tag) => format!("{}:{}", self.repository(), printable(tag)),
             Name::Digest(digest) => self.at(digest),
         }
     }

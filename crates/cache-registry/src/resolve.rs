@@ -10,12 +10,13 @@ use cache_target::Reference;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
 
-use crate::client::Call;
-use crate::error::{Failure, printable};
+use crate::call::Call;
+use crate::error::RequestFailure;
 use crate::http::body::read_metadata;
 use crate::http::transport::{Answer, Request};
 use crate::protocol::{accepted, header};
 use crate::repository::RepositoryClient;
+use crate::text::printable;
 
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
@@ -30,7 +31,7 @@ impl RepositoryClient {
             // What HEAD is not for, GET may be.
             StatusCode::METHOD_NOT_ALLOWED => return Ok(self.resolve_name(name).await?.descriptor),
             StatusCode::NOT_FOUND => return Err(no_such_manifest(&call, name)),
-            _ => return Err(self.client.refusal(answer, &call.about).await.1),
+            _ => return Err(self.client.refusal(answer, &call.operation).await.1),
         }
         match Told::of(&answer, &call)? {
             Told { media_type: Some(media_type), digest: Some(digest), size: Some(size) } => {
@@ -47,7 +48,7 @@ impl RepositoryClient {
         let call = self.call("resolve", self.named(name));
         let request = self.manifest_request(&call, Method::GET, name).await?;
         let (told, body) =
-            self.client.repeat(&call.about, || self.read_manifest(&call, &request, name)).await?;
+            self.client.repeat(&call.operation, || self.read_manifest(&call, &request, name)).await?;
         let algorithm = match (name, &told.digest) {
             (Name::Digest(digest), _) | (_, Some(digest)) => digest.algorithm(),
             _ => Algorithm::Sha256,
@@ -55,7 +56,7 @@ impl RepositoryClient {
         let digest = Hasher::digest(algorithm, &body);
         if let Some(other) = told.digest.filter(|told| *told != digest) {
             let reason = format_args!("the registry says its digest is {other}, and it is {digest}");
-            return Err(call.about.error(ErrorKind::Corrupt, reason));
+            return Err(call.operation.error(ErrorKind::Corrupt, reason));
         }
         check_digest(&call, name, digest)?;
         let media_type = match (told.media_type, stated_media_type(&body)) {
@@ -65,13 +66,13 @@ impl RepositoryClient {
                     "the registry says it is {told}, and it says itself that it is {}",
                     printable(said.as_str())
                 );
-                return Err(call.about.error(ErrorKind::Corrupt, reason));
+                return Err(call.operation.error(ErrorKind::Corrupt, reason));
             }
             (Some(told), _) => told,
             (None, Some(said)) if said.is_manifest() => said,
             (None, _) => {
                 return Err(call
-                    .about
+                    .operation
                     .error(ErrorKind::Unsupported, "it is no manifest or index of a known type"));
             }
         };
@@ -84,29 +85,29 @@ impl RepositoryClient {
         call: &Call<'_>,
         request: &Request,
         name: &Name,
-    ) -> Result<(Told, Bytes), Failure> {
+    ) -> Result<(Told, Bytes), RequestFailure> {
         let answer = self.client.attempt(call, request).await?;
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(no_such_manifest(call, name).into()),
-            _ => return Err(self.client.refusal(answer, &call.about).await.1.into()),
+            _ => return Err(self.client.refusal(answer, &call.operation).await.1.into()),
         }
         let told = Told::of(&answer, call)?;
         let stall = self.client.transport().stall();
-        let body = read_metadata(answer.response, self.max_metadata(), stall, &call.about).await?;
+        let body = read_metadata(answer.response, self.max_metadata(), stall, &call.operation).await?;
         Ok((told, body))
     }
 
     async fn manifest_request(&self, call: &Call<'_>, method: Method, name: &Name) -> Result<Request, Error> {
         let url = self.client.url(call, &self.path_of_name(call, name)?).await?;
         let mut request = Request::new(method, url);
-        request.headers.insert(ACCEPT, header(&accepted(), &call.about)?);
+        request.headers.insert(ACCEPT, header(&accepted(), &call.operation)?);
         Ok(request)
     }
 
     fn check_size(&self, call: &Call<'_>, size: u64) -> Result<(), Error> {
         let limit = self.max_metadata();
-        if size <= limit { Ok(()) } else { Err(call.about.above_metadata_limit(Some(size), limit)) }
+        if size <= limit { Ok(()) } else { Err(call.operation.above_metadata_limit(Some(size), limit)) }
     }
 
     /// Whether a name stands for a manifest.
@@ -123,7 +124,7 @@ impl RepositoryClient {
         match name {
             Name::Unspecified => Ok(self.path(format_args!("manifests/{}", Name::LATEST))),
             Name::Tag(tag) if Reference::is_tag(tag) => Ok(self.path(format_args!("manifests/{tag}"))),
-            Name::Tag(_) => Err(call.about.error(ErrorKind::Invalid, "a registry has no such tags")),
+            Name::Tag(_) => Err(call.operation.error(ErrorKind::Invalid, "a registry has no such tags")),
             Name::Digest(digest) => Ok(self.path(format_args!("manifests/{digest}"))),
         }
     }
@@ -148,7 +149,7 @@ impl Told {
             Some(Err(cause)) => {
                 let cause = printable(&cause.to_string());
                 let reason = format_args!("the registry gives it a digest that is none: {cause}");
-                return Err(call.about.error(ErrorKind::Corrupt, reason));
+                return Err(call.operation.error(ErrorKind::Corrupt, reason));
             }
         };
         let media_type = Some(media_type).filter(MediaType::is_manifest);
@@ -159,13 +160,13 @@ impl Told {
 fn no_such_manifest(call: &Call<'_>, name: &Name) -> Error {
     let what = if matches!(name, Name::Digest(_)) { "manifest" } else { "tag" };
     let reason = format_args!("there is no such {what}: the registry answers 404 Not Found");
-    call.about.error(ErrorKind::NotFound, reason)
+    call.operation.error(ErrorKind::NotFound, reason)
 }
 
 fn check_digest(call: &Call<'_>, name: &Name, digest: Digest) -> Result<(), Error> {
     match name {
         Name::Digest(asked) if *asked != digest => {
-            Err(call.about.error(ErrorKind::Corrupt, format_args!("the registry answers with {digest}")))
+            Err(call.operation.error(ErrorKind::Corrupt, format_args!("the registry answers with {digest}")))
         }
         _ => Ok(()),
     }

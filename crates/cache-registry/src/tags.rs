@@ -10,10 +10,10 @@ use reqwest::header::LINK;
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::error::printable;
 use crate::http::body::read_metadata;
 use crate::http::transport::Request;
 use crate::repository::RepositoryClient;
+use crate::text::printable;
 
 /// The tags that are asked for at once.
 const PAGE: u32 = 1000;
@@ -36,7 +36,7 @@ impl RepositoryClient {
         loop {
             let answer = self.client.send(&call, &Request::new(Method::GET, url.clone())).await?;
             if answer.status() != StatusCode::OK {
-                return Err(self.client.refusal(answer, &call.about).await.1);
+                return Err(self.client.refusal(answer, &call.operation).await.1);
             }
             let next = answer
                 .response
@@ -45,14 +45,14 @@ impl RepositoryClient {
                 .iter()
                 .find_map(|link| next(&answer.url, link.to_str().ok()?));
             let stall = self.client.transport().stall();
-            let body = read_metadata(answer.response, self.max_metadata(), stall, &call.about).await;
+            let body = read_metadata(answer.response, self.max_metadata(), stall, &call.operation).await;
             let page: Page =
                 serde_json::from_slice(&body.map_err(|failure| failure.error)?).map_err(|cause| {
                     let cause = printable(&cause.to_string());
-                    call.about.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
+                    call.operation.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
                 })?;
             tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| Reference::is_tag(tag)));
-            let lost = |reason: &str| Err(call.about.error(ErrorKind::Corrupt, reason));
+            let lost = |reason: &str| Err(call.operation.error(ErrorKind::Corrupt, reason));
             asked.insert(url);
             match next {
                 None => return Ok(tags),

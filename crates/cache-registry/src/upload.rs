@@ -8,9 +8,11 @@ use cache_model::Descriptor;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, StatusCode, Url};
 
-use crate::client::{Call, MOST_REFUSALS};
-use crate::error::{Failure, Stop};
-use crate::http::sending::{Reading, send};
+use crate::call::Call;
+use crate::client::MOST_REAUTHORIZATIONS;
+use crate::error::{RequestFailure, UploadInterruption};
+use crate::error_response::is_transient;
+use crate::http::sending::{BodySource, StreamedRequest};
 use crate::http::transport::{Answer, Request, STORING, follow};
 use crate::protocol::header;
 use crate::repository::RepositoryClient;
@@ -28,16 +30,16 @@ pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Session, Error
     let least =
         answer.header("oci-chunk-min-length").and_then(|least| least.trim().parse().ok()).unwrap_or(0);
     match answer.response.headers().get(LOCATION) {
-        Some(location) => Ok(Session { location: follow(&answer.url, location, &call.about)?, least }),
-        None => Err(call.about.error(ErrorKind::Other, "the registry does not say where to upload to")),
+        Some(location) => Ok(Session { location: follow(&answer.url, location, &call.operation)?, least }),
+        None => Err(call.operation.error(ErrorKind::Other, "the registry does not say where to upload to")),
     }
 }
 
 /// How a request was sent.
-enum Sent<'a> {
-    /// Once, as its body can be read once; with what authorization.
+enum Sending<'a> {
+    /// Once, with this authorization, as its body can be read once only.
     Once(Option<&'a HeaderValue>),
-    /// As often as a 401 is worth.
+    /// Again after each 401 that has taught how to authorize it.
     Repeatedly,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct Upload<'u> {
     repository: &'u RepositoryClient,
     descriptor: &'u Descriptor,
     source: &'u Source<'u>,
-    reading: Reading<'u>,
+    reading: BodySource<'u>,
     /// How many bytes the registry has.
     offset: u64,
     /// The least bytes of each request but the last.
@@ -59,12 +61,19 @@ impl<'u> Upload<'u> {
         descriptor: &'u Descriptor,
         source: &'u Source<'u>,
     ) -> Self {
-        Self { repository, descriptor, source, reading: Reading::new(source.reader()), offset: 0, least: 0 }
+        Self {
+            repository,
+            descriptor,
+            source,
+            reading: BodySource::new(source.reader()),
+            offset: 0,
+            least: 0,
+        }
     }
 
     /// Opens the source, and verifies a blob of one chunk.
     pub(crate) async fn prepare(&mut self) -> Result<(), Error> {
-        self.reading.look().await.map(|_| ())
+        self.reading.peek().await.map(|_| ())
     }
 
     /// Sends the blob to a session of the registry.
@@ -77,18 +86,20 @@ impl<'u> Upload<'u> {
         loop {
             let error = match self.send_rest(call, &mut location).await {
                 Ok(()) => return Ok(()),
-                Err(Stop::Final(error)) => return Err(error),
-                Err(Stop::Refreshed(error)) if refusals >= MOST_REFUSALS => return Err(error),
-                Err(Stop::Refreshed(error)) => {
+                Err(UploadInterruption::Final(error)) => return Err(error),
+                Err(UploadInterruption::Refreshed(error)) if refusals >= MOST_REAUTHORIZATIONS => {
+                    return Err(error);
+                }
+                Err(UploadInterruption::Refreshed(error)) => {
                     refusals += 1;
                     error
                 }
-                Err(Stop::Broken(failure)) => {
-                    let error = call.about.error(failure.error.kind(), failure.error.reason());
-                    client.wait(&call.about, &mut retries, failure).await?;
+                Err(UploadInterruption::Broken(failure)) => {
+                    let error = call.operation.error(failure.error.kind(), failure.error.reason());
+                    client.wait(&call.operation, &mut retries, failure).await?;
                     error
                 }
-                Err(Stop::Lost(error)) => return self.lost(call, error).await,
+                Err(UploadInterruption::Lost(error)) => return self.lost(call, error).await,
             };
             match self.status(call, &mut location).await {
                 Ok(Some(offset)) => {
@@ -99,7 +110,7 @@ impl<'u> Upload<'u> {
                         refusals = 0;
                     }
                     self.offset = offset;
-                    self.reading = Reading::new(self.source.reader_at(offset));
+                    self.reading = BodySource::new(self.source.reader_at(offset));
                 }
                 Ok(None) => return self.lost(call, error).await,
                 Err(unknown) if unknown.kind() == ErrorKind::Unavailable => {
@@ -111,7 +122,7 @@ impl<'u> Upload<'u> {
     }
 
     /// Sends all that the registry does not have, and the digest.
-    async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), Stop> {
+    async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), UploadInterruption> {
         let size = self.descriptor.size;
         let piece = self.repository.client.options().chunk_size.unwrap_or(size).max(self.least).max(1);
         if self.offset == 0 && size <= piece {
@@ -131,20 +142,22 @@ impl<'u> Upload<'u> {
                 Some(received) if received != end => {
                     let reason =
                         format_args!("the registry has taken {received} bytes where {end} were sent");
-                    return Err(Failure::from(call.about.error(ErrorKind::Unavailable, reason)).into());
+                    return Err(
+                        RequestFailure::from(call.operation.error(ErrorKind::Unavailable, reason)).into()
+                    );
                 }
                 _ => self.offset = end,
             }
         }
         // Where nothing was left to be sent the source has not been verified yet.
-        self.reading.end().await?;
+        self.reading.finish().await?;
         let mut request = Request::new(Method::PUT, self.finished(location));
         request.headers = octets();
         request.patience = STORING;
         let client = &self.repository.client;
         let elsewhere = !client.is_registry(call, &request.url).await?;
         let answer = client.attempt(call, &request).await?;
-        let answer = self.judge(call, Answer { elsewhere, ..answer }, Sent::Repeatedly).await?;
+        let answer = self.judge(call, Answer { elsewhere, ..answer }, Sending::Repeatedly).await?;
         self.check_stored(call, &answer)
     }
 
@@ -163,71 +176,76 @@ impl<'u> Upload<'u> {
         url: Url,
         len: u64,
         range: Option<&str>,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<Answer, UploadInterruption> {
         let client = &self.repository.client;
         let mut request = Request::new(method, url);
         request.headers = octets();
         if let Some(range) = range {
-            request.headers.insert(CONTENT_RANGE, header(range, &call.about)?);
+            request.headers.insert(CONTENT_RANGE, header(range, &call.operation)?);
         }
         let elsewhere = !client.is_registry(call, &request.url).await?;
-        if let Some(whole) = self.reading.take_whole(len).await? {
+        if let Some(whole) = self.reading.take_from_chunk(len).await? {
             request.body = whole;
             let answer = client.attempt(call, &request).await?;
-            return self.judge(call, Answer { elsewhere, ..answer }, Sent::Repeatedly).await;
+            return self.judge(call, Answer { elsewhere, ..answer }, Sending::Repeatedly).await;
         }
         let used = client.authorization(call, &request.url).await?;
-        let to = (request, elsewhere);
-        let answer = send(client.transport(), to, used.clone(), len, &mut self.reading, &call.about).await?;
-        self.judge(call, answer, Sent::Once(used.as_ref())).await
+        let streamed = StreamedRequest { request, authorization: used.clone(), len, elsewhere };
+        let answer = streamed.send(client.transport(), &mut self.reading, &call.operation).await?;
+        self.judge(call, answer, Sending::Once(used.as_ref())).await
     }
 
     /// Whether an answer to bytes that were sent is a good one.
-    async fn judge(&mut self, call: &Call<'_>, answer: Answer, sent: Sent<'_>) -> Result<Answer, Stop> {
+    async fn judge(
+        &mut self,
+        call: &Call<'_>,
+        answer: Answer,
+        sending: Sending<'_>,
+    ) -> Result<Answer, UploadInterruption> {
         let client = &self.repository.client;
         let (status, elsewhere) = (answer.status(), answer.elsewhere);
         if status.is_success() {
             return Ok(answer);
         }
-        if crate::error::is_passing(status) {
-            return Err(Stop::Broken(client.failure(answer, &call.about).await));
+        if is_transient(status) {
+            return Err(UploadInterruption::Broken(client.transient_failure(answer, &call.operation).await));
         }
-        let again = match sent {
-            Sent::Once(used) if status == StatusCode::UNAUTHORIZED => {
-                client.refused(call, used, &answer).await?
+        let again = match sending {
+            Sending::Once(used) if status == StatusCode::UNAUTHORIZED => {
+                client.learn(call, used, &answer).await?
             }
             _ => false,
         };
-        let (_, error) = client.refusal(answer, &call.about).await;
+        let (_, error) = client.refusal(answer, &call.operation).await;
         match status {
-            StatusCode::UNAUTHORIZED if again => Err(Stop::Refreshed(error)),
-            StatusCode::NOT_FOUND => Err(Stop::Lost(error)),
+            StatusCode::UNAUTHORIZED if again => Err(UploadInterruption::Refreshed(error)),
+            StatusCode::NOT_FOUND => Err(UploadInterruption::Lost(error)),
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let reason = format_args!(
                     "{}; the registry, or a proxy before it, takes only smaller requests: --chunk-size",
                     error.reason()
                 );
-                Err(Stop::Final(call.about.error(error.kind(), reason)))
+                Err(UploadInterruption::Final(call.operation.error(error.kind(), reason)))
             }
             // Where the registry sends to only for a while: it will say where to next.
-            _ if elsewhere => Err(Stop::Lost(error)),
+            _ if elsewhere => Err(UploadInterruption::Lost(error)),
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                let error = call.about.error(ErrorKind::Unavailable, error.reason());
-                Err(Stop::Broken(error.into()))
+                let error = call.operation.error(ErrorKind::Unavailable, error.reason());
+                Err(UploadInterruption::Broken(error.into()))
             }
-            _ => Err(Stop::Final(error)),
+            _ => Err(UploadInterruption::Final(error)),
         }
     }
 
-    fn check_stored(&self, call: &Call<'_>, answer: &Answer) -> Result<(), Stop> {
+    fn check_stored(&self, call: &Call<'_>, answer: &Answer) -> Result<(), UploadInterruption> {
         let told = answer.header("docker-content-digest").map(str::parse);
         if told.is_some_and(|told| told != Ok(self.descriptor.digest)) {
             let reason = "the registry says that it has stored a blob with another digest";
-            return Err(Stop::Final(call.about.error(ErrorKind::Corrupt, reason)));
+            return Err(UploadInterruption::Final(call.operation.error(ErrorKind::Corrupt, reason)));
         }
         if answer.status() == StatusCode::ACCEPTED {
             let reason = "the registry does not say that it has stored the blob";
-            return Err(Stop::Final(call.about.error(ErrorKind::Other, reason)));
+            return Err(UploadInterruption::Final(call.operation.error(ErrorKind::Other, reason)));
         }
         Ok(())
     }
@@ -254,7 +272,7 @@ impl<'u> Upload<'u> {
             return Ok(());
         }
         let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());
-        Err(call.about.error(ErrorKind::Unavailable, reason).with_cause(error))
+        Err(call.operation.error(ErrorKind::Unavailable, reason).with_cause(error))
     }
 }
 

@@ -1,66 +1,69 @@
-//! What a registry asks for in `WWW-Authenticate` (RFC 9110, section 11.6.1).
+//! The challenges in `WWW-Authenticate`: how a registry wants requests to be authorized (RFC 9110, section 11.6.1).
 //!
-//! Reads any number of challenges, in one header or several, with quoted strings. What it does not understand it
-//! passes over.
+//! Reads any number of challenges, in one header or several, with quoted strings. Unknown schemes and malformed text are
+//! skipped; nothing here is an error.
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// How to authorize a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Challenge {
-    /// With name and password.
+    /// With a user's name and password.
     Basic,
-    /// With a token of a server.
+    /// With a token from a token server.
     Bearer {
-        /// Where it is.
+        /// The URL of the token server.
         realm: String,
-        /// What it calls the registry.
+        /// The registry's name at the token server.
         service: String,
-        /// What the token has to allow.
+        /// The scopes that the token has to allow.
         scope: String,
     },
 }
 
-/// The challenge to answer: a token before a password.
+/// The challenge to answer. A token is preferred to a password.
 pub(crate) fn choose(headers: &HeaderMap) -> Option<Challenge> {
     let lines = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
-    let challenges: Vec<Challenge> = lines.flat_map(parse).filter_map(understand).collect();
+    let challenges: Vec<Challenge> = lines.flat_map(parse).filter_map(RawChallenge::into_challenge).collect();
     let bearer = challenges.iter().find(|challenge| **challenge != Challenge::Basic);
     bearer.or(challenges.first()).cloned()
 }
 
-/// A scheme with its parameters.
+/// A challenge of any scheme, with its parameters.
 #[derive(Debug, Default)]
-struct Raw {
+struct RawChallenge {
     scheme: String,
     parameters: Vec<(String, String)>,
 }
 
-fn understand(mut raw: Raw) -> Option<Challenge> {
-    let mut take = |name: &str| {
-        let found = raw.parameters.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| std::mem::take(value)).filter(|value| !value.is_empty())
-    };
-    if raw.scheme.eq_ignore_ascii_case("basic") {
-        return Some(Challenge::Basic);
+impl RawChallenge {
+    /// The challenge, if its scheme is known and complete.
+    fn into_challenge(mut self) -> Option<Challenge> {
+        let mut take = |name: &str| {
+            let found = self.parameters.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| std::mem::take(value)).filter(|value| !value.is_empty())
+        };
+        if self.scheme.eq_ignore_ascii_case("basic") {
+            return Some(Challenge::Basic);
+        }
+        if !self.scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let (service, scope) = (take("service").unwrap_or_default(), take("scope").unwrap_or_default());
+        take("realm").map(|realm| Challenge::Bearer { realm, service, scope })
     }
-    if !raw.scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    let (service, scope) = (take("service").unwrap_or_default(), take("scope").unwrap_or_default());
-    take("realm").map(|realm| Challenge::Bearer { realm, service, scope })
 }
 
-/// The challenges of one header. A comma parts challenges and parameters alike: a word that is followed by a word
-/// begins a challenge, one that is followed by `=` is a parameter.
-fn parse(line: &str) -> Vec<Raw> {
-    let mut challenges: Vec<Raw> = Vec::new();
+/// The challenges of one header. Commas separate challenges as well as parameters: a word followed by `=` is a
+/// parameter, any other word begins a challenge.
+fn parse(line: &str) -> Vec<RawChallenge> {
+    let mut challenges: Vec<RawChallenge> = Vec::new();
     let mut rest = line;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         let (word, after) = word(rest);
         if word.is_empty() {
-            // Something else than a word, such as a stray quote, is passed over.
+            // A character that begins no word, such as a stray quote, is skipped.
             let mut chars = rest.chars();
             if chars.next().is_none() {
                 return challenges;
@@ -77,21 +80,21 @@ fn parse(line: &str) -> Vec<Raw> {
                     challenge.parameters.push((word.to_owned(), value));
                 }
             }
-            None => challenges.push(Raw { scheme: word.to_owned(), ..Raw::default() }),
+            None => challenges.push(RawChallenge { scheme: word.to_owned(), ..RawChallenge::default() }),
         }
     }
 }
 
-/// A token (RFC 9110, section 5.6.2) and what follows it.
+/// A token (RFC 9110, section 5.6.2) and the rest of the text.
 fn word(text: &str) -> (&str, &str) {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(c);
     text.split_at(text.find(|c| !is_part(c)).unwrap_or(text.len()))
 }
 
-/// A token or a quoted string, unquoted, and what follows it.
+/// The value of a token or of a quoted string, and the rest of the text.
 fn value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
-        // Some registries leave out the quotes of a URL.
+        // Some registries omit the quotes around a URL.
         let (value, rest) = text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len()));
         return (value.to_owned(), rest);
     };
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_no_challenge() {
+    fn malformed_text_is_no_challenge() {
         for line in [
             "",
             ",,,",

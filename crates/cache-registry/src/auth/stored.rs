@@ -1,37 +1,42 @@
-//! Credentials where Docker and Podman keep them.
+//! Credentials where Docker and Podman store them.
 //!
-//! They are never printed. A place that has none for a registry is passed over; one that cannot be read is an error.
+//! They are never printed. A source without credentials for a registry is skipped; one that cannot be read is an error.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, io};
 
 use cache_ingest::{Error, ErrorKind};
-use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
-use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::credentials::{Credentials, Secret};
-use crate::error::{About, printable};
+use crate::auth::docker_config::{DOCKER_HUB, DockerConfig};
+use crate::credentials::Credentials;
+use crate::error::Operation;
 
 /// How long a credential helper may take: a user may have to unlock something.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The names of Docker Hub: in Docker's config.json, and as Podman and others have it.
-const DOCKER_HUB: [&str; 4] =
-    ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/// What was found for one registry.
+/// The stored credentials for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// For paths and all below them, the longest first: Podman keeps them by `host/path`.
-    paths: Vec<(String, Result<Credentials, String>)>,
-    /// For all else.
+pub(super) struct StoredCredentials {
+    /// Those for a path and all below it, the longest path first. Podman stores them under `host/path`.
+    paths: Vec<PathCredentials>,
+    /// Those for all other repositories.
     host: Credentials,
 }
 
-impl Found {
-    /// The credentials for a repository of the registry, and the path that they are kept for; why they cannot be used.
+/// A path with its credentials, or with the reason why they cannot be used.
+type PathCredentials = (String, Result<Credentials, String>);
+
+impl StoredCredentials {
+    fn new(mut paths: Vec<PathCredentials>, host: Credentials) -> Self {
+        paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        Self { paths, host }
+    }
+
+    /// The credentials for a repository of the registry, with the path under which they are stored; else the reason why
+    /// they cannot be used.
     pub(super) fn pick(&self, repository: &str) -> Result<(&str, &Credentials), &str> {
         let is_within = |path: &str| {
             repository.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -44,52 +49,66 @@ impl Found {
     }
 }
 
-/// Looks for the credentials of a registry.
-pub(super) async fn find(about: &About) -> Result<Found, Error> {
-    let host = about.host.clone();
+/// Searches the credentials for the registry of an operation.
+pub(super) async fn find(operation: &Operation) -> Result<StoredCredentials, Error> {
+    let host = operation.host.clone();
     let (sender, receiver) = oneshot::channel();
-    // A credential helper is another program, which may never answer. The end of the process waits for no thread of
-    // this kind.
+    // A credential helper is another program, which may never return. So it runs in a plain thread, for which the end of
+    // the process does not wait.
     std::thread::spawn(move || {
-        // Who asked may have given up.
-        let _ = sender.send(look(&host, &places()));
+        // The operation may have been dropped meanwhile.
+        let _ = sender.send(search(&host, &sources()));
     });
     match timeout(PATIENCE, receiver).await {
-        Ok(Ok(found)) => found.map_err(|reason| about.error(ErrorKind::Denied, reason)),
-        Ok(Err(_)) => Err(about.error(ErrorKind::Other, "the look for credentials was given up")),
+        Ok(Ok(found)) => found.map_err(|reason| operation.error(ErrorKind::Denied, reason)),
+        Ok(Err(_)) => Err(operation.error(ErrorKind::Other, "the search for credentials broke off")),
         Err(_) => {
             let reason = format_args!("no credential helper answers within {PATIENCE:?}");
-            Err(about.error(ErrorKind::Denied, reason))
+            Err(operation.error(ErrorKind::Denied, reason))
         }
     }
 }
 
-/// Where credentials may be.
-enum Place {
-    /// The text of a config.json, and what it is called.
+/// A place where credentials may be stored.
+enum CredentialSource {
+    /// The text of a config.json, and its name for messages.
     Text(String, &'static str),
     File(PathBuf),
 }
 
-/// In the order in which they are looked through.
-fn places() -> Vec<Place> {
+impl CredentialSource {
+    /// The name for messages, and the text; `None` if there is no such file.
+    fn read(&self) -> Result<Option<(String, Vec<u8>)>, String> {
+        match self {
+            Self::Text(text, name) => Ok(Some(((*name).to_owned(), text.clone().into_bytes()))),
+            Self::File(path) => match std::fs::read(path) {
+                Ok(text) => Ok(Some((path.display().to_string(), text))),
+                Err(_) if !exists(path) => Ok(None),
+                Err(cause) => Err(format!("cannot read {}: {cause}", path.display())),
+            },
+        }
+    }
+}
+
+/// All sources, in the order in which they are searched.
+fn sources() -> Vec<CredentialSource> {
     let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let mut places = Vec::new();
+    let mut sources = Vec::new();
     if let Ok(text) = env::var("DOCKER_AUTH_CONFIG")
         && !text.is_empty()
     {
-        places.push(Place::Text(text, "DOCKER_AUTH_CONFIG"));
+        sources.push(CredentialSource::Text(text, "DOCKER_AUTH_CONFIG"));
     }
-    places.extend(path("REGISTRY_AUTH_FILE").map(Place::File));
+    sources.extend(path("REGISTRY_AUTH_FILE").map(CredentialSource::File));
     let home = env::home_dir();
     let docker = path("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
-    places.extend(docker.map(|folder| Place::File(folder.join("config.json"))));
-    // Where there is no session, as in CI, Podman has a folder for each user.
+    sources.extend(docker.map(|folder| CredentialSource::File(folder.join("config.json"))));
+    // In CI there may be no session; then Podman has a folder for each user.
     let run =
         path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")).or_else(without_session);
     let config = home.map(|home| home.join(".config/containers/auth.json"));
-    places.extend(run.into_iter().chain(config).map(Place::File));
-    places
+    sources.extend(run.into_iter().chain(config).map(CredentialSource::File));
+    sources
 }
 
 #[cfg(target_os = "linux")]
@@ -104,128 +123,46 @@ fn without_session() -> Option<PathBuf> {
     None
 }
 
-/// The first credentials for a host, and for each path of it.
-fn look(host: &str, places: &[Place]) -> Result<Found, String> {
+/// The first credentials for a host, and the first for each path of it. Sources behind the host's are not read.
+fn search(host: &str, sources: &[CredentialSource]) -> Result<StoredCredentials, String> {
     let servers = if host == "docker.io" { DOCKER_HUB.as_slice() } else { &[host] };
-    let mut paths: Vec<(String, Result<Credentials, String>)> = Vec::new();
-    let found = |mut paths: Vec<(String, Result<Credentials, String>)>, host| {
-        paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-        Ok(Found { paths, host })
-    };
-    for place in places {
-        let (name, text) = match place {
-            Place::Text(text, name) => ((*name).to_owned(), text.clone().into_bytes()),
-            Place::File(path) => match std::fs::read(path) {
-                Ok(text) => (path.display().to_string(), text),
-                Err(_) if !exists(path) => continue,
-                Err(cause) => return Err(format!("cannot read {}: {cause}", path.display())),
-            },
-        };
+    let mut paths: Vec<PathCredentials> = Vec::new();
+    for source in sources {
+        let Some((name, text)) = source.read()? else { continue };
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let wrong = |reason: String| format!("cannot use {name}: {reason}");
-        let config =
-            serde_json::from_slice(&text).map(tidy).map_err(|_| wrong("it is not JSON".to_owned()))?;
-        for (server, path) in paths_of(&config, host) {
+        let unusable = |reason: String| format!("cannot use {name}: {reason}");
+        let config = DockerConfig::parse(&text).map_err(unusable)?;
+        for (server, path) in config.paths(host) {
             if paths.iter().all(|(known, _)| known != path)
-                && let Some(credentials) = read(&config, server).map_err(wrong).transpose()
+                && let Some(credentials) = config.credentials(server).map_err(unusable).transpose()
             {
                 paths.push((path.to_owned(), credentials));
             }
         }
         for server in servers {
-            if let Some(credentials) = read(&config, server).map_err(wrong)? {
-                return found(paths, credentials);
+            if let Some(credentials) = config.credentials(server).map_err(unusable)? {
+                return Ok(StoredCredentials::new(paths, credentials));
             }
         }
     }
-    found(paths, Credentials::Anonymous)
-}
-
-/// The paths of a host that a config has credentials for, each behind the whole of its name.
-fn paths_of<'c>(config: &'c Value, host: &str) -> Vec<(&'c str, &'c str)> {
-    let auths = config.get("auths").and_then(Value::as_object);
-    let names = auths.into_iter().flat_map(|auths| auths.keys());
-    let path = |name: &'c String| {
-        let path = name.strip_prefix(host)?.strip_prefix('/')?;
-        // What ends with a slash stands there without it, too; `/v2/` behind a host is the registry itself; and where
-        // there is nothing a helper has it, which knows no paths.
-        let is_path = !path.is_empty() && !path.ends_with('/') && !matches!(path, "v1" | "v2");
-        let has_some = auths?.get(name)?.as_object().is_some_and(|auth| !auth.is_empty());
-        (is_path && has_some).then_some((name.as_str(), path))
-    };
-    names.filter_map(path).collect()
+    Ok(StoredCredentials::new(paths, Credentials::Anonymous))
 }
 
 fn exists(path: &Path) -> bool {
-    // In what is no folder, as a home of /dev/null, there is nothing.
+    // Below something that is no folder, such as a home of /dev/null, nothing exists.
     path.try_exists().unwrap_or_else(|error| error.kind() != io::ErrorKind::NotADirectory)
-}
-
-/// The credentials for a server in a config.json.
-fn read(config: &Value, server: &str) -> Result<Option<Credentials>, String> {
-    use CredentialRetrievalError as E;
-    match get_credential_from_reader(config.to_string().as_bytes(), server) {
-        Ok(DockerCredential::IdentityToken(token)) => {
-            Ok(Some(Credentials::IdentityToken(Secret::new(token))))
-        }
-        Ok(DockerCredential::UsernamePassword(username, _)) if username.is_empty() => Ok(None),
-        Ok(DockerCredential::UsernamePassword(username, password)) => {
-            Ok(Some(Credentials::password(username, password)))
-        }
-        Err(E::NoCredentialConfigured | E::ConfigNotFound) => Ok(None),
-        // How every helper says that it has none (docker-credential-helpers, credentials/error.go).
-        Err(E::HelperFailure { ref stdout, ref stderr, .. })
-            if [stdout, stderr].iter().any(|said| said.contains("credentials not found")) =>
-        {
-            Ok(None)
-        }
-        // What a helper prints may be a secret.
-        Err(E::HelperFailure { helper, .. }) => Err(format!("{} fails", printable(&helper))),
-        Err(E::HelperCommunicationError) => {
-            let named = config.pointer("/credHelpers").and_then(|helpers| helpers.get(server));
-            let name = named.or(config.get("credsStore")).and_then(Value::as_str).unwrap_or_default();
-            Err(format!(
-                "docker-credential-{}, which it names, cannot be run: install it, or take it out there",
-                printable(name)
-            ))
-        }
-        Err(cause) => Err(cause.to_string()),
-    }
-}
-
-/// A config without its empty texts, which are for Docker as if they were not there, and with its registries' names
-/// without the slash that may end them.
-fn tidy(mut config: Value) -> Value {
-    let is_empty = |value: &Value| value.as_str() == Some("");
-    let Some(members) = config.as_object_mut() else { return config };
-    members.retain(|_, member| !is_empty(member));
-    for key in ["auths", "credHelpers"] {
-        let Some(servers) = members.get_mut(key).and_then(Value::as_object_mut) else { continue };
-        servers.retain(|_, server| !is_empty(server));
-        for auth in servers.values_mut().filter_map(Value::as_object_mut) {
-            auth.retain(|_, member| !is_empty(member));
-        }
-        let ended: Vec<String> = servers.keys().filter(|name| name.ends_with('/')).cloned().collect();
-        for name in ended.iter().filter(|name| !DOCKER_HUB.contains(&name.as_str())) {
-            let bare = name.trim_end_matches('/');
-            if !servers.contains_key(bare)
-                && let Some(server) = servers.get(name).cloned()
-            {
-                servers.insert(bare.to_owned(), server);
-            }
-        }
-    }
-    config
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::credentials::Secret;
+
     use super::*;
 
     fn found(host: &str, config: &str) -> Result<Credentials, String> {
-        look(host, &[Place::Text(config.to_owned(), "the text")]).map(|found| found.host)
+        search(host, &[CredentialSource::Text(config.to_owned(), "the text")]).map(|found| found.host)
     }
 
     /// A config.json with the credentials of `me`, whose password is `hunter2`.
@@ -251,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_path_that_has_credentials_comes_before_the_host() {
+    fn credentials_of_the_longest_path_come_before_those_of_the_host() {
         let of = |user: &str| data_encoding::BASE64.encode(format!("{user}:hunter2").as_bytes());
         let config = format!(
             r#"{{"auths":{{"r.example/team":{{"auth":"{}"}},"r.example/team/app":{{"auth":"{}"}},"r.example":{{"auth":"{}"}},"r.example.com/team":{{"auth":"{}"}},"r.example/v2/":{{"auth":"{}"}}}}}}"#,
@@ -262,8 +199,11 @@ mod tests {
             of("version")
         );
         let later = r#"{"auths":{"r.example/team":{"auth":"eDp5"},"r.example/else":{"auth":"eDp5"}}}"#;
-        let places = [Place::Text(config, "first"), Place::Text(later.to_owned(), "not looked at")];
-        let found = look("r.example", &places).unwrap();
+        let sources = [
+            CredentialSource::Text(config, "first"),
+            CredentialSource::Text(later.to_owned(), "not looked at"),
+        ];
+        let found = search("r.example", &sources).unwrap();
         for (repository, user) in [
             ("team", "team"),
             ("team/other", "team"),
@@ -276,15 +216,15 @@ mod tests {
             let picked = found.pick(repository).unwrap();
             assert_eq!(picked.1, &Credentials::password(user, "hunter2"), "{repository}");
         }
-        let found = look(
+        let found = search(
             "docker.io",
-            &[Place::Text(r#"{"auths":{"docker.io/me":{"auth":"eDp5"}}}"#.to_owned(), "it")],
+            &[CredentialSource::Text(r#"{"auths":{"docker.io/me":{"auth":"eDp5"}}}"#.to_owned(), "it")],
         );
         assert_eq!(found.as_ref().unwrap().pick("me/app"), Ok(("me", &Credentials::password("x", "y"))));
         assert_eq!(found.unwrap().pick("library/app"), Ok(("", &Credentials::Anonymous)));
-        // What cannot be used is an error for whoever needs it.
+        // Unusable credentials are an error only for the repositories that need them.
         let text = r#"{"auths":{"r.example/odd":{"auth":"!"},"r.example/none":{}}}"#;
-        let found = look("r.example", &[Place::Text(text.to_owned(), "the text")]).unwrap();
+        let found = search("r.example", &[CredentialSource::Text(text.to_owned(), "the text")]).unwrap();
         assert!(found.pick("odd/app").is_err_and(|reason| reason.starts_with("cannot use the text: ")));
         for path in ["none", "app"] {
             assert_eq!(found.pick(path), Ok(("", &Credentials::Anonymous)));
@@ -292,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_token_comes_before_a_password_and_what_is_no_config_is_an_error() {
+    fn an_identity_token_comes_before_a_password_and_a_broken_config_is_an_error() {
         let text = r#"{"auths":{"r.example":{"auth":"bWU6","identitytoken":"kept"}}}"#;
         assert_eq!(found("r.example", text), Ok(Credentials::IdentityToken(Secret::new("kept"))));
         let error = found("r.example", r#"{"auths":{"r.example":{"auth":"hunter2!"}}}"#).unwrap_err();
@@ -302,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_is_not_there() {
+    fn empty_entries_count_as_absent() {
         for text in [
             r#"{"auths":{"r.example":{}}}"#,
             r#"{"auths":{"r.example":{"auth":"","identitytoken":""}}}"#,
@@ -333,20 +273,20 @@ mod tests {
     }
 
     #[test]
-    fn the_first_place_that_has_some_is_taken() {
+    fn the_first_source_that_has_some_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("auth.json");
         std::fs::write(&file, config("r.example")).unwrap();
-        let absent = Place::File(folder.path().join("absent/auth.json"));
-        let in_a_file = Place::File(file.join("config.json"));
-        let empty = Place::Text("{}".to_owned(), "empty");
-        let places = [
+        let absent = CredentialSource::File(folder.path().join("absent/auth.json"));
+        let in_a_file = CredentialSource::File(file.join("config.json"));
+        let empty = CredentialSource::Text("{}".to_owned(), "empty");
+        let sources = [
             absent,
             in_a_file,
             empty,
-            Place::File(file),
-            Place::Text("nonsense".to_owned(), "not looked at"),
+            CredentialSource::File(file),
+            CredentialSource::Text("nonsense".to_owned(), "not looked at"),
         ];
-        assert_eq!(look("r.example", &places).unwrap().host, Credentials::password("me", "hunter2"));
+        assert_eq!(search("r.example", &sources).unwrap().host, Credentials::password("me", "hunter2"));
     }
 }

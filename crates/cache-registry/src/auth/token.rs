@@ -1,7 +1,7 @@
-//! Tokens: asked for at the server that the registry names, and kept until they expire.
+//! Tokens: requested at the server that the registry names, and kept until they expire.
 //!
-//! Docker's token specification, and OAuth 2 where the credentials are an identity token. A registry never decides
-//! that credentials go over plain HTTP.
+//! Docker's token specification, and OAuth 2 where the credentials are an identity token. A registry never decides that
+//! credentials go over plain HTTP.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,14 +13,16 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 
 use crate::credentials::Credentials;
-use crate::error::{About, After, Answered, Failure, is_passing, printable};
+use crate::error::{Operation, RequestFailure, RetryAfter};
+use crate::error_response::{ErrorResponse, is_transient};
 use crate::http::body::read_all;
 use crate::http::transport::{Answer, Request, Transport};
 use crate::lock::lock;
+use crate::text::printable;
 
 /// The largest answer of a token server, in bytes.
 const LIMIT: u64 = 1 << 20;
-/// How many seconds a token lives that does not say (Docker's token specification).
+/// The life of a token that states none, in seconds (Docker's token specification).
 const DEFAULT_LIFE: f64 = 60.0;
 /// The longest life that is believed, in seconds.
 const LONGEST_LIFE: u64 = 24 * 60 * 60;
@@ -35,31 +37,37 @@ pub(super) struct Token {
     renew_at: Instant,
 }
 
-/// The place of the token for some scopes.
+/// The token of one owner for some scopes, and the requests that wait for it.
 #[derive(Debug, Default)]
-pub(super) struct Slot {
+pub(super) struct TokenSlot {
     token: Mutex<Option<Token>>,
-    /// How often it was asked for in vain, and what came of it last.
-    failures: Mutex<(u64, Option<Outcome>)>,
-    /// Held by the one who asks for a token.
+    /// How many requests for it have failed, and the last failure.
+    failures: Mutex<(u64, Option<SharedFailure>)>,
+    /// Held by the one request that is under way.
     fetching: tokio::sync::Mutex<()>,
 }
 
-/// A failure in the words that are the same for whoever waited for the token.
-type Outcome = (ErrorKind, String, Option<After>);
+/// A failure without the operation that met it, so that each waiting operation can report it as its own.
+#[derive(Clone, Debug)]
+struct SharedFailure {
+    kind: ErrorKind,
+    reason: String,
+    retry_after: Option<RetryAfter>,
+}
 
-impl Slot {
-    /// The token, where there is one that has not expired.
+impl TokenSlot {
+    /// The token, unless it has expired.
     pub(super) fn live(&self) -> Option<HeaderValue> {
         let token = lock(&self.token);
         token.as_ref().filter(|token| Instant::now() < token.renew_at).map(|token| token.header.clone())
     }
 
-    /// The token that is there, or the one that is fetched, once for all who wait. They share a failure, too: a
-    /// token server that is silent is not waited for by one after the other.
-    pub(super) async fn get<F>(&self, about: &About, fetch: F) -> Result<HeaderValue, Failure>
+    /// The live token, or the one that is fetched, once for all that wait.
+    ///
+    /// They share a failure, too: otherwise each would wait in turn for a token server that does not answer.
+    pub(super) async fn get<F>(&self, operation: &Operation, fetch: F) -> Result<HeaderValue, RequestFailure>
     where
-        F: Future<Output = Result<Token, Failure>>,
+        F: Future<Output = Result<Token, RequestFailure>>,
     {
         if let Some(header) = self.live() {
             return Ok(header);
@@ -69,17 +77,21 @@ impl Slot {
         if let Some(header) = self.live() {
             return Ok(header);
         }
-        if let (now, Some((kind, reason, after))) = lock(&self.failures).clone()
+        if let (now, Some(SharedFailure { kind, reason, retry_after })) = lock(&self.failures).clone()
             && now != before
         {
-            return Err(Failure { error: about.error(kind, reason), after });
+            return Err(RequestFailure { error: operation.error(kind, reason), retry_after });
         }
         match fetch.await {
             Ok(token) => Ok(self.keep(token)),
             Err(failure) => {
-                let outcome = (failure.error.kind(), failure.error.reason().to_owned(), failure.after);
+                let shared = SharedFailure {
+                    kind: failure.error.kind(),
+                    reason: failure.error.reason().to_owned(),
+                    retry_after: failure.retry_after,
+                };
                 let mut failures = lock(&self.failures);
-                *failures = (failures.0.wrapping_add(1), Some(outcome));
+                *failures = (failures.0.wrapping_add(1), Some(shared));
                 Err(failure)
             }
         }
@@ -91,21 +103,21 @@ impl Slot {
         header
     }
 
-    /// Throws the token away, if it is this one.
+    /// Drops the token if it is this one.
     pub(super) fn forget(&self, header: &HeaderValue) {
         lock(&self.token).take_if(|token| token.header == *header);
     }
 }
 
-/// Whether tokens may be asked for where a registry says.
+/// An error unless tokens may be requested at the realm that a registry names.
 pub(super) fn check_realm(
     realm: &str,
     registry: &Url,
     transport: &Transport,
-    about: &About,
+    operation: &Operation,
 ) -> Result<(), Error> {
     let parsed = Url::parse(realm);
-    // Not the whole of it: the rest may be signed.
+    // The path and query may hold a signature, so they are not shown.
     let shown = match &parsed {
         Ok(url) if url.has_host() => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
         _ => "nowhere".to_owned(),
@@ -113,7 +125,7 @@ pub(super) fn check_realm(
     let reason = match parsed {
         Ok(url) if url.scheme() == "https" && url.has_host() => return Ok(()),
         Ok(url) if url.scheme() == "http" && url.has_host() => {
-            // What came over TLS must not lead to where anyone can listen, not even on this machine.
+            // An answer that came over TLS must not lead to where others can listen, not even on this machine.
             if registry.scheme() == "http" && transport.is_safe(&url) {
                 return Ok(());
             }
@@ -122,97 +134,109 @@ pub(super) fn check_realm(
         _ => "by what is no URL of HTTP",
     };
     let reason = format_args!("the registry sends for a token to {}, {reason}", printable(&shown));
-    Err(about.error(ErrorKind::Denied, reason))
+    Err(operation.error(ErrorKind::Denied, reason))
 }
 
-/// Asks for a token.
-pub(super) async fn fetch(
-    realm: &str,
-    service: &str,
-    scopes: &[String],
-    credentials: &Credentials,
-    transport: &Transport,
-    about: &About,
-) -> Result<Token, Failure> {
-    let url = Url::parse(realm)
-        .map_err(|cause| about.error(ErrorKind::Other, "its token server has no URL").with_cause(cause))?;
-    let server = url.host_str().unwrap_or_default().to_owned();
-    let request = request(url, service, scopes, credentials);
-    let authorization = credentials.basic();
-    let answer = transport.exchange(&request, authorization.as_ref(), about).await?;
-    understand(answer, &server, transport, about).await
+/// A request for a token.
+#[derive(Debug)]
+pub(super) struct TokenRequest<'a> {
+    /// The URL of the token server.
+    pub(super) realm: &'a str,
+    /// The registry's name at the token server.
+    pub(super) service: &'a str,
+    pub(super) scopes: &'a [String],
+    pub(super) credentials: &'a Credentials,
 }
 
-fn request(mut url: Url, service: &str, scopes: &[String], credentials: &Credentials) -> Request {
-    if let Credentials::IdentityToken(secret) = credentials {
-        let mut form = Url::parse("form:").unwrap_or_else(|_| url.clone());
-        form.query_pairs_mut()
-            .clear()
-            .append_pair("grant_type", "refresh_token")
-            .append_pair("service", service)
-            .append_pair("client_id", CLIENT_ID)
-            .append_pair("scope", &scopes.join(" "))
-            .append_pair("refresh_token", secret.reveal());
-        let mut request = Request::new(Method::POST, url);
-        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        request.body = Bytes::from(form.query().unwrap_or_default().to_owned());
-        return request;
+impl TokenRequest<'_> {
+    /// Requests the token.
+    pub(super) async fn send(
+        &self,
+        transport: &Transport,
+        operation: &Operation,
+    ) -> Result<Token, RequestFailure> {
+        let url = Url::parse(self.realm).map_err(|cause| {
+            operation.error(ErrorKind::Other, "its token server has no URL").with_cause(cause)
+        })?;
+        let server = url.host_str().unwrap_or_default().to_owned();
+        let authorization = self.credentials.basic();
+        let answer = transport.exchange(&self.to_http(url), authorization.as_ref(), operation).await?;
+        read_token(answer, &server, transport, operation).await
     }
-    {
-        let mut query = url.query_pairs_mut();
-        if !service.is_empty() {
-            query.append_pair("service", service);
+
+    /// A GET, or a POST with a form for an identity token, which must not be part of a URL.
+    fn to_http(&self, mut url: Url) -> Request {
+        if let Credentials::IdentityToken(secret) = self.credentials {
+            let mut form = Url::parse("form:").unwrap_or_else(|_| url.clone());
+            form.query_pairs_mut()
+                .clear()
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("service", self.service)
+                .append_pair("client_id", CLIENT_ID)
+                .append_pair("scope", &self.scopes.join(" "))
+                .append_pair("refresh_token", secret.reveal());
+            let mut request = Request::new(Method::POST, url);
+            let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request.headers.insert(CONTENT_TYPE, form_type);
+            request.body = Bytes::from(form.query().unwrap_or_default().to_owned());
+            return request;
         }
-        for scope in scopes {
-            query.append_pair("scope", scope);
+        {
+            let mut query = url.query_pairs_mut();
+            if !self.service.is_empty() {
+                query.append_pair("service", self.service);
+            }
+            for scope in self.scopes {
+                query.append_pair("scope", scope);
+            }
+            query.append_pair("client_id", CLIENT_ID);
+            if let Credentials::Password { username, .. } = self.credentials {
+                query.append_pair("account", username);
+            }
         }
-        query.append_pair("client_id", CLIENT_ID);
-        if let Credentials::Password { username, .. } = credentials {
-            query.append_pair("account", username);
-        }
+        let mut request = Request::new(Method::GET, url);
+        request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request
     }
-    let mut request = Request::new(Method::GET, url);
-    request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    request
 }
 
+/// The answer of a token server. `access_token` is OAuth 2's name for the same member.
 #[derive(Deserialize)]
-struct Given {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<f64>,
 }
 
-async fn understand(
+async fn read_token(
     answer: Answer,
     server: &str,
     transport: &Transport,
-    about: &About,
-) -> Result<Token, Failure> {
-    let (status, after) = (answer.status(), answer.retry_after());
-    let body = read_all(answer.response, LIMIT, transport.stall(), about).await?;
+    operation: &Operation,
+) -> Result<Token, RequestFailure> {
+    let (status, retry_after) = (answer.status(), answer.retry_after());
+    let body = read_all(answer.response, LIMIT, transport.stall(), operation).await?;
     if !status.is_success() {
-        let answered = Answered::new(status, &body);
-        let error = about.refused(&answered);
+        let error = operation.refused(&ErrorResponse::new(status, &body));
         let reason = format_args!("at the token server {}: {}", printable(server), error.reason());
-        let kind = if is_passing(status) { ErrorKind::Unavailable } else { ErrorKind::Denied };
-        return Err(Failure { error: about.error(kind, reason), after });
+        let kind = if is_transient(status) { ErrorKind::Unavailable } else { ErrorKind::Denied };
+        return Err(RequestFailure { error: operation.error(kind, reason), retry_after });
     }
-    let lies = |what: &str| {
-        about.error(ErrorKind::Other, format_args!("the token server {} gives {what}", printable(server)))
+    let unusable = |what: &str| {
+        operation.error(ErrorKind::Other, format_args!("the token server {} gives {what}", printable(server)))
     };
-    // The cause may quote the token.
-    let given: Given = serde_json::from_slice(&body).map_err(|_| lies("no token"))?;
-    let text = [given.token, given.access_token].into_iter().flatten().find(|text| !text.is_empty());
-    let text = text.ok_or_else(|| lies("no token"))?;
-    let mut header =
-        HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| lies("a token that cannot be sent"))?;
+    // The cause may quote the token, so it is dropped.
+    let response: TokenResponse = serde_json::from_slice(&body).map_err(|_| unusable("no token"))?;
+    let texts = [response.token, response.access_token];
+    let text = texts.into_iter().flatten().find(|text| !text.is_empty());
+    let text = text.ok_or_else(|| unusable("no token"))?;
+    let mut header = HeaderValue::from_str(&format!("Bearer {text}"))
+        .map_err(|_| unusable("a token that cannot be sent"))?;
     header.set_sensitive(true);
-    let life = life(given.expires_in);
-    Ok(Token { header, renew_at: Instant::now() + life })
+    Ok(Token { header, renew_at: Instant::now() + life(response.expires_in) })
 }
 
-/// How long a token is used that says it lives so many seconds.
+/// How long a token is used, by the life in seconds that its server states.
 fn life(seconds: Option<f64>) -> Duration {
     let believed = seconds.filter(|seconds| *seconds >= 1.0).unwrap_or(DEFAULT_LIFE);
     let life = Duration::try_from_secs_f64(believed).unwrap_or(Duration::MAX);
@@ -246,13 +270,16 @@ mod tests {
         let url = Url::parse("https://auth.example/token?x=y").unwrap();
         let scopes = ["repository:a:pull,push".to_owned(), "repository:b:pull".to_owned()];
         let password = Credentials::Password { username: "me".into(), password: Secret::new("hunter2") };
-        let asked = request(url.clone(), "the registry", &scopes, &password);
+        let request = |url, service, credentials| {
+            TokenRequest { realm: "", service, scopes: &scopes, credentials }.to_http(url)
+        };
+        let asked = request(url.clone(), "the registry", &password);
         assert_eq!(
             asked.url.as_str(),
             "https://auth.example/token?x=y&service=the+registry&scope=repository%3Aa%3Apull%2Cpush&scope=repository%3Ab%3Apull&client_id=bkcache&account=me"
         );
         let identity = Credentials::IdentityToken(Secret::new("a&b"));
-        let asked = request(url, "s", &scopes, &identity);
+        let asked = request(url, "s", &identity);
         assert_eq!((asked.method, asked.url.query()), (Method::POST, Some("x=y")));
         assert_eq!(
             asked.body,
@@ -262,10 +289,10 @@ mod tests {
 
     #[test]
     fn a_registry_never_decides_that_tokens_go_over_plain_http() {
-        let about = About { operation: "resolve", subject: "r/app".into(), host: "r".into() };
+        let operation = Operation { verb: "resolve", subject: "r/app".into(), host: "r".into() };
         let check = |realm: &str, registry: &str, insecure: bool| {
             let transport = Transport::new(&ClientOptions { insecure, ..ClientOptions::default() }).unwrap();
-            let checked = check_realm(realm, &Url::parse(registry).unwrap(), &transport, &about);
+            let checked = check_realm(realm, &Url::parse(registry).unwrap(), &transport, &operation);
             assert!(
                 !checked.as_ref().is_err_and(|error| error.to_string().contains("secret")),
                 "{checked:?}"

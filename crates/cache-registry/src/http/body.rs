@@ -1,6 +1,6 @@
 //! The bodies of answers: read whole up to a limit, or as a stream that must not stall.
 //!
-//! Nothing here verifies content; the reader of a stream does.
+//! Content is not verified here but by the reader of a stream.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use futures_util::{StreamExt, stream};
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
 
-use crate::error::{About, Failure};
+use crate::error::{Operation, RequestFailure};
 
-/// What a body has to give within the time for a stall, in bytes.
+/// How many bytes of a body must arrive within the time for a stall.
 const LEAST: usize = 16 * 1024;
-/// In how many times the time for a stall a body that is read whole has to be there.
+/// How many times the time for a stall a body may take that is read whole.
 const PATIENCE: u32 = 10;
-/// The largest body of an error that is looked into, in bytes.
+/// How much of the body of an error is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
 /// A whole body; [`ErrorKind::TooLarge`] when it is said to have, or has, more than `limit` bytes.
@@ -24,13 +24,13 @@ pub(crate) async fn read_all(
     response: Response,
     limit: u64,
     stall: Duration,
-    about: &About,
-) -> Result<Bytes, Failure> {
+    operation: &Operation,
+) -> Result<Bytes, RequestFailure> {
     let too_large = |_| {
         let reason = format_args!("the answer is larger than the {limit} bytes allowed here");
-        about.error(ErrorKind::TooLarge, reason)
+        operation.error(ErrorKind::TooLarge, reason)
     };
-    read_up_to(limit, response, stall, about, too_large).await
+    read_up_to(limit, response, stall, operation, too_large).await
 }
 
 /// A whole manifest or list, as [`read_all`] reads it, within the limit of the job for metadata.
@@ -38,25 +38,25 @@ pub(crate) async fn read_metadata(
     response: Response,
     limit: u64,
     stall: Duration,
-    about: &About,
-) -> Result<Bytes, Failure> {
-    read_up_to(limit, response, stall, about, |size| about.above_metadata_limit(size, limit)).await
+    operation: &Operation,
+) -> Result<Bytes, RequestFailure> {
+    read_up_to(limit, response, stall, operation, |size| operation.above_metadata_limit(size, limit)).await
 }
 
 async fn read_up_to(
     limit: u64,
     response: Response,
     stall: Duration,
-    about: &About,
+    operation: &Operation,
     too_large: impl Fn(Option<u64>) -> Error,
-) -> Result<Bytes, Failure> {
+) -> Result<Bytes, RequestFailure> {
     if let Some(length) = response.content_length().filter(|length| *length > limit) {
         return Err(too_large(Some(length)).into());
     }
     let patience = stall.saturating_mul(PATIENCE);
     let whole = async {
         let mut body = Vec::new();
-        let mut chunks = stream_body(response, stall, about.clone());
+        let mut chunks = stream_body(response, stall, operation.clone());
         while let Some(chunk) = chunks.next().await {
             body.extend_from_slice(&chunk?);
             if body.len() as u64 > limit {
@@ -67,14 +67,14 @@ async fn read_up_to(
     };
     timeout(patience, whole).await.unwrap_or_else(|_| {
         let reason = format_args!("the answer is not whole after {patience:?}");
-        Err(about.error(ErrorKind::Unavailable, reason).into())
+        Err(operation.error(ErrorKind::Unavailable, reason).into())
     })
 }
 
-/// The beginning of a body that tells of an error; what cannot be read of it, or not soon, does not matter.
-pub(crate) async fn read_error(response: Response, stall: Duration, about: &About) -> Vec<u8> {
+/// The beginning of a body that describes an error, as far as it can be read in time.
+pub(crate) async fn read_error(response: Response, stall: Duration, operation: &Operation) -> Vec<u8> {
     let mut body = Vec::new();
-    let mut chunks = stream_body(response, stall, about.clone());
+    let mut chunks = stream_body(response, stall, operation.clone());
     let beginning = async {
         while let Some(Ok(chunk)) = chunks.next().await {
             body.extend_from_slice(&chunk);
@@ -83,7 +83,7 @@ pub(crate) async fn read_error(response: Response, stall: Duration, about: &Abou
             }
         }
     };
-    // What had come when the time was over is shown.
+    // After a timeout, the part that has arrived is used.
     let _ = timeout(stall, beginning).await;
     body.truncate(ERROR_LIMIT);
     body
@@ -91,12 +91,12 @@ pub(crate) async fn read_error(response: Response, stall: Duration, about: &Abou
 
 /// A body as a stream, which fails when it breaks off and when it gives less than 16 KiB in the time for a stall.
 ///
-/// Only the time in which bytes are waited for counts: whoever reads may be as slow as it likes.
-pub(crate) fn stream_body(response: Response, stall: Duration, about: About) -> ByteStream {
+/// Only the time of waiting for bytes counts, so a slow reader is no stall.
+pub(crate) fn stream_body(response: Response, stall: Duration, operation: Operation) -> ByteStream {
     let body = Box::pin(response.bytes_stream());
-    let state = Some((body, Duration::ZERO, 0usize, about));
+    let state = Some((body, Duration::ZERO, 0usize, operation));
     Box::pin(stream::unfold(state, move |state| async move {
-        let (mut body, waited, seen, about) = state?;
+        let (mut body, waited, seen, operation) = state?;
         let began = Instant::now();
         match timeout(stall.saturating_sub(waited), body.next()).await {
             Ok(None) => None,
@@ -104,12 +104,12 @@ pub(crate) fn stream_body(response: Response, stall: Duration, about: About) -> 
                 let seen = seen.saturating_add(chunk.len());
                 let (waited, seen) =
                     if seen >= LEAST { (Duration::ZERO, 0) } else { (waited + began.elapsed(), seen) };
-                Some((Ok(chunk), Some((body, waited, seen, about))))
+                Some((Ok(chunk), Some((body, waited, seen, operation))))
             }
-            Ok(Some(Err(cause))) => Some((Err(about.broken(cause)), None)),
+            Ok(Some(Err(cause))) => Some((Err(operation.connection_failed(cause)), None)),
             Err(_) => {
                 let reason = format_args!("the body stalls: less than {LEAST} bytes came within {stall:?}");
-                Some((Err(about.error(ErrorKind::Unavailable, reason)), None))
+                Some((Err(operation.error(ErrorKind::Unavailable, reason)), None))
             }
         }
     }))

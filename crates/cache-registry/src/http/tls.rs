@@ -1,7 +1,7 @@
 //! TLS: which certificates are trusted, and which one the client shows.
 //!
-//! rustls on ring, chosen here and not for the whole process. The system's authorities are asked through its own
-//! verifier where it has one.
+//! rustls runs on ring, which is chosen for these connections and not for the whole process. The system's own verifier is
+//! used if it has one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,12 +13,14 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 use crate::options::ClientOptions;
 
-/// What was read for TLS.
+/// The certificates and keys that the options name, and how strictly servers are verified.
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
@@ -44,13 +46,13 @@ impl Tls {
         let provider = Arc::new(ring::default_provider());
         let tls = Self { provider, authorities, identity, insecure: options.insecure };
         if tls.identity.is_some() {
-            // A key that does not fit its certificate is said now, not at the first request.
+            // So a key that does not fit its certificate is reported now, not at the first request.
             tls.without_roots()?;
         }
         Ok(tls)
     }
 
-    /// Whether TLS was asked for by naming certificates.
+    /// Whether the options name certificates, which makes sense with TLS only.
     pub(crate) fn is_asked_for(&self) -> bool {
         !self.authorities.is_empty() || self.identity.is_some()
     }
@@ -61,17 +63,17 @@ impl Tls {
         self.finish(|versions| versions.dangerous().with_custom_certificate_verifier(trust))
     }
 
-    fn trust(&self) -> Result<Trust, Error> {
+    fn trust(&self) -> Result<ServerTrust, Error> {
         let provider = self.provider.clone();
         if self.insecure {
-            return Ok(Trust { provider, authorities: None });
+            return Ok(ServerTrust { provider, authorities: None });
         }
         let named = self.authorities.clone();
         let verifier = Verifier::new_with_extra_roots(named.iter().cloned(), provider.clone());
         let verifier = verifier.map_err(|cause| {
             failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
         })?;
-        Ok(Trust { provider, authorities: Some(Authorities { verifier, named }) })
+        Ok(ServerTrust { provider, authorities: Some(Authorities { verifier, named }) })
     }
 
     /// A configuration that trusts no one, for connections without TLS.
@@ -121,23 +123,25 @@ fn failed(reason: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Invalid, "set up", "TLS", reason)
 }
 
-/// Whom a connection trusts: always who holds its certificate's key.
+/// Decides which servers are trusted. In every case the server has to hold the key of its certificate.
 #[derive(Debug)]
-struct Trust {
+struct ServerTrust {
     provider: Arc<CryptoProvider>,
     /// `None` trusts any certificate.
     authorities: Option<Authorities>,
 }
 
-/// Trusts what the authorities have signed, and a server that shows a certificate which was named as one: what signs
-/// itself by `openssl req -x509` is an authority's, which rustls takes from no server.
+/// Trusts what the authorities have signed, and a server whose own certificate is listed.
+///
+/// The second is needed as `openssl req -x509` marks self-signed certificates as those of authorities, which rustls rejects
+/// from servers.
 #[derive(Debug)]
 struct Authorities {
     verifier: Verifier,
     named: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Trust {
+impl ServerCertVerifier for ServerTrust {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -150,8 +154,8 @@ impl ServerCertVerifier for Trust {
             return Ok(ServerCertVerified::assertion());
         };
         match verifier.verify_server_cert(certificate, intermediates, name, ocsp, now) {
-            // Its dates have been found good by then; what it is to be used for has not been looked at.
-            Err(error) if error.to_string().contains("CaUsedAsEndEntity") && named.contains(certificate) => {
+            // By then the dates have been verified; the key usage has not.
+            Err(error) if is_authority_as_server(&error) && named.contains(certificate) => {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -180,6 +184,14 @@ impl ServerCertVerifier for Trust {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Whether a certificate was rejected because it is an authority's.
+fn is_authority_as_server(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else {
+        return false;
+    };
+    cause.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One HTTP request and its answer: connections, time limits, redirects.
 //!
-//! It knows nothing of registries and asks for no credentials. What it is given to authorize a request, or to send
-//! with it, goes to the host of that request and to no other, and never from HTTPS to HTTP.
+//! It knows nothing of registries and requests no credentials. The authorization and the body of a request go to the host
+//! of that request and to no other, and never from HTTPS to HTTP.
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -13,13 +13,13 @@ use reqwest::{Method, Response, StatusCode, Url, redirect};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::error::{About, After, Failure};
+use crate::error::{Operation, RequestFailure, RetryAfter};
 use crate::http::tls::Tls;
 use crate::options::ClientOptions;
 
-/// The most redirects that one request may lead to.
+/// The most redirects that one request may follow.
 const MOST_REDIRECTS: usize = 5;
-/// How many times as long as for another answer is waited for that to what is to be stored.
+/// How many times longer than usual the answer may take if the registry has to store a blob first.
 pub(crate) const STORING: u32 = 10;
 const CONNECT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("bkcache/", env!("CARGO_PKG_VERSION"));
@@ -31,7 +31,7 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// How many times as long as for another answer is waited for this one's.
+    /// How many times longer than usual the answer may take.
     pub(crate) patience: u32,
 }
 
@@ -41,19 +41,19 @@ impl Request {
     }
 }
 
-/// The end of the queue that is filled.
-pub(crate) type Sending = mpsc::Sender<Bytes>;
+/// The sending end of a body that is streamed.
+pub(crate) type BodySender = mpsc::Sender<Bytes>;
 
-/// The head of an answer, its body still to come.
+/// The head of an answer. Its body has not been read yet.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Response,
-    /// Where it came from, after redirects.
+    /// The URL that answered, after redirects.
     pub(crate) url: Url,
-    /// Whether that is another host than the one that was asked.
+    /// Whether it answered for another host than the request was for.
     pub(crate) elsewhere: bool,
-    /// Keeps the request's body from breaking off, and the connection with it, while the answer is read.
-    pub(crate) _sending: Option<Sending>,
+    /// Dropping it would break off the request's body, and with it the connection, before the answer is read.
+    pub(crate) _body: Option<BodySender>,
 }
 
 impl Answer {
@@ -61,33 +61,33 @@ impl Answer {
         self.response.status()
     }
 
-    /// A header's text, where there is one that is text.
+    /// The value of a header, if it is text.
     pub(crate) fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
     }
 
-    /// How long the server wants to be left alone; `None` where it does not say.
-    pub(crate) fn retry_after(&self) -> Option<After> {
+    /// The wait that the server asks for, if any.
+    pub(crate) fn retry_after(&self) -> Option<RetryAfter> {
         let wait = self.header(RETRY_AFTER).and_then(retry_after).filter(|wait| !wait.is_zero())?;
-        Some(After { wait, is_limit: self.status() == StatusCode::TOO_MANY_REQUESTS })
+        Some(RetryAfter { wait, is_rate_limit: self.status() == StatusCode::TOO_MANY_REQUESTS })
     }
 
-    /// The length that the header tells, for a HEAD too.
+    /// `Content-Length`, of an answer to HEAD too.
     pub(crate) fn length(&self) -> Option<u64> {
         self.header(CONTENT_LENGTH)?.parse().ok()
     }
 }
 
-/// Connections, and how many requests may use them at once.
+/// Connections, and the limit of requests that use them at once.
 #[derive(Debug)]
 pub(crate) struct Transport {
     tls: Tls,
-    /// For HTTP and HTTPS, each to loopback and to other hosts: a request to loopback never goes to a proxy.
+    /// One for HTTP and one for HTTPS, each to other hosts and to this machine, which is never reached by a proxy.
     clients: [OnceLock<reqwest::Client>; 4],
     insecure: bool,
     stall: Duration,
-    /// Bounds the requests that wait for the head of their answer. Whoever holds one waits for nothing else, so that
-    /// a copy from a registry to itself cannot lock itself out.
+    /// Bounds the requests that wait for the head of their answer. The holder of a permit waits for nothing else;
+    /// otherwise a copy from a registry to itself could block itself.
     requests: Semaphore,
 }
 
@@ -106,7 +106,7 @@ impl Transport {
         &self.tls
     }
 
-    /// How long an answer may take.
+    /// How long a server may be silent.
     pub(crate) fn stall(&self) -> Duration {
         self.stall
     }
@@ -116,20 +116,20 @@ impl Transport {
         url.scheme() == "https" || is_loopback(url) || self.insecure
     }
 
-    /// The connections for a URL.
+    /// The client with the connections for a URL.
     pub(crate) fn client(&self, url: &Url) -> Result<&reqwest::Client, Error> {
         let (secure, loopback) = (url.scheme() == "https", is_loopback(url));
         let [plain, plain_loopback, tls, tls_loopback] = &self.clients;
-        let place = match (secure, loopback) {
+        let cell = match (secure, loopback) {
             (false, false) => plain,
             (false, true) => plain_loopback,
             (true, false) => tls,
             (true, true) => tls_loopback,
         };
-        if let Some(client) = place.get() {
+        if let Some(client) = cell.get() {
             return Ok(client);
         }
-        // Reading the system's certificates takes a while, and fails where there are none.
+        // Without TLS the system's certificates are not read: that is slow, and fails if there are none.
         let config = if secure { self.tls.config()? } else { self.tls.without_roots()? };
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -143,7 +143,7 @@ impl Transport {
         let client = builder.build().map_err(|cause| {
             Error::new(ErrorKind::Other, "set up", "HTTP", &cause).with_cause(cause.without_url())
         })?;
-        Ok(place.get_or_init(|| client))
+        Ok(cell.get_or_init(|| client))
     }
 
     /// Sends a request and follows its redirects.
@@ -151,12 +151,12 @@ impl Transport {
         &self,
         request: &Request,
         authorization: Option<&HeaderValue>,
-        about: &About,
-    ) -> Result<Answer, Failure> {
+        operation: &Operation,
+    ) -> Result<Answer, RequestFailure> {
         let mut url = request.url.clone();
         let mut elsewhere = false;
         for _ in 0..=MOST_REDIRECTS {
-            // Who was sent away does not come back with credentials, to wherever another host says.
+            // After a redirect to another host, credentials are never sent again, wherever that host redirects to.
             elsewhere |= url.origin() != request.url.origin();
             let mut sent = self.client(&url)?.request(request.method.clone(), url.clone());
             sent = sent.headers(request.headers.clone());
@@ -166,63 +166,68 @@ impl Transport {
             if !request.body.is_empty() || has_body(&request.method) {
                 sent = sent.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
-            let response = self.head(sent, request.patience, about).await?;
-            let answer = Answer { response, url, elsewhere, _sending: None };
-            match self.redirect(request, &answer, about)? {
+            let response = self.head(sent, request.patience, operation).await?;
+            let answer = Answer { response, url, elsewhere, _body: None };
+            match self.redirect(request, &answer, operation)? {
                 Some(next) => url = next,
                 None => return Ok(answer),
             }
         }
         let reason = format_args!("the registry redirects more than {MOST_REDIRECTS} times");
-        Err(about.error(ErrorKind::Other, reason).into())
+        Err(operation.error(ErrorKind::Other, reason).into())
     }
 
     async fn head(
         &self,
         sent: reqwest::RequestBuilder,
         patience: u32,
-        about: &About,
-    ) -> Result<Response, Failure> {
+        operation: &Operation,
+    ) -> Result<Response, RequestFailure> {
         // The semaphore is never closed.
         let _permit = self.requests.acquire().await;
         let patience = self.stall.saturating_mul(patience);
         match timeout(patience, sent.send()).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) => Err(about.broken(cause).into()),
-            Err(_) => Err(about.silence(patience).into()),
+            Ok(Err(cause)) => Err(operation.connection_failed(cause).into()),
+            Err(_) => Err(operation.no_answer(patience).into()),
         }
     }
 
-    /// Where an answer sends the request, if anywhere.
-    fn redirect(&self, request: &Request, answer: &Answer, about: &About) -> Result<Option<Url>, Failure> {
+    /// The URL to which an answer redirects the request, if it does.
+    fn redirect(
+        &self,
+        request: &Request,
+        answer: &Answer,
+        operation: &Operation,
+    ) -> Result<Option<Url>, RequestFailure> {
         let status = answer.status();
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
         }
         let reads = request.method == Method::GET || request.method == Method::HEAD;
         if !reads && !matches!(status.as_u16(), 307 | 308) {
-            return Err(about
+            return Err(operation
                 .error(ErrorKind::Unsupported, format_args!("it is redirected with {}", status.as_u16()))
                 .into());
         }
         match answer.response.headers().get(LOCATION) {
             Some(location) => {
-                let to = follow(&answer.url, location, about)?;
-                // A body may hold what only that host may know, as a token that is kept for the next login.
+                let to = follow(&answer.url, location, operation)?;
+                // A body may hold a secret for that host, such as an identity token.
                 if !request.body.is_empty() && to.origin() != request.url.origin() {
                     let reason = "it is redirected to another host, which may not get what is sent";
-                    return Err(about.error(ErrorKind::Denied, reason).into());
+                    return Err(operation.error(ErrorKind::Denied, reason).into());
                 }
                 Ok(Some(to))
             }
-            None => Err(about.error(ErrorKind::Other, "it is redirected to nowhere").into()),
+            None => Err(operation.error(ErrorKind::Other, "it is redirected to nowhere").into()),
         }
     }
 }
 
-/// Where a `Location` leads from a URL.
-pub(crate) fn follow(from: &Url, location: &HeaderValue, about: &About) -> Result<Url, Error> {
-    let wrong = |reason: &str| about.error(ErrorKind::Other, reason);
+/// Resolves a `Location` against the URL of its answer.
+pub(crate) fn follow(from: &Url, location: &HeaderValue, operation: &Operation) -> Result<Url, Error> {
+    let wrong = |reason: &str| operation.error(ErrorKind::Other, reason);
     let text = location.to_str().map_err(|_| wrong("it is sent to what is no URL"))?;
     let to = from.join(text).map_err(|_| wrong("it is sent to what is no URL"))?;
     match (from.scheme(), to.scheme()) {
@@ -234,7 +239,7 @@ pub(crate) fn follow(from: &Url, location: &HeaderValue, about: &About) -> Resul
     }
 }
 
-/// What `Retry-After` says: seconds, or a date.
+/// The wait of a `Retry-After`: seconds, or the time until a date.
 fn retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -247,7 +252,7 @@ fn has_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Whether a URL is one of this machine.
+/// Whether a URL leads to this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
@@ -290,9 +295,9 @@ mod tests {
 
     #[test]
     fn a_location_is_relative_or_absolute_and_never_leads_from_https_to_http() {
-        let about = About { operation: "put", subject: "r/app".into(), host: "r".into() };
+        let operation = Operation { verb: "put", subject: "r/app".into(), host: "r".into() };
         let at = |from: &str, to: &str| {
-            follow(&url(from), &HeaderValue::from_bytes(to.as_bytes()).unwrap(), &about).map(String::from)
+            follow(&url(from), &HeaderValue::from_bytes(to.as_bytes()).unwrap(), &operation).map(String::from)
         };
         assert_eq!(at("https://r/v2/a?x=1", "/b?_state=c%3D").unwrap(), "https://r/b?_state=c%3D");
         assert_eq!(at("https://r/v2/a", "b").unwrap(), "https://r/v2/b");

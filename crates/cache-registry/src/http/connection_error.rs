@@ -1,0 +1,127 @@
+//! Broken connections: which part failed, and what the user can do about it.
+//!
+//! No URL reaches a message: those of object stores carry signatures.
+
+use std::error::Error as StdError;
+
+use cache_ingest::{Error, ErrorKind};
+
+use crate::error::Operation;
+use crate::text::printable;
+
+impl Operation {
+    /// A connection that failed.
+    pub(crate) fn connection_failed(&self, cause: reqwest::Error) -> Error {
+        let cause = cause.without_url();
+        let tls = tls_failure(&cause);
+        let (kind, advice) = match tls {
+            Some(TlsFailure::Certificate) => (
+                ErrorKind::Other,
+                "; name the authority that signed its certificate (--ca), or allow any with registry.insecure=true",
+            ),
+            Some(TlsFailure::Identity) => {
+                (ErrorKind::Denied, "; it wants a certificate of yours that it knows (--cert, --key)")
+            }
+            Some(TlsFailure::Other) => {
+                (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with registry.insecure=true")
+            }
+            None if cause.is_connect() && causes(&cause).contains("dns error") => (
+                ErrorKind::Unavailable,
+                "; check the name of the registry, and that this machine can look it up",
+            ),
+            None if causes(&cause).contains("proxy authorization required") => (
+                ErrorKind::Denied,
+                "; name the user in the variable that names the proxy, as in HTTPS_PROXY=http://USER:PASSWORD@PROXY",
+            ),
+            // So it ends if the alert comes before the request has been sent.
+            None if causes(&cause).contains("operation was canceled: connection closed") => {
+                (ErrorKind::Unavailable, "; it may want a certificate of yours (--cert, --key)")
+            }
+            None => (ErrorKind::Unavailable, ""),
+        };
+        let reason = format!("{}{advice}", causes(&cause));
+        self.error(kind, reason).with_cause(cause)
+    }
+}
+
+/// The part of TLS that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TlsFailure {
+    /// The server's certificate is not trusted.
+    Certificate,
+    /// The client's certificate is missing, or not trusted.
+    Identity,
+    Other,
+}
+
+impl TlsFailure {
+    fn of(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+                Self::Certificate
+            }
+            alert @ rustls::Error::AlertReceived(_) => {
+                Self::of_text(&alert.to_string()).unwrap_or(Self::Other)
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// From an error's text, as HTTP/2 keeps nothing else of an alert (RFC 8446, section 6.2).
+    fn of_text(text: &str) -> Option<Self> {
+        const ALERTS: [&str; 8] = [
+            "CertificateRequired",
+            "BadCertificate",
+            "UnknownCA",
+            "CertificateUnknown",
+            "CertificateExpired",
+            "CertificateRevoked",
+            "UnsupportedCertificate",
+            "AccessDenied",
+        ];
+        let (_, alert) = text.split_once("received fatal alert: ")?;
+        Some(if ALERTS.iter().any(|name| alert.starts_with(name)) { Self::Identity } else { Self::Other })
+    }
+}
+
+/// The failure of TLS among the causes of an error.
+fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(this) = cause {
+        let inner = this.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = match inner {
+            // `source` of an I/O error skips the error that it wraps.
+            Some(inner) => inner.downcast_ref::<rustls::Error>(),
+            None => this.downcast_ref::<rustls::Error>(),
+        };
+        if let Some(tls) = tls {
+            return Some(TlsFailure::of(tls));
+        }
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => this.source(),
+        };
+    }
+    TlsFailure::of_text(&causes(error))
+}
+
+/// Whether a connection failed because one side does not trust the other's certificate.
+pub(crate) fn is_certificate_failure(error: &Error) -> bool {
+    let tls = error.cause_as::<reqwest::Error>().and_then(tls_failure);
+    tls.is_some_and(|failure| failure != TlsFailure::Other)
+}
+
+/// An error and its causes in one line. A cause whose text is there already is omitted.
+fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        let text = this.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = this.source();
+    }
+    printable(&line)
+}
