@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{bkcache, fixture, program};
-use test_registries::{Fault, Manners, On, Registry, Server};
+use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
 /// A layer, as it is asked for.
@@ -62,7 +62,7 @@ fn staged(layout: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later() {
-    let server = Server::start(Registry::new(Manners::default())).await;
+    let server = Server::start(Registry::new(Behavior::default())).await;
     let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
     for ask in [Signal::INT, Signal::TERM] {
@@ -87,7 +87,7 @@ async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_that_is_interrupted_says_so() {
-    let server = Server::start(Registry::new(Manners::default())).await;
+    let server = Server::start(Registry::new(Behavior::default())).await;
     let from = format!("{}/app:main", server.host());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
     server.forget_seen();
@@ -133,7 +133,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_that_is_ignored_stays_so() {
-    let server = Server::start(Registry::new(Manners::default())).await;
+    let server = Server::start(Registry::new(Behavior::default())).await;
     let from = format!("{}/app:main", server.host());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
     server.forget_seen();

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Ran, bkcache, bkcache_with_input, fixture, only_manifest, program, run};
 use test_registries::{
-    Auth, Authority, Docker, DockerRegistry, Guard, Manners, Registry, Server, SlowProxy, TokenManners,
+    Auth, Authority, Behavior, Docker, DockerRegistry, Guard, Registry, Server, SlowProxy, TokenBehavior,
     Tokens, has_program, sha256,
 };
 
@@ -226,8 +226,8 @@ impl Issuer {
     async fn start() -> Self {
         let authority = Authority::new();
         let users = vec![("user".to_owned(), PASSWORD.to_owned())];
-        let manners = TokenManners { users, ..TokenManners::default() };
-        let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+        let behavior = TokenBehavior { users, ..TokenBehavior::default() };
+        let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;
         Self { authority, tokens }
     }
 
@@ -312,7 +312,7 @@ async fn a_cache_that_is_there_costs_almost_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
-    let server = Server::start(Registry::new(Manners { page: Some(2), ..Manners::default() })).await;
+    let server = Server::start(Registry::new(Behavior { page: Some(2), ..Behavior::default() })).await;
     let app = |tag: &str| format!("{}/team/app:{tag}", server.host());
     for (fixture, tag) in
         [(CACHE, "manifest"), ("app-max-index-oci-gzip", "index"), ("app-max-index-docker-gzip", "docker")]
@@ -422,7 +422,7 @@ async fn what_is_tried_again_is_seen_with_v_and_its_end_is_one_line() {
     let ran = bkcache(["copy", "--progress", "none", &path(CACHE), &to]).ok();
     assert_eq!(ran.stderr, "", "and not without");
 
-    server.service.manners().refuses_indexes = true;
+    server.service.behavior().refuses_indexes = true;
     let ran = bkcache(["copy", "--progress", "none", "--form", "index", &path(CACHE), &to]);
     fails_with(&ran, "--form manifest");
 }
@@ -451,13 +451,13 @@ async fn what_happens_to_blobs_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_token_is_found_and_exchanged() {
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
-    let tokens = Server::start(Tokens::new(TokenManners { users, ..TokenManners::default() })).await;
+    let tokens = Server::start(Tokens::new(TokenBehavior { users, ..TokenBehavior::default() })).await;
     let auth = Auth::Bearer {
         realm: format!("{}{}", tokens.url(), Tokens::PATH),
         service: "registry".to_owned(),
         grants: tokens.service.grants.clone(),
     };
-    let server = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    let server = Server::start(Registry::new(Behavior { auth, ..Behavior::default() })).await;
     let folder = tempfile::tempdir().unwrap();
     let kept = json!({"auth": "dXNlcjo=", "identitytoken": Tokens::refresh_token("user")});
     let config = json!({"auths": {server.host(): kept}});

@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use support::{bkcache, fixture, program};
-use test_registries::{Fault, Manners, On, Registry, Server};
+use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
 /// A layer, as it is asked for.
@@ -71,7 +71,7 @@ fn what_is_done_at_once_shows_no_bar() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bar_fits_the_terminal_and_is_cleared_away() {
-    let server = Server::start(Registry::new(Manners::default())).await;
+    let server = Server::start(Registry::new(Behavior::default())).await;
     let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
     server.fault(On::new("GET", LAYER).always(), Fault::StallBody(100));

@@ -1,6 +1,6 @@
-//! A certificate authority of one test, and what it certifies.
+//! A certificate authority for one test, and the identities that it certifies.
 //!
-//! Nothing of it outlives the test.
+//! All of it is in memory, unless a test writes it to a folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// A throw-away certificate authority.
+/// A certificate authority for one test.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -30,7 +30,7 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new one.
+    /// A new authority.
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,7 +39,7 @@ impl Authority {
         Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
     }
 
-    /// Its certificate in PEM, as `--ca` takes it.
+    /// Its certificate in PEM, for `--ca`.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
@@ -57,12 +57,12 @@ impl Authority {
         Identity { certificate, key }
     }
 
-    /// The TLS of a server on loopback; with clients that have to show an identity of this authority, or without.
-    pub fn server(&self, asks_clients: bool) -> Arc<ServerConfig> {
+    /// The TLS of a server on loopback, which may require an identity of this authority from its clients.
+    pub fn server(&self, requires_identity: bool) -> Arc<ServerConfig> {
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let builder = if asks_clients {
+        let builder = if requires_identity {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider);
             builder.with_client_cert_verifier(verifier.build().unwrap())
         } else {
@@ -120,7 +120,7 @@ impl Identity {
         self.certificate.der()
     }
 
-    /// An ES256 signature, as JSON Web Tokens have it.
+    /// An ES256 signature in the format of JSON Web Tokens.
     pub(crate) fn sign(&self, bytes: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         let key =

@@ -1,6 +1,6 @@
-//! A client that shows what a server sent, whole or not, and mends nothing.
+//! A client that shows exactly what a server sent, complete or not.
 //!
-//! A connection for each request, no redirects followed, no retries.
+//! It opens a connection for each request, follows no redirects, and retries nothing.
 
 use std::io;
 use std::sync::Arc;
@@ -25,23 +25,23 @@ pub struct Client {
     patience: Duration,
 }
 
-/// What a server sent.
+/// The answer of a server, as far as it arrived.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// The header fields, as sent.
     pub headers: Headers,
-    /// The body, as far as it came.
+    /// The body, as far as it arrived.
     pub body: Bytes,
-    /// Whether the body came as long as the head said.
+    /// Whether the body has the length that the head states.
     pub whole: bool,
-    /// What came after it.
+    /// The bytes behind the body.
     pub rest: Bytes,
 }
 
 impl Response {
-    /// The first value of a header field; its name in any case.
+    /// The first value of a header field. Case does not matter in its name.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
@@ -59,18 +59,18 @@ impl Client {
         Self { host: host.to_owned(), tls: None, fields: Headers::new(), limit, patience }
     }
 
-    /// The same over TLS.
+    /// Uses TLS.
     pub fn with_tls(self, authority: &Authority, identity: Option<&Identity>) -> Self {
         Self { tls: Some(authority.client(identity)), ..self }
     }
 
-    /// The same with one more header field in each request.
+    /// Adds a header field to each request.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same, reading at most so many bytes, and waiting at most so long for them.
+    /// Reads at most `limit` bytes, and waits at most `patience` for them.
     pub fn within(self, limit: usize, patience: Duration) -> Self {
         Self { limit, patience, ..self }
     }
@@ -80,7 +80,7 @@ impl Client {
         self.send("GET", target, &[]).await
     }
 
-    /// Any request. The target may be an address on this server.
+    /// Sends any request. The target may be a whole URL of this server.
     pub async fn send(&self, method: &str, target: &str, body: &[u8]) -> io::Result<Response> {
         let path = target.find(&self.host).map_or(target, |at| &target[at + self.host.len()..]);
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
@@ -102,14 +102,14 @@ impl Client {
         parse(method, &received)
     }
 
-    /// Sends, and reads what comes until the end, the limit, or the end of patience.
+    /// Sends a request, and reads until the end, the limit, or the end of patience.
     async fn exchange<C>(&self, stream: C, request: &[u8]) -> io::Result<Bytes>
     where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (reader, mut writer) = tokio::io::split(stream);
         let request = request.to_vec();
-        // A server may answer, or go, before it has read all.
+        // A server may answer, or close the connection, before it has read the whole request.
         let writing = tokio::spawn(async move {
             let _ = writer.write_all(&request).await;
             let _ = writer.flush().await;

@@ -1,6 +1,6 @@
-//! What a registry holds, and the rules for it: blobs by repository, manifests, tags, uploads under way.
+//! The content of a registry: blobs by repository, manifests, tags, and uploads under way, all in memory.
 //!
-//! It knows nothing of HTTP and of who may do what. All of it is in memory.
+//! It knows nothing of HTTP and of authorization.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
@@ -29,7 +29,7 @@ struct Repository {
     blobs: HashSet<String>,
     manifests: HashMap<String, (String, Bytes)>,
     tags: BTreeMap<String, String>,
-    /// Blobs to be lost just before a manifest names them.
+    /// Blobs that are lost when a manifest that names them arrives.
     doomed: HashSet<String>,
 }
 
@@ -44,7 +44,7 @@ impl Content {
         self.inner.lock().unwrap()
     }
 
-    /// Puts a blob into a repository; its digest.
+    /// Adds a blob to a repository, and returns its digest.
     pub fn insert_blob(&self, repository: &str, bytes: impl Into<Bytes>) -> String {
         let bytes = bytes.into();
         let digest = sha256(&bytes);
@@ -52,7 +52,7 @@ impl Content {
         digest
     }
 
-    /// Puts a manifest into a repository, under a tag too if one is given, without looking at it; its digest.
+    /// Adds a manifest to a repository, and tags it if a tag is given. Returns its digest. It is not verified.
     pub fn insert_manifest(
         &self,
         repository: &str,
@@ -66,7 +66,7 @@ impl Content {
         digest
     }
 
-    /// A repository's blob.
+    /// The bytes of a blob, if the repository has it.
     pub fn blob(&self, repository: &str, digest: &str) -> Option<Bytes> {
         let inner = self.inner();
         let here = inner.repositories.get(repository)?.blobs.contains(digest);
@@ -82,7 +82,7 @@ impl Content {
         digests
     }
 
-    /// A repository's manifest by tag or digest: its digest, media type and bytes.
+    /// The digest, media type and bytes of a manifest, by tag or digest.
     pub fn manifest(&self, repository: &str, reference: &str) -> Option<(String, String, Bytes)> {
         let inner = self.inner();
         let repository = inner.repositories.get(repository)?;
@@ -91,7 +91,7 @@ impl Content {
         Some((digest.to_owned(), media_type.clone(), bytes.clone()))
     }
 
-    /// The tags of a repository, sorted; `None` where there is no such repository.
+    /// The tags of a repository, sorted; `None` if it does not exist.
     pub fn tags(&self, repository: &str) -> Option<Vec<String>> {
         Some(self.inner().repositories.get(repository)?.tags.keys().cloned().collect())
     }
@@ -101,17 +101,17 @@ impl Content {
         self.inner().repositories.keys().cloned().collect()
     }
 
-    /// Takes a blob out of a repository.
+    /// Removes a blob from a repository.
     pub fn lose_blob(&self, repository: &str, digest: &str) {
         self.inner().repositories.entry(repository.to_owned()).or_default().blobs.remove(digest);
     }
 
-    /// Loses a blob, once, just when a manifest that names it comes in, so that HEAD still found it.
+    /// Loses a blob once, when a manifest that names it arrives. A HEAD before that still finds it.
     pub fn doom_blob(&self, repository: &str, digest: &str) {
         self.inner().repositories.entry(repository.to_owned()).or_default().doomed.insert(digest.to_owned());
     }
 
-    /// Puts other bytes in the place of a blob's, as a broken disk would.
+    /// Replaces the bytes of a blob, as a broken disk would.
     pub fn corrupt_blob(&self, digest: &str, bytes: impl Into<Bytes>) {
         self.inner().blobs.insert(digest.to_owned(), bytes.into());
     }
@@ -121,7 +121,7 @@ impl Content {
         self.inner().uploads.len()
     }
 
-    /// Ends all uploads under way, as a registry does that restarts.
+    /// Ends all uploads under way, as a restart of the registry does.
     pub fn lose_uploads(&self) {
         self.inner().uploads.clear();
     }
@@ -148,14 +148,14 @@ impl Content {
         }
     }
 
-    /// Makes a blob of one repository one of another, too; whether it was there.
+    /// Adds a blob of one repository to another. Returns whether the first has it.
     pub(crate) fn mount(&self, from: &str, to: &str, digest: &str) -> bool {
         let Some(bytes) = self.blob(from, digest) else { return false };
         self.store_blob(to, digest, bytes);
         true
     }
 
-    /// What a manifest names and the repository lacks, after what is doomed was lost.
+    /// The digests that a manifest names and the repository lacks. Doomed blobs are lost first.
     pub(crate) fn missing(&self, repository: &str, manifest: &Value) -> Vec<String> {
         let mut inner = self.inner();
         let repository = inner.repositories.entry(repository.to_owned()).or_default();
@@ -174,7 +174,7 @@ impl Content {
         missing
     }
 
-    /// Begins an upload; its identifier.
+    /// Begins an upload, and returns its identifier.
     pub(crate) fn begin_upload(&self, repository: &str) -> String {
         let mut inner = self.inner();
         inner.uploads_so_far += 1;
@@ -183,14 +183,14 @@ impl Content {
         id
     }
 
-    /// How many bytes an upload has; `None` where there is no such upload.
+    /// The length of an upload in bytes; `None` if it does not exist.
     pub(crate) fn upload_length(&self, repository: &str, id: &str) -> Option<usize> {
         let inner = self.inner();
         let upload = inner.uploads.get(id)?;
         (upload.repository == repository).then_some(upload.bytes.len())
     }
 
-    /// Adds to an upload that exists; its length then.
+    /// Appends to an existing upload, and returns its new length.
     pub(crate) fn append(&self, id: &str, bytes: &[u8]) -> usize {
         let mut inner = self.inner();
         let upload = inner.uploads.get_mut(id).unwrap();
@@ -198,7 +198,7 @@ impl Content {
         upload.bytes.len()
     }
 
-    /// Ends an upload that exists. Its bytes become a blob if they have that digest; whether they had.
+    /// Ends an existing upload. Its bytes become a blob if they have the given digest; returns whether they have.
     pub(crate) fn finish_upload(&self, id: &str, digest: &str) -> bool {
         let upload = self.inner().uploads.remove(id).unwrap();
         let right = digest_of(&upload.bytes, digest).as_deref() == Some(digest);

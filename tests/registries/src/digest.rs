@@ -8,7 +8,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(bytes)))
 }
 
-/// The digest of some bytes by the algorithm of another digest; `None` where that is neither sha256 nor sha512.
+/// The digest of some bytes by the algorithm of `like`; `None` if that is neither sha256 nor sha512.
 pub fn digest_of(bytes: &[u8], like: &str) -> Option<String> {
     match like.split_once(':')?.0 {
         "sha256" => Some(sha256(bytes)),

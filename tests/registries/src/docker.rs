@@ -1,6 +1,6 @@
-//! Docker's daemon with the BuildKit inside it (Debian's `docker.io`), with a temporary folder for all that it has.
+//! Docker's daemon with its built-in BuildKit (Debian's `docker.io`), with all its files in a temporary folder.
 //!
-//! It needs root. It makes no network and no rule for packets, and touches no other daemon.
+//! It needs root. It sets up no network and no packet filter, and touches no other daemon.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::peer::{Daemon, has_program, run_command, skip};
 /// A daemon that runs until it is dropped.
 #[derive(Debug)]
 pub struct Docker {
-    // In this order: the daemon unmounts before its folder goes.
+    // In this order, so that the daemon has unmounted everything when its folder is removed.
     process: Daemon,
     folder: TempDir,
     client: PathBuf,
@@ -24,17 +24,17 @@ pub struct Docker {
 /// A step of a build, as `--progress=plain` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What it does, as `[2/5] RUN make`.
+    /// Its title, such as `[2/5] RUN make`.
     pub name: String,
     /// Whether its result came from a cache.
     pub cached: bool,
 }
 
 impl Docker {
-    /// Starts one; `None` where a program is missing, or the right to run it.
+    /// Starts one; `None` if a program is missing, or the right to run it.
     pub async fn start() -> Option<Self> {
         let programs = [("dockerd", "docker.io"), ("runc", "runc"), ("busybox", "busybox-static")];
-        // All are looked for, so that one run tells all that is missing.
+        // All are searched, so that one run reports all that are missing.
         if programs.map(|(program, package)| has_program(program, package)).contains(&false) {
             return None;
         }
@@ -63,12 +63,12 @@ impl Docker {
         Some(Self { process, folder, client })
     }
 
-    /// Runs `docker` with these arguments; what it printed, both streams. It fails if the program does.
+    /// Runs `docker` with these arguments, and returns its output, both streams. Panics if the program fails.
     pub async fn run(&self, args: &[&str]) -> String {
         run_command(&mut ask(&self.client, self.folder.path(), args)).await
     }
 
-    /// Builds a folder with BuildKit, without a network, with further arguments; its steps, in the order of the
+    /// Builds a folder with BuildKit, without a network, with further arguments. Returns the steps in the order of the
     /// Dockerfile.
     pub async fn build(&self, context: &Path, args: &[&str]) -> Vec<Step> {
         let fixed = ["build", "--progress=plain", "--network=none"];
@@ -76,24 +76,24 @@ impl Docker {
         steps(&output)
     }
 
-    /// Forgets all images and all of the builder's cache.
+    /// Removes all images and the whole cache of the builder.
     pub async fn prune(&self) {
         self.run(&["image", "prune", "--all", "--force"]).await;
         self.run(&["builder", "prune", "--all", "--force"]).await;
     }
 
-    /// The folder with all that it has.
+    /// The folder with all its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The number of its process.
+    /// The ID of its process.
     pub fn process(&self) -> u32 {
         self.process.id()
     }
 
-    /// Makes a folder what can be built from nothing, with Debian's `busybox-static` to run: three steps RUN, two COPY.
-    /// One of them gives another result each time that it runs.
+    /// Writes a context that can be built from scratch with Debian's `busybox-static`: three RUN steps and two COPY.
+    /// One of them has a different result each time.
     pub fn write_context(folder: &Path) {
         let busybox = programs("busybox").into_iter().next().expect("busybox is there");
         fs::copy(busybox, folder.join("busybox")).unwrap();
@@ -113,7 +113,7 @@ fn socket(folder: &Path) -> String {
     format!("unix://{}", folder.join("socket").display())
 }
 
-/// A command of the client to the daemon in a folder. Its configuration is the folder's, never the user's.
+/// A command of the client for the daemon in a folder. It reads the configuration in the folder, never the user's.
 fn ask(client: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(client);
     command.args(args).env("DOCKER_HOST", socket(folder)).env("DOCKER_CONFIG", folder.join("config"));
@@ -121,7 +121,7 @@ fn ask(client: &Path, folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// The client of the daemon's version: a newer one builds only with a plugin, `buildx`, that Debian does not have.
+/// The client of the daemon's version. A newer one needs the plugin `buildx` to build, which Debian does not package.
 fn client() -> Option<PathBuf> {
     let wanted = version(Path::new("dockerd"));
     let found = programs("docker").into_iter().find(|program| version(program) == wanted);
@@ -143,8 +143,8 @@ fn programs(name: &str) -> Vec<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).filter(|program| program.is_file()).collect()
 }
 
-/// The steps of a build that come from the Dockerfile. BuildKit numbers what it does, and shows `#4 [1/5] COPY a b`
-/// once or more and `#4 CACHED` or `#4 DONE 0.1s` in the end.
+/// The steps of a build that come from the Dockerfile. BuildKit numbers them. It prints `#4 [1/5] COPY a b` once or
+/// more, and finally `#4 CACHED` or `#4 DONE 0.1s`.
 fn steps(output: &str) -> Vec<Step> {
     let lines: Vec<(&str, &str)> =
         output.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' ')).collect();

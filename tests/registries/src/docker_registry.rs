@@ -1,4 +1,6 @@
-//! Docker's registry as a program (Debian's `docker-registry`), on a free port, with a temporary folder.
+//! Docker's registry as a program (Debian's `docker-registry`), on a free port and with a temporary folder.
+//!
+//! It is the real program, so it never fails on purpose.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,22 +16,22 @@ use crate::client::Client;
 use crate::peer::{Daemon, has_program};
 use crate::tokens::Tokens;
 
-/// How a registry guards itself.
+/// How a registry restricts access.
 #[derive(Clone, Copy, Debug)]
 pub enum Guard<'a> {
     /// Not at all.
     Open,
     /// By names and passwords.
     Passwords(&'a [(&'a str, &'a str)]),
-    /// By TLS. With the second, clients have to show an identity of the authority.
+    /// By TLS. If the flag is set, clients have to show an identity of the authority.
     Tls(&'a Authority, bool),
     /// By tokens that are signed below an authority.
     Tokens {
         /// The address of the token server.
         realm: &'a str,
-        /// What the registry calls itself there.
+        /// The registry's name at the token server.
         service: &'a str,
-        /// Who certified the signer.
+        /// The authority that certified the signer.
         authority: &'a Authority,
     },
 }
@@ -37,7 +39,7 @@ pub enum Guard<'a> {
 /// A registry that runs until it is dropped.
 #[derive(Debug)]
 pub struct DockerRegistry {
-    // In this order: the process ends before its folder goes.
+    // In this order, so that the process has ended when its folder is removed.
     process: Daemon,
     folder: TempDir,
     address: SocketAddr,
@@ -48,14 +50,14 @@ impl DockerRegistry {
     /// The program.
     pub const PROGRAM: &'static str = "docker-registry";
 
-    /// Starts one; `None` where the program is missing.
+    /// Starts one; `None` if the program is missing.
     pub async fn start(guard: Guard<'_>) -> Option<Self> {
         if !has_program(Self::PROGRAM, "docker-registry") {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        // Every YAML reader takes JSON. Port 0 is a free one, which the log tells.
+        // JSON is YAML. Port 0 is replaced by a free one, which the log names.
         let config = path.join("config.yml");
         fs::write(&config, configuration(path, guard).to_string()).unwrap();
         let log = path.join("log");
@@ -66,37 +68,37 @@ impl DockerRegistry {
         Some(Self { process, folder, address, tls: matches!(guard, Guard::Tls(..)) })
     }
 
-    /// Host and port, as they stand in a reference.
+    /// Host and port, as in a reference.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Scheme, host and port, without a slash at the end.
+    /// Scheme, host and port, without a trailing slash.
     pub fn url(&self) -> String {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
     }
 
-    /// A client of it, which for TLS still needs the authority.
+    /// A client for it. For TLS it still needs the authority.
     pub fn client(&self) -> Client {
         Client::new(&self.host())
     }
 
-    /// The folder with all that it has.
+    /// The folder with all its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The number of its process.
+    /// The ID of its process.
     pub fn process(&self) -> u32 {
         self.process.id()
     }
 
-    /// What it logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
@@ -125,17 +127,17 @@ fn configuration(folder: &Path, guard: Guard<'_>) -> Value {
     match guard {
         Guard::Open => {}
         Guard::Passwords(users) => {
-            // Four is the least cost that bcrypt has: these passwords guard nothing.
+            // Four is the lowest cost of bcrypt. These passwords protect nothing.
             let line =
                 |(user, password): &(&str, &str)| format!("{user}:{}\n", bcrypt::hash(password, 4).unwrap());
             let path = file("htpasswd", &users.iter().map(line).collect::<String>());
             config["auth"] = json!({"htpasswd": {"realm": "registry of a test", "path": path}});
         }
-        Guard::Tls(authority, asks_clients) => {
+        Guard::Tls(authority, requires_identity) => {
             authority.identity("registry").write(folder, "server");
             let certificate = folder.join("server.crt");
             config["http"]["tls"] = json!({"certificate": certificate, "key": folder.join("server.key")});
-            if asks_clients {
+            if requires_identity {
                 config["http"]["tls"]["clientcas"] = json!([file("ca.crt", &authority.pem())]);
             }
         }

@@ -1,10 +1,12 @@
-//! What can go wrong with a request, and with which one it does.
+//! Faults of a server, and the choice of the requests that they affect.
+//!
+//! It is data; `server` and `wire` carry it out.
 
 use std::time::{Duration, SystemTime};
 
 use crate::message::Answer;
 
-/// Picks requests by method, part of the target, and count.
+/// Chooses requests by method, part of the target, and count.
 #[derive(Clone, Debug)]
 pub struct On {
     method: Option<String>,
@@ -24,17 +26,17 @@ impl On {
         Self { method: None, part: part.to_owned(), first: 1, times: 1 }
     }
 
-    /// Instead of the first the nth of those that match, from 1; counted from when the fault is set.
+    /// Starts with the nth request that matches, from 1, counted from the moment at which the fault is set.
     pub fn nth(self, first: u64) -> Self {
         Self { first, ..self }
     }
 
-    /// Not one request but so many in a row of those that match.
+    /// Affects this many matching requests in a row.
     pub fn times(self, times: u64) -> Self {
         Self { times, ..self }
     }
 
-    /// From there on every request that matches.
+    /// Affects every matching request from the first on.
     pub fn always(self) -> Self {
         self.times(u64::MAX)
     }
@@ -44,42 +46,42 @@ impl On {
     }
 }
 
-/// One way to go wrong. Those that name the honest answer change it after the service did its work.
+/// A fault. Those that name the honest answer change it after the service has handled the request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Closes the connection when the request was read; the service is not asked.
+    /// Closes the connection after the request is read. The service does not get it.
     CutBeforeStatus,
-    /// Lets the service do its work, then closes the connection instead of answering.
+    /// Closes the connection instead of answering, after the service has handled the request.
     LoseAnswer,
-    /// Closes the connection amid the header fields of the honest answer.
+    /// Closes the connection in the middle of the header fields of the honest answer.
     CutInHeaders,
-    /// Closes the connection after so many bytes of the honest answer's body.
+    /// Closes the connection after this many bytes of the honest answer's body.
     CutBody(usize),
-    /// Falls silent after so many bytes of the honest answer's body, and keeps the connection.
+    /// Stops after this many bytes of the honest answer's body, and keeps the connection open.
     StallBody(usize),
-    /// Closes the connection after so many bytes of the request's body, which the service gets.
+    /// Closes the connection after this many bytes of the request's body. The service gets these bytes.
     CutRequestBody(usize),
     /// Reads the request and never answers.
     Silence,
     /// Waits before the honest answer.
     Delay(Duration),
-    /// Gives this answer; the service is not asked.
+    /// Answers in place of the service.
     Answer(Answer),
-    /// Gives this answer before the request's body is read, and closes the connection.
+    /// Answers in place of the service before the request's body is read, and closes the connection.
     AnswerEarly(Answer),
-    /// Sets a header field of the honest answer, or takes it away.
+    /// Sets a header field of the honest answer, or removes it.
     Header(&'static str, Option<String>),
     /// Changes one byte of the honest answer's body.
     FlipByte(usize),
-    /// Sends a body that is so many bytes shorter, with the Content-Length of what is sent.
+    /// Shortens the body by this many bytes. Content-Length is that of the shorter body.
     Shorten(usize),
-    /// Sends a body that is so many bytes longer, with the Content-Length of what is sent.
+    /// Lengthens the body by this many bytes. Content-Length is that of the longer body.
     Lengthen(usize),
-    /// Sends so many bytes after the body that Content-Length does not count.
+    /// Sends this many bytes after the body, which Content-Length does not count.
     Overrun(usize),
     /// Sends the honest answer in chunks, without Content-Length.
     Chunked,
-    /// Answers a request for a part with 200 and all.
+    /// Answers a request for a range with 200 and the whole body.
     IgnoreRange,
     /// Sends the honest answer's body a byte at a time, with this pause after each.
     Trickle(Duration),
@@ -88,29 +90,29 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// An answer with this status, and nothing else.
+    /// An answer with this status, without header fields and body.
     pub fn status(status: u16) -> Self {
         Self::Answer(Answer::new(status))
     }
 
-    /// 429 that says when to come back, as a date, which is exact to the second.
+    /// A 429 with a date in Retry-After, which is exact to the second.
     pub fn too_many_until(when: SystemTime) -> Self {
         Self::too_many(&httpdate::fmt_http_date(when))
     }
 
-    /// 429 with a value of Retry-After, as it is.
+    /// A 429 with this value of Retry-After.
     pub fn too_many(retry_after: &str) -> Self {
         let answer = Answer::error(429, "TOOMANYREQUESTS", "slow down");
         Self::Answer(answer.with("Retry-After", retry_after))
     }
 
-    /// Whether the service is not asked.
-    pub(crate) fn replaces_the_service(&self) -> bool {
+    /// Whether the service does not get the request.
+    pub(crate) fn replaces_service(&self) -> bool {
         matches!(self, Self::CutBeforeStatus | Self::Silence | Self::Answer(_) | Self::AnswerEarly(_))
     }
 }
 
-/// The faults to come.
+/// The faults that are set.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     rules: Vec<Rule>,
@@ -119,13 +121,13 @@ pub(crate) struct Script {
 #[derive(Debug)]
 struct Rule {
     on: On,
-    met: u64,
+    matched: u64,
     fault: Fault,
 }
 
 impl Script {
     pub(crate) fn push(&mut self, on: On, fault: Fault) {
-        self.rules.push(Rule { on, met: 0, fault });
+        self.rules.push(Rule { on, matched: 0, fault });
     }
 
     pub(crate) fn clear(&mut self) {
@@ -137,8 +139,8 @@ impl Script {
         let mut faults = Vec::new();
         for rule in &mut self.rules {
             if rule.on.matches(method, target) {
-                rule.met += 1;
-                if rule.met >= rule.on.first && rule.met - rule.on.first < rule.on.times {
+                rule.matched += 1;
+                if rule.matched >= rule.on.first && rule.matched - rule.on.first < rule.on.times {
                     faults.push(rule.fault.clone());
                 }
             }

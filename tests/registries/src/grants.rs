@@ -1,6 +1,6 @@
-//! Who may do what: tokens that were issued, and the scopes that they carry.
+//! Issued tokens, and what they allow.
 //!
-//! One is shared by the token server that issues and the registry that checks.
+//! The token server that issues them and the registry that checks them share one [`Grants`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -14,12 +14,12 @@ pub struct Access {
     pub action: String,
 }
 
-/// A scope as a request for a token writes it, `repository:name:pull,push`.
+/// A scope in the format of a token request, `repository:name:pull,push`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope(pub String);
 
 impl Scope {
-    /// What it asks for; nothing where it is not about a repository.
+    /// The accesses that it requests; none if it is not about a repository.
     pub fn accesses(&self) -> Vec<Access> {
         let Some(rest) = self.0.strip_prefix("repository:") else { return Vec::new() };
         let Some((repository, actions)) = rest.rsplit_once(':') else { return Vec::new() };
@@ -28,7 +28,7 @@ impl Scope {
     }
 }
 
-/// The tokens that are out.
+/// All issued tokens.
 #[derive(Debug, Default)]
 pub struct Grants {
     tokens: Mutex<HashMap<String, Grant>>,
@@ -37,27 +37,27 @@ pub struct Grants {
 #[derive(Debug)]
 struct Grant {
     accesses: BTreeSet<Access>,
-    /// How many requests it still serves.
+    /// How many more requests it authorizes.
     uses: u64,
 }
 
-/// Why a token does not do.
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Unknown, or no longer good.
+    /// It is unknown, or used up.
     Invalid,
-    /// Good, but for something else.
+    /// It is valid, but does not allow the request.
     Insufficient,
 }
 
 impl Grants {
-    /// Notes a token, good for so many requests.
+    /// Issues a token for a number of requests.
     pub(crate) fn issue(&self, token: &str, accesses: impl IntoIterator<Item = Access>, uses: u64) {
         let grant = Grant { accesses: accesses.into_iter().collect(), uses };
         self.tokens.lock().unwrap().insert(token.to_owned(), grant);
     }
 
-    /// Makes all tokens invalid, as when the registry's keys changed.
+    /// Makes all tokens invalid, as a change of the registry's keys does.
     pub fn revoke_all(&self) {
         self.tokens.lock().unwrap().clear();
     }

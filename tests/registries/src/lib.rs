@@ -1,12 +1,12 @@
 //! Registries for tests: a scripted one in memory, a token server, a slow proxy, and real programs on loopback.
 //!
-//! A [`Server`] speaks HTTP/1.1 by its own few lines and not by a library, so that it can go wrong at any byte: a
-//! [`Fault`] says how, [`On`] says at which requests. Behind it stands a [`Registry`], which keeps to the OCI
-//! distribution specification, or [`Tokens`], which issues tokens for it; both remember what they were asked.
-//! [`DockerRegistry`] and [`Docker`] are the real programs, on free ports and temporary folders.
+//! A [`Server`] implements HTTP/1.1 itself and not by a library, so that it can fail at any byte: a [`Fault`] says how,
+//! [`On`] says at which requests. It serves a [`Registry`], which follows the OCI distribution specification, or
+//! [`Tokens`], which issues tokens for it, and records all requests. [`DockerRegistry`] and [`Docker`] are the real
+//! programs, on free ports and with temporary folders.
 //!
-//! It is for tests only: whatever does not work is a panic. It knows nothing of caches, and shares no code with the
-//! crates that it tests.
+//! It is for tests only: every unexpected failure is a panic. It knows nothing of caches, and shares no code with the crates
+//! that it tests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,6 +43,6 @@ pub use grants::{Access, Grants, Scope};
 pub use message::{Answer, Request, Seen};
 pub use peer::{has_program, run};
 pub use proxy::SlowProxy;
-pub use registry::{Auth, Locations, Manners, Registry};
+pub use registry::{Auth, Behavior, Registry, UploadLocation};
 pub use server::{Server, Service};
-pub use tokens::{Asked, TokenManners, Tokens};
+pub use tokens::{TokenBehavior, TokenRequest, Tokens};

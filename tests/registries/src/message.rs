@@ -1,4 +1,6 @@
 //! Requests and answers as data.
+//!
+//! `wire` reads and writes them.
 
 use std::time::Instant;
 
@@ -8,7 +10,7 @@ use serde_json::Value;
 /// The names and values of header fields, in the order and case of the wire.
 pub(crate) type Headers = Vec<(String, String)>;
 
-/// A request, as a service is asked it.
+/// A request to a service.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method, in upper case.
@@ -17,9 +19,9 @@ pub struct Request {
     pub target: String,
     /// The header fields, as sent.
     pub headers: Headers,
-    /// The body, as far as it came.
+    /// The body, as far as it arrived.
     pub body: Bytes,
-    /// Whether all of the body came; false after [`Fault::CutRequestBody`](crate::Fault::CutRequestBody).
+    /// Whether the whole body arrived; false after [`Fault::CutRequestBody`](crate::Fault::CutRequestBody).
     pub complete: bool,
 }
 
@@ -35,28 +37,28 @@ impl Request {
         pairs(query.as_bytes())
     }
 
-    /// The first value of a name in the query.
+    /// The first value of a parameter in the query.
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.query().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// The pairs of a body that is a form.
+    /// The pairs of a form in the body.
     pub fn form(&self) -> Vec<(String, String)> {
         pairs(&self.body)
     }
 
-    /// The first value of a header field; its name in any case.
+    /// The first value of a header field. Case does not matter in its name.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 }
 
-/// A request that was answered, or broken off.
+/// A recorded request, which was answered or broken off.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// When its head was there.
+    /// When its head had arrived.
     pub at: Instant,
-    /// The connection that it came on; the server's first is 0.
+    /// The number of its connection, from 0.
     pub connection: usize,
     /// The method, in upper case.
     pub method: String,
@@ -64,61 +66,61 @@ pub struct Seen {
     pub target: String,
     /// The header fields, as sent.
     pub headers: Headers,
-    /// The bytes of the body that came.
+    /// How many bytes of the body arrived.
     pub received: usize,
-    /// The status that was sent; `None` where the connection was cut before.
+    /// The status that was sent; `None` if the connection was cut before.
     pub status: Option<u16>,
-    /// The bytes of the answer's body that were sent, or tried.
+    /// How many bytes of the answer's body were sent, or attempted.
     pub sent: u64,
 }
 
 impl Seen {
-    /// The first value of a header field; its name in any case.
+    /// The first value of a header field. Case does not matter in its name.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    /// Whether method and target are such; the target by a part of it.
+    /// Whether it has this method, and a target that contains `part`.
     pub fn is(&self, method: &str, part: &str) -> bool {
         self.method == method && self.target.contains(part)
     }
 }
 
-/// An answer, before a fault befalls it.
+/// An answer, before a fault changes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
     /// The header fields; Content-Length is added on the wire.
     pub headers: Headers,
-    /// The body; of an answer to HEAD only its length is used.
+    /// The body. Of an answer to HEAD only the length is used.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// An answer without fields and body.
+    /// An answer without header fields and body.
     pub fn new(status: u16) -> Self {
         Self { status, headers: Headers::new(), body: Bytes::new() }
     }
 
-    /// The same with one more header field.
+    /// Adds a header field.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The same with a body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The same with a body of JSON.
+    /// Sets a body of JSON.
     pub fn json(self, value: &Value) -> Self {
         self.with("Content-Type", "application/json").body(value.to_string())
     }
 
-    /// An error as the OCI distribution specification writes it.
+    /// An error in the format of the OCI distribution specification.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::new(status).json(&serde_json::json!({"errors": [{"code": code, "message": message}]}))
     }
@@ -128,7 +130,7 @@ impl Answer {
         Self::new(status).with("Location", location)
     }
 
-    /// Sets a header field in the place of those of its name, or takes them away.
+    /// Replaces the header fields of this name, or removes them.
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         if let Some(value) = value {
@@ -142,7 +144,7 @@ pub(crate) fn find<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// Pairs in the encoding of queries and forms.
+/// Decodes the pairs of a query or form.
 fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
 }

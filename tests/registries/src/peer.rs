@@ -1,4 +1,6 @@
-//! Other programs: whether they are there, and how they are run and stopped.
+//! Other programs: whether they are installed, and how they are run and stopped.
+//!
+//! Nothing is installed here.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,21 +10,21 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
-/// Whether a program is there. If it is not, says how to get it; with `BKCACHE_REQUIRE_PEERS` set that is a failure.
+/// Whether a program is installed. If not, prints how to install it; with `BKCACHE_REQUIRE_PEERS` set, panics.
 pub fn has_program(program: &str, package: &str) -> bool {
     let found = std::process::Command::new(program).arg("--version").output().is_ok();
     found || skip(&format!("{program} is missing: apt-get install {package}"))
 }
 
-/// Says why a test does nothing; with `BKCACHE_REQUIRE_PEERS` set that is a failure. Always false.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+/// Prints why a test is skipped, and returns false; with `BKCACHE_REQUIRE_PEERS` set, panics.
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 pub(crate) fn skip(why: &str) -> bool {
     assert!(std::env::var_os("BKCACHE_REQUIRE_PEERS").is_none(), "{why}");
     eprintln!("skipped: {why}");
     false
 }
 
-/// Runs a program to its end; what it printed, both streams. It fails if the program does.
+/// Runs a program, and returns its output, both streams. Panics if the program fails.
 pub async fn run(program: &str, args: &[&str]) -> String {
     run_command(Command::new(program).args(args)).await
 }
@@ -35,23 +37,23 @@ pub(crate) async fn run_command(command: &mut Command) -> String {
     text
 }
 
-/// A program that serves until it is dropped.
+/// A program that runs until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
-    /// How long it may take to stop when it is asked to; then it is killed.
+    /// How long it may take to stop after SIGTERM. Then it is killed.
     grace: Duration,
 }
 
 impl Daemon {
-    /// Starts one; its output goes to a file.
+    /// Starts a program, whose output goes to a file.
     pub(crate) fn start(command: &mut std::process::Command, log: &Path, grace: Duration) -> Self {
         let file = File::create(log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         Self { child: command.spawn().unwrap(), grace }
     }
 
-    /// Waits until something is so, and fails with the log where it is not within half a minute.
+    /// Waits until `ready` returns something. Panics with the log if that takes more than half a minute.
     pub(crate) async fn until<T>(&mut self, log: &Path, ready: impl AsyncFn() -> Option<T>) -> T {
         let start = Instant::now();
         loop {
@@ -67,7 +69,7 @@ impl Daemon {
         }
     }
 
-    /// The number of the process.
+    /// The ID of the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -77,7 +79,7 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let start = Instant::now();
         if let Some(pid) = Pid::from_raw(i32::try_from(self.child.id()).unwrap()) {
-            // It may have ended by itself; either way it is waited for.
+            // It may have ended already. Waiting for it is right in both cases.
             let _ = kill_process(pid, Signal::TERM);
         }
         while start.elapsed() < self.grace {

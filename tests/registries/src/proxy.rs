@@ -1,6 +1,6 @@
-//! A proxy that makes a server on loopback as slow as a far one.
+//! A proxy that makes a server on loopback as slow as a remote one.
 //!
-//! It passes bytes on and looks at none: what a client sends first, or first after an answer, begins a request.
+//! It forwards bytes without reading them. The first bytes from a client, and the first after an answer, begin a request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// A proxy that delays each request. Of connections over TLS it takes each step of the handshake for one.
+/// A proxy that delays each request. Over TLS each step of the handshake counts as one.
 #[derive(Debug)]
 pub struct SlowProxy {
     address: SocketAddr,
@@ -23,14 +23,14 @@ pub struct SlowProxy {
 struct Counts {
     connections: AtomicUsize,
     requests: AtomicUsize,
-    /// The bytes to the server after which the connection that sent them is cut, once; 0 is never.
+    /// After how many bytes to the server a connection is cut, once; 0 is never.
     cut_up: AtomicU64,
-    /// The same of bytes to the client.
+    /// After how many bytes to the client a connection is cut, once; 0 is never.
     cut_down: AtomicU64,
 }
 
 impl SlowProxy {
-    /// Stands before a server, and holds each request back for so long.
+    /// Starts a proxy for a server.
     pub async fn start(server: SocketAddr, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -39,32 +39,32 @@ impl SlowProxy {
         Self { address, counts, accepting }
     }
 
-    /// Host and port, as they stand in a reference.
+    /// Host and port, as in a reference.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::SeqCst)
     }
 
-    /// How many requests there were.
+    /// The number of requests so far.
     pub fn requests(&self) -> usize {
         self.counts.requests.load(Ordering::SeqCst)
     }
 
-    /// Cuts a connection, once, after so many bytes of it went to the server.
+    /// Cuts a connection, once, after this many bytes to the server.
     pub fn cut_upload(&self, after: u64) {
         self.counts.cut_up.store(after, Ordering::SeqCst);
     }
 
-    /// Cuts a connection, once, after so many bytes of it went to the client.
+    /// Cuts a connection, once, after this many bytes to the client.
     pub fn cut_download(&self, after: u64) {
         self.counts.cut_down.store(after, Ordering::SeqCst);
     }
 
-    /// Counts anew.
+    /// Resets the counters.
     pub fn forget(&self) {
         self.counts.connections.store(0, Ordering::SeqCst);
         self.counts.requests.store(0, Ordering::SeqCst);
@@ -93,33 +93,33 @@ async fn accept(listener: TcpListener, server: SocketAddr, delay: Duration, coun
             let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
                 (client.into_split(), server.into_split());
             let asking = AtomicBool::new(false);
-            let up = pass(&mut from_client, &mut to_server, &counts.cut_up, || {
+            let up = forward(&mut from_client, &mut to_server, &counts.cut_up, || {
                 if asking.swap(true, Ordering::SeqCst) {
                     return None;
                 }
                 counts.requests.fetch_add(1, Ordering::SeqCst);
                 Some(delay)
             });
-            let down = pass(&mut from_server, &mut to_client, &counts.cut_down, || {
+            let down = forward(&mut from_server, &mut to_client, &counts.cut_down, || {
                 asking.store(false, Ordering::SeqCst);
                 None
             });
-            // A half that is cut takes the other with it.
+            // Cutting one direction ends the other.
             let _ = tokio::try_join!(up, down);
         });
     }
 }
 
-/// Passes bytes on, each time after the pause that is then due, until there are no more or nobody takes them; then
-/// says so to who would take them. An error is a cut.
-async fn pass(
+/// Forwards bytes, each time after the pause that is due, until one side closes; then shuts down the other. An error is
+/// a cut.
+async fn forward(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     cut: &AtomicU64,
     pause: impl Fn() -> Option<Duration>,
 ) -> Result<(), ()> {
     let mut buffer = vec![0; 64 * 1024];
-    let mut passed = 0;
+    let mut forwarded = 0;
     loop {
         match from.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
@@ -130,16 +130,16 @@ async fn pass(
                 if to.write_all(&buffer[..length]).await.is_err() {
                     break;
                 }
-                passed += length as u64;
+                forwarded += length as u64;
                 let limit = cut.load(Ordering::SeqCst);
-                if limit != 0 && passed >= limit {
+                if limit != 0 && forwarded >= limit {
                     cut.store(0, Ordering::SeqCst);
                     return Err(());
                 }
             }
         }
     }
-    // The other side may be gone already, which is as good.
+    // The other side may have closed already.
     let _ = to.shutdown().await;
     Ok(())
 }

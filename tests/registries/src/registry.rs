@@ -1,6 +1,6 @@
-//! A registry in memory that keeps to the OCI distribution specification, and its manners, which registries differ in.
+//! A registry in memory that follows the OCI distribution specification. [`Behavior`] holds what real registries differ in.
 //!
-//! It never goes wrong by itself: that is what faults are for.
+//! It never fails by itself; faults are for that.
 
 mod guard;
 mod route;
@@ -18,68 +18,70 @@ use route::Route;
 
 pub use guard::Auth;
 
-/// What the Location of an upload looks like.
+/// The form of the Location of an upload.
 #[derive(Clone, Debug, Default)]
-pub enum Locations {
+pub enum UploadLocation {
     /// With scheme and host.
     #[default]
     Absolute,
     /// A path.
     Relative,
-    /// With a query, to which the digest is to be added.
+    /// With a query, to which the client has to add the digest.
     Query,
     /// On another server with this scheme and host.
     Elsewhere(String),
 }
 
-/// What registries differ in.
+/// The behavior in which registries differ.
 #[derive(Clone, Debug, Default)]
-pub struct Manners {
-    /// Who may do what.
+pub struct Behavior {
+    /// How requests are authorized.
     pub auth: Auth,
-    /// The address of uploads.
-    pub locations: Locations,
-    /// Begins an upload where a mount is asked for.
+    /// The Location of uploads.
+    pub locations: UploadLocation,
+    /// Declines each mount and begins an upload.
     pub declines_mounts: bool,
-    /// Where blobs are fetched from: a scheme and host, with the path and a query of its own.
+    /// The scheme and host to which downloads of blobs are redirected, with a signature in the query.
     pub blobs_elsewhere: Option<String>,
-    /// Refuses image indexes and manifest lists, as Amazon's does.
+    /// Refuses image indexes and manifest lists, as Amazon's registry does.
     pub refuses_indexes: bool,
     /// The most tags on a page.
     pub page: Option<usize>,
-    /// The least bytes of a chunk that is not the last, told by OCI-Chunk-Min-Length.
-    pub least_chunk: Option<usize>,
-    /// Takes manifests that name what is not there.
+    /// The value of OCI-Chunk-Min-Length: the least bytes of every chunk but the last.
+    pub min_chunk: Option<usize>,
+    /// Accepts manifests that name missing blobs.
     pub trusts_manifests: bool,
 }
 
 /// A registry.
 #[derive(Debug, Default)]
 pub struct Registry {
-    /// What it holds.
+    /// Its blobs, manifests and uploads.
     pub content: Content,
-    manners: Mutex<Manners>,
+    behavior: Mutex<Behavior>,
 }
 
 impl Registry {
-    /// An empty one.
-    pub fn new(manners: Manners) -> Self {
-        Self { content: Content::default(), manners: Mutex::new(manners) }
+    /// An empty registry.
+    pub fn new(behavior: Behavior) -> Self {
+        Self { content: Content::default(), behavior: Mutex::new(behavior) }
     }
 
-    /// Its manners, to be changed at any time.
-    pub fn manners(&self) -> MutexGuard<'_, Manners> {
-        self.manners.lock().unwrap()
+    /// Its behavior, which may be changed at any time.
+    pub fn behavior(&self) -> MutexGuard<'_, Behavior> {
+        self.behavior.lock().unwrap()
     }
 }
 
 impl Service for Registry {
     fn answer(&self, request: &Request, base: &str) -> Answer {
-        let manners = self.manners().clone();
+        let behavior = self.behavior().clone();
         let answer = match Route::of(request) {
-            Some(route) => match refuse(&manners.auth, request, &route) {
+            Some(route) => match refuse(&behavior.auth, request, &route) {
                 Some(refusal) => refusal,
-                None => Handling { content: &self.content, manners: &manners, request, base }.answer(&route),
+                None => {
+                    Handling { content: &self.content, behavior: &behavior, request, base }.answer(&route)
+                }
             },
             None => error(404, "UNSUPPORTED", request.path()),
         };
@@ -87,10 +89,10 @@ impl Service for Registry {
     }
 }
 
-/// One request in the making.
+/// A request that is handled.
 struct Handling<'a> {
     content: &'a Content,
-    manners: &'a Manners,
+    behavior: &'a Behavior,
     request: &'a Request,
     base: &'a str,
 }
@@ -124,8 +126,8 @@ impl Handling<'_> {
 
     fn tags(&self, name: &str) -> Answer {
         let Some(tags) = self.content.tags(name) else { return error(404, "NAME_UNKNOWN", name) };
-        let asked = self.request.parameter("n").and_then(|n| n.parse().ok());
-        let page = [asked, self.manners.page].into_iter().flatten().min().unwrap_or(usize::MAX);
+        let requested = self.request.parameter("n").and_then(|n| n.parse().ok());
+        let page = [requested, self.behavior.page].into_iter().flatten().min().unwrap_or(usize::MAX);
         let last = self.request.parameter("last").unwrap_or_default();
         let rest: Vec<String> = tags.into_iter().filter(|tag| *tag > last).collect();
         let here: Vec<&String> = rest.iter().take(page).collect();
@@ -140,7 +142,7 @@ impl Handling<'_> {
 
     fn blob(&self, name: &str, digest: &str) -> Answer {
         let Some(bytes) = self.content.blob(name, digest) else { return error(404, "BLOB_UNKNOWN", digest) };
-        if let (Some(host), "GET") = (&self.manners.blobs_elsewhere, self.request.method.as_str())
+        if let (Some(host), "GET") = (&self.behavior.blobs_elsewhere, self.request.method.as_str())
             && *host != self.base
         {
             return Answer::redirect(307, format!("{host}{}?signature=s3cr3t%2B%3D", self.request.path()));
@@ -181,7 +183,7 @@ impl Handling<'_> {
         if manifest["mediaType"].as_str().is_some_and(|inner| inner != media_type) {
             return error(400, "MANIFEST_INVALID", "the Content-Type is not the mediaType");
         }
-        if self.manners.refuses_indexes && manifest["manifests"].is_array() {
+        if self.behavior.refuses_indexes && manifest["manifests"].is_array() {
             return error(400, "MANIFEST_INVALID", "manifest list contains entries that are no manifests");
         }
         let (tag, digest) = if reference.contains(':') {
@@ -193,7 +195,7 @@ impl Handling<'_> {
             (Some(reference), sha256(bytes))
         };
         let missing = self.content.missing(name, &manifest);
-        if !missing.is_empty() && !self.manners.trusts_manifests {
+        if !missing.is_empty() && !self.behavior.trusts_manifests {
             let unknown = |digest: &String| json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry", "detail": {"digest": digest}});
             let errors: Vec<Value> = missing.iter().map(unknown).collect();
             return Answer::new(404).json(&json!({"errors": errors}));
@@ -209,7 +211,7 @@ impl Handling<'_> {
     fn begin(&self, name: &str) -> Answer {
         let parameter = |key| self.request.parameter(key);
         if let (Some(digest), Some(from)) = (parameter("mount"), parameter("from"))
-            && !self.manners.declines_mounts
+            && !self.behavior.declines_mounts
             && self.content.mount(&from, name, &digest)
         {
             return self.created(&format!("/v2/{name}/blobs/{digest}"), &digest);
@@ -221,7 +223,7 @@ impl Handling<'_> {
         self.progress(name, &id, 202, 0)
     }
 
-    /// Does something with an upload of which so many bytes are there.
+    /// Acts on an upload, given its length in bytes.
     fn upload(&self, name: &str, id: &str, act: impl FnOnce(usize) -> Answer) -> Answer {
         match self.content.upload_length(name, id) {
             Some(length) => act(length),
@@ -260,21 +262,21 @@ impl Handling<'_> {
         self.created(&format!("/v2/{name}/blobs/{digest}"), &digest)
     }
 
-    /// How far an upload is. Of an empty one Docker's registry says `0-0`, too.
+    /// The state of an upload. The range of an empty one is `0-0`, as in Docker's registry.
     fn progress(&self, name: &str, id: &str, status: u16, length: usize) -> Answer {
         let path = format!("/v2/{name}/blobs/uploads/{id}");
-        let location = match &self.manners.locations {
-            Locations::Absolute => format!("{}{path}", self.base),
-            Locations::Relative => path,
-            Locations::Query => format!("{}{path}?_state=a%2Fb%3D%3D&n=1", self.base),
-            Locations::Elsewhere(host) => format!("{host}{path}"),
+        let location = match &self.behavior.locations {
+            UploadLocation::Absolute => format!("{}{path}", self.base),
+            UploadLocation::Relative => path,
+            UploadLocation::Query => format!("{}{path}?_state=a%2Fb%3D%3D&n=1", self.base),
+            UploadLocation::Elsewhere(host) => format!("{host}{path}"),
         };
         let answer = Answer::new(status)
             .with("Location", location)
             .with("Range", format!("0-{}", length.saturating_sub(1)))
             .with("Docker-Upload-UUID", id);
-        match self.manners.least_chunk {
-            Some(least) => answer.with("OCI-Chunk-Min-Length", least.to_string()),
+        match self.behavior.min_chunk {
+            Some(min) => answer.with("OCI-Chunk-Min-Length", min.to_string()),
             None => answer,
         }
     }
@@ -286,9 +288,9 @@ impl Handling<'_> {
     }
 }
 
-/// An error with its usual message, and what it is about.
-fn error(status: u16, code: &str, about: &str) -> Answer {
-    Answer::error(status, code, about)
+/// An error with a code, whose message is its subject.
+fn error(status: u16, code: &str, subject: &str) -> Answer {
+    Answer::error(status, code, subject)
 }
 
 /// The first and last byte of `bytes=A-B` or `bytes=A-`, within a total.

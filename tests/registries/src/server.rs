@@ -1,4 +1,4 @@
-//! A server on a free port of loopback, with a script of faults and a memory of requests.
+//! A server on a free port of loopback, with a script of faults and a record of requests.
 //!
 //! It knows no service by name. It stops when it is dropped.
 
@@ -19,16 +19,16 @@ use crate::fault::{Fault, On, Script};
 use crate::message::{Answer, Request, Seen};
 use crate::wire::{Delivery, Head, Wire};
 
-/// What answers requests.
+/// Answers requests.
 pub trait Service: Send + Sync + 'static {
-    /// The answer to a request. The base is what the client called the server, as `http://127.0.0.1:5000`.
+    /// The answer to a request. The base is the URL by which the client addressed the server, such as `http://127.0.0.1:5000`.
     fn answer(&self, request: &Request, base: &str) -> Answer;
 }
 
-/// A service that listens.
+/// A service on a port.
 #[derive(Debug)]
 pub struct Server<S> {
-    /// What answers, to be looked into and changed at any time.
+    /// The service, which may be inspected and changed at any time.
     pub service: Arc<S>,
     address: SocketAddr,
     tls: bool,
@@ -39,16 +39,16 @@ pub struct Server<S> {
 #[derive(Debug, Default)]
 struct Shared {
     script: Mutex<Script>,
-    memory: Mutex<Memory>,
+    record: Mutex<Record>,
     connections: Mutex<usize>,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
-    /// How many requests were forgotten.
+struct Record {
+    /// How many requests were removed from the record.
     forgotten: usize,
     seen: Vec<Seen>,
-    /// What was sent to each so far: counted before it goes out, so that no client knows of more.
+    /// The bytes sent to each so far. They are counted before they are sent, so no client has received more.
     sent: Vec<Arc<AtomicU64>>,
 }
 
@@ -63,7 +63,7 @@ impl<S: Service + fmt::Debug> Server<S> {
         Self::listen(Arc::new(service), Some(config)).await
     }
 
-    /// Another plain server with the same service, and a script and memory of its own.
+    /// Another plain server for the same service, with a script and record of its own.
     pub async fn sibling(&self) -> Self {
         Self::listen(Arc::clone(&self.service), None).await
     }
@@ -78,36 +78,36 @@ impl<S: Service + fmt::Debug> Server<S> {
         Self { service, address, tls, shared, accepting }
     }
 
-    /// Host and port, as they stand in a reference.
+    /// Host and port, as in a reference.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Scheme, host and port, without a slash at the end.
+    /// Scheme, host and port, without a trailing slash.
     pub fn url(&self) -> String {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
     }
 
-    /// Has requests to come go wrong. Several faults may befall one request.
+    /// Sets a fault for future requests. Several may affect one request.
     pub fn fault(&self, on: On, fault: Fault) {
         self.shared.script.lock().unwrap().push(on, fault);
     }
 
-    /// Forgets the faults.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.shared.script.lock().unwrap().clear();
     }
 
     /// The requests so far, in the order of their heads.
     pub fn seen(&self) -> Vec<Seen> {
-        let memory = self.shared.memory.lock().unwrap();
-        let sent = memory.sent.iter().map(|sent| sent.load(Relaxed));
-        memory.seen.iter().cloned().zip(sent).map(|(seen, sent)| Seen { sent, ..seen }).collect()
+        let record = self.shared.record.lock().unwrap();
+        let sent = record.sent.iter().map(|sent| sent.load(Relaxed));
+        record.seen.iter().cloned().zip(sent).map(|(seen, sent)| Seen { sent, ..seen }).collect()
     }
 
     /// The requests so far with this method whose target contains the part.
@@ -115,15 +115,15 @@ impl<S: Service + fmt::Debug> Server<S> {
         self.seen().into_iter().filter(|seen| seen.is(method, part)).collect()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the record.
     pub fn forget_seen(&self) {
-        let mut memory = self.shared.memory.lock().unwrap();
-        memory.forgotten += memory.seen.len();
-        memory.seen.clear();
-        memory.sent.clear();
+        let mut record = self.shared.record.lock().unwrap();
+        record.forgotten += record.seen.len();
+        record.seen.clear();
+        record.sent.clear();
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         *self.shared.connections.lock().unwrap()
     }
@@ -141,7 +141,7 @@ async fn accept<S: Service>(
     service: Arc<S>,
     shared: Arc<Shared>,
 ) {
-    // With the set its tasks are dropped, so that no connection outlives the server.
+    // Dropping the set drops its tasks, so no connection outlives the server.
     let mut tasks = JoinSet::new();
     loop {
         let (stream, _) = tokio::select! {
@@ -156,7 +156,7 @@ async fn accept<S: Service>(
         };
         let (service, shared, acceptor) = (Arc::clone(&service), Arc::clone(&shared), acceptor.clone());
         tasks.spawn(async move {
-            // A connection ends in an error whenever the client goes first, or was made to.
+            // An error is normal: the client may close the connection first.
             let _ = match acceptor {
                 None => serve(Wire::new(stream), &*service, &shared, connection, "http").await,
                 Some(acceptor) => match acceptor.accept(stream).await {
@@ -168,8 +168,8 @@ async fn accept<S: Service>(
     }
 }
 
-/// Answers the requests of a connection, until it ends or a fault ends it. To return is to cut it: what the client
-/// still sends is answered by a reset.
+/// Answers the requests of a connection, until it ends or a fault ends it. Returning cuts it: a client that still sends
+/// gets a reset.
 async fn serve<C: AsyncRead + AsyncWrite + Unpin>(
     mut wire: Wire<C>,
     service: &impl Service,
@@ -208,10 +208,10 @@ async fn serve<C: AsyncRead + AsyncWrite + Unpin>(
         match plan.ending {
             Ending::CutNow => return Ok(()),
             Ending::Silent => std::future::pending().await,
-            Ending::Goes | Ending::CutAfter | Ending::SilentAfter => {}
+            Ending::KeepAlive | Ending::CutAfter | Ending::SilentAfter => {}
         }
         for fault in &faults {
-            spoil(&mut answer, fault);
+            apply(&mut answer, fault);
         }
         if let Some(delay) = plan.delay {
             tokio::time::sleep(delay).await;
@@ -220,13 +220,13 @@ async fn serve<C: AsyncRead + AsyncWrite + Unpin>(
         wire.send(&answer, bodiless, &plan.delivery, &sent).await?;
         match plan.ending {
             Ending::SilentAfter => std::future::pending().await,
-            Ending::Goes if !closes => {}
+            Ending::KeepAlive if !closes => {}
             _ => return wire.close().await,
         }
     }
 }
 
-/// What the faults of one request come to.
+/// The combined faults of one request.
 struct Plan {
     early: Option<Answer>,
     instead: Option<Answer>,
@@ -238,10 +238,10 @@ struct Plan {
     ending: Ending,
 }
 
-/// How a connection goes on.
+/// How a connection continues after a request.
 #[derive(Clone, Copy)]
 enum Ending {
-    Goes,
+    KeepAlive,
     CutNow,
     CutAfter,
     Silent,
@@ -253,12 +253,12 @@ impl Plan {
         let mut plan = Self {
             early: None,
             instead: None,
-            unanswered: faults.iter().any(Fault::replaces_the_service),
+            unanswered: faults.iter().any(Fault::replaces_service),
             request_limit: usize::MAX,
             ignore_range: false,
             delay: None,
             delivery: Delivery::default(),
-            ending: Ending::Goes,
+            ending: Ending::KeepAlive,
         };
         for fault in faults {
             match fault {
@@ -295,8 +295,8 @@ impl Plan {
     }
 }
 
-/// Changes an honest answer as a fault says.
-fn spoil(answer: &mut Answer, fault: &Fault) {
+/// Applies a fault to an honest answer.
+fn apply(answer: &mut Answer, fault: &Fault) {
     match fault {
         Fault::Header(name, value) => answer.set(name, value.as_deref()),
         Fault::FlipByte(at) => {
@@ -317,10 +317,10 @@ fn spoil(answer: &mut Answer, fault: &Fault) {
 }
 
 impl Shared {
-    /// Notes a request; its number, and what counts the bytes of its answer.
+    /// Records a request. Returns its number, and the counter for the bytes of its answer.
     fn note(&self, connection: usize, head: &Head) -> (usize, Arc<AtomicU64>) {
-        let mut memory = self.memory.lock().unwrap();
-        memory.seen.push(Seen {
+        let mut record = self.record.lock().unwrap();
+        record.seen.push(Seen {
             at: Instant::now(),
             connection,
             method: head.method.clone(),
@@ -331,15 +331,15 @@ impl Shared {
             sent: 0,
         });
         let sent = Arc::new(AtomicU64::new(0));
-        memory.sent.push(Arc::clone(&sent));
-        (memory.forgotten + memory.seen.len() - 1, sent)
+        record.sent.push(Arc::clone(&sent));
+        (record.forgotten + record.seen.len() - 1, sent)
     }
 
-    /// Changes a request's note, unless it was forgotten.
+    /// Changes the record of a request, unless it has been removed.
     fn update(&self, note: usize, change: impl FnOnce(&mut Seen)) {
-        let mut memory = self.memory.lock().unwrap();
-        if let Some(place) = note.checked_sub(memory.forgotten) {
-            change(&mut memory.seen[place]);
+        let mut record = self.record.lock().unwrap();
+        if let Some(index) = note.checked_sub(record.forgotten) {
+            change(&mut record.seen[index]);
         }
     }
 }

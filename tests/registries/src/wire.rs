@@ -1,6 +1,6 @@
-//! HTTP/1.1 on a connection, byte for byte: heads and bodies in, answers out, whole or not.
+//! HTTP/1.1 on a connection, byte for byte: heads and bodies in, answers out, complete or not.
 //!
-//! It knows no service and no script; it never mends what it is told to send.
+//! It knows no service and no script. An answer is sent as it is, right or wrong.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,7 +14,7 @@ use crate::message::{Answer, Headers, find};
 /// The longest head that is read, in bytes.
 const LONGEST_HEAD: usize = 256 * 1024;
 
-/// What stands before a request's body.
+/// The head of a request.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) method: String,
@@ -28,7 +28,7 @@ impl Head {
     }
 }
 
-/// A connection with the bytes that were read and not yet used.
+/// A connection, with the bytes that have been read and not used yet.
 pub(crate) struct Wire<C> {
     connection: C,
     buffer: BytesMut,
@@ -39,7 +39,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
         Self { connection, buffer: BytesMut::new() }
     }
 
-    /// Reads more; an error where there is no more.
+    /// Reads more bytes; an error at the end.
     async fn fill(&mut self) -> io::Result<()> {
         match self.connection.read_buf(&mut self.buffer).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -117,8 +117,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
         }
     }
 
-    /// Sends an answer as it is to be delivered. `sent` grows with each byte of the body. What stands after the body
-    /// is the caller's: whether the connection goes on.
+    /// Sends an answer. `sent` grows with each byte of the body. The caller decides whether the connection continues.
     pub(crate) async fn send(
         &mut self,
         answer: &Answer,
@@ -192,7 +191,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
         self.connection.flush().await
     }
 
-    /// Ends the connection, and lingers: a reset, which unread bytes bring about, could overtake what was sent.
+    /// Ends the connection after a while. Unread bytes cause a reset, which could overtake the answer.
     pub(crate) async fn close(mut self) -> io::Result<()> {
         self.connection.shutdown().await?;
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -200,17 +199,17 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
     }
 }
 
-/// How an answer goes out.
+/// How an answer is sent.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) cut_in_headers: bool,
-    /// No more of the body than that.
+    /// The most bytes of the body that are sent.
     pub(crate) at_most: usize,
     pub(crate) pause: Option<Duration>,
     pub(crate) chunked: bool,
-    /// White space after the body, up to a Content-Length, or in chunks for ever.
+    /// White space after the body, up to a Content-Length, or in endless chunks.
     pub(crate) endless: Option<Option<u64>>,
-    /// Bytes after the body that are not counted.
+    /// How many uncounted bytes follow the body.
     pub(crate) overrun: usize,
 }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use test_registries::{
-    Auth, Authority, Client, Docker, DockerRegistry, Guard, Manners, Registry, Server, TokenManners, Tokens,
-    has_program, run, sha256,
+    Auth, Authority, Behavior, Client, Docker, DockerRegistry, Guard, Registry, Server, TokenBehavior,
+    Tokens, has_program, run, sha256,
 };
 
 /// That a process is gone, its folder, and every mount in it.
@@ -74,8 +74,8 @@ async fn a_registry_with_tls_is_trusted_through_its_authority() {
 #[tokio::test]
 async fn a_registry_with_tokens_takes_those_of_our_server() {
     let authority = Authority::new();
-    let manners = TokenManners { users: vec![("user".into(), "word".into())], ..TokenManners::default() };
-    let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+    let behavior = TokenBehavior { users: vec![("user".into(), "word".into())], ..TokenBehavior::default() };
+    let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;
     let realm = format!("{}{}", tokens.url(), Tokens::PATH);
     let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
     let Some(registry) = DockerRegistry::start(guard).await else { return };
@@ -103,7 +103,7 @@ async fn a_registry_with_tokens_takes_those_of_our_server() {
     let refused = guest.send("POST", "/v2/a/b/blobs/uploads/", b"").await.unwrap();
     assert!(refused.header("WWW-Authenticate").unwrap().ends_with("error=\"insufficient_scope\""));
 
-    let stranger = Tokens::signing(TokenManners::default(), Authority::new().identity("signer"));
+    let stranger = Tokens::signing(TokenBehavior::default(), Authority::new().identity("signer"));
     let stranger = Server::start(stranger).await;
     let forged = ask(Client::new(&stranger.host())).await.get("/v2/").await.unwrap();
     assert_eq!(forged.status, 401, "not below the authority");
@@ -115,14 +115,14 @@ async fn skopeo_takes_the_scripted_registry_for_a_real_one() {
     if !has_program("skopeo", "skopeo") {
         return;
     }
-    let manners = TokenManners { users: vec![("user".into(), "word".into())], ..TokenManners::default() };
-    let tokens = Server::start(Tokens::new(manners)).await;
+    let behavior = TokenBehavior { users: vec![("user".into(), "word".into())], ..TokenBehavior::default() };
+    let tokens = Server::start(Tokens::new(behavior)).await;
     let auth = Auth::Bearer {
         realm: format!("{}{}", tokens.url(), Tokens::PATH),
         service: "registry".to_owned(),
         grants: Arc::clone(&tokens.service.grants),
     };
-    let server = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    let server = Server::start(Registry::new(Behavior { auth, ..Behavior::default() })).await;
     let manifest = std::fs::read(layout().join("index.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let digest = manifest["manifests"][0]["digest"].as_str().unwrap();
@@ -136,7 +136,7 @@ async fn skopeo_takes_the_scripted_registry_for_a_real_one() {
     run("skopeo", &[&copy[..], &[&there, &format!("oci:{back}:tag")]].concat()).await;
     let index = std::fs::read_to_string(folder.path().join("index.json")).unwrap();
     assert!(index.contains(digest), "{index}");
-    let users: Vec<Option<String>> = tokens.service.asked().into_iter().map(|asked| asked.user).collect();
+    let users: Vec<Option<String>> = tokens.service.requests().into_iter().map(|asked| asked.user).collect();
     assert!(users.contains(&None) && users.contains(&Some("user".to_owned())), "{users:?}");
 }
 

@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 use test_registries::{
-    Auth, Authority, Client, Locations, Manners, Registry, Scope, Server, TokenManners, Tokens, sha256,
+    Auth, Authority, Behavior, Client, Registry, Scope, Server, TokenBehavior, Tokens, UploadLocation, sha256,
 };
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-async fn registry(manners: Manners) -> (Server<Registry>, Client) {
-    let server = Server::start(Registry::new(manners)).await;
+async fn registry(behavior: Behavior) -> (Server<Registry>, Client) {
+    let server = Server::start(Registry::new(behavior)).await;
     let client = Client::new(&server.host());
     (server, client)
 }
@@ -29,8 +29,8 @@ fn code(response: &test_registries::Response) -> String {
 
 #[tokio::test]
 async fn a_blob_is_uploaded_in_chunks_and_read_in_parts() {
-    for locations in [Locations::Absolute, Locations::Relative, Locations::Query] {
-        let (server, client) = registry(Manners { locations, ..Manners::default() }).await;
+    for locations in [UploadLocation::Absolute, UploadLocation::Relative, UploadLocation::Query] {
+        let (server, client) = registry(Behavior { locations, ..Behavior::default() }).await;
         let blob = b"0123456789";
         let digest = sha256(blob);
         assert_eq!(client.send("HEAD", &format!("/v2/a/b/blobs/{digest}"), b"").await.unwrap().status, 404);
@@ -64,9 +64,9 @@ async fn a_blob_is_uploaded_in_chunks_and_read_in_parts() {
 
 #[tokio::test]
 async fn an_upload_may_go_on_at_another_server_and_may_be_forgotten() {
-    let (server, client) = registry(Manners { least_chunk: Some(4096), ..Manners::default() }).await;
+    let (server, client) = registry(Behavior { min_chunk: Some(4096), ..Behavior::default() }).await;
     let other = server.sibling().await;
-    server.service.manners().locations = Locations::Elsewhere(other.url());
+    server.service.behavior().locations = UploadLocation::Elsewhere(other.url());
     let begun = client.send("POST", "/v2/a/blobs/uploads/", b"").await.unwrap();
     assert_eq!(begun.header("OCI-Chunk-Min-Length"), Some("4096"));
     let location = begun.header("Location").unwrap();
@@ -80,7 +80,7 @@ async fn an_upload_may_go_on_at_another_server_and_may_be_forgotten() {
 
 #[tokio::test]
 async fn a_blob_with_another_digest_is_refused() {
-    let (server, client) = registry(Manners::default()).await;
+    let (server, client) = registry(Behavior::default()).await;
     let digest = sha256(b"right");
     let whole =
         client.send("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), b"wrong").await.unwrap();
@@ -93,13 +93,13 @@ async fn a_blob_with_another_digest_is_refused() {
 
 #[tokio::test]
 async fn a_mount_is_taken_or_declined_with_an_upload() {
-    let (server, client) = registry(Manners::default()).await;
+    let (server, client) = registry(Behavior::default()).await;
     let digest = server.service.content.insert_blob("from", "blob");
     let target = format!("/v2/to/blobs/uploads/?mount={digest}&from=from");
     assert_eq!(client.send("POST", &target, b"").await.unwrap().status, 201);
     assert_eq!(server.service.content.blobs("to"), [digest.as_str()]);
     server.service.content.lose_blob("to", &digest);
-    server.service.manners().declines_mounts = true;
+    server.service.behavior().declines_mounts = true;
     let declined = client.send("POST", &target, b"").await.unwrap();
     assert_eq!(declined.status, 202);
     assert!(declined.header("Location").unwrap().contains("/v2/to/blobs/uploads/"));
@@ -108,7 +108,7 @@ async fn a_mount_is_taken_or_declined_with_an_upload() {
 
 #[tokio::test]
 async fn a_manifest_is_kept_byte_for_byte_once_all_that_it_names_is_there() {
-    let (server, client) = registry(Manners::default()).await;
+    let (server, client) = registry(Behavior::default()).await;
     let (config, layer) = (sha256(b"config"), sha256(b"layer"));
     let text = json!({"mediaType": MANIFEST, "config": {"digest": config}, "layers": [{"digest": layer}]});
     let bytes = format!("  {text}\n").into_bytes();
@@ -146,19 +146,19 @@ async fn a_manifest_is_kept_byte_for_byte_once_all_that_it_names_is_there() {
 
 #[tokio::test]
 async fn an_index_is_refused_by_a_registry_that_refuses_them() {
-    let (server, client) = registry(Manners { refuses_indexes: true, ..Manners::default() }).await;
+    let (server, client) = registry(Behavior { refuses_indexes: true, ..Behavior::default() }).await;
     let layer = server.service.content.insert_blob("a", "layer");
     let text = json!({"mediaType": INDEX, "manifests": [{"digest": layer}]}).to_string();
     let put = client.with("Content-Type", INDEX);
     let refused = put.send("PUT", "/v2/a/manifests/main", text.as_bytes()).await.unwrap();
     assert_eq!((refused.status, code(&refused).as_str()), (400, "MANIFEST_INVALID"));
-    server.service.manners().refuses_indexes = false;
+    server.service.behavior().refuses_indexes = false;
     assert_eq!(put.send("PUT", "/v2/a/manifests/main", text.as_bytes()).await.unwrap().status, 201);
 }
 
 #[tokio::test]
 async fn tags_come_in_pages() {
-    let (server, client) = registry(Manners { page: Some(2), ..Manners::default() }).await;
+    let (server, client) = registry(Behavior { page: Some(2), ..Behavior::default() }).await;
     for tag in ["c", "a", "b"] {
         server.service.content.insert_manifest("r", Some(tag), MANIFEST, "{}");
     }
@@ -172,9 +172,9 @@ async fn tags_come_in_pages() {
 
 #[tokio::test]
 async fn blobs_may_lie_on_another_server_which_sees_what_it_is_told() {
-    let (server, client) = registry(Manners::default()).await;
+    let (server, client) = registry(Behavior::default()).await;
     let storage = server.sibling().await;
-    server.service.manners().blobs_elsewhere = Some(storage.url());
+    server.service.behavior().blobs_elsewhere = Some(storage.url());
     let digest = server.service.content.insert_blob("a", "blob");
     let sent = client.get(&format!("/v2/a/blobs/{digest}")).await.unwrap();
     assert_eq!(sent.status, 307);
@@ -189,7 +189,7 @@ async fn blobs_may_lie_on_another_server_which_sees_what_it_is_told() {
 #[tokio::test]
 async fn a_password_is_asked_for() {
     let auth = Auth::Basic { user: "user".to_owned(), password: "pass:word".to_owned() };
-    let (_server, client) = registry(Manners { auth, ..Manners::default() }).await;
+    let (_server, client) = registry(Behavior { auth, ..Behavior::default() }).await;
     let refused = client.get("/v2/").await.unwrap();
     assert_eq!((refused.status, code(&refused).as_str()), (401, "UNAUTHORIZED"));
     assert!(refused.header("WWW-Authenticate").unwrap().starts_with("Basic "));
@@ -200,13 +200,14 @@ async fn a_password_is_asked_for() {
 #[tokio::test]
 async fn a_token_is_good_for_its_scope_and_its_number_of_requests() {
     let users = vec![("user".to_owned(), "word".to_owned())];
-    let tokens = Server::start(Tokens::new(TokenManners { users, uses: 2, ..TokenManners::default() })).await;
+    let tokens =
+        Server::start(Tokens::new(TokenBehavior { users, uses: 2, ..TokenBehavior::default() })).await;
     let auth = Auth::Bearer {
         realm: format!("{}{}", tokens.url(), Tokens::PATH),
         service: "registry".to_owned(),
         grants: Arc::clone(&tokens.service.grants),
     };
-    let (server, client) = registry(Manners { auth, ..Manners::default() }).await;
+    let (server, client) = registry(Behavior { auth, ..Behavior::default() }).await;
     let upload = "/v2/a/blobs/uploads/?mount=sha256:0&from=b";
     let challenge = client.send("POST", upload, b"").await.unwrap();
     let challenge = challenge.header("WWW-Authenticate").unwrap();
@@ -233,26 +234,26 @@ async fn a_token_is_good_for_its_scope_and_its_number_of_requests() {
         assert_eq!(holder.send("POST", upload, b"").await.unwrap().status, status);
     }
     assert_eq!(server.seen().len(), 5);
-    let asked = tokens.service.asked();
+    let asked = tokens.service.requests();
     assert_eq!((asked[0].user.as_deref(), asked[1].user.as_deref()), (None, Some("user")));
     assert_eq!(asked[1].scopes, ["repository:a:pull,push", "repository:b:pull"]);
     let stranger = anonymous.with("Authorization", "Basic dXNlcjp3cm9uZw==");
     assert_eq!(stranger.get("/token?service=registry").await.unwrap().status, 401);
 
-    tokens.service.manners().other_scope = Some(Scope("repository:other:pull".to_owned()));
+    tokens.service.behavior().other_scope = Some(Scope("repository:other:pull".to_owned()));
     let token = ask(&user, "repository:a:pull,push&scope=repository:b:pull").await;
     assert_eq!(client.with("Authorization", &token).send("POST", upload, b"").await.unwrap().status, 401);
 }
 
 #[tokio::test]
 async fn a_refresh_token_is_exchanged_and_tokens_can_tell_less_than_they_should() {
-    let manners = TokenManners {
+    let behavior = TokenBehavior {
         users: vec![("user".to_owned(), "word".to_owned())],
         members: vec!["access_token".to_owned()],
         expires_in: None,
-        ..TokenManners::default()
+        ..TokenBehavior::default()
     };
-    let tokens = Server::start(Tokens::new(manners)).await;
+    let tokens = Server::start(Tokens::new(behavior)).await;
     let client = Client::new(&tokens.host()).with("Content-Type", "application/x-www-form-urlencoded");
     let form = format!(
         "grant_type=refresh_token&service=s&scope=repository%3Aa%3Apull%20repository%3Ab%3Apull&refresh_token={}",
@@ -260,11 +261,11 @@ async fn a_refresh_token_is_exchanged_and_tokens_can_tell_less_than_they_should(
     );
     let answer = client.send("POST", "/token", form.as_bytes()).await.unwrap();
     assert_eq!(answer.json(), json!({"access_token": "token-1"}));
-    assert_eq!(tokens.service.asked()[0].scopes, ["repository:a:pull", "repository:b:pull"]);
+    assert_eq!(tokens.service.requests()[0].scopes, ["repository:a:pull", "repository:b:pull"]);
     let wrong = form.replace("refresh-user", "refresh-other");
     assert_eq!(client.send("POST", "/token", wrong.as_bytes()).await.unwrap().status, 401);
-    tokens.service.manners().members.clear();
-    tokens.service.manners().expires_in = Some(0);
+    tokens.service.behavior().members.clear();
+    tokens.service.behavior().expires_in = Some(0);
     let answer = client.send("POST", "/token", form.as_bytes()).await.unwrap();
     assert_eq!(answer.json(), json!({"expires_in": 0}));
 }

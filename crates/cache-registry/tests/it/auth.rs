@@ -7,7 +7,7 @@ use cache_conformance::Blob;
 use cache_ingest::{Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
 use cache_model::Algorithm;
 use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
-use test_registries::{Answer, Auth, Fault, Manners, On, Registry, Scope, Server, TokenManners, Tokens};
+use test_registries::{Answer, Auth, Behavior, Fault, On, Registry, Scope, Server, TokenBehavior, Tokens};
 
 use crate::scene::{
     APP, PASSWORD, SIZE, as_user, assert_clear, copying, options, options_for, store_with, transfer,
@@ -18,15 +18,15 @@ struct Guarded {
     registry: Server<Registry>,
 }
 
-async fn guarded(manners: TokenManners) -> Guarded {
+async fn guarded(behavior: TokenBehavior) -> Guarded {
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
-    let tokens = Server::start(Tokens::new(TokenManners { users, ..manners })).await;
+    let tokens = Server::start(Tokens::new(TokenBehavior { users, ..behavior })).await;
     let auth = Auth::Bearer {
         realm: format!("{}{}", tokens.url(), Tokens::PATH),
         service: "the registry".to_owned(),
         grants: Arc::clone(&tokens.service.grants),
     };
-    let registry = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    let registry = Server::start(Registry::new(Behavior { auth, ..Behavior::default() })).await;
     Guarded { tokens, registry }
 }
 
@@ -58,9 +58,9 @@ async fn push_all(store: &RegistryStore) -> Result<u64, Error> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_serves_all_and_names_all_that_it_is_for() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
-    let asked = all.tokens.service.asked();
+    let asked = all.tokens.service.requests();
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].user.as_deref(), Some("user"));
     assert_eq!(asked[0].service, "the registry");
@@ -73,19 +73,19 @@ async fn one_token_serves_all_and_names_all_that_it_is_for() {
     let layer = Blob::layer(Algorithm::Sha256, 10_000);
     let mounted = transfer(&layer, &store(APP), &store("other").for_push()).await.unwrap();
     assert_eq!(mounted, Stored::Mounted);
-    let scopes = all.tokens.service.asked().last().unwrap().scopes.clone();
+    let scopes = all.tokens.service.requests().last().unwrap().scopes.clone();
     assert_eq!(scopes, ["repository:other:pull,push".to_owned(), format!("repository:{APP}:pull")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_expires_amid_an_export_is_replaced() {
     for chunk_size in [None, Some(4000)] {
-        let all = guarded(TokenManners { uses: 25, ..TokenManners::default() }).await;
+        let all = guarded(TokenBehavior { uses: 25, ..TokenBehavior::default() }).await;
         let store = all.store(ClientOptions { chunk_size, ..all.user() });
         let pushed = push_all(&store).await;
         assert!(pushed.is_ok(), "{chunk_size:?}: {pushed:?}");
         // For each blob its head, the beginning of its upload, its bytes.
-        let asked = all.tokens.service.asked().len();
+        let asked = all.tokens.service.requests().len();
         assert!(asked >= 30 * 3 / 25, "{chunk_size:?}: {asked}");
     }
 }
@@ -93,7 +93,7 @@ async fn a_token_that_expires_amid_an_export_is_replaced() {
 /// A registry that wants a new token for every upload, and goes back and forth with what it has of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_never_authorized_ends() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     let layer = Blob::layer(Algorithm::Sha256, SIZE);
     let memory = MemoryStore::new();
     memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
@@ -114,16 +114,16 @@ async fn a_token_is_found_under_either_name_and_may_say_nothing_of_its_life() {
     for member in ["token", "access_token"] {
         for expires_in in [None, Some(0), Some(u64::MAX)] {
             let members = vec![member.to_owned()];
-            let all = guarded(TokenManners { members, expires_in, ..TokenManners::default() }).await;
+            let all = guarded(TokenBehavior { members, expires_in, ..TokenBehavior::default() }).await;
             assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
-            assert!(all.tokens.service.asked().len() < 5, "{member} {expires_in:?}");
+            assert!(all.tokens.service.requests().len() < 5, "{member} {expires_in:?}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_token_goes_into_a_form() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
     let credentials = [(all.registry.host(), identity)].into();
     push_all(&all.store(ClientOptions { credentials, ..options() })).await.unwrap();
@@ -133,7 +133,7 @@ async fn an_identity_token_goes_into_a_form() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_token_does_not_follow_a_redirect_to_another_host() {
-    let (all, other) = (guarded(TokenManners::default()).await, Server::start(Registry::default()).await);
+    let (all, other) = (guarded(TokenBehavior::default()).await, Server::start(Registry::default()).await);
     let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
     let credentials = [(all.registry.host(), identity)].into();
     let store = all.store(ClientOptions { credentials, ..options() });
@@ -150,7 +150,7 @@ async fn an_identity_token_does_not_follow_a_redirect_to_another_host() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_pulls_and_is_told_to_log_in_to_push() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     let layer = Blob::layer(Algorithm::Sha256, 1000);
     all.registry.service.content.insert_blob(APP, layer.bytes.clone());
     assert_eq!(crate::scene::pull(&layer, &all.store(options())).await.unwrap(), layer.bytes);
@@ -183,7 +183,7 @@ async fn a_token_endpoint_that_lies_ends_in_one_error() {
         (Fault::Answer(Answer::redirect(307, "/token")), ErrorKind::Other),
         (Fault::Answer(Answer::redirect(307, format!("{}/token", other.url()))), ErrorKind::Denied),
     ] {
-        let all = guarded(TokenManners::default()).await;
+        let all = guarded(TokenBehavior::default()).await;
         all.tokens.fault(On::any("").always(), fault.clone());
         let options = ClientOptions { stall: options_for(&fault).stall, ..all.user() };
         let error = push_all(&all.store(options)).await.unwrap_err();
@@ -198,7 +198,7 @@ async fn a_token_endpoint_that_lies_ends_in_one_error() {
 
     for scope in ["repository:other:pull,push", "", "registry:catalog:*"] {
         let other_scope = Some(Scope(scope.to_owned()));
-        let all = guarded(TokenManners { other_scope, ..TokenManners::default() }).await;
+        let all = guarded(TokenBehavior { other_scope, ..TokenBehavior::default() }).await;
         let error = push_all(&all.store(all.user())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{scope}: {error}");
         assert_clear(&error);
@@ -209,7 +209,7 @@ async fn a_token_endpoint_that_lies_ends_in_one_error() {
 /// A token server that gives only part of what a mount needs: then the blob is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mount_that_the_token_server_denies_is_an_upload() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     let client = cache_registry::Client::new(all.user()).unwrap();
     let store =
         |path: &str| RegistryStore::new(&client, &format!("{}/{path}", all.registry.host()).parse().unwrap());
@@ -233,7 +233,7 @@ async fn a_mount_that_the_token_server_denies_is_an_upload() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_server_that_stumbles_is_asked_again() {
     for fault in [Fault::status(503), Fault::CutBeforeStatus, Fault::CutBody(5), Fault::too_many("0")] {
-        let all = guarded(TokenManners::default()).await;
+        let all = guarded(TokenBehavior::default()).await;
         all.tokens.fault(On::any("").times(2), fault);
         assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
     }
@@ -241,7 +241,7 @@ async fn a_token_server_that_stumbles_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_server_is_left_alone_for_as_long_as_it_asks() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     all.tokens.fault(On::any(""), Fault::too_many("1"));
     let start = Instant::now();
     assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
@@ -252,7 +252,7 @@ async fn a_token_server_is_left_alone_for_as_long_as_it_asks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_may_be_asked_for_as_late_as_for_the_bytes() {
     for chunk_size in [None, Some(600_000)] {
-        let all = guarded(TokenManners::default()).await;
+        let all = guarded(TokenBehavior::default()).await;
         let open = Server::start(Registry::default()).await;
         let challenge = format!("Bearer realm=\"{}{}\",service=\"s\"", all.tokens.url(), Tokens::PATH);
         let no = Answer::error(401, "UNAUTHORIZED", "who is it?").with("WWW-Authenticate", &challenge);
@@ -264,13 +264,13 @@ async fn a_token_may_be_asked_for_as_late_as_for_the_bytes() {
         let options = ClientOptions { chunk_size, ..as_user(&open.host(), "user", PASSWORD) };
         let store = store_with(options, &open.host(), APP).for_push();
         assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored, "{method}");
-        assert_eq!(all.tokens.service.asked().len(), 1);
+        assert_eq!(all.tokens.service.requests().len(), 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_registry_says_a_token_has_to_allow_is_asked_for() {
-    let all = guarded(TokenManners::default()).await;
+    let all = guarded(TokenBehavior::default()).await;
     let store = all.store(all.user()).for_push();
     assert_eq!(push_all(&store).await.unwrap(), 30);
     let challenge = format!(
@@ -281,7 +281,7 @@ async fn what_the_registry_says_a_token_has_to_allow_is_asked_for() {
     let no = Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", &challenge);
     all.registry.fault(On::new("GET", "/tags/list"), Fault::Answer(no));
     store.list().await.unwrap();
-    let scopes = all.tokens.service.asked().last().unwrap().scopes.clone();
+    let scopes = all.tokens.service.requests().last().unwrap().scopes.clone();
     assert_eq!(scopes, [format!("repository:{APP}:pull,push,metadata_read")]);
 }
 
@@ -300,7 +300,7 @@ async fn a_challenge_that_makes_no_sense_is_a_refusal() {
         Some("Negotiate"),
         Some("Digest realm=\"a\", nonce=\"\u{1}"),
     ] {
-        let all = guarded(TokenManners::default()).await;
+        let all = guarded(TokenBehavior::default()).await;
         let fault = Fault::Header("WWW-Authenticate", challenge.map(str::to_owned));
         all.registry.fault(On::any("").always(), fault);
         let error = push_all(&all.store(all.user())).await.unwrap_err();
@@ -317,7 +317,7 @@ async fn a_challenge_that_makes_no_sense_is_a_refusal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_sent_where_it_is_asked_for_and_not_before() {
     let auth = Auth::Basic { user: "user".to_owned(), password: PASSWORD.to_owned() };
-    let server = Server::start(Registry::new(Manners { auth, ..Manners::default() })).await;
+    let server = Server::start(Registry::new(Behavior { auth, ..Behavior::default() })).await;
     let store = store_with(as_user(&server.host(), "user", PASSWORD), &server.host(), APP);
     assert_eq!(push_all(&store).await.unwrap(), 30);
     assert!(server.seen()[0].header("authorization").is_none());

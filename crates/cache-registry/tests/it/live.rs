@@ -9,7 +9,7 @@ use cache_ingest::{
 };
 use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
-use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
+use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenBehavior, Tokens};
 
 use crate::scene::{APP, Elsewhere, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
 
@@ -94,13 +94,13 @@ async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
 async fn a_registry_with_tokens() {
     let authority = Authority::new();
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
-    let manners = TokenManners { users, ..TokenManners::default() };
-    let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+    let behavior = TokenBehavior { users, ..TokenBehavior::default() };
+    let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;
     let realm = format!("{}{}", tokens.url(), Tokens::PATH);
     let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
     let Some(registry) = DockerRegistry::start(guard).await else { return };
     push_pull_mount_and_push_again(&registry, as_user(&registry.host(), "user", PASSWORD)).await;
-    assert!(tokens.service.asked().len() <= 4, "{:?}", tokens.service.asked());
+    assert!(tokens.service.requests().len() <= 4, "{:?}", tokens.service.requests());
 }
 
 /// Pushes and pulls a layer over connections that are cut on the way; `options` are for a host.
@@ -135,8 +135,8 @@ async fn what_breaks_off_goes_on_where_it_was_whatever_guards_it() {
     let registry = DockerRegistry::start(Guard::Tls(&authority, false)).await.unwrap();
     goes_on_where_it_was(&registry, |_| ClientOptions { ca: vec![ca.clone()], ..options() }).await;
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
-    let manners = TokenManners { users, ..TokenManners::default() };
-    let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+    let behavior = TokenBehavior { users, ..TokenBehavior::default() };
+    let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;
     let realm = format!("{}{}", tokens.url(), Tokens::PATH);
     let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
     let registry = DockerRegistry::start(guard).await.unwrap();

@@ -11,7 +11,7 @@ use cache_ingest::{
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_registry::ClientOptions;
 use std::sync::atomic::{AtomicU32, Ordering};
-use test_registries::{Answer, Authority, Fault, Locations, Manners, On, Registry, Server};
+use test_registries::{Answer, Authority, Behavior, Fault, On, Registry, Server, UploadLocation};
 
 use crate::scene::{
     APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, options_for, policy, pull, scripted,
@@ -205,8 +205,8 @@ async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
     let (server, layer) = with_layer().await;
     let storage = server.sibling().await;
     let store = store_with(as_user(&server.host(), "user", PASSWORD), &server.host(), APP);
-    server.service.manners().blobs_elsewhere = Some(storage.url());
-    // The storage shares the manners, so that the challenge is set for the registry alone.
+    server.service.behavior().blobs_elsewhere = Some(storage.url());
+    // The storage shares the behavior, so that the challenge is set for the registry alone.
     server.fault(
         get(),
         Fault::Answer(Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic")),
@@ -230,7 +230,7 @@ async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
     // A link that has expired: the registry gives a new one.
     let (server, layer) = with_layer().await;
     let storage = server.sibling().await;
-    server.service.manners().blobs_elsewhere = Some(storage.url());
+    server.service.behavior().blobs_elsewhere = Some(storage.url());
     storage.fault(get().times(2), Fault::Answer(Answer::new(403).body("<Error>expired</Error>")));
     assert_eq!(pull(&layer, &app(&server)).await.unwrap(), layer.bytes);
     storage.fault(get().always(), Fault::status(403));
@@ -265,7 +265,7 @@ async fn a_registry_over_tls_never_sends_to_plain_http() {
     let trusting = ClientOptions { ca: vec![ca], ..options() };
     let store = store_with(trusting, &server.host(), APP);
     assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
-    server.service.manners().blobs_elsewhere = Some(plain.url());
+    server.service.behavior().blobs_elsewhere = Some(plain.url());
     assert_clear(&pull(&layer, &store).await.unwrap_err());
     assert!(plain.seen().is_empty());
 
@@ -339,7 +339,7 @@ async fn tags_are_listed_over_pages_and_never_for_ever() {
     for tag in ["a", "b", "c", "d", "e"] {
         server.service.content.insert_manifest(APP, Some(tag), MediaType::OCI_INDEX.as_str(), "{}");
     }
-    server.service.manners().page = Some(2);
+    server.service.behavior().page = Some(2);
     assert_eq!(app(&server).tags().await.unwrap(), ["a", "b", "c", "d", "e"]);
     assert_eq!(server.seen().len(), 3);
     let round = format!("</v2/{APP}/tags/list?n=1000>; rel=\"next\"");
@@ -356,13 +356,16 @@ async fn tags_are_listed_over_pages_and_never_for_ever() {
     }
 }
 
-/// The laws of stores hold against a registry that has other manners than Docker's.
+/// The laws of stores hold against a registry that has other behavior than Docker's.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_obeys_the_laws_against_the_scripted_registry() {
-    let all =
-        [(Locations::Absolute, None), (Locations::Relative, Some(50_001)), (Locations::Query, Some(50_001))];
+    let all = [
+        (UploadLocation::Absolute, None),
+        (UploadLocation::Relative, Some(50_001)),
+        (UploadLocation::Query, Some(50_001)),
+    ];
     for (locations, chunk_size) in all {
-        let server = Server::start(Registry::new(Manners { locations, ..Manners::default() })).await;
+        let server = Server::start(Registry::new(Behavior { locations, ..Behavior::default() })).await;
         let made = AtomicU32::new(0);
         let fresh = || async {
             let path = format!("law/{}", made.fetch_add(1, Ordering::Relaxed));

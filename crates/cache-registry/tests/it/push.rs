@@ -7,7 +7,7 @@ use cache_export::{Destination, ExportOptions, Exporter};
 use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Stored};
 use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
 use cache_registry::ClientOptions;
-use test_registries::{Answer, Fault, Locations, On, Registry, Server};
+use test_registries::{Answer, Fault, On, Registry, Server, UploadLocation};
 
 use crate::scene::{
     APP, PASSWORD, SIZE, app, assert_clear, options, options_for, scripted, store_with, transfer,
@@ -191,9 +191,9 @@ async fn an_upload_goes_to_wherever_the_registry_says_without_the_credentials_wh
     for chunk_size in ways() {
         let (server, layer) = (scripted().await, layer());
         let other = server.sibling().await;
-        let all = [Locations::Relative, Locations::Query, Locations::Elsewhere(other.url())];
+        let all = [UploadLocation::Relative, UploadLocation::Query, UploadLocation::Elsewhere(other.url())];
         for (n, locations) in all.into_iter().enumerate() {
-            server.service.manners().locations = locations;
+            server.service.behavior().locations = locations;
             let challenge =
                 Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic realm=\"r\"");
             server.heal();
@@ -232,7 +232,7 @@ async fn a_place_for_uploads_that_is_refused_elsewhere_is_asked_for_again() {
     for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
         let (server, layer) = (scripted().await, layer());
         let other = server.sibling().await;
-        server.service.manners().locations = Locations::Elsewhere(other.url());
+        server.service.behavior().locations = UploadLocation::Elsewhere(other.url());
         let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
         other.fault(On::new(method, ""), Fault::Answer(expired()));
         transfer(&layer, &memory(&layer), &store).await.unwrap();
@@ -301,7 +301,7 @@ async fn a_mount_costs_one_request_and_a_declined_one_is_the_upload() {
         (vec!["HEAD".to_owned(), "POST".to_owned()], 0),
         "nothing is read"
     );
-    server.service.manners().declines_mounts = true;
+    server.service.behavior().declines_mounts = true;
     server.forget_seen();
     assert_eq!(transfer(&layer, &store("from"), &store("two")).await.unwrap(), Stored::Stored);
     assert_eq!(server.seen_with("POST", "").len(), 1, "the session of the answer is used");
@@ -340,7 +340,7 @@ async fn a_manifest_arrives_byte_for_byte_through_faults() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     let (server, index) = (scripted().await, Blob::index("one"));
-    server.service.manners().refuses_indexes = true;
+    server.service.behavior().refuses_indexes = true;
     let name = Name::Tag("v1".to_owned());
     let publish = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;
     let error = publish.unwrap_err();
@@ -351,7 +351,7 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
 
     // Amazon's wants an image for each entry, and names none that is missing. Nothing is sent again for that.
     let images = Answer::error(400, "MANIFEST_BLOB_UNKNOWN", "Images with digests [x] do not exist");
-    server.service.manners().refuses_indexes = false;
+    server.service.behavior().refuses_indexes = false;
     server.fault(On::new("PUT", "/manifests/"), Fault::Answer(images));
     let publish = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;
     let error = publish.unwrap_err();
@@ -359,7 +359,7 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     assert!(error.to_string().contains("--form manifest"), "{error}");
 
     // Harbor says that there is something that is not there; a repository that is not there is another matter.
-    server.service.manners().refuses_indexes = false;
+    server.service.behavior().refuses_indexes = false;
     for (code, is_form) in [("NOT_FOUND", true), ("NAME_UNKNOWN", false)] {
         server.fault(On::new("PUT", "/manifests/"), Fault::Answer(Answer::error(404, code, "artifact")));
         let publish = app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenManners, Tokens};
+use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenBehavior, Tokens};
 
 use crate::figures::verdicts;
 use crate::layouts::Blobs;
@@ -70,8 +70,8 @@ pub(super) async fn measure(
 async fn push(bkcache: &Path, cache: &Path, folder: &Path, delay: Duration, repeat: u32) -> Result<Pushes> {
     let authority = Authority::new();
     let users = vec![("user".to_owned(), "password".to_owned())];
-    let manners = TokenManners { users, ..TokenManners::default() };
-    let tokens = Server::start(Tokens::signing(manners, authority.identity("signer"))).await;
+    let behavior = TokenBehavior { users, ..TokenBehavior::default() };
+    let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;
     let slow_tokens = SlowProxy::start(tokens.address(), delay).await;
     let realm = format!("http://{}{}", slow_tokens.host(), Tokens::PATH);
     let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };

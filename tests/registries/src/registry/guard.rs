@@ -1,4 +1,6 @@
-//! Who may ask what of a registry, and the challenge to those who may not.
+//! Authorization at a registry: who may do what, and the challenge for all others.
+//!
+//! Tokens are checked here and issued elsewhere.
 
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use super::route::Route;
 use crate::grants::{Access, Grants, Refusal};
 use crate::message::{Answer, Request};
 
-/// How a registry guards itself.
+/// How a registry authorizes requests.
 #[derive(Clone, Debug, Default)]
 pub enum Auth {
     /// Not at all.
@@ -25,14 +27,14 @@ pub enum Auth {
     Bearer {
         /// The address of the token server.
         realm: String,
-        /// What it calls itself there.
+        /// The registry's name at the token server.
         service: String,
-        /// Those that are good.
+        /// The valid tokens.
         grants: Arc<Grants>,
     },
 }
 
-/// The answer to one who may not, or `None`.
+/// The refusal of a request; `None` if it is allowed.
 pub(super) fn refuse(auth: &Auth, request: &Request, route: &Route) -> Option<Answer> {
     let given = request.header("Authorization").unwrap_or_default();
     let unauthorized = |challenge: String| {
@@ -64,7 +66,7 @@ pub(super) fn refuse(auth: &Auth, request: &Request, route: &Route) -> Option<An
     }
 }
 
-/// What a request needs: a mount also to pull from where the blob is.
+/// The accesses that a request needs. A mount also needs to pull from the source.
 fn needed(request: &Request, route: &Route) -> Vec<Access> {
     let Some(repository) = route.repository() else { return Vec::new() };
     let access = |repository: &str, action: &str| Access {
@@ -81,7 +83,7 @@ fn needed(request: &Request, route: &Route) -> Vec<Access> {
     needed
 }
 
-/// Accesses as a challenge writes them.
+/// The scopes of a challenge.
 fn scopes(accesses: &[Access]) -> String {
     let mut scopes: Vec<(&str, Vec<&str>)> = Vec::new();
     for access in accesses {

@@ -1,8 +1,10 @@
-//! What the paths of the distribution API name.
+//! The paths of the distribution API.
+//!
+//! Names and digests are not checked here.
 
 use crate::message::Request;
 
-/// What a path names.
+/// The resource that a path names.
 pub(super) enum Route {
     Ping,
     Catalog,
