@@ -1,30 +1,31 @@
-//! An attribute that can be typed, as data: its key, the kind of its value, and whether it is honoured.
+//! The description of an attribute: its key, the kind of its value, and whether it is honoured.
 //!
-//! It knows no store; those that have attributes list them as constants.
+//! No attribute is known here. Stores list theirs as constants.
 
 use crate::error::TargetError;
 use crate::value::ValueKind;
 
 /// An attribute of a target in one role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Attribute {
     /// The key, in lower case.
     pub key: &'static str,
-    /// What its value has to be.
+    /// The kind that its value has to be of.
     pub value: ValueKind,
-    /// Whether it can be honoured.
+    /// Whether it is honoured.
     pub support: Support,
 }
 
-/// Whether an attribute can be honoured. A malformed value is an error whatever stands here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether an attribute is honoured. A malformed value is an error in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Support {
-    /// It can.
+    /// Every value is.
     Honoured,
-    /// It cannot, for this reason.
+    /// No value is, for this reason.
     Refused(&'static str),
-    /// Only this value, which asks for what happens anyway; any other is refused, for this reason.
+    /// Only the first value is, since it asks for what happens anyway. All others are refused for the second, the reason.
     Only(&'static str, &'static str),
 }
 
@@ -39,7 +40,7 @@ impl Attribute {
         Self { key, value, support: Support::Refused(reason) }
     }
 
-    /// An attribute of which only one value can be honoured, and any other is refused for a reason.
+    /// An attribute of which one value is honoured, and all others are refused for a reason.
     pub const fn only(
         key: &'static str,
         value: ValueKind,

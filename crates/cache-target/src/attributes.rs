@@ -14,24 +14,24 @@ use crate::value;
 /// A type of store, and values by key.
 ///
 /// Displays as the string that [`Attributes::parse`] reads, the type first, then the keys in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attributes {
     kind: String,
     values: BTreeMap<String, String>,
 }
 
 impl Attributes {
-    /// No attributes, of a type.
+    /// A type without any attributes.
     pub fn new(kind: &str) -> Self {
         Self { kind: kind.to_owned(), values: BTreeMap::new() }
     }
 
-    /// The value of `type`: which store.
+    /// The value of `type`, which selects the store.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// Sets a value, in the place of a former one. The key is taken in lower case, as in a string.
+    /// Sets a value, which replaces a former one. The key is converted to lower case, as in a string.
     pub fn set(&mut self, key: &str, value: &str) {
         self.values.insert(key.trim().to_lowercase(), value.to_owned());
     }
@@ -41,7 +41,7 @@ impl Attributes {
         self.values.get(key).map(String::as_str)
     }
 
-    /// The value of a key that has to be there; `example` shows the attribute, for the error.
+    /// The value of a required key. `example` shows the attribute in the error, as in `"src=FOLDER"`.
     pub fn required(&self, key: &str, example: &str) -> Result<&str, TargetError> {
         self.get(key).ok_or_else(|| TargetError::missing(&self.kind, key, example))
     }
@@ -51,7 +51,7 @@ impl Attributes {
         self.get(key).map(|text| value::boolean(key, text)).transpose()
     }
 
-    /// The value of a key as a boolean that is true when it is empty, as `force-compression=` is.
+    /// The value of a key as a boolean. An empty value is true, as in `force-compression=`.
     pub fn flag(&self, key: &str) -> Result<Option<bool>, TargetError> {
         self.get(key)
             .map(|text| if text.is_empty() { Ok(true) } else { value::boolean(key, text) })

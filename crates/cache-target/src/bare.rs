@@ -1,9 +1,8 @@
-//! Bare words: a folder or a registry's reference without `type=` in front, with a tag or a digest behind it where one
-//! is wanted.
+//! Bare words: a folder or a registry reference without `type=`, optionally with a tag and a digest.
 //!
-//! `PATH`, `PATH:TAG`, `PATH@DIGEST`, `PATH:TAG@DIGEST`; `HOST/REPOSITORY` with the same endings. A path that exists as it
-//! was typed is that path, whatever colons it has, and so is one whose first folder exists, whatever host it looks like;
-//! this is the one question asked to the file system, and the caller answers it.
+//! `PATH`, `PATH:TAG`, `PATH@DIGEST`, `PATH:TAG@DIGEST`; `HOST/REPOSITORY` with the same endings. A word that exists as a
+//! path is that path, and a word whose first part exists as a folder is no reference. The caller answers which paths
+//! exist; the file system is not touched here.
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::error::TargetError;
 use crate::host::Host;
 use crate::role::Role;
 
-/// Whether a text is a bare word rather than attributes: it has no `=`, or it starts as only a path does.
+/// Whether a text is a bare word and no attribute string: it has no `=`, or starts as only a path does.
 pub(crate) fn is_bare(text: &str) -> bool {
     starts_as_a_path(text) || !text.contains('=')
 }
@@ -121,15 +120,15 @@ fn tag_of(text: &str) -> Option<(&str, &str)> {
     (!a_drive && !tag.contains(['/', '\\'])).then_some((path, tag))
 }
 
-/// The path and the name of `PATH:NAME`, where the name has a slash, as the full name of an image does: then the path is
-/// the shortest one that exists.
+/// The path and the name of `PATH:NAME`, if the name has a slash, as the full name of an image has. The path is the
+/// shortest one that exists.
 fn image_name_of<'t>(text: &'t str, exists: &dyn Fn(&Path) -> bool) -> Option<(&'t str, &'t str)> {
     let colons = text.match_indices(':').map(|(at, _)| at);
     let mut splits = colons.filter_map(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
     splits.find(|(path, name)| name.contains('/') && !path.is_empty() && exists(Path::new(path)))
 }
 
-/// `.\`, `..\`, `\` or a drive.
+/// Whether a text starts with `.\`, `..\`, `\` or a drive.
 fn starts_as_on_windows(text: &str) -> bool {
     let drive = text.split_once(':').is_some_and(|(drive, _)| {
         drive.chars().count() == 1 && drive.chars().all(|letter| letter.is_ascii_alphabetic())

@@ -1,20 +1,20 @@
-//! One CSV record on one line, as BuildKit's tools read it: Go's strict quoting rules, commas between fields.
+//! One CSV record, as BuildKit's tools read it: fields between commas, with Go's strict rules of quoting.
 //!
-//! It knows nothing of keys and values. Line breaks within a field belong to it; one at the very end does not.
+//! It knows nothing of keys and values. A line break is part of its field, except at the end of the text.
 
-/// Why a line is not a CSV record. Columns count characters from 1.
+/// The reason why a text is no CSV record, with the column in characters, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CsvError {
-    /// A quote in a field that did not open with one.
+    /// A quote in a field that does not begin with one.
     Inside(usize),
-    /// Something other than a comma or the end after a closing quote.
+    /// A character other than a comma after a closing quote.
     After(usize),
-    /// No closing quote for the one here.
+    /// A quote that is never closed.
     Open(usize),
 }
 
 impl CsvError {
-    /// What is wrong, where, and what to write instead.
+    /// The message for the user: what is wrong, where, and what to write instead.
     pub(crate) fn explain(self) -> String {
         match self {
             Self::Inside(at) => {
@@ -49,7 +49,7 @@ pub(crate) fn fields(line: &str) -> Result<Vec<String>, CsvError> {
     }
 }
 
-/// A field as it has to stand in a record.
+/// A field in the form that it needs in a record: quoted if necessary.
 pub(crate) fn quote(field: &str) -> String {
     if field.is_empty() || field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -58,14 +58,14 @@ pub(crate) fn quote(field: &str) -> String {
     }
 }
 
-/// What is left of the line.
+/// The part of the text that has not been read yet.
 struct Rest<'a> {
     text: &'a str,
     column: usize,
 }
 
 impl Rest<'_> {
-    /// Reads up to the next comma; whether there was one.
+    /// Reads up to the next comma. The flag says whether there was one.
     fn plain(&mut self) -> Result<(String, bool), CsvError> {
         let (field, rest) = match self.text.split_once(',') {
             Some((field, rest)) => (field, Some(rest)),
@@ -79,7 +79,7 @@ impl Rest<'_> {
         Ok((field.to_owned(), rest.is_some()))
     }
 
-    /// Reads a field that opens with a quote, and the comma after it; whether there was one.
+    /// Reads a quoted field and the comma behind it. The flag says whether there was one.
     fn quoted(&mut self) -> Result<(String, bool), CsvError> {
         let opened = self.column;
         let mut field = String::new();

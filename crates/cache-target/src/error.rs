@@ -1,4 +1,4 @@
-//! The error of this crate: what was typed makes no sense, cannot be done, or its store does not open.
+//! The error of this crate: the text is no target, cannot be honoured, or its store does not open.
 //!
 //! Schemes of other crates construct it, too.
 
@@ -10,57 +10,57 @@ use cache_model::OneLine;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// What was typed is no target: bad quoting, an unknown type or attribute, a malformed value.
+    /// The text is no target: bad quoting, an unknown type or attribute, a malformed value.
     #[error("{}", OneLine(.message))]
     Usage {
-        /// The attribute that it is about, where it is about one.
+        /// The attribute that is wrong, if it is one.
         attribute: Option<String>,
         /// What is wrong, and what to write instead.
         message: String,
     },
-    /// What was typed is understood, but this build cannot do it.
+    /// The text is a target, but this program cannot honour it.
     #[error("{}", OneLine(.message))]
     Unsupported {
         /// The attribute that cannot be honoured.
         attribute: String,
-        /// Which one, and why.
+        /// The attribute, and the reason.
         message: String,
     },
     /// The store does not open.
     #[error(transparent)]
-    Store(cache_ingest::Error),
+    Store(#[from] cache_ingest::Error),
 }
 
 impl TargetError {
-    /// What was typed makes no sense, as `message` says.
+    /// The text is no target, for the reason that the message gives.
     pub fn usage(message: impl Display) -> Self {
         Self::Usage { attribute: None, message: message.to_string() }
     }
 
-    /// An attribute's value is not what it has to be; `expected` names that, as in `"true or false"`.
+    /// A malformed value of an attribute. `expected` completes the sentence "expected …", as in `"true or false"`.
     pub fn malformed(key: &str, value: &str, expected: impl Display) -> Self {
         let message = format!("{key}={value}: expected {expected}");
         Self::Usage { attribute: Some(key.to_owned()), message }
     }
 
-    /// An attribute's value is not what it has to be, as an error says that quotes it.
+    /// A malformed value of an attribute, with an error that quotes the value.
     pub fn malformed_by(key: &str, error: impl Display) -> Self {
         Self::Usage { attribute: Some(key.to_owned()), message: error.to_string() }
     }
 
-    /// An attribute that has to be there is not; `example` shows it, as in `"ref=registry.example/app:cache"`.
+    /// A required attribute is missing. `example` shows it, as in `"ref=registry.example/app:cache"`.
     pub fn missing(kind: &str, key: &str, example: &str) -> Self {
         let message = format!("type={kind} needs the attribute {key}, as in type={kind},{example}");
         Self::Usage { attribute: Some(key.to_owned()), message }
     }
 
-    /// An attribute is known but cannot be honoured, for a reason.
+    /// A known attribute that cannot be honoured, for a reason.
     pub fn refused(key: &str, value: &str, reason: impl Display) -> Self {
         let message = format!("{key}={value} cannot be honoured: {reason}");
         Self::Unsupported { attribute: key.to_owned(), message }
     }
 
-    /// The attribute that the error is about, where it is about one.
+    /// The attribute that is wrong, if it is one.
     pub fn attribute(&self) -> Option<&str> {
         match self {
             Self::Usage { attribute, .. } => attribute.as_deref(),

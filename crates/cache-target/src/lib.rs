@@ -1,4 +1,4 @@
-//! What users type to name a cache, and the stores that it stands for.
+//! Targets: the texts by which users name a cache, and the stores that they open.
 //!
 //! A *target* is an attribute string as buildx takes it (`type=local,dest=/cache,tag=main`), a bare path
 //! (`./cache:main`), or a bare reference with its host (`registry.example.com/app:main`). [`Attributes`] reads each;

@@ -1,12 +1,12 @@
-//! What somebody probably meant: the nearest of some known words.
+//! Suggestions for mistyped words: the most similar of some known words.
 //!
-//! It only suggests; nothing is ever taken for something else.
+//! They are for messages only. A word is never replaced.
 
-/// The known word that differs least from `word`, if it is near enough to be meant.
+/// The known word that is most similar to `word`, if it is similar enough.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     let limit = (length / 3).clamp(1, 3);
-    // A word of any length can be typed; none that is known is long.
+    // No known word is longer, and the cost grows with the length.
     if length > 64 {
         return None;
     }
@@ -15,10 +15,10 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     (found <= limit).then_some(candidate)
 }
 
-/// How many characters have to be put in, taken out or replaced to make `b` of `a` (Levenshtein).
+/// The number of insertions, deletions and replacements of characters that turn `a` into `b` (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
-    // The distances of the letters of `a` seen so far to each beginning of `b`; its first is the diagonal's start.
+    // The distances of the letters of `a` seen so far to each non-empty prefix of `b`.
     let mut row: Vec<usize> = (1..=b.len()).collect();
     for (seen, letter) in a.chars().enumerate() {
         let mut diagonal = seen;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_near_is_suggested() {
+    fn only_similar_words_are_suggested() {
         let known = ["dest", "tag", "oci-mediatypes", "image-manifest"];
         for (word, expected) in [
             ("dst", Some("dest")),

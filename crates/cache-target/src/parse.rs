@@ -1,7 +1,6 @@
 //! From what a user typed to attributes: an attribute string, a bare path, or a bare reference.
 //!
-//! Attribute strings are read as buildx reads them. The one question that is asked outside of the text is whether a path
-//! exists.
+//! Attribute strings are read as buildx reads them. Besides the text, only the existence of paths matters.
 
 use std::path::Path;
 
@@ -11,30 +10,30 @@ use crate::role::Role;
 use crate::{bare, csv};
 
 impl Attributes {
-    /// Reads what a user typed: an attribute string, a bare path, or a bare reference.
+    /// Reads a target: an attribute string, a bare path, or a bare reference.
     ///
-    /// An **attribute string** is one CSV record of fields `key=value`. A field with a comma or a quote in it is
-    /// quoted whole, a quote within quotes is doubled (`"dest=a,b"`). Keys are taken in lower case, without the
-    /// space around them; values as they are, whatever further `=` they hold. Of a key that comes twice, the last
-    /// value counts. `type` has to be there. All this is buildx's reading, but for one thing: where buildx takes any
-    /// word without `=` for a registry reference, here it has to begin with a host, and is a path otherwise.
+    /// An **attribute string** is one CSV record of fields `key=value`, one of which is `type`. A field with a comma or a
+    /// quote is quoted whole, and a quote inside is doubled (`"dest=a,b"`). Keys are converted to lower case and trimmed.
+    /// Values are kept as they are, and may hold further `=`. If a key is repeated, its last value counts. All this is as in
+    /// buildx, with one exception: buildx reads every word without `=` as a registry reference; here it has to begin with
+    /// a host, else it is a path.
     ///
     /// A **bare reference** is a text without `=` that begins with a registry's host and a slash
-    /// (`registry.example.com/app:main`, `localhost/app`, `[::1]:5000/app@sha256:…`): one with a dot or a port, or
-    /// `localhost`, and not the name of a folder that exists. It means `type=registry` with `ref`. A host without a
-    /// repository is an error rather than a path, where it can hardly be meant as one: `localhost`, `docker.io`, or a
-    /// port behind `localhost`, a name with a dot or an address (`localhost:5000`, `registry.example.com:443`).
+    /// (`registry.example.com/app:main`, `localhost/app`, `[::1]:5000/app@sha256:…`). The host has a dot or a port or is
+    /// `localhost`, and no folder of its name exists. It means `type=registry` with `ref`. A host without a repository is
+    /// an error if it is hardly meant as a path: `localhost`, `docker.io`, or a port behind `localhost`, a name with a dot
+    /// or an address (`localhost:5000`, `registry.example.com:443`).
     ///
-    /// A **bare path** is any other text without `=`, or one that starts with `/`, `./`, `../` or `~/` (which is not
-    /// expanded). It means `type=local` with `src` or `dest`, after `role`. If nothing exists at the path as it
-    /// was typed, `@sha256:…` at its end is a digest (of a source), and what follows the last colon is a tag,
-    /// unless there is a slash in it or, on Windows, the colon is a drive's. A name with a slash in it, an image's full
-    /// name, is what follows the first colon before which there is something. Nothing but that existence is looked
-    /// up here; `./cache:main` names the folder of that name as long as there is one.
+    /// A **bare path** is any other text without `=`, and every text that starts with `/`, `./`, `../` or `~/` (which is
+    /// not expanded). It means `type=local` with `src` or `dest`, depending on `role`. A path that exists as it was typed
+    /// is taken whole: `./cache:main` is the folder of that name if there is one. Otherwise, `@sha256:…` at its end is the
+    /// digest (of a source), and the text behind the last colon is the tag, unless it contains a slash or, on Windows, the
+    /// colon is a drive's. A name with a slash, such as the full name of an image, is the text behind the first colon
+    /// before which a path exists.
     ///
     /// # Errors
     ///
-    /// [`TargetError::Usage`], for a text that is neither.
+    /// [`TargetError::Usage`] if the text is none of these.
     pub fn parse(text: &str, role: Role) -> Result<Self, TargetError> {
         Self::parse_with(text, role, &|path| path.exists())
     }

@@ -1,6 +1,6 @@
-//! References as Docker understands them: host, repository, tag, digest, in their normal form.
+//! References as Docker reads them: host, repository, tag and digest, in their normal form.
 //!
-//! It only reads text, by the grammar and the defaults of github.com/distribution/reference. It never asks a registry.
+//! The grammar and the defaults are those of github.com/distribution/reference. No registry is contacted here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ const LONGEST_PATH: usize = 255;
 /// The longest tag, in bytes.
 const LONGEST_TAG: usize = 128;
 
-/// A place in a registry where blobs and manifests lie, as in `registry.example.com:5000/team/app`.
+/// A repository of a registry, as in `registry.example.com:5000/team/app`. It holds blobs and manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Repository {
     host: String,
@@ -23,7 +23,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The host in lower case, with its port where one was given: `docker.io`, `[::1]:5000`.
+    /// The host in lower case, with its port if one was given: `docker.io`, `[::1]:5000`.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -43,7 +43,7 @@ impl fmt::Display for Repository {
 impl FromStr for Repository {
     type Err = ReferenceError;
 
-    /// A reference without tag and digest.
+    /// Reads a reference without tag and digest.
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let (rest, tag, digest) = split(text)?;
         if tag.is_some() || digest.is_some() {
@@ -53,7 +53,7 @@ impl FromStr for Repository {
     }
 }
 
-/// What a user calls a manifest in a registry: a repository, and a tag or a digest or both.
+/// The user's name of a manifest in a registry: a repository, and a tag or a digest or both.
 ///
 /// ```
 /// use cache_target::Reference;
@@ -76,12 +76,12 @@ impl Reference {
         &self.repository
     }
 
-    /// The tag; `latest` where neither tag nor digest was given.
+    /// The tag; `latest` if neither tag nor digest was given.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest, where one was given.
+    /// The digest, if one was given.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
@@ -94,7 +94,7 @@ impl Reference {
             && text.chars().all(|c| word(c) || c == '.' || c == '-')
     }
 
-    /// The name within the repository: the digest, where one was given, else the tag.
+    /// The name within the repository: the digest if one was given, else the tag.
     pub fn name(&self) -> Name {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => Name::Digest(*digest),
@@ -132,7 +132,7 @@ impl FromStr for Reference {
     }
 }
 
-/// Why a text is no reference.
+/// The reason why a text is no reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a reference: {reason}")]
 pub struct ReferenceError {
@@ -144,7 +144,7 @@ fn error(text: &str, reason: impl fmt::Display) -> ReferenceError {
     ReferenceError { text: text.to_owned(), reason: reason.to_string() }
 }
 
-/// What comes before the tag and the digest, the tag, the digest.
+/// Splits a reference into the text before tag and digest, the tag, and the digest.
 fn split(text: &str) -> Result<(&str, Option<&str>, Option<Digest>), ReferenceError> {
     if text.contains("://") {
         return Err(error(text, "leave out the scheme, as in registry.example.com/app"));
@@ -156,7 +156,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>, Option<Digest>), ReferenceEr
         }
         None => (text, None),
     };
-    // A colon before the last slash is that of a port.
+    // A colon before the last slash belongs to a port.
     let (rest, tag) = match rest.rsplit_once(':') {
         Some((before, tag)) if !tag.contains('/') => (before, Some(tag)),
         _ => (rest, None),
@@ -215,7 +215,7 @@ fn check_path(text: &str, path: &str) -> Result<(), ReferenceError> {
     }
 }
 
-/// Whether a text is a part of a path: runs of `a-z0-9`, between each two of them `.`, `_`, `__` or any number of `-`.
+/// Whether a text is a component of a path: runs of `a-z0-9`, separated by `.`, `_`, `__` or any number of `-`.
 fn is_component(part: &str) -> bool {
     let run = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let separators = |text: &str| text.split(run).filter(|s| !s.is_empty()).all(is_separator);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_is_refused_with_what_and_where() {
+    fn a_malformed_reference_is_refused_with_its_reason_and_place() {
         let long_tag = format!("app:{}", "t".repeat(129));
         let long_path = format!("localhost/{}", "p".repeat(256));
         let id = "0123456789abcdef".repeat(4);

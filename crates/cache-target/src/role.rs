@@ -1,8 +1,10 @@
-//! What a target is used as: a cache is read from it, or written to it.
+//! The use of a target: a cache is read from it, or written to it.
+//!
+//! The same text may name different attributes in each role.
 
 use std::fmt;
 
-/// What a target is used as.
+/// The use of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A cache is read from it.

@@ -1,7 +1,7 @@
-//! The table from `type=` to stores, open to those of other crates.
+//! The table from `type=` to stores, to which any crate can add its own.
 //!
-//! It finds the scheme, checks the attributes against it, and lets it open the store. It knows by name the types
-//! that BuildKit has, so as to say of one that is absent that it is absent rather than unknown.
+//! It finds the scheme, checks the attributes against it, and lets it open the store. It knows the names of BuildKit's
+//! types, so that a type without a store here is reported as absent and not as unknown.
 
 use std::fmt;
 
@@ -65,18 +65,18 @@ impl Targets {
         Self { export: table, ..self }
     }
 
-    /// Adds a kind of store, in the place of one with the same type.
+    /// Adds a kind of store. It replaces one of the same type.
     pub fn register(&mut self, scheme: Box<dyn Scheme>) {
         self.schemes.retain(|other| other.kind() != scheme.kind());
         self.schemes.push(scheme);
     }
 
-    /// The types that can be opened, in the order in which they were added.
+    /// The types that can be opened, in the order in which they were registered.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.schemes.iter().map(|scheme| scheme.kind())
     }
 
-    /// Reads what a user typed and opens what it names.
+    /// Reads a target, and opens its store.
     ///
     /// # Errors
     ///
@@ -85,13 +85,13 @@ impl Targets {
         self.open_attributes(&Attributes::parse(text, role)?, role).await
     }
 
-    /// Opens what attributes name.
+    /// Opens the store that attributes name.
     ///
     /// # Errors
     ///
     /// [`TargetError::Usage`] for an unknown type or attribute, or a malformed value; [`TargetError::Unsupported`] for a
-    /// type that this table has not, or an attribute that cannot be honoured; [`TargetError::Store`] where the
-    /// store does not open.
+    /// type of BuildKit's without a store here, or an attribute that cannot be honoured; [`TargetError::Store`] if the store
+    /// does not open.
     pub async fn open_attributes(&self, attributes: &Attributes, role: Role) -> Result<Opened, TargetError> {
         let scheme = self.scheme(attributes.kind())?;
         self.check(attributes, role, scheme)?;

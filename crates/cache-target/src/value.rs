@@ -1,6 +1,6 @@
-//! The kinds of value that an attribute takes, read as BuildKit's tools read them, but never leniently.
+//! The kinds of values of attributes. They are read as BuildKit's tools read them, except that nothing is lenient.
 //!
-//! A value that is not of its kind is an error, also where BuildKit would take a default in its place.
+//! A malformed value is an error, even where BuildKit uses a default instead.
 
 use cache_model::Digest;
 
@@ -8,14 +8,14 @@ use crate::error::TargetError;
 use crate::nearest::nearest;
 
 /// The kind of an attribute's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
     /// Any text but the empty one.
     Text,
     /// A boolean in one of Go's spellings: `1 t T TRUE true True`, `0 f F FALSE false False`.
     Bool,
-    /// A boolean, true when it is empty.
+    /// A boolean. An empty value is true.
     Flag,
     /// A whole number.
     Integer,
