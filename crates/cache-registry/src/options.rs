@@ -1,6 +1,6 @@
-//! How registries are talked to: limits, trust, credentials, retries.
+//! The options of a client: the job, trust, credentials, time limits.
 //!
-//! Data only. Files that are named here are read when the client is made.
+//! Data only. The files that they name are read when the client is made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,40 +11,39 @@ use cache_ingest::Job;
 
 use crate::credentials::Credentials;
 
-/// How a [`Client`](crate::Client) talks to registries.
+/// The options of a [`Client`](crate::Client).
 #[derive(Clone)]
 pub struct ClientOptions {
-    /// The job that the requests are part of: its retries bound how often a request is repeated and a broken upload
-    /// continued, its limit bounds manifests and lists of tags, and its progress hears of each repeated request. Its
-    /// concurrency is how many requests wait for their answers at once, and how many uploads are under way at once, over
-    /// all stores of a client.
+    /// The job of the requests. Its retries bound how often a request is repeated and a broken upload continued. Its
+    /// limit of metadata bounds manifests and lists of tags. Its progress receives each repeated request. Its concurrency
+    /// bounds the requests that wait for an answer, and the uploads under way, over all stores of the client.
     pub job: Job,
     /// Files with certificates (PEM) of authorities that are trusted besides those of the system.
     pub ca: Vec<PathBuf>,
-    /// The certificate that the client shows to whoever asks for one.
+    /// The certificate of the client, for servers that request one.
     pub certificate: Option<ClientCertificate>,
     /// Trust any certificate, and talk plain HTTP to a host that does not speak TLS, credentials included.
     pub insecure: bool,
-    /// The credentials for a host, which is written as in [`Repository::host`](cache_target::Repository::host). They come
-    /// before all that is found elsewhere.
+    /// The credentials for hosts, which are written as in [`Repository::host`](cache_target::Repository::host). They
+    /// precede stored ones.
     pub credentials: BTreeMap<String, Credentials>,
-    /// Whether credentials are looked for where Docker and Podman keep them; yes by default. In this order:
+    /// Whether to use the credentials that Docker and Podman store; true by default. They are searched in this order:
     /// `DOCKER_AUTH_CONFIG` (the text of a config.json), `REGISTRY_AUTH_FILE`, Docker's config.json (in the folder
     /// `DOCKER_CONFIG`) with its credential helpers, Podman's auth.json. Those for a path (`r.example/team`, as Podman
-    /// keeps them) come before those for a host.
+    /// stores them) precede those for a host.
     pub find_credentials: bool,
     /// How long an answer, 16 KiB of a body that is read, or 128 KiB of one that is sent may take; 30 seconds by
     /// default. The answer to the end of an upload may take ten times as long, as the registry checks and moves the blob.
     pub stall: Duration,
-    /// The size in bytes of the pieces that blobs are sent in. By default each is sent whole, in one request; a proxy
-    /// may allow only less. A broken upload is continued where the registry can, either way.
+    /// The size, in bytes, of the chunks in which blobs are sent. By default each blob is sent in one request, which may
+    /// be too large for a proxy. A broken upload is continued in both cases, if the registry supports it.
     pub chunk_size: Option<u64>,
 }
 
-/// Where a client's certificate lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The files of a client's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientCertificate {
-    /// The certificate with those that lead to its authority (PEM).
+    /// The certificate, followed by the chain to its authority (PEM).
     pub certificate: PathBuf,
     /// Its private key (PEM), not encrypted.
     pub key: PathBuf,

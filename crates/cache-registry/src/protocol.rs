@@ -1,4 +1,6 @@
-//! What requests to a registry have in common: the types of manifests that are accepted and headers.
+//! Headers that several operations send.
+//!
+//! No request is sent here.
 
 use cache_ingest::{Error, ErrorKind};
 use cache_model::MediaType;
@@ -6,14 +8,14 @@ use reqwest::header::HeaderValue;
 
 use crate::error::Operation;
 
-/// The media types of manifests that are understood, for `Accept`.
+/// The value of `Accept`: the media types of manifests that are understood.
 pub(crate) fn accepted() -> String {
     let types =
         [MediaType::OCI_INDEX, MediaType::OCI_MANIFEST, MediaType::DOCKER_LIST, MediaType::DOCKER_MANIFEST];
     types.each_ref().map(MediaType::as_str).join(", ")
 }
 
-/// A header of text that is known to fit.
+/// The value of a header, from a text that is expected to be valid as one.
 pub(crate) fn header(text: &str, operation: &Operation) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text)
         .map_err(|cause| operation.error(ErrorKind::Invalid, "it makes no header").with_cause(cause))

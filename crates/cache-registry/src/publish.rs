@@ -1,6 +1,6 @@
-//! Pushing manifests: the exact bytes, under a tag or their digest, with the look at the tag before and after.
+//! Publishing manifests: the exact bytes, under a tag or their digest. An expectation is checked before and after.
 //!
-//! A registry that lacks a blob of the manifest is not believed when it says, the next time, that it has it.
+//! If the registry refuses a manifest for a missing blob, it is no longer trusted to have that blob.
 
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind, Expect, Name, Verifier};
@@ -14,10 +14,10 @@ use crate::protocol::header;
 use crate::repository::RepositoryClient;
 
 const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
-/// How registries refuse a manifest whose form they do not take.
+/// Error codes by which registries refuse the form of a manifest.
 const REFUSED_FORM: [&str; 4] =
     ["MANIFEST_INVALID", "MANIFEST_UNKNOWN", "UNSUPPORTED", "MANIFEST_UNVERIFIED"];
-/// What a registry has not, when it says that it has something not.
+/// Error codes by which a registry says that the repository, not the manifest, is unknown.
 const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 
 impl RepositoryClient {
@@ -34,7 +34,7 @@ impl RepositoryClient {
         verifier.finish()?;
         let name = name.to_publish(descriptor)?;
         let call = self.call("publish", self.named(&name));
-        // Who does not mind what is there saves the look: to send a manifest that is there costs as much.
+        // Without an expectation the tag is not read, as sending a manifest costs no more than reading the tag.
         if expect != Expect::Any {
             let current = self.current(&name).await?;
             expect.check(&name, current.as_ref().map(|current| current.digest))?;
@@ -57,14 +57,14 @@ impl RepositoryClient {
     }
 
     async fn current(&self, name: &Name) -> Result<Option<Descriptor>, Error> {
-        match self.find(name).await {
+        match self.resolve_descriptor(name).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Sends a manifest. That may be repeated: it changes nothing the second time.
+    /// Sends a manifest. It is repeated if necessary, since sending it twice changes nothing.
     pub(crate) async fn put_manifest(
         &self,
         call: &Call<'_>,
@@ -78,24 +78,24 @@ impl RepositoryClient {
         request.body = bytes;
         let answer = self.client.send(call, &request).await?;
         if answer.status().is_success() && answer.status() != StatusCode::ACCEPTED {
-            let told = answer.header("docker-content-digest").map(str::parse);
-            if told.is_some_and(|told| told != Ok(descriptor.digest)) {
+            let stored = answer.header("docker-content-digest").map(str::parse);
+            if stored.is_some_and(|stored| stored != Ok(descriptor.digest)) {
                 let reason = "the registry says that it has stored a manifest with another digest";
                 return Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough());
             }
             self.trust_all();
             return Ok(());
         }
-        let (answered, error) = self.client.refusal(answer, &call.operation).await;
+        let (response, error) = self.client.refusal(answer, &call.operation).await;
         let is_index = [MediaType::OCI_INDEX, MediaType::DOCKER_LIST].contains(&descriptor.media_type);
-        let missing = answered.digests(BLOB_UNKNOWN);
-        let refuses_form = match answered.status {
+        let missing = response.digests(BLOB_UNKNOWN);
+        let refuses_form = match response.status {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
-            // So does Harbor.
-            StatusCode::NOT_FOUND if error.kind() == ErrorKind::NotFound => !answered.has_code(&UNKNOWN_NAME),
-            // Amazon's wants an image for each entry, and says of none which it is.
+            // Harbor answers so.
+            StatusCode::NOT_FOUND if error.kind() == ErrorKind::NotFound => !response.has_code(&UNKNOWN_NAME),
+            // Amazon's registry requires an image for each entry, and names no missing one.
             _ if error.kind() == ErrorKind::Incomplete => missing.is_empty(),
-            _ => answered.has_code(&REFUSED_FORM),
+            _ => response.has_code(&REFUSED_FORM),
         };
         if is_index && refuses_form {
             let reason = format_args!(

@@ -1,7 +1,6 @@
 //! Reading blobs and manifests: their size, and their bytes from an offset on.
 //!
-//! What comes is not verified here, and not bounded by the descriptor, which is a hint: whoever reads stops at the
-//! first byte too many.
+//! Content is neither verified nor bounded here. The reader does both.
 
 use bytes::Bytes;
 use cache_ingest::{ByteStream, Error, ErrorKind};
@@ -18,20 +17,20 @@ use crate::protocol::{accepted, header};
 use crate::repository::RepositoryClient;
 
 impl RepositoryClient {
-    /// The size of a blob or manifest as the registry has it.
+    /// The size of a blob or manifest in the registry.
     pub(crate) async fn size_of(&self, descriptor: &Descriptor) -> Result<u64, Error> {
         let call = self.call("look up", self.at(&descriptor.digest));
         let request = self.request(&call, Method::HEAD, descriptor).await?;
         let answer = self.client.send(&call, &request).await?;
         match answer.status() {
-            // Some proxies drop the length of what has no body.
+            // Some proxies drop the length of an answer without a body.
             StatusCode::OK => {
                 if let Some(size) = answer.length() {
                     return Ok(size);
                 }
             }
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {}
-            // The links of object stores may be signed for a GET alone.
+            // The links of object stores may be signed for GET only.
             StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if answer.elsewhere => {}
             _ => return Err(self.client.refusal(answer, &call.operation).await.1),
         }
@@ -46,8 +45,8 @@ impl RepositoryClient {
         }
     }
 
-    /// Whether the registry has a blob, of the right size.
-    pub(crate) async fn is_there(&self, call: &Call<'_>, descriptor: &Descriptor) -> Result<bool, Error> {
+    /// Whether the registry has a blob. Another size than the descriptor's is an error.
+    pub(crate) async fn has(&self, call: &Call<'_>, descriptor: &Descriptor) -> Result<bool, Error> {
         match self.size_of(descriptor).await {
             Ok(size) if size == descriptor.size => Ok(true),
             Ok(size) => {
@@ -66,9 +65,9 @@ impl RepositoryClient {
     pub(crate) async fn open_at(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
         let call = self.call("open", self.at(&descriptor.digest));
         let mut request = self.request(&call, Method::GET, descriptor).await?;
-        // Manifests are small, and few registries give parts of them.
-        let in_part = offset > 0 && !descriptor.media_type.is_manifest();
-        if in_part {
+        // Manifests are small, and few registries serve ranges of them.
+        let is_range = offset > 0 && !descriptor.media_type.is_manifest();
+        if is_range {
             request.headers.insert(RANGE, header(&format!("bytes={offset}-"), &call.operation)?);
         }
         let answer = self.client.send(&call, &request).await?;
@@ -78,7 +77,7 @@ impl RepositoryClient {
                 Some(size) if offset > size => Err(beyond(&call.operation, offset, size)),
                 _ => Ok(skip(offset, self.stream(answer, &call), call.operation)),
             },
-            StatusCode::PARTIAL_CONTENT if in_part => match range {
+            StatusCode::PARTIAL_CONTENT if is_range => match range {
                 Some(ContentRange { first: Some(first), .. }) if first == offset => {
                     Ok(self.stream(answer, &call))
                 }
@@ -87,7 +86,7 @@ impl RepositoryClient {
                     format_args!("the registry answers with another part than that from byte {offset} on"),
                 )),
             },
-            StatusCode::RANGE_NOT_SATISFIABLE if in_part => {
+            StatusCode::RANGE_NOT_SATISFIABLE if is_range => {
                 let size = match range {
                     Some(ContentRange { size: Some(size), .. }) => size,
                     _ => self.size_of(descriptor).await?,
@@ -119,7 +118,7 @@ fn beyond(operation: &Operation, offset: u64, size: u64) -> Error {
     operation.error(ErrorKind::Invalid, format_args!("offset {offset} is beyond its {size} bytes"))
 }
 
-/// Leaves out the beginning, which a server has sent that does not give parts.
+/// Skips the beginning, which a server without support for ranges has sent.
 fn skip(offset: u64, stream: ByteStream, operation: Operation) -> ByteStream {
     if offset == 0 {
         return stream;
@@ -127,7 +126,7 @@ fn skip(offset: u64, stream: ByteStream, operation: Operation) -> ByteStream {
     let end = stream::once(future::ready(Ok(Bytes::new())));
     let mut left = offset;
     let mut ended = false;
-    // The empty chunk at the end is where a stream is seen to end too early.
+    // The empty chunk at the end serves to detect a stream that ends too early.
     Box::pin(stream.map(|chunk| (chunk, false)).chain(end.map(|chunk| (chunk, true))).map(
         move |(chunk, is_end)| {
             let mut chunk = chunk?;
@@ -144,7 +143,7 @@ fn skip(offset: u64, stream: ByteStream, operation: Operation) -> ByteStream {
     ))
 }
 
-/// What `Content-Range` says (RFC 9110, section 14.4).
+/// The content of `Content-Range` (RFC 9110, section 14.4).
 #[derive(Debug, PartialEq, Eq)]
 struct ContentRange {
     first: Option<u64>,
@@ -165,7 +164,7 @@ mod tests {
     use futures_util::TryStreamExt;
 
     #[test]
-    fn a_content_range_says_where_a_part_begins_or_how_large_the_whole_is() {
+    fn a_content_range_states_the_first_byte_or_the_size_of_the_whole() {
         let parse = |text| ContentRange::parse(text).map(|range| (range.first, range.size));
         assert_eq!(parse("bytes 5-9/10"), Some((Some(5), Some(10))));
         assert_eq!(parse("bytes 5-9/*"), Some((Some(5), None)));
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_skipped_is_neither_more_nor_less() {
+    async fn exactly_the_bytes_before_the_offset_are_skipped() {
         let operation = Operation { verb: "open", subject: "r/app".into(), host: "r".into() };
         let from = |offset| {
             let chunks = ["ab", "cde", "", "f"].map(|text| Ok(Bytes::from(text)));

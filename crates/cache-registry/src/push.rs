@@ -1,6 +1,6 @@
-//! Pushing one blob: nothing where it is there, a mount where it lies in the registry already, else an upload.
+//! Pushing one blob: nothing if it is present, a mount if another repository of the registry has it, else an upload.
 //!
-//! The registry's answer to a mount that it declines is the beginning of an upload, and is used as that.
+//! A registry that declines a mount begins an upload, which is used.
 
 use cache_ingest::{Error, ErrorKind, Origin, Source, Stored};
 use cache_model::Descriptor;
@@ -15,7 +15,7 @@ impl RepositoryClient {
     pub(crate) async fn push(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.will_push();
         let call = self.call("put", self.at(&descriptor.digest));
-        if self.believes_in(&descriptor.digest) && self.is_there(&call, descriptor).await? {
+        if self.is_trusted_with(&descriptor.digest) && self.has(&call, descriptor).await? {
             return Ok(Stored::AlreadyPresent);
         }
         if descriptor.media_type.is_manifest() {
@@ -26,8 +26,8 @@ impl RepositoryClient {
         }
         // The semaphore is never closed.
         let _permit = self.client.uploads().acquire().await;
-        // What the registry has been wrong about is sent, and not mounted either.
-        let origin = source.origin().filter(|_| self.believes_in(&descriptor.digest));
+        // A blob that the registry wrongly claimed to have is not mounted either.
+        let origin = source.origin().filter(|_| self.is_trusted_with(&descriptor.digest));
         let mounted = match origin {
             Some(origin) => self.mount(&call, descriptor, &origin).await?,
             None => Mount::Declined,
@@ -37,7 +37,7 @@ impl RepositoryClient {
             Mount::Mounted => return Ok(Stored::Mounted),
             Mount::Session(session) => session,
             Mount::Declined => {
-                // A source that cannot be read leaves no session behind.
+                // Before the session begins, so that an unreadable source leaves none behind.
                 upload.prepare().await?;
                 self.begin(&call).await?
             }
@@ -47,7 +47,7 @@ impl RepositoryClient {
         Ok(Stored::Stored)
     }
 
-    /// Asks for a mount from another repository of the registry.
+    /// Requests a mount from another repository of the registry.
     async fn mount(&self, call: &Call<'_>, descriptor: &Descriptor, origin: &Origin) -> Result<Mount, Error> {
         let (here, from) = (self.repository(), origin.repository.as_str());
         if origin.service != here.host() || from == here.path() || !self.may_mount_from(from) {
@@ -60,7 +60,7 @@ impl RepositoryClient {
             Call { scopes: call.scopes.clone().and_pull(from), operation: call.operation.clone(), ..*call };
         let answer = match self.client.send(&mounting, &Request::new(Method::POST, url)).await {
             Ok(answer) => answer,
-            // A token server may refuse the whole where it would give a part.
+            // A token server may refuse all scopes instead of granting some.
             Err(error) if error.kind() == ErrorKind::Denied => {
                 self.cannot_mount_from(from);
                 return Ok(Mount::Declined);
@@ -74,7 +74,7 @@ impl RepositoryClient {
                 self.cannot_mount_from(from);
                 Ok(Mount::Declined)
             }
-            // Some registries refuse where they should decline.
+            // Some registries refuse a mount instead of declining it.
             _ => Ok(Mount::Declined),
         }
     }
@@ -90,10 +90,10 @@ impl RepositoryClient {
     }
 }
 
-/// What came of asking for a mount.
+/// The answer to a request for a mount.
 enum Mount {
     Mounted,
-    /// It is the beginning of an upload.
+    /// The registry has begun an upload instead.
     Session(Session),
     Declined,
 }

@@ -1,6 +1,6 @@
-//! A repository of a registry: how it is called and asked, and what earlier answers have taught about it.
+//! A repository of a registry: its paths, its names in messages, and what earlier answers have shown.
 //!
-//! The operations stand in a file each, as methods of the same struct. This file sends nothing.
+//! Each operation is a method of [`RepositoryClient`] in a file of its own. Nothing is sent here.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,26 +18,26 @@ use crate::error::Operation;
 use crate::lock::lock;
 use crate::text::printable;
 
-/// A repository of a registry, and what has been learnt about it.
+/// A repository of a registry, and what earlier answers have shown.
 pub(crate) struct RepositoryClient {
     pub(crate) client: Client,
     repository: Repository,
-    /// Whether tokens are asked for that allow to push.
+    /// Whether tokens are requested that allow pushing.
     push: AtomicBool,
-    doubted: Mutex<Doubt>,
-    /// Repositories of the registry from which it is not allowed to mount.
+    doubted: Mutex<DoubtedBlobs>,
+    /// Repositories of the registry from which mounting is not allowed.
     closed: Mutex<HashSet<String>>,
 }
 
-/// Blobs that the registry says it has and turned out not to have.
+/// Blobs that the registry claimed to have and did not have.
 #[derive(Debug, Default)]
-struct Doubt {
+struct DoubtedBlobs {
     all: bool,
     blobs: HashSet<Digest>,
 }
 
 impl RepositoryClient {
-    /// A repository. Its registry is not asked yet.
+    /// A repository. Nothing is sent yet.
     pub(crate) fn new(client: &Client, repository: &Repository) -> Self {
         Self {
             client: client.clone(),
@@ -68,12 +68,12 @@ impl RepositoryClient {
         Call { repository, scopes: Scopes::new(repository.path(), push), operation }
     }
 
-    /// What a blob or manifest is called in messages.
+    /// The reference of a blob or manifest, for messages.
     pub(crate) fn at(&self, digest: &Digest) -> String {
         format!("{}@{digest}", self.repository())
     }
 
-    /// What a name is called in messages.
+    /// The reference of a name, for messages.
     pub(crate) fn named(&self, name: &Name) -> String {
         match name {
             Name::Unspecified => format!("{}:{}", self.repository(), Name::LATEST),
@@ -82,48 +82,47 @@ impl RepositoryClient {
         }
     }
 
-    /// The path of something of the repository, as in `tags/list`.
+    /// The path of a resource of the repository, such as `tags/list`.
     pub(crate) fn path(&self, rest: impl fmt::Display) -> String {
         format!("v2/{}/{rest}", self.repository().path())
     }
 
-    /// The path of a blob or manifest: its media type says which it is.
+    /// The path of a blob or manifest, which its media type tells apart.
     pub(crate) fn path_of(&self, descriptor: &Descriptor) -> String {
         let folder = if descriptor.media_type.is_manifest() { "manifests" } else { "blobs" };
         self.path(format_args!("{folder}/{}", descriptor.digest))
     }
 
-    /// Whether the registry is believed when it says that it has a blob.
-    pub(crate) fn believes_in(&self, digest: &Digest) -> bool {
+    /// Whether the registry is trusted if it claims to have a blob.
+    pub(crate) fn is_trusted_with(&self, digest: &Digest) -> bool {
         let doubt = lock(&self.doubted);
         !doubt.all && !doubt.blobs.contains(digest)
     }
 
-    /// Believes nothing of these blobs until they were pushed; of no blob, where none is named.
+    /// Treats these blobs as absent until they are pushed; all blobs, if the list is empty.
     pub(crate) fn doubt(&self, digests: Vec<Digest>) {
         let mut doubt = lock(&self.doubted);
         doubt.all |= digests.is_empty();
         doubt.blobs.extend(digests);
     }
 
-    /// Whether it may be allowed to mount from another repository.
+    /// Whether a mount from another repository is worth a try.
     pub(crate) fn may_mount_from(&self, path: &str) -> bool {
         !lock(&self.closed).contains(path)
     }
 
-    /// It is not allowed to mount from another repository.
+    /// Remembers that a mount from another repository is not allowed.
     pub(crate) fn cannot_mount_from(&self, path: &str) {
         lock(&self.closed).insert(path.to_owned());
     }
 
-    /// A blob was pushed.
+    /// Trusts the registry again with a blob, which was pushed.
     pub(crate) fn trust(&self, digest: &Digest) {
-        let mut doubt = lock(&self.doubted);
-        doubt.blobs.remove(digest);
+        lock(&self.doubted).blobs.remove(digest);
     }
 
-    /// A manifest was taken with all that it names.
+    /// Trusts the registry again with all blobs, as it accepted a manifest with all that it names.
     pub(crate) fn trust_all(&self) {
-        *lock(&self.doubted) = Doubt::default();
+        *lock(&self.doubted) = DoubtedBlobs::default();
     }
 }

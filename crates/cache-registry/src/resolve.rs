@@ -1,7 +1,7 @@
-//! From a name to a manifest: the whole of it, or its descriptor alone.
+//! From a name to a manifest, or to its descriptor alone.
 //!
-//! Where the descriptor is enough, the manifest is read only if the answer to a HEAD does not tell digest, size and media
-//! type. What a registry says of a digest that was asked for has to be that digest.
+//! If the descriptor is enough, the manifest is read only if the answer to a HEAD lacks its digest, size or media type. If
+//! the name is a digest, an answer with another digest is an error.
 
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind, Hasher, Name, Resolved, stated_media_type};
@@ -22,54 +22,54 @@ const CONTENT_DIGEST: &str = "docker-content-digest";
 
 impl RepositoryClient {
     /// The descriptor of the manifest that a name stands for.
-    pub(crate) async fn find(&self, name: &Name) -> Result<Descriptor, Error> {
+    pub(crate) async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
         let call = self.call("resolve", self.named(name));
         let head = self.manifest_request(&call, Method::HEAD, name).await?;
         let answer = self.client.send(&call, &head).await?;
         match answer.status() {
             StatusCode::OK => {}
-            // What HEAD is not for, GET may be.
-            StatusCode::METHOD_NOT_ALLOWED => return Ok(self.resolve_name(name).await?.descriptor),
+            // A registry may support GET only.
+            StatusCode::METHOD_NOT_ALLOWED => return Ok(self.resolve(name).await?.descriptor),
             StatusCode::NOT_FOUND => return Err(no_such_manifest(&call, name)),
             _ => return Err(self.client.refusal(answer, &call.operation).await.1),
         }
-        match Told::of(&answer, &call)? {
-            Told { media_type: Some(media_type), digest: Some(digest), size: Some(size) } => {
+        match ManifestHead::of(&answer, &call)? {
+            ManifestHead { media_type: Some(media_type), digest: Some(digest), size: Some(size) } => {
                 self.check_size(&call, size)?;
                 check_digest(&call, name, digest)?;
                 Ok(Descriptor::new(media_type, digest, size))
             }
-            _ => Ok(self.resolve_name(name).await?.descriptor),
+            _ => Ok(self.resolve(name).await?.descriptor),
         }
     }
 
     /// The manifest that a name stands for, in one request.
-    pub(crate) async fn resolve_name(&self, name: &Name) -> Result<Resolved, Error> {
+    pub(crate) async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
         let call = self.call("resolve", self.named(name));
         let request = self.manifest_request(&call, Method::GET, name).await?;
-        let (told, body) =
+        let (head, body) =
             self.client.repeat(&call.operation, || self.read_manifest(&call, &request, name)).await?;
-        let algorithm = match (name, &told.digest) {
+        let algorithm = match (name, &head.digest) {
             (Name::Digest(digest), _) | (_, Some(digest)) => digest.algorithm(),
             _ => Algorithm::Sha256,
         };
         let digest = Hasher::digest(algorithm, &body);
-        if let Some(other) = told.digest.filter(|told| *told != digest) {
+        if let Some(other) = head.digest.filter(|stated| *stated != digest) {
             let reason = format_args!("the registry says its digest is {other}, and it is {digest}");
             return Err(call.operation.error(ErrorKind::Corrupt, reason));
         }
         check_digest(&call, name, digest)?;
-        let media_type = match (told.media_type, stated_media_type(&body)) {
-            // A manifest that is two things at once is neither (OCI distribution specification, "Pulling manifests").
-            (Some(told), Some(said)) if told != said => {
+        let media_type = match (head.media_type, stated_media_type(&body)) {
+            // A manifest with two media types is refused (OCI distribution specification, "Pulling manifests").
+            (Some(head), Some(body)) if head != body => {
                 let reason = format_args!(
-                    "the registry says it is {told}, and it says itself that it is {}",
-                    printable(said.as_str())
+                    "the registry says it is {head}, and it says itself that it is {}",
+                    printable(body.as_str())
                 );
                 return Err(call.operation.error(ErrorKind::Corrupt, reason));
             }
-            (Some(told), _) => told,
-            (None, Some(said)) if said.is_manifest() => said,
+            (Some(head), _) => head,
+            (None, Some(body)) if body.is_manifest() => body,
             (None, _) => {
                 return Err(call
                     .operation
@@ -79,23 +79,23 @@ impl RepositoryClient {
         Ok(Resolved::new(Descriptor::new(media_type, digest, body.len() as u64)).with_bytes(body))
     }
 
-    /// Reads a manifest, with what the head of the answer says of it.
+    /// Reads a manifest, and what the head of the answer states about it.
     async fn read_manifest(
         &self,
         call: &Call<'_>,
         request: &Request,
         name: &Name,
-    ) -> Result<(Told, Bytes), RequestFailure> {
+    ) -> Result<(ManifestHead, Bytes), RequestFailure> {
         let answer = self.client.attempt(call, request).await?;
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(no_such_manifest(call, name).into()),
             _ => return Err(self.client.refusal(answer, &call.operation).await.1.into()),
         }
-        let told = Told::of(&answer, call)?;
+        let head = ManifestHead::of(&answer, call)?;
         let stall = self.client.transport().stall();
         let body = read_metadata(answer.response, self.max_metadata(), stall, &call.operation).await?;
-        Ok((told, body))
+        Ok((head, body))
     }
 
     async fn manifest_request(&self, call: &Call<'_>, method: Method, name: &Name) -> Result<Request, Error> {
@@ -112,7 +112,7 @@ impl RepositoryClient {
 
     /// Whether a name stands for a manifest.
     pub(crate) async fn stands_for(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
-        match self.find(&name.to_publish(descriptor)?).await {
+        match self.resolve_descriptor(&name.to_publish(descriptor)?).await {
             Ok(found) => Ok(found.digest == descriptor.digest),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -130,15 +130,15 @@ impl RepositoryClient {
     }
 }
 
-/// What the head of an answer says of a manifest.
-struct Told {
-    /// A known one; others, such as `application/json`, say nothing.
+/// What the head of an answer states about a manifest.
+struct ManifestHead {
+    /// `None` for a type that is not a manifest's, such as `application/json`.
     media_type: Option<MediaType>,
     digest: Option<Digest>,
     size: Option<u64>,
 }
 
-impl Told {
+impl ManifestHead {
     fn of(answer: &Answer, call: &Call<'_>) -> Result<Self, Error> {
         let text = answer.header(CONTENT_TYPE).unwrap_or_default();
         let essence = text.split(';').next().unwrap_or_default().trim();
@@ -165,7 +165,7 @@ fn no_such_manifest(call: &Call<'_>, name: &Name) -> Error {
 
 fn check_digest(call: &Call<'_>, name: &Name, digest: Digest) -> Result<(), Error> {
     match name {
-        Name::Digest(asked) if *asked != digest => {
+        Name::Digest(requested) if *requested != digest => {
             Err(call.operation.error(ErrorKind::Corrupt, format_args!("the registry answers with {digest}")))
         }
         _ => Ok(()),

@@ -1,7 +1,6 @@
-//! `type=registry`: a cache in a registry, under a reference.
+//! `type=registry`: a cache in a registry, named by a reference.
 //!
-//! It reads the attributes and names the repository; what a registry is, [`RegistryStore`] knows. No registry is asked
-//! before the store is used.
+//! It reads the attributes and makes a [`RegistryStore`]. No registry is contacted before the store is used.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +14,7 @@ use crate::client::Client;
 use crate::options::ClientOptions;
 use crate::store::RegistryStore;
 
-/// How the attribute looks, for errors.
+/// The attribute in error messages.
 const EXAMPLE: &str = "ref=registry.example.com/team/app:cache";
 
 const ATTRIBUTES: &[Attribute] =
@@ -24,10 +23,24 @@ const ATTRIBUTES: &[Attribute] =
 /// Registries.
 ///
 /// A source and a destination take `ref`, a reference as Docker reads it (`user/app` is
-/// `docker.io/user/app:latest`; the digest decides where there is one, and only a source may have it), and
+/// `docker.io/user/app:latest`; a digest takes precedence over the tag, and only a source may have one), and
 /// `registry.insecure`, which trusts any certificate and allows plain HTTP.
 ///
-/// All that it opens shares connections, tokens, and the limit of requests.
+/// All stores that it opens share connections, tokens, and the limit of requests.
+///
+/// ```
+/// use cache_registry::RegistryScheme;
+/// use cache_target::{Role, Targets};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let mut targets = Targets::with_local();
+/// targets.register(Box::new(RegistryScheme::default()));
+/// let opened = targets.open("type=registry,ref=registry.example.com/app:main", Role::Source).await?;
+/// assert_eq!(opened.location, "registry.example.com/app");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct RegistryScheme {
     options: ClientOptions,
@@ -36,7 +49,8 @@ pub struct RegistryScheme {
 }
 
 impl RegistryScheme {
-    /// Registries that are talked to in this way; `registry.insecure` overrides that of the options.
+    /// Registries by these options. The attribute `registry.insecure` overrides
+    /// [`insecure`](ClientOptions::insecure).
     pub fn new(options: ClientOptions) -> Self {
         Self { options, ..Self::default() }
     }
@@ -45,20 +59,20 @@ impl RegistryScheme {
     ///
     /// # Errors
     ///
-    /// [`TargetError::Usage`], where there is none, or a text that is no reference.
+    /// [`TargetError::Usage`] if there is none, or a malformed one.
     pub fn reference(attributes: &Attributes) -> Result<Reference, TargetError> {
         let text = attributes.required("ref", EXAMPLE)?;
         text.parse::<Reference>().map_err(|error| TargetError::malformed_by("ref", error))
     }
 
     fn client(&self, insecure: bool) -> Result<Client, TargetError> {
-        let place = if insecure { &self.insecure } else { &self.secure };
-        if let Some(client) = place.get() {
+        let cell = if insecure { &self.insecure } else { &self.secure };
+        if let Some(client) = cell.get() {
             return Ok(client.clone());
         }
         let options = ClientOptions { insecure, ..self.options.clone() };
-        let client = Client::new(options).map_err(TargetError::Store)?;
-        Ok(place.get_or_init(|| client).clone())
+        let client = Client::new(options)?;
+        Ok(cell.get_or_init(|| client).clone())
     }
 }
 

@@ -1,6 +1,6 @@
-//! A repository as a store: the seams of `cache-ingest`, each on the operation that it stands for.
+//! A repository as a store: each trait of `cache-ingest` calls the operation that implements it.
 //!
-//! It does nothing itself.
+//! There is no logic here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use cache_target::Repository;
 use crate::client::Client;
 use crate::repository::RepositoryClient;
 
-/// A repository of a registry. Clones share what is known of it.
+/// A repository of a registry. Clones share what earlier answers have shown.
 ///
-/// Blobs are verified by whoever reads them (as [`Source`] does), and by the registry when they are pushed.
+/// Blobs are verified by their reader, as [`Source`] does, and by the registry when they are pushed. All operations need a
+/// Tokio runtime with time and I/O; outside of a runtime they fail.
 #[derive(Clone)]
 pub struct RegistryStore(Arc<RepositoryClient>);
 
 impl RegistryStore {
-    /// A repository. Its registry is not asked yet.
+    /// A repository. Nothing is sent yet.
     pub fn new(client: &Client, repository: &Repository) -> Self {
         Self(Arc::new(RepositoryClient::new(client, repository)))
     }
 
-    /// The same repository, to be pushed to: the first token that is asked for allows that too. Else the first push
-    /// asks for another one.
+    /// Expects pushes: the first token that is requested allows them, too. Otherwise the first push requests another one.
     #[must_use]
     pub fn for_push(self) -> Self {
         self.0.will_push();
@@ -42,10 +42,11 @@ impl RegistryStore {
         self.0.repository()
     }
 
-    /// The tags of the repository, in the order of the registry. What is no tag is left out.
+    /// The tags of the repository, in the order of the registry. Malformed tags are skipped.
     ///
-    /// Errors: [`ErrorKind::NotFound`](cache_ingest::ErrorKind::NotFound) where there is no such repository, and as of
-    /// any other request.
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](cache_ingest::ErrorKind::NotFound) if there is no such repository.
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
         self.0.tags().await
     }
@@ -78,8 +79,8 @@ impl Provider for RegistryStore {
 
 #[async_trait]
 impl Ingester for RegistryStore {
-    /// A blob is already present where the registry says so; one that lies in another repository of the registry is
-    /// mounted where the registry allows it. Manifests among the blobs are pushed without a tag.
+    /// A blob counts as present if the registry says so. One that another repository of the registry has is mounted, if
+    /// the registry allows it. A manifest among the blobs is pushed without a tag.
     async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.0.push(descriptor, source).await
     }
@@ -87,16 +88,16 @@ impl Ingester for RegistryStore {
 
 #[async_trait]
 impl Resolver for RegistryStore {
-    /// Reads the manifest, in one request, and gives its bytes with the descriptor. One above the limit of the job is
-    /// [`ErrorKind::TooLarge`](cache_ingest::ErrorKind::TooLarge).
+    /// Reads the manifest in one request, and returns its bytes with the descriptor. A manifest above the job's limit of
+    /// metadata is [`ErrorKind::TooLarge`](cache_ingest::ErrorKind::TooLarge).
     async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
-        self.0.resolve_name(name).await
+        self.0.resolve(name).await
     }
 }
 
 #[async_trait]
 impl Lister for RegistryStore {
-    /// The tags. A registry does not tell of manifests without one.
+    /// The tags. A registry does not list manifests without one.
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         Ok(self.tags().await?.into_iter().map(|tag| Listed::named(Name::Tag(tag))).collect())
     }
@@ -106,8 +107,8 @@ impl Lister for RegistryStore {
 impl Publisher for RegistryStore {
     /// A manifest without a name is tagged `latest`.
     ///
-    /// Registries cannot compare and swap. Where something is expected the tag is read before and after, so that of
-    /// two who publish at once both may see their success only when the later one came after the earlier one's look.
+    /// Registries cannot compare and swap, so an expectation is checked before and after. Of two concurrent publishers
+    /// both may succeed, if the later one publishes after the second check of the earlier one.
     async fn publish(
         &self,
         name: &Name,

@@ -1,6 +1,6 @@
 //! The tags of a repository, page by page.
 //!
-//! A registry never makes it ask another host, or without end.
+//! Links to another host, circles and endless lists are errors.
 
 use std::collections::HashSet;
 
@@ -15,13 +15,13 @@ use crate::http::transport::Request;
 use crate::repository::RepositoryClient;
 use crate::text::printable;
 
-/// The tags that are asked for at once.
+/// How many tags are requested at once.
 const PAGE: u32 = 1000;
-/// The most pages; a million tags where a registry gives as many as it is asked for.
+/// The most pages, which hold a million tags if each page is full.
 const MOST_PAGES: usize = 1000;
 
 impl RepositoryClient {
-    /// The tags of the repository, in the order of the registry. What is no tag is left out.
+    /// The tags of the repository, in the order of the registry. Malformed tags are skipped.
     pub(crate) async fn tags(&self) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Page {
@@ -32,7 +32,7 @@ impl RepositoryClient {
         let origin = url.origin();
         url.set_query(Some(&format!("n={PAGE}")));
         let mut tags = Vec::new();
-        let mut asked = HashSet::new();
+        let mut visited = HashSet::new();
         loop {
             let answer = self.client.send(&call, &Request::new(Method::GET, url.clone())).await?;
             if answer.status() != StatusCode::OK {
@@ -52,20 +52,20 @@ impl RepositoryClient {
                     call.operation.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
                 })?;
             tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| Reference::is_tag(tag)));
-            let lost = |reason: &str| Err(call.operation.error(ErrorKind::Corrupt, reason));
-            asked.insert(url);
+            let broken = |reason: &str| Err(call.operation.error(ErrorKind::Corrupt, reason));
+            visited.insert(url);
             match next {
                 None => return Ok(tags),
-                Some(next) if next.origin() != origin => return lost("the list goes on at another host"),
-                Some(next) if asked.contains(&next) => return lost("the list goes round in circles"),
-                Some(_) if asked.len() >= MOST_PAGES => return lost("the list does not end"),
+                Some(next) if next.origin() != origin => return broken("the list goes on at another host"),
+                Some(next) if visited.contains(&next) => return broken("the list goes round in circles"),
+                Some(_) if visited.len() >= MOST_PAGES => return broken("the list does not end"),
                 Some(next) => url = next,
             }
         }
     }
 }
 
-/// Where a list goes on (RFC 8288, as the OCI distribution specification has it). A field may hold several links.
+/// The URL of the next page (RFC 8288; OCI distribution specification, "Listing Tags"). A field may hold several links.
 fn next(from: &Url, field: &str) -> Option<Url> {
     let mut rest = field;
     loop {
@@ -84,7 +84,7 @@ fn next(from: &Url, field: &str) -> Option<Url> {
     }
 }
 
-/// Finds a character outside of quotes, in a text that is looked through from the start.
+/// Matches a character outside of quotes, in a text that is searched from its start.
 fn unquoted(wanted: char) -> impl FnMut(char) -> bool {
     let mut quoted = false;
     move |c| {

@@ -1,7 +1,7 @@
-//! One upload: the blob's bytes to where the registry takes them, whole or in pieces, continued where it broke off.
+//! One upload: the bytes of a blob, in one request or in chunks, continued where it broke off.
 //!
-//! The last byte goes out only when the whole blob has been verified, and the registry is told the digest. So nothing
-//! else can become visible, whatever the source or the connection does.
+//! The last byte is sent only after the whole blob has been verified, and the digest is sent with it. So no other content
+//! can become visible, whatever happens to the source or the connection.
 
 use cache_ingest::{Error, ErrorKind, Source};
 use cache_model::Descriptor;
@@ -19,18 +19,20 @@ use crate::repository::RepositoryClient;
 
 /// An upload that a registry has begun.
 pub(crate) struct Session {
-    /// Where it goes on.
+    /// The URL of the next request.
     pub(crate) location: Url,
-    /// The least bytes of each request but the last (OCI distribution specification, "Pushing a blob in chunks").
-    pub(crate) least: u64,
+    /// The least size, in bytes, of each chunk but the last (OCI distribution specification, "Pushing a blob in chunks").
+    pub(crate) min_chunk: u64,
 }
 
-/// What an answer says of the upload.
+/// The session in an answer.
 pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Session, Error> {
-    let least =
-        answer.header("oci-chunk-min-length").and_then(|least| least.trim().parse().ok()).unwrap_or(0);
+    let min_chunk =
+        answer.header("oci-chunk-min-length").and_then(|size| size.trim().parse().ok()).unwrap_or(0);
     match answer.response.headers().get(LOCATION) {
-        Some(location) => Ok(Session { location: follow(&answer.url, location, &call.operation)?, least }),
+        Some(location) => {
+            Ok(Session { location: follow(&answer.url, location, &call.operation)?, min_chunk })
+        }
         None => Err(call.operation.error(ErrorKind::Other, "the registry does not say where to upload to")),
     }
 }
@@ -43,16 +45,16 @@ enum Sending<'a> {
     Repeatedly,
 }
 
-/// A blob on its way. Its methods take it mutable, as a reader cannot be shared among threads.
+/// A blob that is uploaded. All methods take `&mut self`, since a reader cannot be shared among threads.
 pub(crate) struct Upload<'u> {
     repository: &'u RepositoryClient,
     descriptor: &'u Descriptor,
     source: &'u Source<'u>,
     reading: BodySource<'u>,
-    /// How many bytes the registry has.
+    /// How many bytes the registry has received.
     offset: u64,
-    /// The least bytes of each request but the last.
-    least: u64,
+    /// The least size, in bytes, of each chunk but the last.
+    min_chunk: u64,
 }
 
 impl<'u> Upload<'u> {
@@ -67,31 +69,31 @@ impl<'u> Upload<'u> {
             source,
             reading: BodySource::new(source.reader()),
             offset: 0,
-            least: 0,
+            min_chunk: 0,
         }
     }
 
-    /// Opens the source, and verifies a blob of one chunk.
+    /// Opens the source and reads its first chunk.
     pub(crate) async fn prepare(&mut self) -> Result<(), Error> {
         self.reading.peek().await.map(|_| ())
     }
 
-    /// Sends the blob to a session of the registry.
+    /// Sends the blob in a session of the registry.
     pub(crate) async fn run(&mut self, call: &Call<'_>, session: Session) -> Result<(), Error> {
         let mut location = session.location;
-        self.least = session.least;
+        self.min_chunk = session.min_chunk;
         let client = &self.repository.client;
         let mut retries = client.options().job.retries();
-        let (mut refusals, mut most) = (0, self.offset);
+        let (mut reauthorizations, mut furthest) = (0, self.offset);
         loop {
             let error = match self.send_rest(call, &mut location).await {
                 Ok(()) => return Ok(()),
                 Err(UploadInterruption::Final(error)) => return Err(error),
-                Err(UploadInterruption::Refreshed(error)) if refusals >= MOST_REAUTHORIZATIONS => {
+                Err(UploadInterruption::Refreshed(error)) if reauthorizations >= MOST_REAUTHORIZATIONS => {
                     return Err(error);
                 }
                 Err(UploadInterruption::Refreshed(error)) => {
-                    refusals += 1;
+                    reauthorizations += 1;
                     error
                 }
                 Err(UploadInterruption::Broken(failure)) => {
@@ -103,11 +105,12 @@ impl<'u> Upload<'u> {
             };
             match self.status(call, &mut location).await {
                 Ok(Some(offset)) => {
-                    // Only what it never had before is progress: one that forgets again and again would not end.
-                    if offset > most {
-                        most = offset;
+                    // Only a new furthest offset is progress. Otherwise a registry that loses bytes again and again would
+                    // be retried without end.
+                    if offset > furthest {
+                        furthest = offset;
                         retries.progressed();
-                        refusals = 0;
+                        reauthorizations = 0;
                     }
                     self.offset = offset;
                     self.reading = BodySource::new(self.source.reader_at(offset));
@@ -121,12 +124,12 @@ impl<'u> Upload<'u> {
         }
     }
 
-    /// Sends all that the registry does not have, and the digest.
+    /// Sends the rest of the blob, and the digest.
     async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), UploadInterruption> {
         let size = self.descriptor.size;
-        let piece = self.repository.client.options().chunk_size.unwrap_or(size).max(self.least).max(1);
+        let piece = self.repository.client.options().chunk_size.unwrap_or(size).max(self.min_chunk).max(1);
         if self.offset == 0 && size <= piece {
-            let url = self.finished(location);
+            let url = self.finish_url(location);
             let answer = self.send(call, Method::PUT, url, size, None).await?;
             return self.check_stored(call, &answer);
         }
@@ -149,9 +152,9 @@ impl<'u> Upload<'u> {
                 _ => self.offset = end,
             }
         }
-        // Where nothing was left to be sent the source has not been verified yet.
+        // If nothing was left to send, the source has not been verified yet.
         self.reading.finish().await?;
-        let mut request = Request::new(Method::PUT, self.finished(location));
+        let mut request = Request::new(Method::PUT, self.finish_url(location));
         request.headers = octets();
         request.patience = STORING;
         let client = &self.repository.client;
@@ -161,14 +164,14 @@ impl<'u> Upload<'u> {
         self.check_stored(call, &answer)
     }
 
-    /// Where the upload is finished.
-    fn finished(&self, location: &Url) -> Url {
+    /// The URL that finishes the upload.
+    fn finish_url(&self, location: &Url) -> Url {
         let mut url = location.clone();
         url.query_pairs_mut().append_pair("digest", &self.descriptor.digest.to_string());
         url
     }
 
-    /// Sends the next bytes.
+    /// Sends the next `len` bytes.
     async fn send(
         &mut self,
         call: &Call<'_>,
@@ -195,7 +198,7 @@ impl<'u> Upload<'u> {
         self.judge(call, answer, Sending::Once(used.as_ref())).await
     }
 
-    /// Whether an answer to bytes that were sent is a good one.
+    /// The answer to a request if it is a success, else what to do about it.
     async fn judge(
         &mut self,
         call: &Call<'_>,
@@ -227,7 +230,7 @@ impl<'u> Upload<'u> {
                 );
                 Err(UploadInterruption::Final(call.operation.error(error.kind(), reason)))
             }
-            // Where the registry sends to only for a while: it will say where to next.
+            // A redirected upload may expire. A new one gets a new address.
             _ if elsewhere => Err(UploadInterruption::Lost(error)),
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 let error = call.operation.error(ErrorKind::Unavailable, error.reason());
@@ -238,8 +241,8 @@ impl<'u> Upload<'u> {
     }
 
     fn check_stored(&self, call: &Call<'_>, answer: &Answer) -> Result<(), UploadInterruption> {
-        let told = answer.header("docker-content-digest").map(str::parse);
-        if told.is_some_and(|told| told != Ok(self.descriptor.digest)) {
+        let stored = answer.header("docker-content-digest").map(str::parse);
+        if stored.is_some_and(|stored| stored != Ok(self.descriptor.digest)) {
             let reason = "the registry says that it has stored a blob with another digest";
             return Err(UploadInterruption::Final(call.operation.error(ErrorKind::Corrupt, reason)));
         }
@@ -250,7 +253,7 @@ impl<'u> Upload<'u> {
         Ok(())
     }
 
-    /// How many bytes the registry has; `None` where it knows nothing of the upload.
+    /// How many bytes the registry has received; `None` if it does not know the upload.
     async fn status(&mut self, call: &Call<'_>, location: &mut Url) -> Result<Option<u64>, Error> {
         let client = &self.repository.client;
         let answer = client.send(call, &Request::new(Method::GET, location.clone())).await?;
@@ -264,11 +267,11 @@ impl<'u> Upload<'u> {
         Ok(Some(received).filter(|received| *received <= self.descriptor.size))
     }
 
-    /// Whether an upload that the registry does not know is one whose end it did not tell. If it is not, the blob has
-    /// to be sent again from the start, which is for the copy to do.
+    /// Ends an upload that the registry no longer knows. It may have finished, with only the answer lost: then the
+    /// registry has the blob. Else the error is retryable, and the copy sends the blob again from the start.
     async fn lost(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
-        let believed = self.repository.believes_in(&self.descriptor.digest);
-        if believed && self.repository.is_there(call, self.descriptor).await? {
+        let trusted = self.repository.is_trusted_with(&self.descriptor.digest);
+        if trusted && self.repository.has(call, self.descriptor).await? {
             return Ok(());
         }
         let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());
@@ -280,8 +283,10 @@ fn octets() -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))])
 }
 
-/// How many bytes a `Range` says that the registry has. `0-0` is one byte by the specification, and none in the
-/// registries that began it, so it is none: a byte too many is refused, a byte too few would be lost.
+/// How many bytes a registry has received by the `Range` in its answer.
+///
+/// `0-0` is one byte by the specification, and none in the first registries. It is read as none: sending a byte again is
+/// refused, but skipping one would lose it.
 fn received(range: &str) -> Option<u64> {
     let range = range.trim();
     let (first, last) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
@@ -297,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_says_how_many_bytes_a_registry_has() {
+    fn a_range_states_how_many_bytes_a_registry_has_received() {
         for (range, bytes) in [("0-0", 0), ("0-1", 2), ("bytes=0-9", 10), (" 0-4 ", 5)] {
             assert_eq!(received(range), Some(bytes), "{range}");
         }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
@@ -153,6 +154,10 @@ impl Transport {
         authorization: Option<&HeaderValue>,
         operation: &Operation,
     ) -> Result<Answer, RequestFailure> {
+        if Handle::try_current().is_err() {
+            let reason = "a registry can be used within a Tokio runtime only";
+            return Err(operation.error(ErrorKind::Unsupported, reason).into());
+        }
         let mut url = request.url.clone();
         let mut elsewhere = false;
         for _ in 0..=MOST_REDIRECTS {
