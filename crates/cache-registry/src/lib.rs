@@ -1,11 +1,11 @@
-//! BuildKit remote caches in registries: the seams of `cache-ingest` over the OCI distribution API.
+//! BuildKit remote caches in registries: the stores of `cache-ingest` over the OCI distribution API.
 //!
-//! A [`Client`] holds connections, tokens and the limit of requests for all registries; a [`RegistryStore`] is one
-//! repository, and has every seam: blobs are read and pushed, manifests resolved, published and listed. Credentials
-//! are found where Docker and Podman keep them, unless [`ClientOptions`] gives some. [`RegistryScheme`] opens what users
-//! type.
+//! A [`Client`] holds the connections, tokens and limits for all registries. A [`RegistryStore`] is one repository: it
+//! reads and pushes blobs, and resolves, publishes and lists manifests. Credentials are those that Docker and Podman store,
+//! unless [`ClientOptions`] provides some. [`RegistryScheme`] opens targets that users type. Everything needs a Tokio
+//! runtime.
 //!
-//! It knows nothing of caches, and never prints. An export straight from a build:
+//! This crate knows nothing of caches, and never prints. An export from a build to a registry:
 //!
 //! ```no_run
 //! use cache_export::{Destination, ExportOptions, Exporter};
@@ -15,7 +15,7 @@
 //! use cache_target::Reference;
 //!
 //! # async fn export() -> Result<(), Box<dyn std::error::Error>> {
-//! // What a build made: layers somewhere, and records that say which step gave which.
+//! // The result of a build: layers in a store, and records of the steps that made them.
 //! let build = MemoryStore::new();
 //! let blob = build.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
 //! let mut exporter = Exporter::new(&build);

@@ -1,6 +1,6 @@
 //! `type=local`: a cache in a folder, an OCI image layout.
 //!
-//! It reads the attributes and opens the folder; what a layout is, [`LayoutStore`] knows.
+//! It reads the attributes and opens the folder as a [`LayoutStore`].
 
 use std::sync::Arc;
 
@@ -28,11 +28,11 @@ const DESTINATION: &[Attribute] = &[
 
 /// Local folders.
 ///
-/// A source takes `src` and, to say which of the folder's caches is meant, `digest` or `tag` (with both, the digest
-/// decides, as in BuildKit); with neither it is the cache tagged `latest`, else the only one. It has to exist. A
-/// destination takes `dest` and `tag` (`latest` where none is given); the folder is made where there is none.
+/// A source takes `src`, and `digest` or `tag` to choose one of several caches. As in BuildKit, the digest takes precedence
+/// over the tag; without both it is the cache tagged `latest`, else the only one. The folder has to exist. A destination
+/// takes `dest` and `tag` (`latest` by default), and creates the folder if necessary.
 ///
-/// How a destination treats its disk is no part of what names it: that is said to the scheme, which then is
+/// Options of the folder, such as whether to sync it, are not attributes. They are given to the scheme before it is
 /// [registered](crate::Targets::register).
 #[derive(Clone, Debug, Default)]
 pub struct LocalScheme {
@@ -40,14 +40,14 @@ pub struct LocalScheme {
 }
 
 impl LocalScheme {
-    /// Folders that are opened with these options. Whether a folder is made depends on its role, not on them.
+    /// Folders that are opened with these options. Whether a folder is created depends on its role only.
     pub fn new(options: LayoutOptions) -> Self {
         Self { options }
     }
 
     async fn open_folder(&self, path: &str, create: bool) -> Result<LayoutStore, TargetError> {
         let options = self.options.clone().with_create(create);
-        LayoutStore::open(path, options).await.map_err(TargetError::Store)
+        LayoutStore::open(path, options).await.map_err(TargetError::from)
     }
 }
 

@@ -1,6 +1,6 @@
-//! What a kind of store has to say of itself to be opened by its `type=`.
+//! A kind of store, which is opened by its `type=`, and the target that it opens.
 //!
-//! The seam between this table and the crates that bring stores; it names none of them.
+//! Crates with stores implement [`Scheme`]. None of them is named here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::error::TargetError;
 use crate::export_attributes::ExportAttributes;
 use crate::role::Role;
 
-/// A kind of store, as a line of the table from `type=` to stores.
+/// A kind of store: one entry of the table from `type=` to stores.
 #[async_trait]
 pub trait Scheme: Send + Sync {
     /// The value of `type=` that selects it.
     fn kind(&self) -> &'static str;
 
-    /// The attributes that it takes in a role, those that it refuses included.
+    /// The attributes that it knows in a role, including those that it refuses.
     ///
-    /// Those of [`ExportAttributes`] are no store's own: [`Targets`](crate::Targets) adds them for destinations. A
-    /// scheme lists one of them only to treat it otherwise, as one that it refuses.
+    /// [`Targets`](crate::Targets) adds those of [`ExportAttributes`] for destinations. A scheme lists one of them only to
+    /// treat it differently, for example to refuse it.
     fn attributes(&self, role: Role) -> &'static [Attribute];
 
     /// Opens the store. The attributes are of this kind, and each has been checked against [`Scheme::attributes`].
@@ -34,24 +34,24 @@ pub trait Scheme: Send + Sync {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Opened {
-    /// Where it is, for messages: a path, a reference.
+    /// Its path or reference, for messages.
     pub location: String,
-    /// Which manifest of the store is meant.
+    /// The name of the manifest in the store.
     pub name: Name,
-    /// Whether the user said so, of a source, or the name is the default.
+    /// Whether the user gave this name to a source; false if it is the default.
     pub is_named: bool,
-    /// Finds its manifests and gives its blobs.
+    /// Reads its manifests and blobs.
     pub store: Arc<dyn ReadStore>,
-    /// Lists its manifests, where the store can.
+    /// Lists its manifests, if the store can.
     pub lister: Option<Arc<dyn Lister>>,
-    /// Takes blobs and manifests, where it is a destination.
+    /// Writes blobs and manifests, if it is a destination.
     pub writer: Option<Arc<dyn WriteStore>>,
     /// How a cache is to be written to it. [`Targets`](crate::Targets) reads it from the attributes.
     pub export: ExportAttributes,
 }
 
 impl Opened {
-    /// A store that caches are read from.
+    /// A store from which caches are read.
     pub fn source(location: impl Into<String>, name: Name, store: Arc<dyn ReadStore>) -> Self {
         Self {
             location: location.into(),
@@ -64,7 +64,7 @@ impl Opened {
         }
     }
 
-    /// A store that caches are written to.
+    /// A store to which caches are written.
     pub fn destination<S>(location: impl Into<String>, name: Name, store: Arc<S>) -> Self
     where
         S: ReadStore + WriteStore + 'static,
@@ -73,7 +73,7 @@ impl Opened {
         Self { writer: Some(store), ..source }
     }
 
-    /// The same, and this tells what else there is in the store.
+    /// Adds the list of manifests.
     #[must_use]
     pub fn with_lister(self, lister: Arc<dyn Lister>) -> Self {
         Self { lister: Some(lister), ..self }

@@ -384,3 +384,13 @@ async fn the_size_of_a_blob_is_known_without_reading_it() {
     assert_eq!(app(&server).info(&layer.descriptor).await.unwrap().size, u64::from(SIZE));
     assert!(server.seen().iter().all(|seen| seen.method == "HEAD"));
 }
+
+#[test]
+fn outside_of_a_runtime_a_request_is_an_error() {
+    let store = store_with(options(), "registry.invalid", APP);
+    let mut resolving = std::pin::pin!(store.resolve(&Name::Unspecified));
+    let polled = resolving.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    let std::task::Poll::Ready(Err(error)) = polled else { panic!("it goes on: {polled:?}") };
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().ends_with("a registry can be used within a Tokio runtime only"), "{error}");
+}
