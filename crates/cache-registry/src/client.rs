@@ -28,12 +28,12 @@ pub(crate) const MOST_REAUTHORIZATIONS: u32 = 3;
 /// The longest `Retry-After` that is heeded.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// Talks to registries. Clones share connections, tokens, and the limit of requests.
+/// A client of registries. Clones share connections, tokens, and the limit of requests.
 ///
-/// Plain HTTP is for hosts of this machine (unless certificates are named: then HTTPS is tried first) and for
-/// [`insecure`](ClientOptions::insecure) clients; HTTP/2 where a registry offers it. Proxies are those of
-/// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (`http://`, `https://`, `socks5://` or `socks5h://`), never for
-/// this machine.
+/// It uses HTTPS, with HTTP/2 if the registry supports it. Plain HTTP is used for hosts of this machine (if the options
+/// name certificates, HTTPS is tried first), and as a fallback by [`insecure`](ClientOptions::insecure) clients. Proxies
+/// are read from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (`http://`, `https://`, `socks5://` or
+/// `socks5h://`), and never used for this machine.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Inner>);
 
@@ -45,7 +45,7 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
-/// What is known of one registry.
+/// The endpoint and the authorization of one registry.
 #[derive(Debug)]
 struct Host {
     /// Its scheme, host and port.
@@ -54,9 +54,11 @@ struct Host {
 }
 
 impl Client {
-    /// A client.
+    /// Makes a client. Nothing is sent yet.
     ///
-    /// Errors: a file of certificates that cannot be read or used. No registry is asked yet.
+    /// # Errors
+    ///
+    /// A file of certificates cannot be read or used.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let transport = Arc::new(Transport::new(&options)?);
         let uploads = Semaphore::new(options.job.concurrency.max(1));
@@ -86,7 +88,7 @@ impl Client {
         hosts.entry(name.to_owned()).or_insert_with(new).clone()
     }
 
-    /// The URL of a path of the registry, as in `v2/app/tags/list`.
+    /// The URL of a path of the registry, such as `v2/app/tags/list`.
     pub(crate) async fn url(&self, call: &Call<'_>, path: &str) -> Result<Url, Error> {
         let endpoint = self.repeat(&call.operation, || self.endpoint(call)).await?;
         endpoint
@@ -211,7 +213,7 @@ impl Client {
         RequestFailure { error: self.refusal(answer, operation).await.1, retry_after }
     }
 
-    /// Reads an answer that is no success: what it reports, and the error for it.
+    /// Reads an answer that is no success. Returns what it reports, and the error for it.
     pub(crate) async fn refusal(&self, answer: Answer, operation: &Operation) -> (ErrorResponse, Error) {
         let (status, elsewhere) = (answer.status(), answer.elsewhere);
         let server = answer.url.host_str().unwrap_or_default().to_owned();

@@ -1,6 +1,6 @@
 //! The scheme, host and port of a registry.
 //!
-//! HTTPS, unless the registry is on this machine or the client is insecure: then the registry is asked which it speaks.
+//! HTTPS, unless the registry is on this machine or the client is insecure. Then a request finds out which it supports.
 
 use cache_ingest::ErrorKind;
 use reqwest::{Method, StatusCode, Url};

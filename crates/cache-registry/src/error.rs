@@ -11,9 +11,9 @@ use cache_ingest::{Error, ErrorKind};
 /// An operation on a registry, as its errors name it.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// What is done, as in `resolve`.
+    /// A verb, such as `resolve`.
     pub(crate) verb: &'static str,
-    /// What it is done to: a reference.
+    /// The reference that it works on.
     pub(crate) subject: String,
     /// The registry, as the user calls it.
     pub(crate) host: String,

@@ -35,8 +35,8 @@ fn is_reference(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
 
 /// Whether a bare word is a registry's host without a repository: `localhost`, Docker Hub's, or one with a port.
 ///
-/// `my.cache` is no such word, since a folder is as likely to have this name, and `cache:2024` is none, since this may
-/// be a folder with a tag.
+/// `my.cache` is not, as it is just as likely the name of a folder. `cache:2024` is not, as it may be a folder with a
+/// tag.
 fn is_host_alone(text: &str, exists: &dyn Fn(&Path) -> bool) -> bool {
     let host = Host::split(text);
     let name = host.name;

@@ -1,7 +1,7 @@
-//! How a cache is to be written, as a destination's attributes say it, whatever store it goes to.
+//! The attributes of every destination, whatever its store: how a cache is to be written.
 //!
-//! The values are read here and honoured by the program that writes the cache. So the program chooses the table of
-//! those that it honours: [`ExportAttributes::COPY`] or [`ExportAttributes::BUILD`], or one of its own.
+//! The values are read here, and honoured by the program that writes the cache. So the program chooses the table of
+//! attributes that it honours: [`ExportAttributes::COPY`], [`ExportAttributes::BUILD`], or its own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::attributes::Attributes;
 use crate::error::TargetError;
 use crate::value::{ValueKind, not_a_choice};
 
-/// How a cache is to be written, as far as a destination's attributes say. `None`: they say nothing.
+/// How a cache is to be written, by a destination's attributes. `None` stands for an attribute that is not given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ExportAttributes {
@@ -118,8 +118,8 @@ const COMPRESSION: ValueKind = ValueKind::Choice(Compression::NAMES);
 const AS_THEY_ARE: &str = "layers are copied as they are";
 
 impl ExportAttributes {
-    /// What is honoured when a cache is copied that exists. The rest is refused, unless it asks for what a copy does
-    /// anyway. It is what [`Targets`](crate::Targets) check against by default.
+    /// The attributes as a program treats them that copies existing caches. Those about new layers are refused, unless
+    /// they ask for what a copy does anyway. It is the default of [`Targets`](crate::Targets).
     pub const COPY: &[Attribute] = &[
         IMAGE_MANIFEST,
         OCI_MEDIATYPES,
@@ -135,7 +135,7 @@ impl ExportAttributes {
         Attribute::only("force-compression", ValueKind::Flag, "false", AS_THEY_ARE),
     ];
 
-    /// What a build tool honours that chooses the steps and compresses the layers itself: all of them.
+    /// The attributes as a build tool treats them that chooses the steps and compresses the layers: all are honoured.
     pub const BUILD: &[Attribute] = &[
         IMAGE_MANIFEST,
         OCI_MEDIATYPES,
@@ -146,11 +146,11 @@ impl ExportAttributes {
         Attribute::new("force-compression", ValueKind::Flag),
     ];
 
-    /// Reads the values. Whether they are honoured is not asked here.
+    /// Reads the values, whether or not they are honoured.
     ///
     /// # Errors
     ///
-    /// [`TargetError::Usage`], where one is malformed.
+    /// [`TargetError::Usage`] if a value is malformed.
     pub fn of(attributes: &Attributes) -> Result<Self, TargetError> {
         Ok(Self {
             image_manifest: attributes.boolean("image-manifest")?,

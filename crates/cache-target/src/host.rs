@@ -1,6 +1,6 @@
-//! The host at the beginning of a reference: how it is told from a folder or a user, and what it may look like.
+//! The host at the beginning of a reference: how it differs from a folder or a user, and its grammar.
 //!
-//! It reads text; no name is ever looked up.
+//! Only text is read here. No name is resolved.
 
 use std::net::Ipv6Addr;
 
@@ -9,7 +9,7 @@ pub(crate) const DOCKER_HUB: &str = "docker.io";
 /// Its other name in references.
 const DOCKER_HUB_INDEX: &str = "index.docker.io";
 
-/// A host as it was typed, in its two parts. Any text has them; [`Host::check`] says whether they are right.
+/// The two parts of a host as it was typed. They may be malformed; [`Host::check`] verifies them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Host<'t> {
     /// A name, an IPv4 address, or an IPv6 address in brackets.
@@ -19,7 +19,7 @@ pub(crate) struct Host<'t> {
 }
 
 impl<'t> Host<'t> {
-    /// Splits a text at the colon of its port, which is none of those between brackets.
+    /// Splits a text at the colon of its port. Colons between brackets belong to the address.
     pub(crate) fn split(text: &'t str) -> Self {
         match text.rsplit_once(':') {
             Some((name, port)) if !port.contains(']') => Self { name, port: Some(port) },
@@ -55,13 +55,13 @@ impl<'t> Host<'t> {
         self.port.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
     }
 
-    /// Whether the port is one: a number from 1 to 65535.
+    /// Whether the port is a number from 1 to 65535.
     pub(crate) fn has_valid_port(self) -> bool {
         self.has_digits_as_port()
             && self.port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
     }
 
-    /// The reason why it is no host.
+    /// An error with the reason if it is malformed.
     pub(crate) fn check(self) -> Result<(), String> {
         if let Some(rest) = self.name.strip_prefix('[') {
             let Some(address) = rest.strip_suffix(']') else {

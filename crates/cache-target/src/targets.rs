@@ -111,8 +111,8 @@ impl Targets {
         Ok(())
     }
 
-    /// The attributes that a scheme has in a role. Where the table of all destinations has the same key, the scheme's
-    /// comes first.
+    /// The attributes of a scheme in a role, then those of all destinations. If both have a key, the scheme's is found
+    /// first.
     fn known(&self, role: Role, scheme: &dyn Scheme) -> impl Iterator<Item = &'static Attribute> {
         let export = match role {
             Role::Source => &[],

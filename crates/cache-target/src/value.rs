@@ -40,7 +40,7 @@ impl ValueKind {
         }
     }
 
-    /// Whether two values of this kind mean the same.
+    /// Whether two values of this kind are equivalent.
     pub(crate) fn same(self, a: &str, b: &str) -> bool {
         let boolean = |text: &str| if text.is_empty() { Some(self == Self::Flag) } else { go_bool(text) };
         match self {
@@ -50,7 +50,7 @@ impl ValueKind {
     }
 }
 
-/// The error for a value that is none of some words.
+/// The error for a value that is not one of the allowed words.
 pub(crate) fn not_a_choice(key: &str, value: &str, words: &[&str]) -> TargetError {
     let hint = nearest(value, words.iter().copied());
     let hint = hint.map_or_else(String::new, |word| format!("; did you mean {word}?"));

@@ -1,4 +1,4 @@
-//! Targets that are opened, and those that are refused before anything is touched.
+//! Targets that open, and targets that are refused before anything is created.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name).display().to_string()
 }
 
-/// Opens what has to be refused; gives the error's line, nothing where it opened.
+/// The error of a target that has to be refused; an empty text if it opens.
 async fn refused(text: &str, role: Role) -> String {
     let opened = Targets::with_local().open(text, role).await;
     opened.err().map_or_else(String::new, |error| error.to_string())
@@ -67,11 +67,11 @@ async fn a_destination_is_made_and_its_attributes_are_read() {
 }
 
 #[tokio::test]
-async fn what_is_said_to_the_scheme_holds_for_the_destinations_that_it_opens() {
+async fn the_options_of_the_scheme_hold_for_its_destinations() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
     let digest: Digest = DIGEST.parse().unwrap();
-    // The digest is that of no bytes at all, and the file has one; it cannot be had from elsewhere.
+    // The digest is that of an empty blob, but the file has one byte, and no source has the right content.
     let empty = MemoryStore::new();
     let blob = Descriptor::new(MediaType::default(), digest, 1);
     let file = folder.path().join("blobs/sha256").join(digest.hex());
@@ -89,7 +89,7 @@ async fn what_is_said_to_the_scheme_holds_for_the_destinations_that_it_opens() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_there_is_not_made() {
+async fn a_missing_source_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("absent");
     let error = Targets::with_local().open(&path.display().to_string(), Role::Source).await.unwrap_err();
@@ -99,7 +99,7 @@ async fn a_source_that_is_not_there_is_not_made() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_honoured_is_refused_with_a_reason() {
+async fn an_attribute_that_cannot_be_honoured_is_refused_with_a_reason() {
     for (attribute, expected) in [
         ("compression=zstd", "compression=zstd cannot be honoured: layers are copied as they are"),
         ("compression-level=3", "compression-level=3 cannot be honoured: layers are copied as they are"),
@@ -143,7 +143,7 @@ async fn a_build_tool_gets_the_values_that_a_copy_refuses() {
 }
 
 #[tokio::test]
-async fn a_malformed_value_is_an_error_even_of_what_would_be_refused() {
+async fn a_malformed_value_is_an_error_even_of_a_refused_attribute() {
     for (attribute, expected) in [
         ("image-manifest=yes", "image-manifest=yes: expected true or false"),
         ("oci-mediatypes=", "oci-mediatypes=: expected true or false"),
@@ -192,7 +192,7 @@ async fn an_unknown_attribute_is_an_error_that_says_what_was_meant() {
 }
 
 #[tokio::test]
-async fn a_type_that_buildkit_has_and_this_build_has_not_is_absent_not_unknown() {
+async fn a_type_of_buildkit_without_a_store_is_absent_and_not_unknown() {
     for kind in ["registry", "inline", "s3", "azblob", "gha"] {
         let error = Targets::with_local().open(&format!("type={kind}"), Role::Source).await.unwrap_err();
         assert_eq!(

@@ -19,7 +19,7 @@ const PATIENCE: u32 = 10;
 /// How much of the body of an error is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
-/// A whole body; [`ErrorKind::TooLarge`] when it is said to have, or has, more than `limit` bytes.
+/// A whole body; [`ErrorKind::TooLarge`] if its length, stated or real, is above `limit` bytes.
 pub(crate) async fn read_all(
     response: Response,
     limit: u64,

@@ -57,7 +57,7 @@ async fn push_all(store: &RegistryStore) -> Result<u64, Error> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_token_serves_all_and_names_all_that_it_is_for() {
+async fn one_token_serves_all_requests_and_names_all_scopes() {
     let all = guarded(TokenBehavior::default()).await;
     assert_eq!(push_all(&all.store(all.user()).for_push()).await.unwrap(), 30);
     let asked = all.tokens.service.requests();
@@ -66,7 +66,7 @@ async fn one_token_serves_all_and_names_all_that_it_is_for() {
     assert_eq!(asked[0].service, "the registry");
     assert_eq!(asked[0].scopes, [format!("repository:{APP}:pull,push")]);
 
-    // A mount needs to pull from elsewhere, too.
+    // A mount also needs to pull from the origin.
     let client = cache_registry::Client::new(all.user()).unwrap();
     let store =
         |path: &str| RegistryStore::new(&client, &format!("{}/{path}", all.registry.host()).parse().unwrap());
@@ -78,19 +78,19 @@ async fn one_token_serves_all_and_names_all_that_it_is_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_expires_amid_an_export_is_replaced() {
+async fn a_token_that_expires_during_an_export_is_replaced() {
     for chunk_size in [None, Some(4000)] {
         let all = guarded(TokenBehavior { uses: 25, ..TokenBehavior::default() }).await;
         let store = all.store(ClientOptions { chunk_size, ..all.user() });
         let pushed = push_all(&store).await;
         assert!(pushed.is_ok(), "{chunk_size:?}: {pushed:?}");
-        // For each blob its head, the beginning of its upload, its bytes.
+        // Three requests for each blob: HEAD, the beginning of the upload, the bytes.
         let asked = all.tokens.service.requests().len();
         assert!(asked >= 30 * 3 / 25, "{chunk_size:?}: {asked}");
     }
 }
 
-/// A registry that wants a new token for every upload, and goes back and forth with what it has of it.
+/// A registry that requires a new token for every upload, and whose offset goes back and forth.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_never_authorized_ends() {
     let all = guarded(TokenBehavior::default()).await;
@@ -110,7 +110,7 @@ async fn an_upload_that_is_never_authorized_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_found_under_either_name_and_may_say_nothing_of_its_life() {
+async fn a_token_may_have_either_name_and_no_stated_life() {
     for member in ["token", "access_token"] {
         for expires_in in [None, Some(0), Some(u64::MAX)] {
             let members = vec![member.to_owned()];
@@ -149,7 +149,7 @@ async fn an_identity_token_does_not_follow_a_redirect_to_another_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_pulls_and_is_told_to_log_in_to_push() {
+async fn an_anonymous_user_pulls_and_has_to_log_in_to_push() {
     let all = guarded(TokenBehavior::default()).await;
     let layer = Blob::layer(Algorithm::Sha256, 1000);
     all.registry.service.content.insert_blob(APP, layer.bytes.clone());
@@ -164,7 +164,7 @@ async fn a_guest_pulls_and_is_told_to_log_in_to_push() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_endpoint_that_lies_ends_in_one_error() {
+async fn a_wrong_answer_of_a_token_server_is_one_error() {
     let other = Server::start(Registry::default()).await;
     let html = Answer::new(200).with("Content-Type", "text/html").body("<html>log in</html>");
     for (fault, kind) in [
@@ -206,7 +206,7 @@ async fn a_token_endpoint_that_lies_ends_in_one_error() {
     }
 }
 
-/// A token server that gives only part of what a mount needs: then the blob is sent.
+/// A token server that grants only part of the scopes of a mount: then the blob is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mount_that_the_token_server_denies_is_an_upload() {
     let all = guarded(TokenBehavior::default()).await;
@@ -223,7 +223,7 @@ async fn a_mount_that_the_token_server_denies_is_an_upload() {
     from.insert(second.descriptor.media_type.clone(), second.bytes.clone());
     let (lying, to) = (crate::scene::Elsewhere(from, store("other")), store(APP).for_push());
     assert_eq!(transfer(&layer, &lying, &to).await.unwrap(), Stored::Stored);
-    // Once it has said no, nothing more is asked for from there.
+    // After the first denial, no further mount from there is requested.
     all.tokens.forget_seen();
     assert_eq!(transfer(&second, &lying, &to).await.unwrap(), Stored::Stored);
     assert!(all.tokens.seen().is_empty());
@@ -231,7 +231,7 @@ async fn a_mount_that_the_token_server_denies_is_an_upload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_server_that_stumbles_is_asked_again() {
+async fn a_transient_failure_of_a_token_server_is_retried() {
     for fault in [Fault::status(503), Fault::CutBeforeStatus, Fault::CutBody(5), Fault::too_many("0")] {
         let all = guarded(TokenBehavior::default()).await;
         all.tokens.fault(On::any("").times(2), fault);
@@ -240,7 +240,7 @@ async fn a_token_server_that_stumbles_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_server_is_left_alone_for_as_long_as_it_asks() {
+async fn the_wait_that_a_token_server_asks_for_is_kept() {
     let all = guarded(TokenBehavior::default()).await;
     all.tokens.fault(On::any(""), Fault::too_many("1"));
     let start = Instant::now();
@@ -248,9 +248,9 @@ async fn a_token_server_is_left_alone_for_as_long_as_it_asks() {
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
-/// Some registries let anyone begin an upload, and ask who it is when the bytes come.
+/// Some registries let anyone begin an upload, and require authorization for the bytes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_may_be_asked_for_as_late_as_for_the_bytes() {
+async fn a_token_may_be_required_for_the_bytes_only() {
     for chunk_size in [None, Some(600_000)] {
         let all = guarded(TokenBehavior::default()).await;
         let open = Server::start(Registry::default()).await;
@@ -269,7 +269,7 @@ async fn a_token_may_be_asked_for_as_late_as_for_the_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_registry_says_a_token_has_to_allow_is_asked_for() {
+async fn a_scope_for_reading_that_the_registry_names_is_requested() {
     let all = guarded(TokenBehavior::default()).await;
     let store = all.store(all.user()).for_push();
     assert_eq!(push_all(&store).await.unwrap(), 30);
@@ -286,7 +286,7 @@ async fn what_the_registry_says_a_token_has_to_allow_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_that_makes_no_sense_is_a_refusal() {
+async fn a_malformed_challenge_is_a_refusal() {
     for challenge in [
         None,
         Some(""),
@@ -315,7 +315,7 @@ async fn a_challenge_that_makes_no_sense_is_a_refusal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_sent_where_it_is_asked_for_and_not_before() {
+async fn a_password_is_sent_only_after_a_challenge() {
     let auth = Auth::Basic { user: "user".to_owned(), password: PASSWORD.to_owned() };
     let server = Server::start(Registry::new(Behavior { auth, ..Behavior::default() })).await;
     let store = store_with(as_user(&server.host(), "user", PASSWORD), &server.host(), APP);

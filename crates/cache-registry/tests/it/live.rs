@@ -1,4 +1,4 @@
-//! Docker's registry, open and guarded in each way: push, pull, mount, resume, push again.
+//! Docker's registry with each kind of access control: push, pull, mount, resume, push again.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, Token
 
 use crate::scene::{APP, Elsewhere, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
 
-/// All that a cache needs of a registry.
+/// All operations that a cache needs.
 async fn push_pull_mount_and_push_again(registry: &DockerRegistry, options: ClientOptions) {
     let client = Client::new(options).unwrap();
     let store = |path: &str| {
@@ -66,7 +66,7 @@ async fn a_registry_with_passwords() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
+async fn a_registry_with_tls_and_one_that_requires_client_certificates() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
@@ -77,7 +77,7 @@ async fn a_registry_with_tls_and_one_that_wants_to_know_its_clients() {
     push_pull_mount_and_push_again(&registry, trusting()).await;
     let insecure = store_with(ClientOptions { insecure: true, ..options() }, &registry.host(), APP);
     assert!(insecure.resolve(&Name::Tag("v1".to_owned())).await.is_ok());
-    // That TLS fails once does not mean that it speaks none, whatever it answers to plain HTTP.
+    // One failure of TLS does not mean that the registry lacks it, whatever it answers to plain HTTP.
     let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
     proxy.cut_download(50);
     let insecure = store_with(ClientOptions { insecure: true, ..options() }, &proxy.host(), APP);
@@ -103,8 +103,8 @@ async fn a_registry_with_tokens() {
     assert!(tokens.service.requests().len() <= 4, "{:?}", tokens.service.requests());
 }
 
-/// Pushes and pulls a layer over connections that are cut on the way; `options` are for a host.
-async fn goes_on_where_it_was(registry: &DockerRegistry, options: impl Fn(&str) -> ClientOptions) {
+/// Pushes and pulls a layer over connections that are cut in the middle. `options` makes those for a host.
+async fn resumes(registry: &DockerRegistry, options: impl Fn(&str) -> ClientOptions) {
     let layer = Blob::layer(Algorithm::Sha256, 32 << 20);
     let memory = MemoryStore::new();
     memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
@@ -124,26 +124,26 @@ async fn goes_on_where_it_was(registry: &DockerRegistry, options: impl Fn(&str) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_off_goes_on_where_it_was_whatever_guards_it() {
+async fn a_broken_transfer_resumes_with_each_kind_of_access_control() {
     let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
-    goes_on_where_it_was(&registry, |_| options()).await;
+    resumes(&registry, |_| options()).await;
     let registry = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await.unwrap();
-    goes_on_where_it_was(&registry, |host| as_user(host, "user", PASSWORD)).await;
+    resumes(&registry, |host| as_user(host, "user", PASSWORD)).await;
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
     let registry = DockerRegistry::start(Guard::Tls(&authority, false)).await.unwrap();
-    goes_on_where_it_was(&registry, |_| ClientOptions { ca: vec![ca.clone()], ..options() }).await;
+    resumes(&registry, |_| ClientOptions { ca: vec![ca.clone()], ..options() }).await;
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
     let behavior = TokenBehavior { users, ..TokenBehavior::default() };
     let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;
     let realm = format!("{}{}", tokens.url(), Tokens::PATH);
     let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
     let registry = DockerRegistry::start(guard).await.unwrap();
-    goes_on_where_it_was(&registry, |host| as_user(host, "user", PASSWORD)).await;
+    resumes(&registry, |host| as_user(host, "user", PASSWORD)).await;
 }
 
-/// From the records of a build to a cache in a registry, by library code alone; and what a second export then costs.
+/// From the records of a build to a cache in a registry, by library code only, and the cost of a second export.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_exports_straight_to_a_registry() {
     let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
@@ -177,7 +177,7 @@ async fn a_blob_of_another_repository_is_mounted() {
     assert_eq!(stored, Stored::Mounted);
     let stored = transfer(&layer, &one, &two).await.unwrap();
     assert_eq!(stored, Stored::AlreadyPresent);
-    // One that the origin does not have is declined, and the session is used.
+    // The mount of a blob that the origin lacks is declined, and the session is used.
     let other = Blob::layer(Algorithm::Sha256, 300_001);
     let memory = MemoryStore::new();
     memory.insert(MediaType::default(), other.bytes.clone());

@@ -1,6 +1,6 @@
-//! The store against registries that go wrong as told, and against real ones.
+//! The store against scripted registries with faults, and against real ones.
 //!
-//! Each fault ends in success or in one error that says what failed, and nothing unverified is ever written.
+//! Each fault ends in success or in one error that names the failure. Unverified content is never written.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

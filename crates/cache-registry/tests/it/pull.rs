@@ -1,4 +1,4 @@
-//! Faults while a cache is read.
+//! Faults during reads.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,7 +28,7 @@ async fn with_layer() -> (Server<Registry>, Blob) {
     (server, layer)
 }
 
-/// A layer is read through a fault; how often the registry was asked for it, and how many bytes it sent.
+/// Reads a layer in spite of a fault. Returns the number of requests, and of bytes that the registry sent.
 async fn survives(on: On, fault: Fault) -> (usize, u64) {
     let (server, layer) = with_layer().await;
     let shown = format!("{on:?} {fault:?}");
@@ -40,7 +40,7 @@ async fn survives(on: On, fault: Fault) -> (usize, u64) {
     (asked.len(), asked.iter().map(|seen| seen.sent).sum())
 }
 
-/// A layer that cannot be read; how often the registry was asked for it, and how many bytes it sent.
+/// Fails to read a layer. Returns the number of requests, of bytes that the registry sent, and the error.
 async fn fails(on: On, fault: Fault, kind: ErrorKind) -> (usize, u64, String) {
     let (server, layer) = with_layer().await;
     let shown = format!("{on:?} {fault:?}");
@@ -58,31 +58,31 @@ fn get() -> On {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_cut_in_any_phase_is_made_again() {
+async fn a_read_survives_a_cut_connection_in_every_phase() {
     for fault in [Fault::CutBeforeStatus, Fault::LoseAnswer, Fault::CutInHeaders, Fault::Silence] {
         assert_eq!(survives(get().times(2), fault).await.0, 3);
     }
     for fault in [Fault::CutBody(100_000), Fault::StallBody(100_000)] {
-        let (asked, sent) = survives(get(), fault.clone()).await;
-        assert_eq!((asked, sent), (2, u64::from(SIZE)), "{fault:?}: each byte is sent once");
+        let (requests, sent) = survives(get(), fault.clone()).await;
+        assert_eq!((requests, sent), (2, u64::from(SIZE)), "{fault:?}: each byte is sent once");
     }
-    let (asked, sent) = survives(get().always(), Fault::CutBody(100_000)).await;
-    assert_eq!((asked, sent), (7, u64::from(SIZE)), "what makes progress goes on");
+    let (requests, sent) = survives(get().always(), Fault::CutBody(100_000)).await;
+    assert_eq!((requests, sent), (7, u64::from(SIZE)), "progress restores the retries");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_burst_of_passing_answers_is_sat_out_and_one_without_end_is_an_error() {
+async fn a_burst_of_transient_answers_is_survived_and_an_endless_one_is_an_error() {
     for status in [408, 425, 429, 500, 502, 503, 504, 520] {
         assert_eq!(survives(get().times(3), Fault::status(status)).await.0, 4, "{status}");
-        let (asked, _, text) = fails(get().always(), Fault::status(status), ErrorKind::Unavailable).await;
-        assert_eq!(asked, 5, "{status}: retries do not multiply");
+        let (requests, _, text) = fails(get().always(), Fault::status(status), ErrorKind::Unavailable).await;
+        assert_eq!(requests, 5, "{status}: retries do not multiply");
         assert!(text.contains(&status.to_string()), "{text}");
     }
     assert_eq!(fails(get().always(), Fault::CutBeforeStatus, ErrorKind::Unavailable).await.0, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_means_no_is_taken_for_it_at_once() {
+async fn a_refusal_is_not_retried() {
     for (status, kind) in [
         (400, ErrorKind::Other),
         (401, ErrorKind::Denied),
@@ -92,29 +92,29 @@ async fn an_answer_that_means_no_is_taken_for_it_at_once() {
         (410, ErrorKind::NotFound),
     ] {
         let no = Fault::Answer(Answer::error(status, "ODD", "because"));
-        let (asked, _, text) = fails(get().always(), no, kind).await;
-        assert_eq!(asked, 1, "{status}");
+        let (requests, _, text) = fails(get().always(), no, kind).await;
+        assert_eq!(requests, 1, "{status}");
         assert!(text.contains("ODD: because") && text.contains(APP), "{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_is_left_alone_for_as_long_as_it_asks() {
+async fn the_wait_of_retry_after_is_kept() {
     let start = Instant::now();
     survives(get(), Fault::too_many("1")).await;
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
     let start = Instant::now();
-    // A date is exact to the second: between one and two of them are left.
+    // A date is exact to the second, so one to two seconds are left.
     survives(get(), Fault::too_many_until(SystemTime::now() + Duration::from_secs(2))).await;
     assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
     let start = Instant::now();
-    let (asked, _, text) = fails(get().always(), Fault::too_many("3600"), ErrorKind::Unavailable).await;
-    assert!(asked == 1 && start.elapsed() < Duration::from_secs(2) && text.contains("3600"), "{text}");
+    let (requests, _, text) = fails(get().always(), Fault::too_many("3600"), ErrorKind::Unavailable).await;
+    assert!(requests == 1 && start.elapsed() < Duration::from_secs(2) && text.contains("3600"), "{text}");
 }
 
-/// A registry that allows so many requests a second says so to each of many at once, again and again.
+/// A registry with a rate limit answers 429 to each of many concurrent requests, again and again.
 #[tokio::test(flavor = "multi_thread")]
-async fn to_be_asked_to_wait_is_no_failed_try() {
+async fn a_rate_limit_costs_no_retry() {
     let (server, layer) = with_layer().await;
     let once = || ClientOptions {
         job: Job::default()
@@ -126,7 +126,7 @@ async fn to_be_asked_to_wait_is_no_failed_try() {
     let read = pull(&layer, &store_with(once(), &server.host(), APP)).await.unwrap();
     assert_eq!(read, layer.bytes);
     assert_eq!(server.seen_with("GET", "/blobs/").len(), 4);
-    // One that is not well is not waited for as long as it likes.
+    // The waits of an unhealthy registry do cost retries.
     server.heal();
     server.fault(get().always(), Fault::Answer(Answer::new(503).with("Retry-After", "1")));
     let store = store_with(once(), &server.host(), APP);
@@ -135,15 +135,15 @@ async fn to_be_asked_to_wait_is_no_failed_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_not_the_blob_is_an_error_once_it_stays_so() {
+async fn a_body_that_stays_wrong_is_an_error() {
     for fault in
         [Fault::FlipByte(5), Fault::FlipByte(SIZE as usize - 1), Fault::Shorten(1), Fault::Lengthen(1)]
     {
         survives(get(), fault.clone()).await;
-        let (asked, ..) = fails(get().always(), fault.clone(), ErrorKind::Corrupt).await;
-        assert!((2..=5).contains(&asked), "{fault:?}: {asked}");
+        let (requests, ..) = fails(get().always(), fault.clone(), ErrorKind::Corrupt).await;
+        assert!((2..=5).contains(&requests), "{fault:?}: {requests}");
     }
-    // What HTTP itself does not count never becomes part of the body.
+    // Bytes behind the stated length never become part of the body.
     survives(get().always(), Fault::Overrun(10)).await;
     survives(get().always(), Fault::Chunked).await;
     for length in [None, Some(1 << 30)] {
@@ -153,10 +153,10 @@ async fn a_body_that_is_not_the_blob_is_an_error_once_it_stays_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_trickles_is_left() {
+async fn a_trickling_server_is_given_up() {
     let trickle = || Fault::Trickle(Duration::from_secs(1));
     survives(get(), trickle()).await;
-    // Each byte is progress, so that it is the budget that ends it.
+    // Each byte is progress, so only the budget ends it.
     let (server, layer) = with_layer().await;
     server.fault(get().always(), trickle());
     let budget = RetryBudget::new(5);
@@ -172,7 +172,7 @@ async fn a_server_that_trickles_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rest_of_a_blob_is_what_was_asked_for_or_an_error() {
+async fn a_wrong_range_is_an_error() {
     let cut = |server: &Server<Registry>| server.fault(get(), Fault::CutBody(100_000));
     let rest = get().nth(2).always();
     let (server, layer) = with_layer().await;
@@ -201,12 +201,12 @@ async fn the_rest_of_a_blob_is_what_was_asked_for_or_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
+async fn a_redirect_is_followed_without_credentials_and_never_in_circles() {
     let (server, layer) = with_layer().await;
     let storage = server.sibling().await;
     let store = store_with(as_user(&server.host(), "user", PASSWORD), &server.host(), APP);
     server.service.behavior().blobs_elsewhere = Some(storage.url());
-    // The storage shares the behavior, so that the challenge is set for the registry alone.
+    // The storage shares the behavior, so the challenge is set as a fault of the registry only.
     server.fault(
         get(),
         Fault::Answer(Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic")),
@@ -214,7 +214,7 @@ async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
     storage.fault(get(), Fault::CutBody(100_000));
     assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
     let asked = server.seen_with("GET", "/blobs/");
-    assert!(asked.last().unwrap().header("authorization").is_some(), "the registry is told who asks");
+    assert!(asked.last().unwrap().header("authorization").is_some(), "the registry gets the credentials");
     let sent = storage.seen();
     assert_eq!(sent.len(), 2, "and the rest comes from the storage, too");
     assert!(sent.iter().all(|seen| seen.header("authorization").is_none()), "the storage is not");
@@ -224,10 +224,10 @@ async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
         let away = location.starts_with("http");
         let answer = Fault::Answer(Answer::redirect(307, location));
         let kind = if away { ErrorKind::Unavailable } else { ErrorKind::Other };
-        let (asked, ..) = fails(On::any("/blobs/").always(), answer, kind).await;
-        assert!(asked <= 10, "{asked}");
+        let (requests, ..) = fails(On::any("/blobs/").always(), answer, kind).await;
+        assert!(requests <= 10, "{requests}");
     }
-    // A link that has expired: the registry gives a new one.
+    // After a link has expired, the registry gives a new one.
     let (server, layer) = with_layer().await;
     let storage = server.sibling().await;
     server.service.behavior().blobs_elsewhere = Some(storage.url());
@@ -239,7 +239,7 @@ async fn a_redirect_is_followed_without_the_credentials_and_never_in_circles() {
 
 /// The links of object stores are signed for one method.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_size_is_found_out_where_no_head_is_allowed() {
+async fn a_size_is_found_without_head() {
     let (server, layer) = with_layer().await;
     let storage = server.sibling().await;
     storage.fault(On::new("HEAD", "").always(), Fault::status(403));
@@ -255,7 +255,7 @@ async fn a_size_is_found_out_where_no_head_is_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_over_tls_never_sends_to_plain_http() {
+async fn a_registry_with_tls_never_redirects_to_plain_http() {
     let (authority, layer, folder) = (Authority::new(), layer(), tempfile::tempdir().unwrap());
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
@@ -269,7 +269,7 @@ async fn a_registry_over_tls_never_sends_to_plain_http() {
     assert_clear(&pull(&layer, &store).await.unwrap_err());
     assert!(plain.seen().is_empty());
 
-    // Whom nobody vouches for is not asked for a thing, and not over plain HTTP instead.
+    // An untrusted server gets no request, not even over plain HTTP.
     server.forget_seen();
     let other = folder.path().join("other.pem");
     std::fs::write(&other, Authority::new().pem()).unwrap();
@@ -308,7 +308,7 @@ async fn a_manifest_of_a_gigabyte_is_too_large_before_it_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_has_the_digest_that_it_has_whatever_the_registry_says() {
+async fn a_manifest_with_a_wrong_digest_is_an_error() {
     let (server, manifest) = with_manifest().await;
     server.fault(On::any("/manifests/").always(), Fault::Header("Docker-Content-Digest", None));
     assert_eq!(resolve_and_read(&server).await.unwrap().digest, manifest.descriptor.digest);
@@ -324,7 +324,7 @@ async fn a_manifest_has_the_digest_that_it_has_whatever_the_registry_says() {
         let error = resolve_and_read(&server).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{fault:?}: {error}");
     }
-    // A name that is a digest stands for nothing else.
+    // A name that is a digest resolves to that digest only.
     let (server, _) = with_manifest().await;
     let asked: Digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
     let other = Answer::new(200).with("Content-Type", MediaType::OCI_INDEX.as_str()).body("{}");
@@ -334,7 +334,7 @@ async fn a_manifest_has_the_digest_that_it_has_whatever_the_registry_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tags_are_listed_over_pages_and_never_for_ever() {
+async fn tags_are_listed_over_pages_that_have_to_end() {
     let server = scripted().await;
     for tag in ["a", "b", "c", "d", "e"] {
         server.service.content.insert_manifest(APP, Some(tag), MediaType::OCI_INDEX.as_str(), "{}");
@@ -356,7 +356,7 @@ async fn tags_are_listed_over_pages_and_never_for_ever() {
     }
 }
 
-/// The laws of stores hold against a registry that has other behavior than Docker's.
+/// The laws of stores hold against a registry that behaves differently from Docker's.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_obeys_the_laws_against_the_scripted_registry() {
     let all = [

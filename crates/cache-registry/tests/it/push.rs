@@ -17,19 +17,19 @@ fn layer() -> Blob {
     Blob::layer(Algorithm::Sha256, SIZE)
 }
 
-/// Where a blob can be had.
+/// A place from which a blob is pushed.
 fn memory(blob: &Blob) -> MemoryStore {
     let memory = MemoryStore::new();
     memory.insert(blob.descriptor.media_type.clone(), blob.bytes.clone());
     memory
 }
 
-/// How blobs are sent: whole, or in pieces.
+/// How blobs are sent: in one request, or in chunks.
 fn ways() -> [Option<u64>; 2] {
     [None, Some(100_000)]
 }
 
-/// A layer is pushed through a fault, whole or in pieces; the requests that it took.
+/// Pushes a layer in spite of a fault, in one request or in chunks. Returns the requests.
 async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Registry> {
     let (server, layer) = (scripted().await, layer());
     let shown = format!("{chunk_size:?} {on:?} {fault:?}");
@@ -60,7 +60,7 @@ fn received(server: &Server<Registry>) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blob_goes_out_once_in_as_few_requests_as_it_takes() {
+async fn a_blob_is_sent_once_in_the_fewest_requests() {
     let server = survives(None, On::any("none"), Fault::Silence).await;
     let methods: Vec<String> = server.seen().into_iter().map(|seen| seen.method).collect();
     assert_eq!(methods, ["HEAD", "POST", "PUT"]);
@@ -74,7 +74,7 @@ async fn a_blob_goes_out_once_in_as_few_requests_as_it_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_outlasts_connections_that_are_cut_and_passing_answers_in_every_phase() {
+async fn a_push_survives_cut_connections_and_transient_answers_in_every_phase() {
     for chunk_size in ways() {
         for method in ["HEAD", "POST", "PUT", "PATCH"] {
             let on = || On::new(method, "/blobs/");
@@ -95,7 +95,7 @@ async fn a_push_outlasts_connections_that_are_cut_and_passing_answers_in_every_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_is_cut_goes_on_from_where_the_registry_is() {
+async fn a_broken_upload_continues_from_the_offset_of_the_registry() {
     for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH")] {
         let server = survives(chunk_size, On::new(method, ""), Fault::CutRequestBody(150_000)).await;
         assert_eq!(received(&server), SIZE as usize, "{method}: each byte is taken once");
@@ -103,7 +103,7 @@ async fn an_upload_that_is_cut_goes_on_from_where_the_registry_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_never_answers_is_given_up() {
+async fn a_silent_registry_is_given_up() {
     let start = Instant::now();
     fails(None, On::new("POST", "").always(), Fault::Silence, ErrorKind::Unavailable).await;
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
@@ -113,7 +113,7 @@ async fn a_registry_that_never_answers_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_says_why_and_is_final() {
+async fn a_refusal_gives_its_reason_and_is_final() {
     for (status, code, kind) in [
         (400, "DIGEST_INVALID", ErrorKind::Corrupt),
         (403, "DENIED", ErrorKind::Denied),
@@ -131,7 +131,7 @@ async fn a_refusal_says_why_and_is_final() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blob_that_is_too_large_for_one_request_may_go_in_pieces() {
+async fn a_blob_that_is_too_large_for_one_request_may_be_sent_in_chunks() {
     let no = Fault::Answer(Answer::new(413).body("<html>Request Entity Too Large</html>"));
     let (_, text) = fails(None, On::new("PUT", "").always(), no.clone(), ErrorKind::TooLarge).await;
     assert!(text.ends_with("takes only smaller requests: --chunk-size"), "{text}");
@@ -142,7 +142,7 @@ async fn a_blob_that_is_too_large_for_one_request_may_go_in_pieces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_before_all_is_sent_is_read_to_its_end() {
+async fn a_refusal_before_the_whole_body_is_sent_is_read_to_its_end() {
     let (server, layer) = (scripted().await, layer());
     let denied = Answer::error(403, "DENIED", "no, since");
     server.fault(On::new("PUT", ""), Fault::AnswerEarly(denied));
@@ -154,7 +154,7 @@ async fn a_refusal_before_all_is_sent_is_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_piece_is_smaller_than_the_registry_takes() {
+async fn no_chunk_is_smaller_than_the_registry_accepts() {
     for (least, pieces) in [("300000", 3), ("none", 7), ("1000000", 0)] {
         let on = On::new("POST", "");
         let header = Fault::Header("OCI-Chunk-Min-Length", Some(least.to_owned()));
@@ -163,7 +163,7 @@ async fn no_piece_is_smaller_than_the_registry_takes() {
     }
 }
 
-/// A registry may move the blob first, which takes a while for a large one.
+/// A registry may move the blob first, which takes long for a large one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_answer_to_the_end_of_an_upload_may_take_longer_than_others() {
     for chunk_size in ways() {
@@ -187,7 +187,7 @@ async fn an_upload_that_the_registry_forgot_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_goes_to_wherever_the_registry_says_without_the_credentials_where_that_is_elsewhere() {
+async fn an_upload_to_another_host_carries_no_credentials() {
     for chunk_size in ways() {
         let (server, layer) = (scripted().await, layer());
         let other = server.sibling().await;
@@ -215,7 +215,7 @@ async fn an_upload_goes_to_wherever_the_registry_says_without_the_credentials_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_the_registry_can_say_nothing_of_begins_anew() {
+async fn an_upload_of_unknown_state_begins_anew() {
     for chunk_size in ways() {
         let (server, layer) = (scripted().await, layer());
         server.fault(On::new(if chunk_size.is_none() { "PUT" } else { "PATCH" }, ""), Fault::status(502));
@@ -227,7 +227,7 @@ async fn an_upload_that_the_registry_can_say_nothing_of_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_for_uploads_that_is_refused_elsewhere_is_asked_for_again() {
+async fn an_upload_that_another_host_refuses_gets_a_new_address() {
     let expired = || Answer::new(403).body("<Error><Code>AccessDenied</Code></Error>");
     for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
         let (server, layer) = (scripted().await, layer());
@@ -248,7 +248,7 @@ async fn a_place_for_uploads_that_is_refused_elsewhere_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_does_not_say_that_it_stored_the_blob_is_asked_whether_it_has() {
+async fn a_blob_is_looked_up_if_the_registry_does_not_confirm_it() {
     let other = Some(format!("sha256:{}", "0".repeat(64)));
     for chunk_size in ways() {
         let put = || On::new("PUT", "").always();
@@ -259,7 +259,7 @@ async fn a_registry_that_does_not_say_that_it_stored_the_blob_is_asked_whether_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_took_less_than_it_was_sent_is_sent_the_rest() {
+async fn a_registry_that_took_less_than_it_was_sent_gets_the_rest() {
     let less = Fault::Header("Range", Some("0-9".to_owned()));
     survives(Some(200_000), On::new("PATCH", ""), less).await;
     let refused = Answer::error(416, "RANGE_INVALID", "").with("Range", "0-0");
@@ -349,7 +349,7 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     assert_clear(&error);
     assert_eq!(server.seen_with("PUT", "").len(), 1);
 
-    // Amazon's wants an image for each entry, and names none that is missing. Nothing is sent again for that.
+    // Amazon's registry requires an image for each entry, and names no missing one. No blob is sent again for that.
     let images = Answer::error(400, "MANIFEST_BLOB_UNKNOWN", "Images with digests [x] do not exist");
     server.service.behavior().refuses_indexes = false;
     server.fault(On::new("PUT", "/manifests/"), Fault::Answer(images));
@@ -358,7 +358,7 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     assert!(error.to_string().contains("--form manifest"), "{error}");
 
-    // Harbor says that there is something that is not there; a repository that is not there is another matter.
+    // Harbor answers that something is unknown. An unknown repository is a different error.
     server.service.behavior().refuses_indexes = false;
     for (code, is_form) in [("NOT_FOUND", true), ("NAME_UNKNOWN", false)] {
         server.fault(On::new("PUT", "/manifests/"), Fault::Answer(Answer::error(404, code, "artifact")));
@@ -368,7 +368,7 @@ async fn a_registry_that_refuses_the_index_form_says_which_form_to_take() {
     }
 }
 
-/// What the registry forgot between a look and the manifest is known by name, and pushed though HEAD would find it.
+/// The registry names the blob that it lost before the manifest came. It is pushed, although HEAD would find it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_that_the_registry_forgot_is_pushed_again() {
     let server = scripted().await;
@@ -400,16 +400,16 @@ async fn a_tag_that_changes_meanwhile_is_a_conflict() {
     publish(&one, Expect::Absent).await.unwrap();
     assert_eq!(publish(&two, Expect::Absent).await, Err(ErrorKind::Conflict));
     assert_eq!(publish(&two, Expect::Digest(other.descriptor.digest)).await, Err(ErrorKind::Conflict));
-    // Somebody else is there just after.
+    // Someone else publishes right after.
     let told = other.descriptor.digest.to_string();
     server.fault(On::new("HEAD", "/manifests/").nth(2), Fault::Header("Docker-Content-Digest", Some(told)));
     assert_eq!(publish(&two, Expect::Digest(one.descriptor.digest)).await, Err(ErrorKind::Conflict));
 }
 
-/// A whole export to a registry that has forgotten a layer since it was asked: it gets that layer again, once; where it
-/// does not say which, all.
+/// An export to a registry that has lost a layer since the check: the layer is pushed again, once. If the registry does
+/// not say which layer is missing, all are.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_gives_a_forgetful_registry_what_it_lacks_once() {
+async fn an_export_pushes_lost_blobs_again_once() {
     for says_which in [true, false] {
         let server = scripted().await;
         let build = MemoryStore::new();
@@ -441,7 +441,7 @@ async fn an_export_gives_a_forgetful_registry_what_it_lacks_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blob_that_the_registry_was_wrong_about_is_not_mounted_either() {
+async fn a_blob_that_the_registry_wrongly_claimed_is_not_mounted_either() {
     let (server, layer) = (scripted().await, layer());
     server.service.content.insert_blob("from", layer.bytes.clone());
     let client = cache_registry::Client::new(options()).unwrap();
@@ -462,7 +462,7 @@ async fn a_blob_that_the_registry_was_wrong_about_is_not_mounted_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_was_wrong_about_a_blob_is_not_believed_when_an_upload_is_lost() {
+async fn a_registry_that_wrongly_claimed_a_blob_is_not_trusted_after_a_lost_upload() {
     for (is_doubted, sent) in [(false, 1), (true, 2)] {
         let (server, layer) = (scripted().await, layer());
         let store = app(&server);

@@ -1,4 +1,4 @@
-//! A client in a hurry, and copies whose outcome is looked at closely.
+//! An impatient client, and copies whose outcome is checked closely.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use test_registries::{Fault, Registry, Server, sha256};
 
 pub(crate) const PASSWORD: &str = "open:sesame";
 
-/// The size of most blobs here: several pieces of a connection's.
+/// The size of most blobs, in bytes: several pieces of a body.
 pub(crate) const SIZE: u32 = 700_000;
 
 pub(crate) fn policy() -> RetryPolicy {
@@ -31,7 +31,7 @@ pub(crate) fn options() -> ClientOptions {
     }
 }
 
-/// Options with which nothing is waited for long where the fault is that nothing comes.
+/// Options with a short stall for faults in which the server is silent.
 pub(crate) fn options_for(fault: &Fault) -> ClientOptions {
     let stall = match fault {
         Fault::Silence | Fault::StallBody(_) | Fault::Trickle(_) => Duration::from_millis(400),
@@ -70,8 +70,7 @@ pub(crate) async fn transfer(blob: &Blob, from: &dyn Provider, to: &dyn Ingester
     copy(Step::Layer, &blob.descriptor, from, to, &copying()).await
 }
 
-/// Copies a blob into a folder. There is the blob then, or there was an error and nothing is there, in every case
-/// nothing else.
+/// Copies a blob into a folder. Afterwards the folder has the blob, or there was an error and the folder has no blob.
 pub(crate) async fn pull(blob: &Blob, from: &dyn Provider) -> Result<Bytes, Error> {
     let folder = tempfile::tempdir().unwrap();
     let layout = LayoutStore::open(folder.path(), LayoutOptions::create()).await.unwrap();
@@ -91,7 +90,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// That an error is one line that names what it is about, and no secret.
+/// Asserts that an error is one line with its subject and without a secret.
 pub(crate) fn assert_clear(error: &Error) {
     let text = error.to_string();
     let named = text.contains("127.0.0.1") || text.contains("sha256:");
@@ -101,7 +100,7 @@ pub(crate) fn assert_clear(error: &Error) {
     }
 }
 
-/// Gives the blobs of one store and says that they are in another.
+/// Provides the blobs of the first store, and claims that they come from the second.
 pub(crate) struct Elsewhere(pub(crate) MemoryStore, pub(crate) RegistryStore);
 
 #[async_trait::async_trait]

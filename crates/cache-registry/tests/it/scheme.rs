@@ -13,7 +13,7 @@ fn targets() -> Targets {
 }
 
 #[tokio::test]
-async fn a_registry_is_named_as_docker_names_it_and_not_asked() {
+async fn a_registry_is_named_as_in_docker_and_not_contacted() {
     let targets = targets();
     for (text, location, name) in [
         ("type=registry,ref=user/app", "docker.io/user/app", Name::Tag("latest".to_owned())),
@@ -45,7 +45,7 @@ async fn a_registry_is_named_as_docker_names_it_and_not_asked() {
 }
 
 #[tokio::test]
-async fn a_registry_that_cannot_be_meant_is_refused_with_a_reason() {
+async fn a_malformed_target_is_refused_with_a_reason() {
     let refused = async |text: &str, role| targets().open(text, role).await.unwrap_err().to_string();
     for (text, role, expected) in [
         (

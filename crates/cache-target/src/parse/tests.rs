@@ -1,4 +1,4 @@
-//! What users type, and what it is read as.
+//! Texts of users, and the attributes that they are read as.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::*;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Reads a source, where the paths in `there` exist; gives the canonical string or the error's line.
+/// Reads a text. Only the paths in `there` exist. Returns the canonical string, or the error.
 fn read(text: &str, role: Role, there: &[&str]) -> Result<String, String> {
     let exists = |path: &Path| there.iter().any(|other| path == Path::new(other));
     let read = Attributes::parse_with(text, role, &exists);
@@ -39,13 +39,13 @@ fn an_attribute_string_is_one_csv_record_of_keys_and_values() {
 }
 
 #[test]
-fn of_a_key_that_comes_twice_the_last_value_counts() {
+fn the_last_value_of_a_repeated_key_counts() {
     good("type=local,src=/a,SRC=/b", "type=local,src=/b");
     good("type=s3,type=local", "type=local");
 }
 
 #[test]
-fn what_is_no_attribute_string_is_an_error_that_says_what_to_write() {
+fn a_malformed_attribute_string_is_an_error_that_says_what_to_write() {
     bad(
         "",
         "no source is given: name a folder or a registry's HOST/REPOSITORY:TAG, or write type=local,src=FOLDER",
@@ -122,7 +122,7 @@ fn a_bare_word_that_begins_with_a_host_is_a_reference() {
     ] {
         good(text, &format!("type=registry,ref={text}"));
     }
-    // Without a host, or with a folder in its place, it is a path.
+    // Without a host, or with an existing folder in its place, it is a path.
     for text in
         ["user/app", "library/app", ".cache/app", "./ghcr.io/app", "../ghcr.io/app", "/ghcr.io/app", "C:/x"]
     {
@@ -151,7 +151,7 @@ fn a_host_without_a_repository_is_an_error_and_no_folder() {
         let error = format!("the repository is missing: {text}/NAME; ./{text} names a folder");
         assert_eq!(read(text, Role::Destination, &[]), Err(error.clone()));
         bad(text, &error);
-        // A folder that is there is that folder.
+        // An existing folder of this name is that folder.
         assert_eq!(read(text, Role::Source, &[text]), Ok(format!("type=local,src={text}")));
         let inside = format!("./{text}");
         assert!(read(&inside, Role::Destination, &[]).unwrap().starts_with("type=local,dest=./"), "{inside}");
@@ -172,7 +172,7 @@ fn a_host_without_a_repository_is_an_error_and_no_folder() {
 }
 
 #[test]
-fn a_bare_path_that_is_none_is_an_error() {
+fn a_malformed_bare_path_is_an_error() {
     bad("-", "`-` is no cache: name a folder (./- is one of that name)");
     bad("cache:", "`cache:`: there is no tag after the colon");
     bad(":main", "`:main`: there is no path before the tag or digest");
@@ -216,7 +216,7 @@ fn typed_values_are_read_and_malformed_ones_named() {
 }
 
 proptest! {
-    /// Law: what is written reads back as it was, whatever the values hold.
+    /// Law: attributes with any values are written and read back unchanged.
     #[test]
     fn written_attributes_read_back(
         kind in "[a-z,\"]{1,4}",
