@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_with_the_name_of_an_item_is_no_use_of_it() {
+        let lib = ("lib.rs", "mod a; pub use a::*; pub struct C; fn f(blob: u8) -> u8 { g(blob) }");
+        assert_eq!(found(&[lib, ("a.rs", "use crate::C; pub fn blob(c: C) {}")]), Vec::<String>::new());
+        let lib = ("lib.rs", "mod a; pub use a::*; pub struct C; fn f() { blob(C) }");
+        assert_eq!(
+            found(&[lib, ("a.rs", "use crate::C; pub fn blob(c: C) {}")]),
+            ["a.rs -> lib.rs -> a.rs (C, blob)"]
+        );
+    }
+
+    #[test]
     fn the_shortest_circle_is_shown_and_the_files_that_take_part_in_any() {
         let files = [
             ("lib.rs", "mod a; mod b; mod c; mod d;"),

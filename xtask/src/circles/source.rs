@@ -16,7 +16,7 @@ pub(super) struct Module {
     pub(super) items: Vec<String>,
     pub(super) modules: Vec<Child>,
     pub(super) imports: Vec<Import>,
-    /// The paths in its code; a name alone is a path of one segment.
+    /// The paths in its code. A name alone is a path of one segment, unless it may be one of a variable.
     pub(super) paths: Vec<Path>,
 }
 
@@ -96,6 +96,14 @@ impl Tokens {
             Some(TokenTree::Group(group)) if group.delimiter() == delimiter => Some(group),
             _ => None,
         }
+    }
+
+    /// Whether a path, of which the last segment comes, is a name alone that may be one of a variable: no type, no
+    /// constant, no call.
+    fn is_variable(&self, path: &Path) -> bool {
+        let [name] = path.as_slice() else { return false };
+        let is_call = self.group(1, Delimiter::Parenthesis).is_some() || self.is_punct(1, '!');
+        !is_call && !name.starts_with(char::is_uppercase)
     }
 
     /// Takes the tokens up to the end of an item: a semicolon, or braces unless it is a value.
@@ -265,7 +273,7 @@ impl Module {
                             path.extend(tokens.ident(3));
                             tokens.next += 3;
                         }
-                        if !is_member {
+                        if !is_member && !tokens.is_variable(&path) {
                             self.paths.push(path);
                         }
                         is_member = false;
@@ -384,10 +392,10 @@ mod tests {
         ";
         let module = read(text).unwrap();
         let paths: Vec<String> = module.paths.iter().map(|path| path.join("::")).collect();
-        for path in ["crate::b::C", "super::g", "h", "I", "J", "L", "m::N", "crate::p::Q::R"] {
+        for path in ["crate::b::C", "super::g", "print", "I", "J", "L", "m::N", "crate::p::Q::R"] {
             assert!(paths.iter().any(|found| found == path), "{path}: {paths:?}");
         }
-        for path in ["d", "e", "k", "o", "crate::no::no", "crate::no::No"] {
+        for path in ["d", "e", "h", "k", "o", "crate::no::no", "crate::no::No"] {
             assert!(paths.iter().all(|found| found != path), "{path}: {paths:?}");
         }
     }
