@@ -1,4 +1,4 @@
-//! Runs the target `add_script`, whose laws stand in `fuzz/targets`.
+//! Runs the target `add_script` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Runs the target `attributes`, whose laws stand in `fuzz/targets`.
+//! Runs the target `attributes` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Runs the target `decode_config`, whose laws stand in `fuzz/targets`.
+//! Runs the target `decode_config` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

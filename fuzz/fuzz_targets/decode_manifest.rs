@@ -1,4 +1,4 @@
-//! Runs the target `decode_manifest`, whose laws stand in `fuzz/targets`.
+//! Runs the target `decode_manifest` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Runs the target `digest_and_reference`, whose laws stand in `fuzz/targets`.
+//! Runs the target `digest_and_reference` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Runs the target `layout_open`, whose laws stand in `fuzz/targets`.
+//! Runs the target `layout_open` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

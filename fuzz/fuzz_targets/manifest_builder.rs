@@ -1,4 +1,4 @@
-//! Runs the target `manifest_builder`, whose laws stand in `fuzz/targets`.
+//! Runs the target `manifest_builder` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Runs the target `roundtrip`, whose laws stand in `fuzz/targets`.
+//! Runs the target `roundtrip` under libFuzzer. Its body and its laws are in `fuzz/targets`.
 
 #![no_main]
 

@@ -1,6 +1,5 @@
-//! What the end-to-end tests share: where the real caches and BuildKit's answers lie, and how they are read.
-//!
-//! Every path is inside this repository: a fresh clone has all of it.
+//! Shared by the cross-crate tests: reads the fixtures, which are real caches, and the vectors, which are BuildKit's own
+//! results. Both are files of this repository.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,12 +14,12 @@ use cache_format::decode_record_line;
 use cache_model::{CacheChains, Digest, Link, NewResult, RecordId};
 use serde_json::Value;
 
-/// The folder of a real cache.
+/// The folder of a fixture.
 pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-/// The names of all real caches, inline ones too, sorted.
+/// The names of all fixtures, inline caches too, sorted.
 pub fn fixtures() -> Vec<String> {
     let folder = std::fs::read_dir(fixture("")).unwrap();
     let mut names: Vec<String> = folder
@@ -33,7 +32,7 @@ pub fn fixtures() -> Vec<String> {
     names
 }
 
-/// The names of the real caches that are caches of their own, not inside an image.
+/// The names of the fixtures that are caches by themselves, not inside an image.
 pub fn standalone_fixtures() -> Vec<String> {
     fixtures().into_iter().filter(|name| !name.starts_with("inline-")).collect()
 }
@@ -43,7 +42,7 @@ pub fn blob(name: &str, digest: &Digest) -> Vec<u8> {
     std::fs::read(fixture(name).join("blobs").join(digest.algorithm().name()).join(digest.hex())).unwrap()
 }
 
-/// The digest and bytes of the manifest that a fixture's only tag names.
+/// The digest and bytes of the manifest that the only tag of a fixture names.
 pub fn manifest(name: &str) -> (Digest, Vec<u8>) {
     let index: Value =
         serde_json::from_slice(&std::fs::read(fixture(name).join("index.json")).unwrap()).unwrap();
@@ -51,17 +50,17 @@ pub fn manifest(name: &str) -> (Digest, Vec<u8>) {
     (digest, blob(name, &digest))
 }
 
-/// One file of BuildKit's answers, a case each.
+/// The cases of a file of vectors, one a line.
 pub fn vectors(file: &str) -> Vec<Value> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What became of one op of a vector.
+/// The outcome of one operation of a vector.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It is a record.
+    /// A record was added.
     Added(RecordId),
     /// Its digest is `random:`.
     Skipped,
@@ -69,7 +68,7 @@ pub enum Outcome {
     Error(String),
 }
 
-/// Adds ops, in the order given by their positions, to chains.
+/// Adds the operations of a vector to chains, in the order of the given positions.
 pub fn add_ops(
     chains: &mut CacheChains,
     ops: &[Value],

@@ -1,4 +1,4 @@
-//! Real BuildKit caches through the library: imported and exported again, converted and back, by digest.
+//! The fixtures through the library: imported and exported again, converted to each form and back, compared by digest.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use cache_model::{CacheChains, Digest, Rule};
 use tests::{fixture, fixtures, manifest, standalone_fixtures};
 
 const FORMS: [Form; 3] = [Form::Manifest, Form::Index, Form::DockerList];
-/// The canonical config of `matrix-two`, on which BuildKit does not agree with itself.
+/// The canonical config of `matrix-two`, for which BuildKit has several outputs.
 const MATRIX_TWO: &str = "sha256:708eb13b6c65e9dabffeb8d74457d96f79d43a9498c46b03522965e7c0a4de40";
 
 async fn open_fixture(name: &str) -> (LayoutStore, OpenedCache) {
@@ -28,7 +28,7 @@ fn to<'a>(store: &'a MemoryStore, name: &'a Name) -> Destination<'a> {
     Destination { store, name, expect: Expect::Any }
 }
 
-/// Copies an opened cache into a memory store, in a form if one is given.
+/// Copies an opened cache into a memory store, in its own form or another.
 async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> (MemoryStore, Exported) {
     let config_bytes = opened.config_bytes(from, &Job::default()).await.unwrap().unwrap();
     let existing = Existing {
@@ -45,7 +45,7 @@ async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> 
     (store, exported)
 }
 
-/// Copies what a memory store has into another, in a form.
+/// Copies the cache of a memory store into another, in a form.
 async fn convert(from: &MemoryStore, form: Form) -> (MemoryStore, Exported) {
     let opened = open(from, &Name::Unspecified, &Job::default()).await.unwrap();
     copy(from, &opened, Some(form)).await
@@ -98,7 +98,7 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
             let metadata = exported.metadata();
             let described: serde_json::Value = serde_json::from_str(&metadata["cache.manifest"]).unwrap();
             assert_eq!(described["digest"], exported.manifest.unwrap().digest.to_string());
-            // All that the manifest names is there, and right.
+            // Every layer that the manifest names exists and has the right content.
             let again = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
             for layer in &again.manifest.unwrap().layers {
                 store.read(layer, &Job::default()).await.unwrap();
@@ -162,7 +162,7 @@ fn the_inline_caches_of_images_are_written_again_with_the_same_meaning() {
         let layers: Vec<Digest> = image.layers.iter().map(|layer| layer.digest).collect();
         let written = write_inline(&chains.graph().unwrap(), &layers).unwrap();
 
-        // Put into the image in the place of the old one, it reads back to the same graph.
+        // In the image in the place of the old cache, it reads back to the same graph.
         let old = ImageConfig::decode(&config_bytes).unwrap().inline_cache.unwrap();
         let text = String::from_utf8(config_bytes).unwrap().replace(&old, &written);
         let InlineOutcome::Cache(again) = read_inline(&image, text.as_bytes()).unwrap() else {
@@ -171,9 +171,9 @@ fn the_inline_caches_of_images_are_written_again_with_the_same_meaning() {
         let reread = CacheChains::from_config(&again.config, &again.layers).unwrap().chains;
         let canonical = |chains: &CacheChains| encode_config(&chains.marshal(&|_| true).unwrap().config);
         assert_eq!(canonical(&reread), canonical(&chains), "{name}");
-        assert_eq!(written.len(), old.len(), "{name}: as long as what BuildKit wrote");
+        assert_eq!(written.len(), old.len(), "{name}: as long as the text that BuildKit wrote");
 
-        // By the layers' diff IDs it is the same.
+        // Named by the layers' diff IDs, the cache is the same.
         let diff_ids = ImageConfig::decode(text.as_bytes()).unwrap().diff_ids;
         assert_eq!(write_inline(&chains.graph().unwrap(), &diff_ids).unwrap(), written, "{name}");
         assert_eq!(write_inline(&chains.graph().unwrap(), &[]), None);

@@ -1,4 +1,5 @@
-//! Other programs' view of what this project writes. With `BKCACHE_REQUIRE_PEERS` set, a missing program fails.
+//! Other programs read the caches that this project writes. A missing program skips its test; with
+//! `BKCACHE_REQUIRE_PEERS` set it fails.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +24,7 @@ fn skopeo(args: &[&str]) {
     assert!(output.status.success(), "skopeo {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Copies every fixture into a layout as an image manifest, has skopeo copy that, and verifies its copy.
+/// Copies every fixture into a layout in manifest form, copies that with skopeo, and verifies the result.
 #[tokio::test]
 async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
     if !has_program("skopeo", "skopeo") {
@@ -57,15 +58,15 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
         assert_eq!(
             report.subject.digest,
             exported.manifest.unwrap().digest,
-            "{name}: skopeo kept the manifest"
+            "{name}: skopeo keeps the manifest"
         );
         if opened.manifest.as_ref().unwrap().form == Form::Manifest {
-            assert_eq!(report.subject.digest, manifest(&name).0, "{name}: and it is BuildKit's");
+            assert_eq!(report.subject.digest, manifest(&name).0, "{name}: the manifest is BuildKit's");
         }
     }
 }
 
-/// A cache that was imported and exported anew is one that skopeo copies, too.
+/// Skopeo copies a cache that was imported and exported again, too.
 #[tokio::test]
 async fn skopeo_copies_a_cache_that_was_exported_from_chains() {
     if !has_program("skopeo", "skopeo") {

@@ -1,7 +1,7 @@
-//! `cargo xtask coverage`: which share of each crate's lines its tests and those across crates run.
+//! `cargo xtask coverage`: the share of each crate's lines that its own tests and the cross-crate tests run.
 //!
-//! Only the crates of this workspace are instrumented, so the dependencies are built once for all. It needs the LLVM
-//! tools of the toolchain. Tests that stand in the documentation do not count.
+//! Only crates of this workspace are instrumented, so the dependencies are shared with ordinary builds. It needs the LLVM
+//! tools of the toolchain. Doctests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::command::{cargo, root};
 
-/// Says to this program that it stands before rustc, and is to add the flag that instruments.
+/// The variable that makes this program act as a wrapper of rustc.
 const WRAPPER: &str = "BKCACHE_COVERAGE";
 /// The packages whose tests run.
 const TESTED: [&str; 9] = [
@@ -29,7 +29,7 @@ const TESTED: [&str; 9] = [
     "cache-target",
     "tests",
 ];
-/// The crates that have to reach the limit.
+/// The crates that must reach the limit.
 const HELD: [&str; 6] =
     ["cache-model", "cache-keys", "cache-format", "cache-ingest", "cache-export", "cache-import"];
 
@@ -44,20 +44,20 @@ pub(crate) struct Coverage {
     html: Option<PathBuf>,
 }
 
-/// How many lines of some code there are, and how many of them ran.
+/// The number of lines of some code, and of those that ran.
 #[derive(Clone, Copy, Default)]
 struct Lines {
     all: u64,
     ran: u64,
 }
 
-/// When this program was started in the place of rustc: runs rustc, with the flag that instruments.
+/// As a wrapper of rustc: runs rustc with the flag that instruments. `None` for an ordinary start.
 pub(crate) fn as_wrapper() -> Option<ExitCode> {
     std::env::var_os(WRAPPER)?;
     let mut arguments = std::env::args_os().skip(1);
     let rustc = arguments.next().filter(|program| Path::new(program).ends_with("rustc"))?;
     let arguments: Vec<OsString> = arguments.collect();
-    // The question of what the compiler is has no crate.
+    // A call that asks for the compiler's version compiles no crate.
     let flag = arguments.iter().any(|argument| argument == "--crate-name").then_some("-Cinstrument-coverage");
     let status = Command::new(rustc).args(arguments).args(flag).status();
     Some(if status.is_ok_and(|status| status.success()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -106,7 +106,7 @@ impl Lines {
 struct Program {
     name: String,
     path: PathBuf,
-    /// Where cargo runs it: the folder of its package.
+    /// The folder of its package, in which cargo runs it.
     folder: PathBuf,
 }
 
@@ -167,7 +167,7 @@ impl Tools {
         let output =
             Command::new("rustc").args(["--print", "target-libdir"]).output().context("cannot run rustc")?;
         let libraries = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-        let folder = libraries.parent().context("rustc tells no folder")?.join("bin");
+        let folder = libraries.parent().context("rustc names no folder")?.join("bin");
         let tools = Self { profdata: folder.join("llvm-profdata"), cov: folder.join("llvm-cov") };
         if tools.profdata.exists() && tools.cov.exists() {
             return Ok(tools);
@@ -199,7 +199,7 @@ impl Tools {
     }
 }
 
-/// What llvm-cov is given: the profile and the programs.
+/// The arguments that name the profile and the programs to llvm-cov.
 fn arguments(profile: &Path, programs: &[Program]) -> Vec<OsString> {
     let mut arguments = vec![OsString::from("--instr-profile"), profile.into()];
     for program in programs {
@@ -216,7 +216,7 @@ fn run(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// The lines of each crate's sources.
+/// The lines in the sources of each tested crate.
 fn by_crate(exported: &Value) -> Result<BTreeMap<String, Lines>> {
     let files = exported.pointer("/data/0/files").and_then(Value::as_array).context("no files")?;
     let crates = root().join("crates");

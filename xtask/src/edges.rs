@@ -1,17 +1,17 @@
-//! The allowed dependency edges, as tables, and the check that the manifests keep to them.
+//! The allowed dependencies between crates, as tables, and the check that the manifests keep to them.
 //!
-//! It looks at what a manifest names, never at what those dependencies pull in.
+//! It checks the dependencies that a manifest names, not their own dependencies.
 
 use crate::workspace::{Dependency, Kind, Package};
 
-/// What one crate may depend on.
+/// The allowed dependencies of one crate.
 struct Row {
     name: &'static str,
     /// Crates of the workspace.
     uses: &'static [&'static str],
     /// Further crates of the workspace, for its tests only.
     tests_use: &'static [&'static str],
-    /// Crates from outside that must not enter it (its tests may use them). A final `*` stands for any ending.
+    /// External crates that it must not use; its tests may. A final `*` stands for any ending.
     never: &'static [&'static str],
 }
 
@@ -40,8 +40,8 @@ const LIBRARIES: &[&str] =
 const EVERYTHING: &[&str] =
     &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT, CLI];
 
-/// `cache-format` and `cache-ingest` stand in no row of each other, not even for tests: one can encode without
-/// async, or store without the formats.
+/// `cache-format` and `cache-ingest` never depend on each other, not even in tests: a user can encode without async,
+/// and store without the formats.
 const ROWS: &[Row] = &[
     // Bytes in, digests out.
     Row {
@@ -109,17 +109,17 @@ const ROWS: &[Row] = &[
     },
     Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES], never: &[] },
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },
-    // It shares nothing with what it tests.
+    // Independent of the crates that it tests, so that no mistake is made twice.
     Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
-    // It measures against the servers that the tests run.
+    // It starts the same servers as the tests.
     Row { name: BENCH, uses: &[MODEL, KEYS, FORMAT, INGEST, VERIFY, REGISTRIES], tests_use: &[], never: &[] },
     Row { name: CRASH, uses: &[MODEL, FORMAT, INGEST, EXPORT, IMPORT, VERIFY], tests_use: &[], never: &[] },
-    // It builds in seconds, so it uses no crate of the product.
+    // No crate of the product, so that it builds in seconds.
     Row { name: XTASK, uses: &[], tests_use: &[], never: &["reqwest", "rustls*", "tokio*"] },
     Row { name: FUZZ_TARGETS, uses: LIBRARIES, tests_use: &[], never: &[] },
 ];
 
-/// Crates from outside that only some of ours may use (tests may always).
+/// External crates that only some crates of the workspace may use; tests always may.
 const OWNED: &[(&str, &[&str])] = &[
     ("anyhow", &[CLI, XTASK, TESTS, BENCH, CRASH]),
     ("clap*", &[CLI, XTASK, BENCH, CRASH]),
@@ -131,7 +131,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("reqwest", &[REGISTRY]),
 ];
 
-/// A line for each dependency that the tables do not allow, in the order of the manifests.
+/// One line for each dependency that the tables forbid, in the order of the manifests.
 pub(crate) fn check(packages: &[Package]) -> Vec<String> {
     let ours = |name: &str| packages.iter().any(|package| package.name == name);
     let mut findings = Vec::new();
@@ -167,7 +167,7 @@ fn inner(row: &Row, dependency: &Dependency) -> Option<String> {
     Some("not in the table of edges".to_owned())
 }
 
-/// Why a crate from outside is forbidden.
+/// Why an external crate is forbidden.
 fn outer(row: &Row, dependency: &Dependency) -> Option<String> {
     if dependency.kind == Kind::Dev {
         return None;
@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Checks a workspace of all the crates in which one has these dependencies.
+    /// The findings in a workspace of all crates, of which one has these dependencies.
     fn findings(name: &str, dependencies: &[(&str, Kind)]) -> Vec<String> {
         let mut packages: Vec<Package> =
             ROWS.iter().filter(|row| row.name != name).map(|row| package(row.name, &[])).collect();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_from_outside_stays_out_of_where_it_does_not_belong() {
+    fn an_external_crate_stays_out_of_crates_that_must_not_use_it() {
         assert_eq!(
             findings(MODEL, &[("serde_json", Kind::Normal), ("tokio", Kind::Build), ("proptest", Kind::Dev)]),
             [
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_depends_on_what_is_only_run() {
+    fn no_crate_depends_on_xtask() {
         assert_eq!(
             findings(CLI, &[(XTASK, Kind::Dev)]),
             ["bkcache -> xtask (dev): not in the table of edges"]

@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: runs a fuzz target for a while, and says what came of it.
+//! `cargo xtask fuzz`: runs a fuzz target for some seconds, and reports the result.
 //!
-//! What the fuzzer finds goes to a folder of its own below `fuzz/target`, never into the committed corpus.
+//! New inputs go to a folder below `fuzz/target`, never into the committed corpus.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,11 +12,11 @@ use clap::Args;
 
 use crate::command::{cargo, root};
 
-/// An input that takes longer than so many seconds is a finding.
+/// The longest that an input may take, in seconds; a slower one is a finding.
 const LONGEST: u32 = 25;
 
-/// The least length, in bytes, that inputs may grow to. By itself libFuzzer makes none longer than the longest of the
-/// corpus, and some corpora are short.
+/// The length in bytes that inputs may at least grow to. Without this limit libFuzzer makes no input longer than the
+/// longest of the corpus, and some corpora are short.
 const LEAST_LENGTH: u64 = 1024;
 
 /// Options of `cargo xtask fuzz`.
@@ -30,16 +30,16 @@ pub(crate) struct Fuzz {
     seconds: u64,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     executions: u64,
-    /// Edges that were reached, and features, which libFuzzer counts finer.
+    /// Edges of the control flow that were reached, and libFuzzer's finer count of features.
     coverage: u64,
     features: u64,
-    /// Inputs that reached something new.
+    /// The inputs that reached new code, and their size.
     corpus: String,
-    /// Where the input lies that broke a law.
+    /// The file with the input that broke a law.
     finding: Option<String>,
 }
 
@@ -79,9 +79,9 @@ impl Fuzz {
         }
     }
 
-    /// Whether cargo-fuzz ended well, and what it said.
+    /// Whether cargo-fuzz succeeded, and the result that it printed.
     fn fuzz(&self, fuzz: &Path, target: &str) -> Result<(bool, Outcome)> {
-        // libFuzzer writes what is new to the first folder only.
+        // libFuzzer writes new inputs to the first folder only.
         let found = fuzz.join("target/corpus").join(target);
         fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
         let corpus = fuzz.join("corpus").join(target);
@@ -100,7 +100,7 @@ impl Fuzz {
             .spawn()
             .context("cannot run cargo fuzz")?;
         let mut outcome = Outcome::default();
-        // A panic's message may hold any bytes, so lines are not taken for UTF-8.
+        // The message of a panic may hold any bytes, so a line need not be UTF-8.
         let mut said = BufReader::new(fuzzer.stderr.take().context("the fuzzer has no output")?);
         let mut line = Vec::new();
         while said.read_until(b'\n', &mut line).context("cannot read the fuzzer's output")? > 0 {
@@ -115,7 +115,7 @@ impl Fuzz {
 }
 
 impl Outcome {
-    /// Takes from a line of libFuzzer's output what it says.
+    /// Reads one line of libFuzzer's output.
     fn note(&mut self, line: &str) {
         if let Some((_, path)) = line.split_once("Test unit written to ") {
             self.finding = Some(path.trim().to_owned());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_told_by_its_path() {
+    fn a_finding_is_reported_by_its_path() {
         let lines = [
             "#77\tNEW    cov: 5 ft: 6 corp: 1/1b exec/s: 0 rss: 1Mb\n",
             "artifact_prefix='/x/'; Test unit written to /x/crash-da39a3\n",

@@ -1,7 +1,7 @@
-//! What people of this repository run: `cargo xtask <task>`.
+//! The tasks of this repository: `cargo xtask <task>`.
 //!
-//! Each task is a module; this one only reads the command line. Nothing here is published, and no crate depends on
-//! it.
+//! Each task is a module; this one only reads the command line. The package is not published, no crate depends on it, and
+//! it depends on no crate of the product.
 
 #![allow(
     clippy::print_stdout,
@@ -47,13 +47,13 @@ enum Task {
         #[arg(long, value_name = "FOLDER")]
         root: Option<PathBuf>,
     },
-    /// Check the small rules that no compiler knows
+    /// Check the small rules that the compiler does not check
     Tidy,
-    /// Measure
+    /// Measure graphs, hostile configs and copies
     Bench(Arguments),
-    /// Run the tests and tell which share of each crate's lines they run
+    /// Run the tests and report the share of each crate's lines that they run
     Coverage(coverage::Coverage),
-    /// Crash copies, and look at what is left
+    /// Crash copies, and check the folders that they leave
     Crash(Arguments),
     /// Check that the oldest versions that the manifests allow compile: of each dependency, and of Rust
     MinimalVersions,

@@ -43,7 +43,7 @@ pub(crate) fn check() -> Result<bool> {
     Ok(good)
 }
 
-/// Copies the tracked files into a folder in place of what is there.
+/// Makes a folder anew with a copy of the tracked files.
 fn copy(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;

@@ -1,6 +1,6 @@
-//! What has to hold before a version is released, and the commands that release it.
+//! `cargo xtask release`: the checks before a version is released, and the commands that release it.
 //!
-//! It changes nothing unless it is told to execute, and then only after every check has passed.
+//! It changes nothing without `--execute`, and with it only after every check has passed.
 
 use std::process::Command;
 
@@ -27,7 +27,7 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    /// Checks everything, reports everything that fails; true when nothing did.
+    /// Runs all checks and reports all failures; true when there is none.
     pub(crate) fn run(&self) -> Result<bool> {
         let workspace = Workspace::load(&root())?;
         let published = publication_order(&workspace.packages)?;
@@ -62,7 +62,7 @@ impl Release {
     }
 }
 
-/// The crates that go to the registry, each after those that it needs.
+/// The published crates, each after the crates that it depends on.
 fn publication_order(packages: &[Package]) -> Result<Vec<&Package>> {
     let mut waiting: Vec<&Package> = packages.iter().filter(|package| package.published).collect();
     let mut order = Vec::with_capacity(waiting.len());
@@ -92,7 +92,7 @@ fn one_version(packages: &[&Package]) -> Result<String> {
     Ok(first.version.clone())
 }
 
-/// What is wrong with the working tree.
+/// Findings about the working tree.
 fn tree(tag: &str) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     let branch = git(&["rev-parse", "--abbrev-ref", "HEAD"])?;
@@ -109,7 +109,7 @@ fn tree(tag: &str) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// What is wrong with the changelog.
+/// Findings about the changelog.
 fn changelog(version: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap_or_default();
     if has_section(&text, version) {
@@ -119,7 +119,7 @@ fn changelog(version: &str) -> Vec<String> {
     }
 }
 
-/// Whether a heading of the second level names the version, with or without brackets, a `v`, a date.
+/// Whether a second-level heading names the version, with or without brackets, a `v`, a date.
 fn has_section(text: &str, version: &str) -> bool {
     text.lines().filter_map(|line| line.strip_prefix("## ")).any(|heading| {
         let word = heading.split_whitespace().next().unwrap_or_default();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_is_published_after_those_that_it_needs() {
+    fn a_crate_is_published_after_its_dependencies() {
         let packages = [
             package("program", &[("library", Kind::Normal, true)]),
             package("library", &[("base", Kind::Normal, true), ("program", Kind::Dev, false)]),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn crates_that_need_one_another_cannot_be_published() {
+    fn crates_that_depend_on_one_another_cannot_be_published() {
         let packages = [package("a", &[("b", Kind::Dev, true)]), package("b", &[("a", Kind::Normal, true)])];
         assert!(order(&packages).unwrap_err().to_string().ends_with(": a, b"));
     }

@@ -1,22 +1,22 @@
-//! The small rules that no compiler knows, checked over the text of the repository.
+//! The small rules that the compiler does not check, over the text of the repository.
 //!
-//! It reads files and reports; it never changes one.
+//! It reads files and reports findings; it changes no file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Folders that hold no text of ours.
+/// Folders of generated files and test data.
 const SKIPPED: &[&str] = &["target", "fixtures", "vectors", "corpus", "artifacts"];
 /// Folders with Rust code.
 const CODE: &[&str] = &["crates", "xtask", "tests", "fuzz"];
-/// The length, in lines, from which a source file is more than one idea.
+/// The greatest length of a source file, in lines: a longer one holds more than one idea.
 const LONGEST: usize = 600;
-/// The length, in bytes, below which a description of a crate describes nothing.
+/// The least length of a crate's description, in bytes.
 const SHORTEST_DESCRIPTION: usize = 20;
 
-/// What must not stand in code, and why. In two halves, so that this file does not hold what it looks for.
+/// Text that code must not contain, and why. Each is split in two, so that this file does not contain it.
 const BANNED: &[(&str, &str, &str)] = &[
     ("todo", "!(", "an unfinished place"),
     ("unimplemented", "!(", "an unfinished place"),
@@ -26,15 +26,15 @@ const BANNED: &[(&str, &str, &str)] = &[
     ("FIX", "ME", "an unfinished place"),
 ];
 
-/// The one file that may allow unsafe code, which calls what it compiled for instructions that it has looked for. In two
-/// halves, as above.
+/// The one file that may allow unsafe code: it calls functions compiled for processor features after it has detected
+/// them. The text is split in two, as above.
 const UNSAFE: (&str, &str, &str) = ("crates/cache-hash/src/x86_64.rs", "unsafe", "_code");
 
-/// Where a path of somebody's machine begins. In two halves, as above.
+/// How absolute paths of a developer's machine begin. Split in two, as above.
 const MACHINE_PATHS: &[(&str, &str)] =
     &[("/ho", "me/"), ("/ro", "ot/"), ("/Us", "ers/"), ("C:\\Us", "ers\\")];
 
-/// A line for each breach, sorted by path.
+/// One line for each finding, sorted by path.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for path in files(root)? {
@@ -53,7 +53,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// What a file is, as far as the rules differ.
+/// The kinds of file that have different rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Rust,
@@ -138,7 +138,7 @@ fn manifest(name: &str, text: &str) -> Vec<String> {
     if description.is_none_or(|text| text.len() < SHORTEST_DESCRIPTION) {
         findings.push(format!("{name}: has no description"));
     }
-    // The fuzzers are a workspace of their own, with nothing to inherit.
+    // The fuzzers are a workspace of their own and inherit nothing.
     if name != "fuzz/Cargo.toml" {
         if !text.contains("\n[lints]\nworkspace = true\n") {
             findings.push(format!("{name}: does not take the lints of the workspace"));
@@ -150,7 +150,7 @@ fn manifest(name: &str, text: &str) -> Vec<String> {
     findings
 }
 
-/// All files below a folder, sorted, without what is hidden, built or generated.
+/// All files below a folder, sorted, without hidden files and [`SKIPPED`] folders.
 fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -172,7 +172,7 @@ fn files(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A path as messages name it: from the root, with slashes.
+/// A path relative to the root, with slashes on every system.
 fn display(root: &Path, path: &Path) -> String {
     let inner = path.strip_prefix(root).unwrap_or(path);
     inner.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rust_file_opens_with_what_it_is() {
+    fn a_rust_file_opens_with_a_module_comment() {
         assert_eq!(findings("crates/a/src/lib.rs", "//! A.\n"), Vec::<String>::new());
         assert_eq!(
             findings("crates/a/src/lib.rs", "use b;\n"),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unfinished_is_found_at_its_line() {
+    fn unfinished_code_is_found_at_its_line() {
         for (a, b, _) in BANNED {
             let text = format!("//! A.\n\n{a}{b})\n");
             let found = findings("xtask/src/a.rs", &text);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unsafe_has_one_place() {
+    fn unsafe_code_has_one_place() {
         let (allowed, a, b) = UNSAFE;
         let text = format!("//! A.\n\n#[expect({a}{b}, reason = \"x\")]\n");
         assert_eq!(findings(allowed, &text), Vec::<String>::new());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_ends_where_its_text_ends() {
+    fn white_space_at_the_end_of_a_line_is_found() {
         assert_eq!(findings("README.md", "a \n"), ["README.md:1: white space at the end of the line"]);
         assert_eq!(findings("README.md", "a"), ["README.md: does not end with a line break"]);
         assert_eq!(findings("logo.svg", "a "), Vec::<String>::new());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_takes_what_the_workspace_gives() {
+    fn a_manifest_inherits_lints_and_license_from_the_workspace() {
         let good = "[package]\nname = \"a\"\ndescription = \"What this crate is for\"\nlicense.workspace = true\n\n[lints]\nworkspace = true\n";
         assert_eq!(findings("crates/a/Cargo.toml", good), Vec::<String>::new());
         assert_eq!(findings("crates/a/Cargo.toml", "[package]\n").len(), 3);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_that_waits_for_review_is_found() {
+    fn a_snapshot_that_nobody_has_reviewed_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let snapshots = folder.path().join("crates/a/tests/snapshots");
         fs::create_dir_all(&snapshots).unwrap();

@@ -23,7 +23,7 @@ pub(crate) struct Package {
     pub(crate) folder: PathBuf,
     /// The root files of its crates: libraries, programs, tests, benches, examples.
     pub(crate) roots: Vec<PathBuf>,
-    /// Whether it may go to a registry.
+    /// Whether it is published to a registry.
     pub(crate) published: bool,
     pub(crate) dependencies: Vec<Dependency>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Dependency {
     pub(crate) versioned: bool,
 }
 
-/// Which table an entry stands in.
+/// The table that an entry is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Normal,

@@ -1,7 +1,7 @@
 //! `cargo xtask bench copy`: how long `bkcache copy` takes from folder to folder, beside cp and skopeo.
 //!
-//! All run in turn, round after round, each into a new folder, with the source in memory and nothing left to write
-//! back from the run before. What they wrote is compared with the source, outside of the times.
+//! The programs run in turn, round after round, each into a new folder, with the source in memory and the data of the run
+//! before written back. Their output is compared with the source, outside of the measured time.
 
 mod calls;
 mod programs;
@@ -20,7 +20,7 @@ use crate::layouts::{self, Blobs, Layout};
 use crate::machine::{self, folder_in};
 use crate::process::{self, own_folder};
 
-/// What takes longer is run once: a better time would change nothing.
+/// A program that takes longer is run once: a better time would change no verdict.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Options of `cargo xtask bench copy`.
@@ -62,7 +62,7 @@ impl Copy {
         let runs: Vec<Program> = programs.present().collect();
         let mut rows: Vec<Row> =
             runs.iter().map(|program| Row { program: *program, times: Vec::new(), used: None }).collect();
-        // All are removed at the end. Of the large files there would be too many bytes until then.
+        // The folders are removed at the end, except those of large files, which would fill the disk.
         let mut kept = Vec::new();
         for start in Program::STARTS.iter().cycle().zip(0..self.repeat).map(|(start, _)| *start) {
             let folder = folder_in(folder, "round-")?;

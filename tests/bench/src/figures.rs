@@ -1,14 +1,12 @@
-//! How the figures of a bench are told, and whether its limits are kept to.
-//!
-//! It formats; it measures nothing.
+//! Formats the figures of a bench and the verdicts on its limits. It measures nothing.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// A limit: whether it is kept to, and the figure that says so.
+/// A limit: whether it is met, and the figure as text.
 pub(crate) type Limit = (bool, String);
 
-/// A line for each limit.
+/// One line for each limit.
 pub(crate) fn verdicts(limits: &[Limit]) -> String {
     let mut out = String::new();
     for (passes, line) in limits {
@@ -17,7 +15,7 @@ pub(crate) fn verdicts(limits: &[Limit]) -> String {
     out
 }
 
-/// A number that the system may not have told.
+/// A number, or a dash where the system did not give it.
 pub(crate) fn or_dash(number: Option<f64>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
 }

@@ -1,7 +1,7 @@
-//! Caches as OCI layouts, always the same bytes: what is copied.
+//! The caches that are copied, as OCI layouts of always the same bytes.
 //!
-//! In the form of an image manifest, which skopeo takes. The layers are random behind the first bytes of a gzip file, so
-//! that no one compresses them. Nothing of the crates that are measured makes them.
+//! They have the form of an image manifest, which skopeo accepts. A layer is a gzip header and random bytes, so that no
+//! program compresses it. None of the measured crates takes part in making them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use crate::random::SplitMix;
 
 /// The seed of every cache.
 const SEED: u64 = 42;
-/// What a gzip file begins with.
+/// The first bytes of a gzip file.
 const GZIP: [u8; 8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0];
 const CREATED: &str = "2026-01-02T03:04:05Z";
 
@@ -68,7 +68,7 @@ impl fmt::Display for Blobs {
     }
 }
 
-/// A layout that lies in a folder.
+/// A layout in a folder.
 pub(crate) struct Layout {
     path: PathBuf,
     blobs: BTreeSet<OsString>,
@@ -165,7 +165,7 @@ impl Layout {
         &self.path
     }
 
-    /// An error unless a folder has just the blobs of this layout.
+    /// An error unless a folder has exactly the blobs of this layout.
     pub(crate) fn check_copy(&self, copy: &Path) -> Result<()> {
         if names(copy)? != self.blobs {
             bail!("{} has other blobs than what it is a copy of", copy.display());

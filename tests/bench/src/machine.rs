@@ -1,5 +1,5 @@
-//! The machine by itself, which bounds what a copy can reach: how fast its disk writes durably and its processors hash;
-//! and a fair start for whoever comes next.
+//! The limits of the machine, which no copy can exceed: the speed of durable writes and of hashing. And a fair start for
+//! each run.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -17,15 +17,15 @@ use crate::layouts::Blobs;
 use crate::process::run_quietly;
 use crate::random::SplitMix;
 
-/// How many bytes are written at once.
+/// The number of bytes that are written at once.
 const PIECE: u32 = 8 << 20;
-/// How much memory is asked for beyond that of the copied bytes.
+/// The memory that is touched beyond the size of the copied bytes.
 const SPARE: u64 = 256 << 20;
 
-/// Leaves nothing to write back from the run before, and free memory that is there.
+/// Writes back the data of the run before, and makes sure of free memory.
 ///
-/// The host of a virtual machine takes free memory away, and getting it back costs whoever touches it first more than
-/// copying does. So this process touches as much as will be needed, and frees it.
+/// The host of a virtual machine takes free memory away. Getting it back takes the first process that touches it longer
+/// than copying. So this process touches as much as a run needs, and frees it.
 pub(crate) fn settle(bytes: u64) -> Result<()> {
     run_quietly(&mut Command::new("sync"))?;
     drop(black_box(vec![1u8; usize::try_from(bytes + SPARE)?]));
@@ -34,9 +34,9 @@ pub(crate) fn settle(bytes: u64) -> Result<()> {
 
 /// Asks the file system to put the folders in this one far from each other, as ext4 can.
 ///
-/// Where many files were deleted in the last minutes, ext4 passes over the inode of each before it makes a new file
-/// nearby, and that takes ten times as long as making it. The copies of one round, and of one run, are in no one's way
-/// then. Where it cannot be asked, nothing is lost but that.
+/// After many deletions in the last minutes, ext4 skips the inode of each deleted file before it makes a new file nearby,
+/// which takes ten times as long as making it. Spread folders keep the copies of one run out of the way of the next. A
+/// file system that cannot be asked is left as it is.
 pub(crate) fn spread_folders(folder: &Path) {
     let _ = Command::new("chattr").arg("+T").arg(folder).output();
 }
@@ -47,8 +47,8 @@ pub(crate) fn folder_in(path: &Path, prefix: &str) -> Result<TempDir> {
     folder.with_context(|| format!("cannot make a folder in {}", path.display()))
 }
 
-/// How long it takes to write as many bytes, durably: the large ones as one file in pieces with one fsync, the small
-/// ones as files with an fsync each.
+/// The time to write as many bytes durably: large blobs as one file in pieces with one fsync, small ones as files with an
+/// fsync each.
 pub(crate) fn write_and_sync(blobs: Blobs, folder: &Path) -> Result<Duration> {
     let failed = || format!("cannot write to {}", folder.display());
     fs::create_dir(folder).with_context(failed)?;
@@ -65,7 +65,7 @@ pub(crate) fn write_and_sync(blobs: Blobs, folder: &Path) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// How long all processors together take to hash as many blobs of that size, which are in memory.
+/// The time in which all processors together hash as many blobs of that size in memory.
 pub(crate) fn hash(blobs: Blobs) -> Result<Duration> {
     let threads = u32::try_from(thread::available_parallelism()?.get())?;
     let blob = vec![1u8; usize::try_from(blobs.size())?];

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// The high-water mark of this process's resident memory in bytes; `None` where the system does not tell it.
+/// The high-water mark of this process's resident memory in bytes; `None` where the system does not give it.
 pub(crate) fn peak_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

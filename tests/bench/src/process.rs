@@ -1,7 +1,7 @@
-//! Other programs: whether they are there, and running one in a process that does nothing else, which says what it took.
+//! Runs other programs and measures their time and memory.
 //!
-//! The system tells the peak of memory of all children together, so each program has a parent of its own: this one,
-//! started anew.
+//! The system gives the peak of memory of all children of a process together. So each measured program has a parent of its
+//! own: this program, started again.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,19 +20,19 @@ pub(crate) struct Run {
     command: Vec<OsString>,
 }
 
-/// What a run took.
+/// The time and memory of a run.
 pub(crate) struct Ran {
     /// From its start to its end.
     pub(crate) time: Duration,
     pub(crate) used: Used,
 }
 
-/// What the system counts for a process; `None` where it does not say.
+/// The resources of a process; `None` where the system does not count one.
 #[derive(Clone, Copy)]
 pub(crate) struct Used {
     /// The time on all processors.
     pub(crate) cpu: Option<Duration>,
-    /// The most memory that it held, in bytes.
+    /// The peak of its memory, in bytes.
     pub(crate) peak: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ impl Used {
     }
 }
 
-/// Builds `bkcache` as it is released; where it is.
+/// Builds `bkcache` with the release profile; its path.
 pub(crate) fn bkcache() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let status = Command::new(cargo)
@@ -61,7 +61,7 @@ pub(crate) fn bkcache() -> Result<PathBuf> {
     Ok(bkcache)
 }
 
-/// The folder that this program lies in, and with it what cargo builds.
+/// The folder of this program, in which cargo puts all programs that it builds.
 pub(crate) fn own_folder() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     program.parent().map(Path::to_owned).context("this program lies in no folder")
@@ -77,7 +77,7 @@ pub(crate) fn is_installed(program: &str) -> bool {
     started.is_ok()
 }
 
-/// Runs a program that is no part of the measurement.
+/// Runs a program that is not measured.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
@@ -86,7 +86,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs this program again, in another process; what it printed.
+/// Runs this program in another process; its output.
 pub(crate) fn run_self(arguments: &[OsString]) -> Result<String> {
     let this = std::env::current_exe().context("cannot find this program")?;
     let output = Command::new(this).args(arguments).stderr(Stdio::inherit()).output();
@@ -97,7 +97,7 @@ pub(crate) fn run_self(arguments: &[OsString]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a program by a process of its own.
+/// Runs and measures a program.
 pub(crate) fn measure(command: &[OsString]) -> Result<Ran> {
     let mut arguments = words(&["run", "--"]);
     arguments.extend_from_slice(command);
@@ -137,7 +137,7 @@ fn children() -> (Option<i64>, Option<i64>) {
     (Some(cpu.num_microseconds()), Some(usage.max_rss() * 1024))
 }
 
-/// Other systems count in other units.
+/// Not measured: other systems count in other units.
 #[cfg(not(target_os = "linux"))]
 fn children() -> (Option<i64>, Option<i64>) {
     (None, None)

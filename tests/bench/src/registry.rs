@@ -95,7 +95,7 @@ impl Registry {
     }
 }
 
-/// The time on processors that a running program has taken.
+/// The processor time of a running program.
 fn cpu_of(process: u32) -> Option<Duration> {
     /// A tick of this clock on Linux, in milliseconds.
     const TICK: u64 = 10;

@@ -1,9 +1,8 @@
-//! A model of a disk: what is sure to be there after a loss of power, and what may be.
+//! A model of a disk: which changes survive a loss of power, and which may.
 //!
-//! It promises less than any file system does. An fsync of a file makes its content durable, not its name; an fsync of
-//! a folder makes the names in it durable, not what is below. Any other change may be there or not, whatever came
-//! before or after it. A rename is two changes, the new name and the loss of the old one, each durable by itself. It
-//! touches no real file.
+//! It promises less than any file system. An fsync of a file makes its content durable, not its name. An fsync of a folder
+//! makes the names in it durable, not the content below. Every other change may survive or not, independently of earlier
+//! and later ones. A rename is two such changes: the new name, and the loss of the old one. It touches no real file.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -19,9 +18,9 @@ type Names = BTreeMap<OsString, usize>;
 /// A disk, with the changes that are not durable yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
-    /// Files and folders by number; the first is the folder that everything lies in, which is there.
+    /// Files and folders by number; the first is the root, which always exists.
     nodes: Vec<Node>,
-    /// Changes of names that no fsync of their folder has covered, in order.
+    /// Changes of names that no fsync of their folder has covered yet, in order.
     unsure: Vec<NameChange>,
 }
 
@@ -38,7 +37,7 @@ enum Node {
     },
 }
 
-/// A name in a folder that stands for a node from now on, or for none.
+/// A name in a folder that is given to a node, or removed.
 #[derive(Clone, Debug)]
 struct NameChange {
     folder: usize,
@@ -46,20 +45,20 @@ struct NameChange {
     node: Option<usize>,
 }
 
-/// What became of the writes that no fsync has covered.
+/// The fate of the writes that no fsync has covered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Data {
     Lost,
     Kept,
-    /// The first of two halves of them, and a half of the write in the middle.
+    /// The first half of them is kept, and half of the write in the middle.
     Torn,
-    /// The file has its length, but zeros for what was written.
+    /// The file has its full length, with zeros in the place of the written bytes.
     Zeros,
 }
 
-/// What is on a disk after a loss of power.
+/// The content of a disk after a loss of power.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Left(pub(crate) BTreeMap<std::path::PathBuf, Entry>);
+pub(crate) struct DiskContent(pub(crate) BTreeMap<std::path::PathBuf, Entry>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Entry {
@@ -73,12 +72,12 @@ impl Disk {
         Self { nodes: vec![Node::Folder { durable: Names::new(), now: Names::new() }], unsure: Vec::new() }
     }
 
-    /// How many changes of names may be lost.
+    /// The number of changes of names that may be lost.
     pub(crate) fn unsure_names(&self) -> usize {
         self.unsure.len()
     }
 
-    /// Makes a change.
+    /// Applies a change.
     pub(crate) fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
             Change::CreateFolder(path) => {
@@ -111,9 +110,9 @@ impl Disk {
         }
     }
 
-    /// What is left when of the changes of names just those are kept that `keep` is true for, by their number in
-    /// order, and `data` says what became of a file's content.
-    pub(crate) fn left(&self, keep: impl Fn(usize) -> bool, mut data: impl FnMut() -> Data) -> Left {
+    /// The content after a loss of power that keeps exactly the unsynced changes of names for whose number `keep` is true,
+    /// and treats the unsynced writes of each file as `data` says.
+    pub(crate) fn left(&self, keep: impl Fn(usize) -> bool, mut data: impl FnMut() -> Data) -> DiskContent {
         let mut names: Vec<Names> = self
             .nodes
             .iter()
@@ -124,7 +123,7 @@ impl Disk {
                 change.make(names);
             }
         }
-        let mut left = Left::default();
+        let mut left = DiskContent::default();
         let mut waiting = vec![(std::path::PathBuf::new(), 0)];
         while let Some((path, number)) = waiting.pop() {
             match self.nodes.get(number) {

@@ -1,6 +1,6 @@
-//! Tests that the search catches what it is for: it is given what a store would have done that leaves out a sync.
+//! Tests that the search finds a store that leaves out a sync.
 //!
-//! The real store's steps are the start of each; nothing is written wrongly on purpose.
+//! Each takes the recorded steps of the real store and drops one kind of sync from them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::power::{Next, Power, SCENARIOS, Scenario, go_on_after_each};
 use crate::recorder::{Change, Step};
 use crate::search::Search;
 
-/// What a sync makes durable.
+/// Something that a sync makes durable.
 #[derive(Clone, Copy, Debug)]
 enum Durable {
-    /// The content of the files that get a name in this folder, or this name.
+    /// The content of the files that are renamed into this folder, or to this name.
     Content(&'static str),
     /// The names in this folder.
     Names(&'static str),
@@ -20,7 +20,7 @@ enum Durable {
 }
 use Durable::{Content, LastNames, Names};
 
-/// What is left of steps when no sync makes this durable.
+/// The steps without the syncs that make this durable.
 fn without(steps: &[Step], durable: Durable) -> Vec<Step> {
     let last = |folder: &str| {
         let is_sync = |step: &Step| matches!(step, Step::Change(Change::SyncFolder(synced)) if synced == Path::new(folder));
@@ -37,7 +37,7 @@ fn without(steps: &[Step], durable: Durable) -> Vec<Step> {
     steps.iter().enumerate().filter(is_left).map(|(_, step)| step.clone()).collect()
 }
 
-/// The name that a staged file gets.
+/// The name that a staged file is renamed to.
 fn becomes(file: &Path, steps: &[Step]) -> PathBuf {
     let name = |step: &Step| match step {
         Step::Change(Change::Rename(from, to)) if from == file => Some(to.clone()),
@@ -46,13 +46,13 @@ fn becomes(file: &Path, steps: &[Step]) -> PathBuf {
     steps.iter().find_map(name).unwrap_or_default()
 }
 
-fn told(search: &Search<'_>) -> String {
-    let told: Vec<&str> =
+fn breaches(search: &Search<'_>) -> String {
+    let lines: Vec<&str> =
         search.breaches.iter().flat_map(|breach| &breach.what).map(String::as_str).collect();
-    told.join("; ")
+    lines.join("; ")
 }
 
-/// What is wrong at the first step after which anything is, in copies without these syncs.
+/// The breaches at the first step that has any, in copies without these syncs.
 async fn breach(scenario: &Scenario, durable: Option<Durable>) -> String {
     let samples = scenario.samples().await.unwrap();
     let recorded = scenario.record(&samples).await.unwrap();
@@ -61,17 +61,17 @@ async fn breach(scenario: &Scenario, durable: Option<Durable>) -> String {
     let mut search = Power { seed: 1, states: 1 }.search(scenario, &samples);
     search.first_only = true;
     search.run(&steps, 0).await.unwrap();
-    told(&search)
+    breaches(&search)
 }
 
-/// The same of a copy that goes on, without these syncs, where another was killed.
+/// As [`breach`], in a second copy without these syncs, which continues where the first one was killed.
 async fn breach_after_kill(scenario: &Scenario, next: Next, durable: Durable) -> String {
     let samples = scenario.samples().await.unwrap();
     let mut search = Power { seed: 1, states: 0 }.search(scenario, &samples);
     search.first_only = true;
     let alter = |steps: Vec<Step>| without(&steps, durable);
     go_on_after_each(scenario, &samples, next, &mut search, &alter).await.unwrap();
-    told(&search)
+    breaches(&search)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn the_store_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_kind_of_sync_that_is_left_out_is_missed() {
+async fn each_kind_of_sync_is_found_when_it_is_missing() {
     let expected = [
         (Content("cache/blobs"), "has other content"),
         (Content("cache/index.json"), "the layout cannot be read"),
@@ -103,7 +103,7 @@ async fn any_kind_of_sync_that_is_left_out_is_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_copy_has_not_made_durable_the_next_one_must() {
+async fn the_next_copy_makes_durable_the_changes_of_a_killed_one() {
     let expected = [
         (Names(""), "a was reported done and is not there"),
         (Names("cache/blobs"), "is named and not complete"),
@@ -114,13 +114,13 @@ async fn what_a_killed_copy_has_not_made_durable_the_next_one_must() {
     }
 }
 
-/// Sha512 blobs have a folder that is not made before all else, and syncs of their own for it.
+/// The folder of sha512 blobs is made with the first such blob, not at opening, and has syncs of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folder_of_sha512_blobs_that_a_killed_copy_has_made_is_made_durable() {
+async fn the_next_copy_makes_durable_the_sha512_folder_of_a_killed_one() {
     let expected = [
-        // The store does not see that it is new, as another has made it, after the store has synced all folders.
+        // Another process has made the folder after this store synced all folders, so the store does not see that it is new.
         (Next::Prepared, Names("cache/blobs")),
-        // All blobs are there, and their names are not durable: it is the publishing that syncs them.
+        // All blobs exist, and their names are not durable: publishing syncs them.
         (Next::New, LastNames("cache/blobs/sha512")),
         (Next::Prepared, LastNames("cache/blobs/sha512")),
     ];

@@ -1,6 +1,4 @@
-//! Caches that are no two alike, for the program to copy.
-//!
-//! The same seed gives the same caches.
+//! Caches of random layers for the program to copy. The same seed gives the same caches.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +22,7 @@ pub(crate) struct Generated {
 }
 
 impl Generated {
-    /// Makes one, with the record that an export makes the same of.
+    /// Makes a cache, and beside it the records from which an export makes the same cache.
     pub(crate) async fn new(rng: &mut Random) -> Result<Self> {
         let layers = MemoryStore::new();
         let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar");
@@ -55,14 +53,14 @@ impl Generated {
         Ok(Self { layout, digest })
     }
 
-    /// The command that copies it; the destination is missing.
+    /// The command that copies it, without the destination.
     pub(crate) fn copy(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.arg("copy").arg(self.layout.path());
         command
     }
 
-    /// The command that exports the same anew; the destination is missing.
+    /// The command that exports the same cache from its records, without the destination.
     pub(crate) fn export(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.args(["export", "--records"]).arg(self.layout.path().join("record"));

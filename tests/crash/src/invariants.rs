@@ -1,6 +1,6 @@
-//! What has to hold of a cache's folder whenever its program or machine stops.
+//! What must be true of a cache's folder whenever its program or its machine stops.
 //!
-//! No blob has wrong content; the index names only complete caches; what was reported done is there. It looks, and
+//! No blob has wrong content; the index names only complete caches; a copy that was reported done is there. Checking
 //! changes nothing.
 
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use cache_ingest::{Hasher, Job, LayoutOptions, LayoutStore, Name, Resolver};
 use cache_model::Digest;
 use cache_verify::{Severity, VerifyOptions, verify};
 
-/// What the tags may stand for that were reported done. More than one while a copy to the tag is under way.
+/// The manifests that each tag may name whose copy was reported done. More than one while a copy to the tag is under way.
 pub(crate) type Claims = BTreeMap<String, Vec<Digest>>;
 
-/// A line for each breach.
+/// One line for each breach.
 pub(crate) async fn check(cache: &Path, claims: &Claims) -> Result<Vec<String>> {
     let mut breaches = Vec::new();
     check_blobs(cache, &mut breaches)?;
@@ -34,13 +34,13 @@ pub(crate) async fn check(cache: &Path, claims: &Claims) -> Result<Vec<String>> 
     Ok(breaches)
 }
 
-/// What a tag stands for.
+/// The digest of the manifest that a tag names.
 pub(crate) async fn resolve(cache: &Path, tag: &str) -> Result<Digest, cache_ingest::Error> {
     let store = LayoutStore::open(cache, LayoutOptions::default()).await?;
     Ok(store.resolve(&Name::Tag(tag.to_owned())).await?.descriptor.digest)
 }
 
-/// Every file under `blobs/` whose name is a digest has that content.
+/// Every file under `blobs/` that is named by a digest has the content of that digest.
 fn check_blobs(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     for algorithm in names(&cache.join("blobs"))? {
         for name in names(&cache.join("blobs").join(&algorithm))? {
@@ -55,7 +55,7 @@ fn check_blobs(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Every entry's manifest, config and layers are there. Their content is looked at elsewhere.
+/// The manifest, config and layers of every entry exist. [`check_blobs`] checks their content.
 async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     let store = LayoutStore::open(cache, LayoutOptions::default()).await?;
     let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
@@ -76,7 +76,7 @@ async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// How many files of ours are staged.
+/// The number of staged files of bkcache.
 pub(crate) fn staged(cache: &Path) -> Result<usize> {
     Ok(names(&cache.join("ingest"))?.iter().filter(|name| name.starts_with("bkcache-")).count())
 }

@@ -1,9 +1,9 @@
-//! `cargo xtask crash kill`: the real program, killed at random moments, and at moments that are seen on disk.
+//! `cargo xtask crash kill`: kills the real program at random moments, and at moments that are seen on disk.
 //!
-//! A folder goes through many kills, each of a copy or export of another cache; after each it must be whole, and take
-//! the same cache from another run, which is left alone. How long a program takes is not known, so a seed gives the same
-//! caches and waits, and not quite the same kills; and some kills wait for what the program does rather than for a time,
-//! as a run that never kills it in the middle has tested nothing.
+//! A folder goes through many kills, each of a copy or an export of another cache. After each kill the folder must be
+//! whole, and a second run that is not killed must succeed. A run that never kills the program in the middle has tested
+//! nothing, so every other kill waits until a phase is seen on disk. A seed gives the same caches and waits, but not
+//! exactly the same kills, as the speed of the program varies.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,20 +22,20 @@ use crate::program::{self, End};
 use crate::progress::progress;
 use crate::states::Random;
 
-/// How many kills a folder goes through.
+/// The number of kills that a folder goes through.
 const KILLS_A_FOLDER: u64 = 20;
-/// So many kills have to reach the program in each of the phases that matter.
+/// The number of kills from which each essential phase must have been hit.
 const ENOUGH: u64 = 60;
-/// The phases in which a kill leaves something to be cleared or to be kept.
+/// The phases in which a kill leaves something to clear or to keep.
 const ESSENTIAL: [Phase; 3] = [Phase::Staged, Phase::Stored, Phase::Published];
 
 /// Options of `cargo xtask crash kill`.
 #[derive(Args)]
 pub(crate) struct Kill {
-    /// How many times
+    /// The number of kills
     #[arg(long, default_value_t = 1000)]
     times: u64,
-    /// What the caches and the waits come from
+    /// The seed of the caches and the waits
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Phase {
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     After(Duration),
-    /// As soon as this phase is seen on disk. By the time of the kill it may be over.
+    /// As soon as this phase is seen on disk; it may be over by the time of the kill.
     Seen(Phase),
 }
 
@@ -80,20 +80,20 @@ impl fmt::Display for Moment {
 }
 
 impl Kill {
-    /// Whether nothing was wrong.
+    /// Whether there was no breach, and no essential phase was missed.
     pub(crate) async fn run(&self) -> Result<bool> {
         let program = program::build()?;
         let mut rng = Random(self.seed);
         let usual = usual_time(&program, &mut rng).await?;
         let mut kills: BTreeMap<Phase, u64> = BTreeMap::new();
-        let mut place = Place::new(&program)?;
+        let mut target = Target::new(&program)?;
         for number in 0..self.times {
             progress(format_args!("{number} of {} kills", self.times));
             if number % KILLS_A_FOLDER == 0 {
-                place = Place::new(&program)?;
+                target = Target::new(&program)?;
             }
             let cache = Generated::new(&mut rng).await?;
-            // Some of the tags are replaced, some are new.
+            // Some tags are replaced, others are new.
             let tag = if rng.below(4) == 0 { "same".to_owned() } else { format!("tag{number}") };
             let wait = usual.mul_f64(f64::from(u32::try_from(rng.below(1250))?) / 1000.0);
             // Every other one, in turn.
@@ -103,12 +103,12 @@ impl Kill {
                 _ => Moment::After(wait),
             };
             let by = if rng.below(3) == 0 { cache.export(&program) } else { cache.copy(&program) };
-            let (phase, breaches) = place.kill(by, &cache, &tag, moment).await?;
+            let (phase, breaches) = target.kill(by, &cache, &tag, moment).await?;
             *kills.entry(phase).or_default() += 1;
             if !breaches.is_empty() {
                 progress(format_args!(""));
                 eprintln!("breach at kill {number} of --seed {}, {moment}, {phase}", self.seed);
-                eprintln!("  left in: {}", place.folder.keep().display());
+                eprintln!("  left in: {}", target.folder.keep().display());
                 breaches.iter().for_each(|breach| eprintln!("  {breach}"));
                 return Ok(false);
             }
@@ -123,39 +123,39 @@ impl Kill {
             println!("{count:>6} {phase}");
         }
         let missed = missed(&kills);
-        missed.iter().for_each(|phase| eprintln!("no kill came {phase}: nothing is known of that moment"));
+        missed.iter().for_each(|phase| eprintln!("no kill came {phase}: that moment is not tested"));
         Ok(missed.is_empty())
     }
 }
 
-/// The phases that should have been hit by so many kills and were not.
+/// The essential phases that enough kills should have hit and did not.
 fn missed(kills: &BTreeMap<Phase, u64>) -> Vec<Phase> {
     let enough = kills.values().sum::<u64>() >= ENOUGH;
     ESSENTIAL.into_iter().filter(|phase| enough && !kills.contains_key(phase)).collect()
 }
 
-/// How long a copy takes that is left alone: the middle of a few.
+/// The usual time of a copy that is not killed: the median of a few.
 async fn usual_time(program: &Path, rng: &mut Random) -> Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..5 {
-        let (mut place, cache) = (Place::new(program)?, Generated::new(rng).await?);
+        let (mut target, cache) = (Target::new(program)?, Generated::new(rng).await?);
         let began = Instant::now();
-        place.leave_alone(cache.copy(program), &cache, "a")?;
+        target.run_to_end(cache.copy(program), &cache, "a")?;
         times.push(began.elapsed());
     }
     times.sort();
-    times.get(2).copied().context("nothing was measured")
+    times.get(2).copied().context("no copy was measured")
 }
 
-/// A folder that is copied to.
-struct Place {
+/// A folder that caches are copied to.
+struct Target {
     folder: TempDir,
     program: PathBuf,
     claims: Claims,
 }
 
-impl Place {
-    /// On a real disk, where a copy takes its time.
+impl Target {
+    /// On a real disk, where a copy takes long enough to be killed in the middle.
     fn new(program: &Path) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         Ok(Self { folder, program: program.to_owned(), claims: Claims::new() })
@@ -165,7 +165,7 @@ impl Place {
         self.folder.path().join("cache")
     }
 
-    /// Kills a command at a moment, and gives what is wrong then or after the same copy, left alone.
+    /// Kills a command at a moment. Gives the breaches then, or after the same copy without a kill.
     async fn kill(
         &mut self,
         command: Command,
@@ -199,7 +199,7 @@ impl Place {
         }
         let mut breaches = invariants::check(&self.cache(), &self.claims).await?;
         if breaches.is_empty() {
-            if let Err(error) = self.leave_alone(cache.copy(&self.program), cache, tag) {
+            if let Err(error) = self.run_to_end(cache.copy(&self.program), cache, tag) {
                 return Ok((phase, vec![error.to_string()]));
             }
             breaches = invariants::check(&self.cache(), &self.claims).await?;
@@ -211,7 +211,7 @@ impl Place {
         Ok((phase, breaches))
     }
 
-    /// Whether a phase has begun, by a quick look while the program runs, which had found so many blobs.
+    /// Whether a phase has begun, by a quick look while the program runs. `blobs` is the number of blobs before it started.
     fn shows(&self, phase: Phase, cache: &Generated, blobs: usize) -> bool {
         match phase {
             Phase::Nothing => true,
@@ -223,7 +223,7 @@ impl Place {
         }
     }
 
-    /// How far a command was that was killed, which had found so many blobs.
+    /// The phase in which a command was killed. `blobs` is the number of blobs before it started.
     async fn phase(&self, cache: &Generated, tag: &str, blobs: usize) -> Result<Phase> {
         let named = invariants::resolve(&self.cache(), tag).await;
         Ok(if named.is_ok_and(|digest| digest == cache.digest) {
@@ -241,19 +241,19 @@ impl Place {
         Ok(invariants::names(&self.cache().join("blobs/sha256"))?.len())
     }
 
-    /// Runs a command to its end, which must be a good one.
-    fn leave_alone(&mut self, command: Command, cache: &Generated, tag: &str) -> Result<()> {
+    /// Runs a command without killing it; an error if it fails.
+    fn run_to_end(&mut self, command: Command, cache: &Generated, tag: &str) -> Result<()> {
         let ended = self.run(command, tag, |_| false)?;
         let output = self.output()?;
         let succeeded = matches!(ended, End::Exited(status) if status.success());
         if !succeeded || !output.contains(&cache.digest.to_string()) {
-            bail!("a copy that nobody killed has failed, {ended:?}: {output}");
+            bail!("a copy that was not killed has failed, {ended:?}: {output}");
         }
         self.claims.insert(tag.to_owned(), vec![cache.digest]);
         Ok(())
     }
 
-    /// Runs a command, and kills it when it is time.
+    /// Runs a command, and kills it as soon as `is_time` is true.
     fn run(&self, mut command: Command, tag: &str, is_time: impl FnMut(Duration) -> bool) -> Result<End> {
         let output = File::create(self.folder.path().join("output")).context("cannot write the output")?;
         let mut destination = self.cache().into_os_string();
@@ -264,7 +264,7 @@ impl Place {
         program::run(&mut command, is_time)
     }
 
-    /// What the last command has printed.
+    /// The output of the last command.
     fn output(&self) -> Result<String> {
         fs::read_to_string(self.folder.path().join("output")).context("cannot read the output")
     }
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kills_that_miss_a_phase_are_no_test_of_it() {
+    fn a_phase_that_enough_kills_have_missed_is_reported() {
         let before_and_after = BTreeMap::from([(Phase::Nothing, ENOUGH), (Phase::Ended, ENOUGH)]);
         assert_eq!(missed(&before_and_after), ESSENTIAL);
         let few = BTreeMap::from([(Phase::Nothing, ENOUGH - 1)]);

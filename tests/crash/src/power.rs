@@ -1,8 +1,8 @@
-//! `cargo xtask crash power`: what a loss of power leaves, at every moment of some copies.
+//! `cargo xtask crash power`: checks what a loss of power leaves, at every moment of some copies.
 //!
-//! The copies are made once, on a real disk, and recorded; the losses are played on a model of the disk. A second round
-//! kills the first copy after each change, lets another one go on from there, and then takes the power away: what the
-//! first has done and not made durable, the second must, also where it has looked at the folders before the first came.
+//! The copies are made once, on a real disk, and recorded; the losses of power happen on a model of the disk. A second
+//! round kills the first copy after each change, lets another copy continue, and then loses power: the second copy must
+//! make durable what the first one has not, even if it had opened the folder before the first one began.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -22,20 +22,20 @@ use crate::states::Random;
 /// Options of `cargo xtask crash power`.
 #[derive(Args)]
 pub(crate) struct Power {
-    /// What the random choices come from
+    /// The seed of the random choices
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// How many random states to look at after each change, beside the chosen ones
+    /// The number of random states to check after each change, beside the chosen ones
     #[arg(long, default_value_t = 4)]
     pub(super) states: usize,
 }
 
-/// Copies that are made one after the other.
+/// A sequence of copies into one folder.
 pub(super) struct Scenario {
     name: &'static str,
-    /// Where the cache lies; no folder on the way is there.
+    /// The folder of the cache; none of its parents exists before.
     cache: &'static str,
-    /// The tags, and the caches that are copied there.
+    /// The tags, and the cache that is copied to each.
     copies: &'static [(&'static str, Cache)],
 }
 
@@ -54,24 +54,24 @@ pub(super) const SCENARIOS: [Scenario; 3] = [
         cache: "some/where/cache",
         copies: &[("a", Cache::Streams("app-min-manifest-oci-gzip"))],
     },
-    // Their folder is made when the first of them comes, not before all else.
+    // The folder of sha512 blobs is made with the first of them, not at opening.
     Scenario { name: "new, with sha512 digests", cache: "cache", copies: &[("a", Cache::Sha512)] },
 ];
 
-/// Which process makes a copy again whose process was killed.
+/// The process that repeats a copy after the first process was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// One that starts then.
+    /// One that starts after the kill.
     New,
-    /// One that had opened the empty folder before the other one began, and has made the folders that it knows it needs.
+    /// One that opened the empty folder, and made the folders that every cache needs, before the first one began.
     Prepared,
 }
 
-/// How many breaches are told, of those that differ in what is wrong.
+/// The number of different breaches that are reported.
 const REPORTED: usize = 10;
 
 impl Power {
-    /// Whether nothing was wrong.
+    /// Whether there was no breach.
     pub(crate) async fn run(&self) -> Result<bool> {
         let mut breaches = Vec::new();
         println!("{:<48} {:>6} {:>8} {:>8}", "", "steps", "states", "breaches");
@@ -90,8 +90,8 @@ impl Power {
                 breaches.append(&mut search.breaches);
             }
         }
-        let mut told = HashSet::new();
-        for breach in breaches.iter().filter(|breach| told.insert(&breach.what)).take(REPORTED) {
+        let mut reported = HashSet::new();
+        for breach in breaches.iter().filter(|breach| reported.insert(&breach.what)).take(REPORTED) {
             self.report(breach)?;
         }
         Ok(breaches.is_empty())
@@ -110,7 +110,7 @@ impl Power {
         }
     }
 
-    /// Tells a breach, and leaves its folder.
+    /// Reports a breach, and leaves a folder with that state in place.
     fn report(&self, breach: &Breach) -> Result<()> {
         let folder = scratch()?.keep();
         put(&breach.left, &folder)?;
@@ -136,7 +136,7 @@ impl Scenario {
         Ok(samples)
     }
 
-    /// Makes the copies, and gives what was done.
+    /// Makes the copies; the recorded steps.
     pub(super) async fn record(&self, samples: &[Arc<Sample>]) -> Result<Vec<Step>> {
         let folder = scratch()?;
         let recorder = Recorder::new(folder.path());
@@ -160,9 +160,8 @@ async fn copy_into(store: &LayoutStore, recorder: &Recorder, sample: &Sample, ta
     Ok(())
 }
 
-/// After each step of the first copy: stops it there, makes the copy again, and looks at what a loss of power leaves
-/// from the moment on when the index is named. `alter` changes what the other copy has done; how many steps were
-/// made is given.
+/// After each step of the first copy: stops it there, repeats the copy, and checks what a loss of power leaves from the
+/// moment on when `index.json` gets its name. `alter` changes the steps of the second copy. Gives the number of steps.
 pub(super) async fn go_on_after_each(
     scenario: &Scenario,
     samples: &[Arc<Sample>],
@@ -190,7 +189,7 @@ pub(super) async fn go_on_after_each(
         let recorder = Recorder::new(folder.path());
         let prepared = prepared(next, &recorder, &cache).await?;
         recorder.take();
-        // A kill loses nothing of what was done.
+        // A kill loses no change, only a loss of power does.
         put(&disk.left(|_| true, || Data::Kept), folder.path())?;
         match &prepared {
             Some(store) => copy_into(store, &recorder, sample, tag).await?,
@@ -210,7 +209,7 @@ pub(super) async fn go_on_after_each(
     Ok(made)
 }
 
-/// A store that opened the empty folder before all else, where there is to be one.
+/// For [`Next::Prepared`], a store that has opened the empty folder.
 async fn prepared(next: Next, recorder: &Arc<Recorder>, cache: &Path) -> Result<Option<LayoutStore>> {
     if next == Next::New {
         return Ok(None);

@@ -1,6 +1,6 @@
-//! Runs the real program, kills it when the time has come, and says how it ended.
+//! Runs the real program, kills it at a given moment, and reports how it ended.
 //!
-//! A death that was not ours is never taken for one: it is the program's own crash.
+//! A signal that this harness did not send is a crash of the program.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,21 +11,21 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// The longest that the program may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The time between two looks at whether the time to kill has come.
+/// The time between two calls of `is_time`.
 const PAUSE: Duration = Duration::from_micros(50);
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// By itself, with a code.
+    /// With an exit code.
     Exited(ExitStatus),
-    /// We killed it.
+    /// Killed by this harness.
     Killed,
-    /// By a signal that we did not send.
+    /// By a signal that this harness did not send.
     Died(ExitStatus),
 }
 
-/// Builds the program as this one was built, and gives its path.
+/// Builds `bkcache` with the profile of this program; its path.
 pub(crate) fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut cargo = Command::new(cargo);
@@ -38,7 +38,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(own.with_file_name("bkcache").with_extension(std::env::consts::EXE_EXTENSION))
 }
 
-/// Runs a command, and kills it when `is_time` says so, which is told the time since the start.
+/// Runs a command, and kills it as soon as `is_time` is true; its argument is the time since the start.
 pub(crate) fn run(command: &mut Command, mut is_time: impl FnMut(Duration) -> bool) -> Result<End> {
     let mut child = command.spawn().context("cannot run bkcache")?;
     let began = Instant::now();
@@ -57,7 +57,7 @@ pub(crate) fn run(command: &mut Command, mut is_time: impl FnMut(Duration) -> bo
     }
 }
 
-/// A program that has ended meanwhile keeps the status that it had.
+/// A program that has ended meanwhile keeps its own status.
 fn kill(child: &mut Child) -> Result<ExitStatus> {
     child.kill().context("cannot kill bkcache")?;
     child.wait().context("cannot wait for bkcache")
@@ -80,7 +80,7 @@ fn is_of_kill(status: ExitStatus) -> bool {
     status.signal() == Some(SIGKILL)
 }
 
-/// Where there are no signals, the code that the standard library ends a program with.
+/// Without signals, the exit code with which the standard library ends a killed program.
 #[cfg(not(unix))]
 fn is_of_kill(status: ExitStatus) -> bool {
     status.code() == Some(1)
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_that_was_sent_is_one_and_no_other_death_is() {
+    fn only_a_signal_that_was_sent_counts_as_a_kill() {
         assert_eq!(run_shell("exec sleep 60", |_| true).unwrap(), End::Killed);
         for signal in ["KILL", "SEGV", "ABRT", "TERM"] {
             let ended = run_shell(&format!("kill -{signal} $$"), |_| false).unwrap();
@@ -107,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_that_comes_too_late_is_none() {
+    fn a_kill_after_the_end_does_not_count() {
         let late = |script: &str| {
             let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
-            // It ends, and is not waited for: only then is a kill too late for sure.
+            // The program has ended and is not reaped yet: now a kill is certainly too late.
             let stat = format!("/proc/{}/stat", child.id());
             while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
                 std::thread::sleep(PAUSE);

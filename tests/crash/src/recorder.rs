@@ -1,6 +1,7 @@
-//! Notes every change that a store makes on its disk, in order, with the bytes that it writes.
+//! Records every change that a store makes on disk, in order, with the written bytes.
 //!
-//! It makes no change of its own. Changes are made one at a time, so that the order noted is the order on disk.
+//! It makes no change of its own. It lets the store make one change at a time, so that the recorded order is the order on
+//! disk.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,21 +11,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cache_ingest::{DiskHook, DiskOperation};
 use cache_model::Digest;
 
-/// A thing that happened. Paths are below the recorder's folder.
+/// A recorded event. Paths are relative to the recorder's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Change(Change),
-    /// A copy begins: from here on the tag may stand for this manifest.
+    /// A copy begins: from here on the tag may name this manifest.
     Begun(String, Digest),
-    /// A copy was reported done: from here on the tag stands for this manifest.
+    /// A copy was reported done: from here on the tag must name this manifest.
     Done(String, Digest),
 }
 
-/// A change on disk that was made.
+/// A change on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     CreateFolder(PathBuf),
-    /// Where it is absent.
+    /// Unless it exists.
     CreateFile(PathBuf),
     Write {
         path: PathBuf,
@@ -37,7 +38,7 @@ pub(crate) enum Change {
     Remove(PathBuf),
 }
 
-/// A hook that notes what happens in a folder.
+/// A hook that records the changes in a folder.
 pub(crate) struct Recorder {
     folder: PathBuf,
     steps: Mutex<Vec<Step>>,
@@ -52,7 +53,7 @@ impl Recorder {
         self.steps().push(step);
     }
 
-    /// What was noted so far.
+    /// Takes the steps recorded so far.
     pub(crate) fn take(&self) -> Vec<Step> {
         std::mem::take(&mut self.steps())
     }
@@ -61,8 +62,7 @@ impl Recorder {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The change that an operation has made; `None` where it has made none in the folder, or one of permissions, which
-    /// no invariant asks for.
+    /// The change that an operation has made. `None` outside of the folder, and for permissions, which no invariant needs.
     fn change(&self, operation: &DiskOperation<'_>) -> io::Result<Option<Change>> {
         let below = |path: &Path| path.strip_prefix(&self.folder).ok().map(Path::to_owned);
         let change = match *operation {

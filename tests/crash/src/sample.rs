@@ -1,6 +1,4 @@
-//! A cache that is copied again and again.
-//!
-//! It is read once; a copy of it is the one that the program makes.
+//! A cache that is read once and copied many times, in the way in which the program copies.
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
@@ -15,14 +13,14 @@ use cache_model::{Algorithm, CacheConfig, Descriptor, Digest, MediaType, NewResu
 
 use crate::folders::fixture;
 
-/// What a sample is of, and how its blobs are given.
+/// The cache of a sample, and how its blobs are provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cache {
-    /// A cache of this repository, by its name; as files, which are cloned.
+    /// A fixture of this repository, by name; its blobs are files, which a copy may clone.
     Files(&'static str),
-    /// A cache of this repository, by its name; as streams, as from a network.
+    /// A fixture of this repository, by name; its blobs are streams, as from a network.
     Streams(&'static str),
-    /// A small one that is made here, whose layers have sha512 digests; as streams.
+    /// A small cache made here, with layers of sha512 digests; its blobs are streams.
     Sha512,
 }
 
@@ -45,7 +43,7 @@ impl Sample {
         }
     }
 
-    /// Reads the cache of a store; `given` makes of it what the blobs are copied from.
+    /// Reads the cache of a store; `given` turns the store into the provider of the blobs.
     async fn of<S, P>(store: S, given: impl FnOnce(S) -> P) -> Result<Self>
     where
         S: Provider + Resolver,
@@ -64,7 +62,7 @@ impl Sample {
         self.opened.descriptor.digest
     }
 
-    /// Copies it.
+    /// Copies it to a tag.
     pub(crate) async fn copy(&self, to: &LayoutStore, tag: &str) -> Result<()> {
         let existing = Existing {
             descriptor: &self.opened.descriptor,
@@ -103,7 +101,7 @@ async fn with_sha512() -> Result<MemoryStore> {
     Ok(store)
 }
 
-/// A layout whose blobs cannot be had as files.
+/// A layout that provides no files, only streams.
 struct Streams(LayoutStore);
 
 #[async_trait]

@@ -1,6 +1,6 @@
-//! Looks at what a loss of power may leave after each step of what was recorded.
+//! Checks the states that a loss of power may leave after each recorded step.
 //!
-//! A state that was looked at before is not looked at again. It judges by the invariants alone.
+//! A state is checked once, against the invariants alone.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,7 +13,7 @@ use cache_ingest::{LayoutOptions, LayoutStore};
 use cache_model::Digest;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::disk::{Disk, Entry, Left};
+use crate::disk::{Disk, DiskContent, Entry};
 use crate::folders::scratch;
 use crate::invariants::{self, Claims};
 use crate::progress::progress;
@@ -21,21 +21,21 @@ use crate::recorder::Step;
 use crate::sample::Sample;
 use crate::states::{Choice, Random, each};
 
-/// How many states are looked at in one go.
+/// The number of states that are checked at once.
 const BATCH: usize = 64;
 
 /// The search through the states of recorded steps.
 pub(crate) struct Search<'a> {
-    /// Where the cache lies in the folder that was recorded.
+    /// The folder of the cache, relative to the recorded folder.
     pub(crate) cache: &'a Path,
     pub(crate) samples: &'a [Arc<Sample>],
-    /// How many random states are looked at after each step.
+    /// The number of random states that are checked after each step.
     pub(crate) random: usize,
     pub(crate) rng: Random,
     /// Whether to end at the first breach.
     pub(crate) first_only: bool,
     pub(crate) seen: HashSet<u64>,
-    /// How many states were looked at.
+    /// The number of states checked so far.
     pub(crate) states: u64,
     pub(crate) breaches: Vec<Breach>,
 }
@@ -43,34 +43,34 @@ pub(crate) struct Search<'a> {
 /// A state that breaks an invariant.
 #[derive(Clone, Debug)]
 pub(crate) struct Breach {
-    /// How many steps were made.
+    /// The number of steps before the loss of power.
     pub(crate) steps: usize,
     /// The last of them.
     pub(crate) last: String,
     pub(crate) choice: String,
     pub(crate) what: Vec<String>,
-    pub(crate) left: Left,
+    pub(crate) left: DiskContent,
 }
 
-/// A state to look at.
+/// A state to check.
 struct State {
     choice: Choice,
-    left: Left,
+    left: DiskContent,
 }
 
-/// What is known at a step.
+/// What the steps so far promise.
 #[derive(Clone, Debug, Default, Hash)]
 struct Known {
     claims: Claims,
-    /// The copy that is under way, or was last; it is made again.
+    /// The tag and manifest of the copy under way, or else of the last one; each state must let it succeed again.
     copy: Option<(String, Digest)>,
 }
 
 impl Search<'_> {
-    /// Looks at the states after each step from one on; the steps before it are only made.
+    /// Checks the states after each step from number `from` on; the steps before are only applied.
     pub(crate) async fn run(&mut self, steps: &[Step], from: usize) -> Result<()> {
         let (mut disk, mut known) = (Disk::new(), Known::default());
-        // The copy that comes first is the one to make when nothing has begun.
+        // Before any copy has begun, the first one is the copy that must succeed.
         known.copy = steps.iter().find_map(|step| match step {
             Step::Begun(tag, digest) => Some((tag.clone(), *digest)),
             _ => None,
@@ -88,7 +88,7 @@ impl Search<'_> {
             }
             progress(format_args!("step {} of {}, {} states", number + 1, steps.len(), self.states));
             let last = || format!("{step:?}").chars().take(300).collect::<String>();
-            self.look(&disk, &known, number + 1, last).await?;
+            self.check(&disk, &known, number + 1, last).await?;
             if self.is_done() {
                 break;
             }
@@ -97,12 +97,12 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Whether there is nothing more to look for.
+    /// Whether the search may stop.
     pub(crate) fn is_done(&self) -> bool {
         self.first_only && !self.breaches.is_empty()
     }
 
-    async fn look(
+    async fn check(
         &mut self,
         disk: &Disk,
         known: &Known,
@@ -123,13 +123,13 @@ impl Search<'_> {
         let sample =
             copy.and_then(|(_, digest)| self.samples.iter().find(|sample| sample.digest() == *digest));
         let again = sample.zip(copy.map(|(tag, _)| tag.as_str()));
-        let mut looked = stream::iter(waiting)
+        let mut checked = stream::iter(waiting)
             .map(|state| async move {
-                let what = examine(&state.left, cache, known, again).await?;
+                let what = check_state(&state.left, cache, known, again).await?;
                 Ok::<_, anyhow::Error>((state, what))
             })
             .buffer_unordered(BATCH);
-        while let Some((state, what)) = looked.try_next().await? {
+        while let Some((state, what)) = checked.try_next().await? {
             if !what.is_empty() {
                 let choice = state.choice.to_string();
                 self.breaches.push(Breach { steps, last: last(), choice, what, left: state.left });
@@ -141,7 +141,7 @@ impl Search<'_> {
 
 impl Known {
     fn begin(&mut self, tag: &str, digest: Digest) {
-        // Until it is done, the tag may still stand for what it stood for.
+        // Until it is done, the tag may still name the manifest that it named before.
         if let Some(digests) = self.claims.get_mut(tag) {
             digests.push(digest);
         }
@@ -149,9 +149,9 @@ impl Known {
     }
 }
 
-/// Puts a state on a real disk, and checks it, and what a copy makes of it.
-async fn examine(
-    left: &Left,
+/// Writes a state to a real folder. Checks it, and checks it again after one more copy.
+async fn check_state(
+    left: &DiskContent,
     cache: &Path,
     known: &Known,
     again: Option<(&Arc<Sample>, &str)>,
@@ -179,8 +179,8 @@ async fn examine(
     Ok(breaches)
 }
 
-/// Makes the files and folders of a state.
-pub(crate) fn put(left: &Left, folder: &Path) -> Result<()> {
+/// Writes the files and folders of a state.
+pub(crate) fn put(left: &DiskContent, folder: &Path) -> Result<()> {
     for (path, entry) in &left.0 {
         let path: PathBuf = folder.join(path);
         match entry {

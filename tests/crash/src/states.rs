@@ -1,29 +1,29 @@
-//! Which of the states that a loss of power may leave are looked at: the telling ones, and some at random.
+//! Chooses the states after a loss of power that are checked: all simple ones, and some random ones.
 //!
-//! It only chooses; what each choice leaves is the disk's to say.
+//! It only chooses; [`Disk::left`] computes the content that a choice leaves.
 
 use std::fmt;
 
-use crate::disk::{Data, Disk, Left};
+use crate::disk::{Data, Disk, DiskContent};
 
 const DATA: [Data; 4] = [Data::Lost, Data::Kept, Data::Torn, Data::Zeros];
 
-/// Which changes of names are kept of those that may be lost.
+/// The unsynced changes of names that are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Names {
-    /// The first so many.
+    /// This many, the first ones.
     First(usize),
     AllBut(usize),
     Only(usize),
-    /// By the bits of a random number.
+    /// Chosen by the bits of a random number.
     Random(u64),
 }
 
-/// A choice of what is kept.
+/// A choice of the changes that are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice {
     names: Names,
-    /// For all files; where there is none, for each as a random number says.
+    /// One for all files, or a random number that chooses one for each file.
     data: Result<Data, u64>,
 }
 
@@ -42,8 +42,8 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Calls `look` with each choice and what it leaves; `random` of the choices are random.
-pub(crate) fn each(disk: &Disk, random: usize, rng: &mut Random, mut look: impl FnMut(Choice, Left)) {
+/// Calls `look` with each choice and the content that it leaves; `random` of the choices are random.
+pub(crate) fn each(disk: &Disk, random: usize, rng: &mut Random, mut look: impl FnMut(Choice, DiskContent)) {
     let count = disk.unsure_names();
     let singles = (0..count).flat_map(|number| [Names::AllBut(number), Names::Only(number)]);
     for names in (0..=count).map(Names::First).chain(singles) {
@@ -62,8 +62,8 @@ pub(crate) fn each(disk: &Disk, random: usize, rng: &mut Random, mut look: impl 
     }
 }
 
-/// What a choice leaves, and whether it has files whose data may be lost.
-fn leave(disk: &Disk, choice: Choice) -> (Left, bool) {
+/// The content that a choice leaves, and whether any file has unsynced data.
+fn leave(disk: &Disk, choice: Choice) -> (DiskContent, bool) {
     let keep = |number: usize| match choice.names {
         Names::First(count) => number < count,
         Names::AllBut(one) => number != one,
@@ -81,7 +81,7 @@ fn leave(disk: &Disk, choice: Choice) -> (Left, bool) {
     (left, asked > 0)
 }
 
-/// Random numbers that are the same for the same seed (SplitMix64).
+/// Random numbers, the same for the same seed (SplitMix64).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(pub(crate) u64);
 

@@ -105,7 +105,7 @@ impl Modules {
             }
             for path in &module.says.paths {
                 match path.as_slice() {
-                    // What is imported by its name has been counted, and what is only re-exported has not.
+                    // An import has been counted above. A re-export has not: only its use in this file counts.
                     [name] if self.is_imported(number, name) => {}
                     _ => add(path, self.resolve(number, path, 0)),
                 }

@@ -1,6 +1,6 @@
 //! The system calls of a copy, as strace counts them.
 //!
-//! Tracing slows everything down, so it is done in runs of its own, outside of the times.
+//! Tracing slows a program down, so it has runs of its own, which are not timed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ use super::programs::{Program, Programs};
 use crate::layouts::{Blobs, Layout};
 use crate::process::run_quietly;
 
-/// What is traced; the last goes into what the one before wrote.
+/// The traced programs; the last one copies into the output of the one before.
 const TRACED: [Program; 4] = [Program::Cp, Program::Unsynced, Program::Synced, Program::Again];
-/// How many calls are listed by name.
+/// The number of calls that are listed by name.
 const LISTED: usize = 8;
 
-/// A line for each program: its calls for each blob, and which they are. Nothing where there is no strace.
+/// One line for each program: the calls for each blob, and their names. Empty without strace.
 pub(super) fn count(blobs: Blobs, programs: &Programs, source: &Layout, folder: &Path) -> Result<String> {
     let mut out = String::new();
     if !programs.has_strace() {
@@ -38,7 +38,7 @@ pub(super) fn count(blobs: Blobs, programs: &Programs, source: &Layout, folder: 
     Ok(out)
 }
 
-/// The calls by name.
+/// The number of calls by name.
 fn parse(report: &str) -> BTreeMap<&str, u32> {
     report.lines().filter_map(parse_line).collect()
 }

@@ -1,6 +1,6 @@
-//! The programs that are measured, and how each is told to copy.
+//! The programs that are measured, and the command line with which each copies.
 //!
-//! One that is not installed is left out, and it is said how to get it.
+//! A program that is not installed is left out, with a line that says how to install it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,17 +10,17 @@ use anyhow::{Result, bail};
 
 use crate::process::{bkcache, is_installed, words};
 
-/// What is measured, in the order in which it runs.
+/// The measured programs, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Program {
     Cp,
     /// `bkcache` without fsync.
     Unsynced,
-    /// `bkcache` as it is.
+    /// `bkcache` with its defaults.
     Synced,
-    /// `bkcache` once more, into what [`Synced`](Self::Synced) wrote.
+    /// `bkcache` once more, into the output of [`Synced`](Self::Synced).
     Again,
-    /// The same, reading what is there.
+    /// As [`Again`](Self::Again), reading the blobs that exist.
     Rehash,
     Skopeo,
     /// No program: the same bytes written and synced.
@@ -40,10 +40,10 @@ impl Program {
         Self::Disk,
         Self::Hash,
     ];
-    /// Where the rounds begin, one after the other, so that none always comes first.
+    /// The programs with which successive rounds begin, so that none always comes first.
     pub(super) const STARTS: [Self; 3] = [Self::Cp, Self::Unsynced, Self::Synced];
 
-    /// The name of the folder that it writes.
+    /// The name of its output folder.
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Cp => "cp",
@@ -71,7 +71,7 @@ impl fmt::Display for Program {
     }
 }
 
-/// Which programs there are.
+/// The programs that are installed.
 pub(super) struct Programs {
     bkcache: PathBuf,
     skopeo: bool,
@@ -84,7 +84,7 @@ impl Programs {
         Ok(Self { bkcache: bkcache()?, skopeo: is_installed("skopeo"), strace: is_installed("strace") })
     }
 
-    /// What can be measured.
+    /// The programs that can be measured.
     pub(super) fn present(&self) -> impl Iterator<Item = Program> {
         Program::ALL.into_iter().filter(|program| *program != Program::Skopeo || self.skopeo)
     }

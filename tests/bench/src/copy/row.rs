@@ -1,16 +1,16 @@
-//! What a program took in all rounds of a copy bench.
+//! The measurements of a program in all rounds of a copy bench.
 
 use std::time::Duration;
 
 use super::programs::Program;
 use crate::process::Used;
 
-/// What a program came to, in all rounds.
+/// The measurements of a program in all rounds.
 pub(super) struct Row {
     pub(super) program: Program,
     /// The wall times, the best first.
     pub(super) times: Vec<Duration>,
-    /// The least time of processors and the most memory; `None` where no process was measured.
+    /// The least processor time and the highest peak of memory; `None` where no process was measured.
     pub(super) used: Option<Used>,
 }
 

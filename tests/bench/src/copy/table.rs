@@ -1,4 +1,4 @@
-//! The table of a copy bench, and what it has to keep to, as text for people.
+//! The table of a copy bench, and its limits, as text.
 //!
 //! It formats; it measures nothing.
 
@@ -11,7 +11,7 @@ use crate::layouts::Blobs;
 
 /// The most memory that a copy may hold, in MiB.
 const PEAK: f64 = 48.0;
-/// The longest that an unchanged copy may take, in milliseconds.
+/// The longest time of an unchanged copy, in milliseconds.
 const UNCHANGED: f64 = 30.0;
 /// How many times as fast as skopeo a copy has to be, fsync included.
 const FASTER: f64 = 2.0;
@@ -24,7 +24,7 @@ fn slower(blobs: Blobs) -> f64 {
     }
 }
 
-/// The table, and below it a line for each limit.
+/// The table, and below it one line for each limit.
 pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     let mut out = format!("{blobs}: {:.1} MB\n", blobs.total() as f64 / 1e6);
     let _ = writeln!(
@@ -53,7 +53,7 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     out + &verdicts(&limits(blobs, rows))
 }
 
-/// What was asked for, and whether it is kept to.
+/// The limits, and whether each is met.
 fn limits(blobs: Blobs, rows: &[Row]) -> Vec<Limit> {
     let best = |program: Program| {
         let row = rows.iter().find(|row| row.program == program)?;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_is_kept_at_its_value_and_broken_beyond_it() {
+    fn each_limit_is_met_at_its_value_and_exceeded_beyond_it() {
         assert_eq!(verdicts(Blobs::Large, [20, 25, 47, 29, 94]), [true; 4]);
         assert_eq!(verdicts(Blobs::Large, [20, 26, 48, 30, 95]), [false; 4]);
         assert_eq!(verdicts(Blobs::Small, [20, 40, 40, 29, 80]), [true; 4]);

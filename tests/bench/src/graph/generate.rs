@@ -1,7 +1,7 @@
-//! Caches of any size, always the same bytes for a shape and a number of records.
+//! Generates caches of any size, always the same bytes for a shape and a number of records.
 //!
-//! The config's layers and records are written as text while they are drawn; nothing of the crates that are measured
-//! makes them. The digests in the tests pin the bytes: figures of two versions compare only while they hold.
+//! Layers and records are written as text while they are drawn, without the measured crates. The tests pin the bytes by
+//! their digests: the figures of two versions compare only if those are the same.
 
 use std::fmt;
 use std::io::Write as _;
@@ -45,11 +45,11 @@ pub(crate) struct Cache {
 const SEED: u64 = 42;
 /// 2026-01-02T03:04:05Z, in seconds since 1970.
 const EPOCH: i64 = 1_767_323_045;
-/// What the times of layers and results start with, in nanoseconds after [`EPOCH`].
+/// The time of the first layer and result, in nanoseconds after [`EPOCH`].
 const FIRST: u64 = 123_456_789;
-/// How many layers are stacked before a new stack begins.
+/// The number of layers in a stack before a new one begins.
 const DEEPEST: u32 = 60;
-/// How far back a record of a `dag` reaches for its sources, and the number of its roots.
+/// The distance from a record of a `dag` to its farthest source, and the number of its roots.
 const REACH: u32 = 100;
 
 /// A source of a record, under a selector.
@@ -78,7 +78,7 @@ struct Writer {
 pub(crate) fn generate(shape: Shape, records: u32) -> Cache {
     let mut random = SplitMix(SEED);
     let mut writer = Writer::default();
-    // The layer that each record gives, or stands on where it gives none.
+    // The layer that each record gives, or the top of the stack below it if it gives none.
     let mut layer_of: Vec<Option<Layer>> = Vec::new();
     for record in 0..records {
         let inputs = inputs(shape, record, &mut random);
@@ -221,7 +221,7 @@ fn digest(name: fmt::Arguments<'_>) -> String {
     digest_of(name.to_string().as_bytes())
 }
 
-/// The time so many nanoseconds after the epoch of all caches.
+/// The time this many nanoseconds after [`EPOCH`].
 fn stamp(nanoseconds: u64) -> Timestamp {
     let seconds = i64::try_from(nanoseconds / 1_000_000_000).unwrap_or(0);
     let rest = u32::try_from(nanoseconds % 1_000_000_000).unwrap_or(0);

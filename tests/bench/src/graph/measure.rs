@@ -1,6 +1,6 @@
-//! Runs the stages several times in this process and keeps the best time of each, with the peak of memory.
+//! Runs the stages several times in this process and keeps the best time of each, and the peak of memory.
 //!
-//! The bytes that come out are checked after the peak was read: they are the same in every run, and a fixed point.
+//! It checks the written bytes after it has read the peak: they are the same in every run, and a fixed point.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::stages::{Stages, stages};
 use crate::digest::digest_of;
 use crate::memory::peak_bytes;
 
-/// What was measured on one cache.
+/// The measurements on one cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Measured {
     /// The size of the cache config that was read, in bytes.
@@ -21,7 +21,7 @@ pub(crate) struct Measured {
     pub(crate) load: Duration,
     pub(crate) marshal: Duration,
     pub(crate) encode: Duration,
-    /// The most memory that the process held, with its input, in bytes; `None` where the system does not say.
+    /// The peak of the process's memory with its input, in bytes; `None` where the system does not give it.
     pub(crate) peak_bytes: Option<u64>,
     /// The digest of the config that was written.
     pub(crate) digest: String,
@@ -61,7 +61,7 @@ impl Measured {
         self.decode + self.load + self.marshal + self.encode
     }
 
-    /// One line of JSON, for the process that asked.
+    /// One line of JSON, for the parent process.
     pub(crate) fn to_line(&self) -> String {
         json!({
             "config_bytes": self.config_bytes,
@@ -75,7 +75,7 @@ impl Measured {
         .to_string()
     }
 
-    /// What [`Measured::to_line`] wrote.
+    /// Reads the line of [`Measured::to_line`].
     pub(crate) fn from_line(line: &str) -> Result<Self> {
         let value: Value =
             serde_json::from_str(line).context("the measuring process printed something else")?;

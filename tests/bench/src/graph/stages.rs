@@ -1,7 +1,7 @@
-//! The stages that are measured, each timed for itself.
+//! The measured stages, each with its own time.
 //!
-//! The one place of the bench that calls the crates which it measures. What a stage leaves behind is dropped as
-//! soon as no later one needs it, and outside of the times.
+//! This is the only file of the graph bench that calls the measured crates. Values are dropped as soon as no later stage
+//! needs them, outside of the measured time.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use cache_format::{CacheManifest, ManifestOrIndex, decode_config, encode_config};
 use cache_model::CacheChains;
 
-/// What one run took, and what it wrote.
+/// The times of one run, and its output.
 pub(crate) struct Stages {
     pub(crate) decode: Duration,
     pub(crate) load: Duration,

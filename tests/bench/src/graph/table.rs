@@ -1,4 +1,4 @@
-//! The table of a bench, as text for people.
+//! The table of the graph bench, as text.
 //!
 //! It formats; it measures nothing.
 
@@ -29,7 +29,7 @@ pub(super) struct Row {
     pub(super) measured: Measured,
 }
 
-/// The table, and below it how the time of a record grows from the smallest to the largest size of each shape.
+/// The table, and below it the growth of the time per record from the smallest to the largest size of each shape.
 pub(super) fn render(rows: &[Row]) -> String {
     let mut lines = vec![HEAD.map(str::to_owned)];
     lines.extend(rows.iter().map(cells));
@@ -77,7 +77,7 @@ fn cells(row: &Row) -> [String; 11] {
     ]
 }
 
-/// Nanoseconds of all stages for each record.
+/// Nanoseconds of all stages per record.
 fn per_record(row: &Row) -> f64 {
     row.measured.total().as_secs_f64() * 1e9 / f64::from(row.records.max(1))
 }
@@ -88,7 +88,7 @@ fn shapes(rows: &[Row]) -> Vec<Shape> {
     shapes
 }
 
-/// The line that says how a shape grows; `None` where it was measured in one size.
+/// The growth of a shape as one line; `None` if it was measured in one size only.
 fn ratio(rows: &[Row], shape: Shape) -> Option<String> {
     let of_shape = || rows.iter().filter(|row| row.shape == shape);
     let smallest = of_shape().min_by_key(|row| row.records)?;

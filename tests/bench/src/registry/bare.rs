@@ -1,7 +1,7 @@
-//! The least that a push can be: each file goes from the page cache to the registry by `sendfile`, all at once.
+//! The lower bound of a push: all files at once go from the page cache to the registry by `sendfile`.
 //!
-//! It reads no byte, hashes nothing, asks nothing and tries nothing again, so no program that does can be faster. What
-//! it knows of HTTP is what docker-registry on this machine answers.
+//! It reads no byte, hashes nothing, asks for nothing and retries nothing, so no program that does can be faster. It
+//! understands only the answers of docker-registry on this machine.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -94,7 +94,7 @@ struct Connection<'h> {
 }
 
 impl Connection<'_> {
-    /// Sends a request with a file as its body; the `Location` of a good answer.
+    /// Sends a request with a file as its body; the `Location` of a successful answer.
     fn send(&mut self, method: &str, target: &str, body: Option<&Blob>) -> Result<Option<String>> {
         let mut file = body.map(|blob| File::open(&blob.path)).transpose().context("cannot open a blob")?;
         let len = file.as_ref().map_or(Ok(0), |file| file.metadata().map(|metadata| metadata.len()))?;

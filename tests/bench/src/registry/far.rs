@@ -1,4 +1,4 @@
-//! A cache of many layers and a registry that takes its time to answer: the requests that it takes, and how long.
+//! Pushes of a cache of many layers to a registry that answers slowly: the number of requests, and the time.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,17 +12,17 @@ use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, Token
 use crate::figures::verdicts;
 use crate::layouts::Blobs;
 
-/// The longest that a cache which is there may take, in milliseconds.
+/// The longest time for a cache that the registry has, in milliseconds.
 const THERE: u128 = 1000;
-/// As many requests one after the other as a cache which is there may take, with 16 at once.
+/// The greatest number of successive round trips for a cache that the registry has, with 16 requests at once.
 const ROUNDS: f64 = 127.0 / 16.0 + 6.0;
-/// As many requests as a cache may take that the tag stands for already: its head, refused, a token, its head.
+/// The greatest number of requests when the tag names the cache already: a HEAD that is refused, a token, a HEAD.
 const FEWEST: usize = 3;
 
-/// How long a push took, and its requests.
+/// The time of a push, and the number of its requests.
 type Push = (Duration, usize);
 
-/// The best pushes of a cache.
+/// The fastest pushes of a cache.
 struct Pushes {
     first: Push,
     /// To its tag again.
@@ -33,7 +33,7 @@ struct Pushes {
 
 /// Pushes a cache for the first time, to its tag again, and to other tags; a line for each.
 ///
-/// The round trips, requests one after the other, are told by a registry that takes twice as long.
+/// The number of successive round trips follows from the difference to a registry that is twice as slow.
 pub(super) async fn measure(
     bkcache: &Path,
     cache: &Path,
@@ -66,7 +66,7 @@ pub(super) async fn measure(
     Ok(out)
 }
 
-/// Pushes to a registry that takes so long to answer.
+/// Pushes to a registry that answers after a delay.
 async fn push(bkcache: &Path, cache: &Path, folder: &Path, delay: Duration, repeat: u32) -> Result<Pushes> {
     let authority = Authority::new();
     let users = vec![("user".to_owned(), "password".to_owned())];

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::process::Used;
 
-/// What is measured, in the order in which it runs.
+/// The measured jobs, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
-    /// What no push can be faster than.
+    /// The lower bound of a push.
     BarePush,
     SkopeoPush,
     Push,
@@ -40,13 +40,13 @@ impl fmt::Display for Job {
     }
 }
 
-/// What a job came to, in all rounds.
+/// The measurements of a job in all rounds.
 pub(super) struct Row {
     pub(super) job: Job,
     /// The wall times, the best first.
     pub(super) times: Vec<Duration>,
     pub(super) used: Used,
-    /// The least time of processors that the registry took meanwhile; `None` where the system does not say.
+    /// The least processor time of the registry in a run; `None` where the system does not give it.
     pub(super) server: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! The table of a registry bench, and what it has to keep to, as text for people.
+//! The table of a registry bench, and its limits, as text.
 //!
 //! It formats; it measures nothing.
 
@@ -15,7 +15,7 @@ const FASTER: f64 = 2.0;
 /// How many times as long as the bare sending a push may take.
 const SLOWER: f64 = 1.25;
 
-/// The table, and below it a line for each limit.
+/// The table, and below it one line for each limit.
 pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     let mut out = format!("{blobs}: {:.1} MB\n", blobs.total() as f64 / 1e6);
     let _ = writeln!(
@@ -43,7 +43,7 @@ pub(super) fn render(blobs: Blobs, rows: &[Row]) -> String {
     out + &verdicts(&limits(rows))
 }
 
-/// What was asked for, and whether it is kept to.
+/// The limits, and whether each is met.
 fn limits(rows: &[Row]) -> Vec<Limit> {
     let row = |job: Job| rows.iter().find(|row| row.job == job);
     let mut limits = Vec::new();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_is_kept_at_its_value_and_broken_beyond_it() {
+    fn each_limit_is_met_at_its_value_and_exceeded_beyond_it() {
         assert_eq!(verdicts([52, 126, 63, 126, 63, 63]), [true; 5]);
         assert_eq!(verdicts([48, 120, 60, 120, 60, 60]), [true; 5]);
         assert_eq!(verdicts([51, 127, 64, 127, 64, 64]), [false; 5]);
