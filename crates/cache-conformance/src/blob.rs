@@ -34,7 +34,7 @@ impl Blob {
                 state.to_le_bytes()[0]
             })
             .collect();
-        Self::hashed(algorithm, MediaType::new("application/vnd.oci.image.layer.v1.tar"), bytes.into())
+        Self::hashed(algorithm, MediaType::OCI_LAYER_TAR, bytes.into())
     }
 
     /// An OCI index that names nothing; those with different labels are different.

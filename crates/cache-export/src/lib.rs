@@ -14,7 +14,7 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let build = MemoryStore::new();
-//! let blob = build.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! let blob = build.insert(MediaType::OCI_LAYER_TAR, "a layer");
 //!
 //! let mut exporter = Exporter::new(&build);
 //! let layer = exporter.chains.layers([&blob])?;

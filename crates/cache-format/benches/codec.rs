@@ -44,13 +44,9 @@ fn config() -> CacheConfig {
 
 fn layers() -> Vec<Descriptor> {
     let layer = |n| {
-        Descriptor::new(
-            MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"),
-            digest("layer", n),
-            1_000_000,
-        )
-        .with_annotation("buildkit/createdat", &time(n).to_string())
-        .with_annotation("containerd.io/uncompressed", &digest("diff", n).to_string())
+        Descriptor::new(MediaType::OCI_LAYER_GZIP, digest("layer", n), 1_000_000)
+            .with_annotation("buildkit/createdat", &time(n).to_string())
+            .with_annotation("containerd.io/uncompressed", &digest("diff", n).to_string())
     };
     (0..LAYERS).map(layer).collect()
 }

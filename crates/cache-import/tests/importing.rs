@@ -30,7 +30,7 @@ async fn store_with(document: &ManifestOrIndex, store: MemoryStore) -> MemorySto
 }
 
 fn gzip_layer(store: &MemoryStore, content: &str) -> Descriptor {
-    store.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), content.to_owned())
+    store.insert(MediaType::OCI_LAYER_GZIP, content.to_owned())
 }
 
 /// A store with a cache of this config, and one layer.

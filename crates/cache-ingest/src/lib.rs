@@ -14,7 +14,7 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! let (from, to) = (MemoryStore::new(), MemoryStore::new());
-//! let layer = from.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! let layer = from.insert(MediaType::OCI_LAYER_TAR, "a layer");
 //! let job = Job::default();
 //! copy(Step::Layer, &layer, &from, &to, &job).await?;
 //! assert_eq!(to.read(&layer, &job).await?, "a layer");

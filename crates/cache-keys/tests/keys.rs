@@ -95,7 +95,7 @@ fn chains_of(adds: &[Add]) -> CacheChains {
 fn result(chains: &mut CacheChains, seconds: i64, blobs: &[u8]) -> NewResult {
     let media_type = |n: u8| match n {
         0 => MediaType::new("application/x-unknown"),
-        _ => MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"),
+        _ => MediaType::OCI_LAYER_GZIP,
     };
     let layers: Vec<Descriptor> =
         blobs.iter().map(|n| Descriptor::new(media_type(*n), Digest::sha256([*n; 32]), 1)).collect();

@@ -15,7 +15,7 @@ fn cache(records: u32) -> (CacheConfig, Vec<Descriptor>) {
         bytes[4..8].copy_from_slice(&n.to_be_bytes());
         bytes
     };
-    let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+    let gzip = MediaType::OCI_LAYER_GZIP;
     let mut builder = CacheConfigBuilder::new();
     let mut descriptors = Vec::new();
     for n in 0..records {

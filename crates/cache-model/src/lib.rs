@@ -31,11 +31,11 @@ pub use marshal::{MarshalWarning, Marshalled};
 pub use words::descriptor::{
     ANNOTATION_CREATED_AT, ANNOTATION_DESCRIPTION, ANNOTATION_DIFF_ID, ANNOTATION_ESTARGZ_SIZE,
     ANNOTATION_ESTARGZ_TOC, ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Annotations, Descriptor,
-    DescriptorExtra, Platform,
+    DescriptorExtra, Platform, PlatformError,
 };
 pub use words::digest::{Algorithm, Digest, DigestError};
 pub use words::json;
-pub use words::media_type::{Compression, Converted, Dialect, MediaType};
+pub use words::media_type::{Compression, CompressionError, Dialect, MediaType};
 pub use words::one_line::OneLine;
 pub use words::record_digest::RecordDigest;
 pub use words::timestamp::{Timestamp, TimestampError};

@@ -17,7 +17,7 @@
 //! # async fn export() -> Result<(), Box<dyn std::error::Error>> {
 //! // The result of a build: layers in a store, and records of the steps that made them.
 //! let build = MemoryStore::new();
-//! let blob = build.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! let blob = build.insert(MediaType::OCI_LAYER_TAR, "a layer");
 //! let mut exporter = Exporter::new(&build);
 //! let layer = exporter.chains.layers([&blob])?;
 //! exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;

@@ -57,8 +57,7 @@ async fn a_real_cache_has_its_form_and_the_size_of_its_folder() {
 }
 
 fn manifest(store: &MemoryStore, config: Descriptor, layer: &str) -> Descriptor {
-    let layers =
-        vec![store.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), layer.to_owned())];
+    let layers = vec![store.insert(MediaType::OCI_LAYER_TAR, layer.to_owned())];
     let manifest = ManifestOrIndex::Manifest(ImageManifest::new(config, layers));
     store.insert(MediaType::OCI_MANIFEST, manifest.encode())
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use cache_model::{CacheConfig, Converted, Descriptor, Dialect, Digest, MediaType};
+use cache_model::{CacheConfig, Descriptor, Dialect, Digest, MediaType};
 
 use crate::forms::cache_manifest::CacheManifest;
 use crate::forms::form::Form;
@@ -129,7 +129,7 @@ impl PackedBlob {
 fn in_dialect(layers: &[Descriptor], dialect: Dialect) -> (Vec<Descriptor>, Vec<ManifestWarning>) {
     let mut warnings = Vec::new();
     let convert = |(layer, descriptor): (usize, &Descriptor)| {
-        if descriptor.media_type.in_dialect(dialect) == Converted::Unknown {
+        if descriptor.media_type.in_dialect(dialect).is_none() {
             let (digest, media_type) = (descriptor.digest, descriptor.media_type.clone());
             warnings.push(ManifestWarning { layer, digest, media_type, dialect });
         }

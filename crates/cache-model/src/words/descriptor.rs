@@ -1,15 +1,16 @@
-//! Descriptors: what a manifest says of one blob (OCI image specification, descriptor.md).
+//! Descriptors: a manifest's description of one blob (OCI image specification, descriptor.md).
 //!
-//! A descriptor is data. It never reads the blob, and its fields are those of the specification, in an order that
-//! does not change from run to run.
+//! A descriptor is data and never reads the blob. Its fields are those of the specification, in an order that does not
+//! change from run to run.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::json::{self, Object};
-use crate::{Compression, Converted, Dialect, Digest, MediaType};
+use crate::{Compression, Dialect, Digest, MediaType};
 
 /// The diff ID of a layer: the digest of its uncompressed tar.
 pub const ANNOTATION_DIFF_ID: &str = "containerd.io/uncompressed";
@@ -36,9 +37,9 @@ const KNOWN_KEYS: [&str; 7] = [
     ANNOTATION_IMAGE_NAME,
 ];
 
-/// A content descriptor: media type, digest and size of a blob, and what else is known of it.
+/// A content descriptor: the media type, the digest and the size of a blob, with annotations and rarer fields.
 ///
-/// Cheap to clone: what varies in length is shared.
+/// Cheap to clone: the parts that vary in length are shared.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Descriptor {
     /// The type of the blob; may be empty.
@@ -53,10 +54,10 @@ pub struct Descriptor {
     pub extra: Option<Arc<DescriptorExtra>>,
 }
 
-/// The fields of a descriptor that layers of a cache do not have.
+/// The fields of a descriptor that a cache's layers do not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DescriptorExtra {
-    /// Where else the blob can be fetched.
+    /// Further addresses of the blob.
     pub urls: Vec<String>,
     /// The blob itself, in base64 as it was written.
     pub data: String,
@@ -106,12 +107,13 @@ impl Descriptor {
         self
     }
 
-    /// The layer's diff ID, where the annotation has a well-formed one.
+    /// The layer's diff ID, if the annotation holds a well-formed one.
     pub fn diff_id(&self) -> Option<Digest> {
         self.annotations.get(ANNOTATION_DIFF_ID)?.parse().ok()
     }
 
-    /// The layer's compression: as the media type says, and eStargz by its annotation.
+    /// The layer's compression by its media type; eStargz by its annotation. `None` for a type that is not known as a
+    /// layer's.
     pub fn compression(&self) -> Option<Compression> {
         match self.media_type.compression()? {
             Compression::Gzip if self.annotations.get(ANNOTATION_ESTARGZ_TOC).is_some() => {
@@ -121,28 +123,35 @@ impl Descriptor {
         }
     }
 
-    /// The same descriptor with its media type in `dialect`; unchanged where the type is unknown.
+    /// The same descriptor with its media type in `dialect`; unchanged if the type has no name there.
     #[must_use]
     pub fn in_dialect(&self, dialect: Dialect) -> Self {
         let mut converted = self.clone();
-        if let Converted::Known(media_type) = self.media_type.in_dialect(dialect) {
+        if let Some(media_type) = self.media_type.in_dialect(dialect) {
             converted.media_type = media_type;
         }
         converted
     }
 
-    /// The platform, where there is one.
+    /// The same descriptor for an image of this platform.
+    #[must_use]
+    pub fn with_platform(mut self, platform: Platform) -> Self {
+        Arc::make_mut(self.extra.get_or_insert_default()).platform = Some(platform);
+        self
+    }
+
+    /// The platform of the image, if the descriptor names it.
     pub fn platform(&self) -> Option<&Platform> {
         self.extra.as_deref()?.platform.as_ref()
     }
 
-    /// Orders descriptors by their JSON texts, BuildKit's order between several of one digest.
+    /// Orders descriptors by their JSON texts: BuildKit's order between several descriptors of one digest.
     pub fn cmp_text(&self, other: &Self) -> Ordering {
         if self == other { Ordering::Equal } else { self.json().cmp(&other.json()) }
     }
 
-    /// The compact JSON text, fields in the order mediaType, digest, size, urls, annotations, data, platform,
-    /// artifactType, those that are empty left out (mediaType, digest and size never are).
+    /// The compact JSON text. Fields come in the order mediaType, digest, size, urls, annotations, data, platform,
+    /// artifactType; the empty ones after the size are left out.
     pub fn json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         self.write_json(&mut out);
@@ -174,6 +183,18 @@ impl Descriptor {
 }
 
 impl Platform {
+    /// A platform by the names that Go uses, such as `linux` and `amd64`.
+    pub fn new(os: &str, architecture: &str) -> Self {
+        Self { architecture: architecture.to_owned(), os: os.to_owned(), ..Self::default() }
+    }
+
+    /// The same platform with a variant of the processor, such as `v8`.
+    #[must_use]
+    pub fn with_variant(mut self, variant: &str) -> Self {
+        variant.clone_into(&mut self.variant);
+        self
+    }
+
     fn write_json(&self, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
         object.string("architecture", &self.architecture);
@@ -186,10 +207,31 @@ impl Platform {
 }
 
 impl fmt::Display for Platform {
-    /// `os/architecture` and, where there is one, `/variant`.
+    /// `os/architecture`, and `/variant` if there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
         if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
+    }
+}
+
+/// A text that does not name a platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a platform: it should look like linux/amd64 or linux/arm64/v8")]
+pub struct PlatformError(String);
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    /// Reads `os/architecture` or `os/architecture/variant`. The parts are taken as they are: no part is guessed, and
+    /// no alias is replaced.
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        match *parts.as_slice() {
+            _ if parts.contains(&"") => Err(PlatformError(text.to_owned())),
+            [os, architecture] => Ok(Self::new(os, architecture)),
+            [os, architecture, variant] => Ok(Self::new(os, architecture).with_variant(variant)),
+            _ => Err(PlatformError(text.to_owned())),
+        }
     }
 }
 
@@ -211,7 +253,7 @@ impl Annotations {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    /// Sets `key` to `value`, in the place of a former value.
+    /// Sets `key` to `value` and replaces a former value.
     pub fn set(&mut self, key: &str, value: &str) {
         let list = Arc::make_mut(self.0.get_or_insert_default());
         match list.binary_search_by(|(k, _)| k.as_ref().cmp(key)) {
@@ -232,12 +274,17 @@ impl Annotations {
         }
     }
 
-    /// All of them, by key.
+    /// All keys with their values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|list| list.iter()).map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
-    /// Whether there is none.
+    /// The number of annotations.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |list| list.len())
+    }
+
+    /// Whether there are no annotations.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -334,30 +381,41 @@ mod tests {
             set.set(key, value);
         }
         assert_eq!(set, collected);
+        assert_eq!((set.len(), set.is_empty()), (2, false));
         set.remove("a");
         set.remove("b");
         assert_eq!(set, Annotations::default());
+        assert_eq!((set.len(), set.is_empty()), (0, true));
     }
 
     #[test]
     fn the_diff_id_and_the_platform_are_given_where_they_are() {
         let mut descriptor = Descriptor::new(MediaType::new("a/b"), digest(1), 5);
         assert_eq!((descriptor.diff_id(), descriptor.platform()), (None, None));
-        let platform = Platform { architecture: "arm64".into(), os: "linux".into(), ..Platform::default() };
-        descriptor.extra =
-            Some(Arc::new(DescriptorExtra { platform: Some(platform.clone()), ..Default::default() }));
+        let platform = Platform::new("linux", "arm64");
+        descriptor = descriptor.with_platform(platform.clone());
         assert_eq!(descriptor.platform(), Some(&platform));
-        assert_eq!(platform.to_string(), "linux/arm64");
-        assert_eq!(Platform { variant: "v8".into(), ..platform }.to_string(), "linux/arm64/v8");
         let with_diff_id = |text: &str| descriptor.clone().with_annotation(ANNOTATION_DIFF_ID, text);
         assert_eq!(with_diff_id(&digest(2).to_string()).diff_id(), Some(digest(2)));
         assert_eq!(with_diff_id("sha256:2").diff_id(), None);
     }
 
     #[test]
+    fn platforms_are_read_as_they_are_shown() {
+        let arm = Platform::new("linux", "arm64");
+        for (platform, text) in [(arm.clone(), "linux/arm64"), (arm.with_variant("v8"), "linux/arm64/v8")] {
+            assert_eq!(platform.to_string(), text);
+            assert_eq!(text.parse(), Ok(platform));
+        }
+        for bad in ["", "linux", "linux/", "/amd64", "linux/amd64/", "linux/arm/v7/x"] {
+            let error = bad.parse::<Platform>().unwrap_err();
+            assert!(error.to_string().contains("is not a platform"), "{error}");
+        }
+    }
+
+    #[test]
     fn estargz_is_gzip_with_an_annotation() {
-        let gzip =
-            Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), digest(1), 5);
+        let gzip = Descriptor::new(MediaType::OCI_LAYER_GZIP, digest(1), 5);
         assert_eq!(gzip.compression(), Some(Compression::Gzip));
         assert_eq!(
             gzip.with_annotation(ANNOTATION_ESTARGZ_TOC, "sha256:x").compression(),

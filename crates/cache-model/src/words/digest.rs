@@ -1,8 +1,7 @@
-//! Blob digests: strict, binary, safe to make a path of.
+//! Blob digests: strict, held as bytes, safe as part of a path.
 //!
-//! Never holds a digest whose algorithm, length or letters are not those of the OCI image specification's
-//! registered algorithms (descriptor.md, "Registered Algorithms"). Cache keys are not blob digests: see
-//! [`RecordDigest`](crate::RecordDigest).
+//! A digest always has the length and the letters of a registered algorithm (OCI image specification, descriptor.md,
+//! "Registered Algorithms"). Cache keys are not blob digests: see [`RecordDigest`](crate::RecordDigest).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,7 +9,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-/// A content digest: SHA-256 or SHA-512, exactly as its text says.
+/// The digest of a blob: SHA-256 or SHA-512.
 ///
 /// Digests order as their texts do (`sha256:…` before `sha512:…`, then by the hexadecimal digits).
 ///
@@ -35,7 +34,7 @@ enum Repr {
 /// The hash function of a [`Digest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
-    /// SHA-256, what everything in practice uses.
+    /// SHA-256, the algorithm of nearly every blob.
     Sha256,
     /// SHA-512.
     Sha512,
@@ -48,6 +47,12 @@ impl Algorithm {
             Self::Sha256 => "sha256",
             Self::Sha512 => "sha512",
         }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -72,12 +77,12 @@ impl Digest {
         Self::sha256(Sha256::digest(bytes).into())
     }
 
-    /// The digest whose SHA-256 bytes are these.
+    /// The digest with these bytes of SHA-256.
     pub const fn sha256(bytes: [u8; 32]) -> Self {
         Self(Repr::Sha256(bytes))
     }
 
-    /// The digest whose SHA-512 bytes are these.
+    /// The digest with these bytes of SHA-512.
     pub const fn sha512(bytes: [u8; 64]) -> Self {
         Self(Repr::Sha512(bytes))
     }
@@ -103,7 +108,7 @@ impl Digest {
         const_hex::encode(self.as_bytes())
     }
 
-    /// Appends the text to `out`; the way without an allocation of its own.
+    /// Appends the text to `out`, without an allocation of its own.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.algorithm().name().as_bytes());
         out.push(b':');
@@ -116,12 +121,12 @@ pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + bytes.len() * 2, 0);
     if let Some(target) = out.get_mut(start..) {
-        // The target has just the length that is needed, so this cannot fail.
+        // The target has exactly the length that the digits need, so this cannot fail.
         let _ = const_hex::encode_to_slice(bytes, target);
     }
 }
 
-/// The bytes of `2 * N` lower-case hexadecimal digits, nothing else.
+/// The bytes that exactly `2 * N` lower-case hexadecimal digits stand for.
 pub(crate) fn strict_hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let lower = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
     if text.len() != 2 * N || !text.iter().all(lower) {

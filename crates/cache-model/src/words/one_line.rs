@@ -1,15 +1,15 @@
-//! Text from outside within a message: it neither breaks the line nor moves a cursor.
+//! Text from outside within a message: it neither breaks the line nor moves the cursor.
 //!
-//! It changes what is shown, never what is kept.
+//! It changes how a text is shown, never the text that is stored.
 
 use std::fmt::{self, Display, Formatter, Write};
 use std::ops::RangeInclusive;
 
-/// Displays as its value does, but on one line and as it is read: what is not drawn, or moves what is drawn, is escaped as
-/// in a string literal. These are control and format characters (those that turn the direction of writing among
-/// them), line and paragraph separators, spaces other than the plain one, and characters without width.
+/// Displays its value on one line. Characters that are not drawn, or that move the characters around them, are escaped
+/// as in a string literal: control and format characters (also those that turn the direction of writing), line and
+/// paragraph separators, spaces other than the plain one, and characters without width.
 ///
-/// For what quotes the data of others.
+/// For messages that quote data of others.
 ///
 /// ```
 /// use cache_model::OneLine;
@@ -38,8 +38,8 @@ impl Write for Escaped<'_, '_> {
     }
 }
 
-/// The letters, marks and selectors that are drawn as nothing: Unicode's Default_Ignorable_Code_Point, as far as they are
-/// no format characters.
+/// The letters, marks and selectors that are not drawn: Unicode's Default_Ignorable_Code_Point without the format
+/// characters, which the standard library escapes.
 const BLANK: [RangeInclusive<char>; 9] = [
     '\u{34f}'..='\u{34f}',
     '\u{115f}'..='\u{1160}',
@@ -52,12 +52,12 @@ const BLANK: [RangeInclusive<char>; 9] = [
     '\u{e0100}'..='\u{e01ef}',
 ];
 
-/// Whether a character is drawn, and where it stands.
+/// Whether a character is drawn, at its own place.
 fn is_drawn(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
-    // What the standard library shows as it is within a text: behind a letter, so that a mark is a part of one.
+    // The standard library decides, within a text and behind a letter, since a mark alone is escaped.
     !BLANK.iter().any(|blank| blank.contains(&c)) && String::from_iter(['a', c]).escape_debug().eq(['a', c])
 }
 

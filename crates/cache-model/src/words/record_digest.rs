@@ -1,25 +1,27 @@
-//! The digest of a record: a cache key as BuildKit wrote it, which nothing has validated.
+//! The digest of a record: a cache key as BuildKit wrote it, not validated.
 //!
-//! Never used as a path and never looked up in a store; it is compared, and printed.
+//! Never used as a path and never looked up in a store; it is compared and printed.
 
 use std::cmp::Ordering;
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::digest::{cmp_sha256_text, push_hex, strict_hex};
+use crate::{Digest, DigestError};
 
-/// A record's cache key digest. Nearly always `sha256:…`, which takes 32 bytes; any other text is kept as it is.
+/// The digest of a record's cache key. Nearly always `sha256:…`, which takes 32 bytes; any other text is kept as it is.
 ///
-/// Record digests order as their texts do.
+/// Record digests order as their texts do. [`of_output`](Self::of_output) computes the one under which a build step's
+/// output is found.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RecordDigest(Repr);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
     Sha256([u8; 32]),
-    /// Shared, since a text can be as long as a config, and whatever is told of the record repeats it.
+    /// Shared, because a text can be as long as a config, and every warning about the record repeats it.
     Text(Arc<str>),
 }
 
@@ -37,7 +39,7 @@ impl RecordDigest {
     /// assert_eq!(record.to_string(), expected);
     /// ```
     pub fn of_output(digest: impl fmt::Display, output: usize) -> Self {
-        Self::of_text(&format!("{digest}@{output}"))
+        Digest::of(format!("{digest}@{output}")).into()
     }
 
     /// The digest of the record that stands for the content of an input: the SHA-256 of `<digest>@-1`.
@@ -45,11 +47,7 @@ impl RecordDigest {
     /// A step that depends on files rather than on the step that made them links to such a record. `digest` is that of
     /// the content's checksums.
     pub fn of_content(digest: impl fmt::Display) -> Self {
-        Self::of_text(&format!("{digest}@-1"))
-    }
-
-    fn of_text(text: &str) -> Self {
-        Self::sha256(Sha256::digest(text).into())
+        Digest::of(format!("{digest}@-1")).into()
     }
 
     /// The record digest with this text.
@@ -78,12 +76,12 @@ impl RecordDigest {
         matches!(&self.0, Repr::Text(text) if text.starts_with("random:"))
     }
 
-    /// Whether the text is empty, as where a config's record has no digest.
+    /// Whether the text is empty, as that of a record without a digest.
     pub fn is_empty(&self) -> bool {
         matches!(&self.0, Repr::Text(text) if text.is_empty())
     }
 
-    /// The text, where it is not a well-formed `sha256:…`.
+    /// The text, when it is not a well-formed `sha256:…`.
     pub fn as_text(&self) -> Option<&str> {
         match &self.0 {
             Repr::Sha256(_) => None,
@@ -91,7 +89,7 @@ impl RecordDigest {
         }
     }
 
-    /// Appends a `sha256:…` text to `out`; of another the raw text, unescaped.
+    /// Appends the text to `out`, not escaped.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Repr::Sha256(bytes) => {
@@ -116,9 +114,38 @@ impl From<&str> for RecordDigest {
     }
 }
 
-impl From<crate::Digest> for RecordDigest {
-    fn from(digest: crate::Digest) -> Self {
-        Self::new(&digest.to_string())
+impl From<String> for RecordDigest {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl FromStr for RecordDigest {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
+    }
+}
+
+impl From<Digest> for RecordDigest {
+    fn from(digest: Digest) -> Self {
+        match digest.as_bytes().try_into() {
+            Ok(bytes) => Self::sha256(bytes),
+            Err(_) => Self::new(&digest.to_string()),
+        }
+    }
+}
+
+impl TryFrom<&RecordDigest> for Digest {
+    type Error = DigestError;
+
+    /// The same digest, if its text is that of a blob's digest.
+    fn try_from(digest: &RecordDigest) -> Result<Self, DigestError> {
+        match &digest.0 {
+            Repr::Sha256(bytes) => Ok(Self::sha256(*bytes)),
+            Repr::Text(text) => text.parse(),
+        }
     }
 }
 
@@ -174,15 +201,24 @@ mod tests {
 
     #[test]
     fn the_digest_of_an_output_is_the_hash_of_a_text_with_the_number_of_the_output() {
-        let step = crate::Digest::of(b"step");
+        let step = Digest::of(b"step");
         for (record, text) in [
             (RecordDigest::of_output(step, 0), format!("{step}@0")),
             (RecordDigest::of_output(RecordDigest::from(step), 12), format!("{step}@12")),
             (RecordDigest::of_content(step), format!("{step}@-1")),
             (RecordDigest::of_output("", 0), "@0".to_owned()),
         ] {
-            assert_eq!(record, crate::Digest::of(text).into());
+            assert_eq!(record, RecordDigest::new(&Digest::of(text).to_string()));
         }
+    }
+
+    #[test]
+    fn a_blob_digest_is_a_record_digest_and_comes_back() {
+        for digest in [Digest::of(b"a"), Digest::sha512([7; 64])] {
+            assert_eq!(Digest::try_from(&RecordDigest::from(digest)), Ok(digest));
+            assert_eq!(digest.to_string().parse(), Ok(RecordDigest::from(digest)));
+        }
+        assert!(Digest::try_from(&RecordDigest::new("random:1")).is_err());
     }
 
     proptest! {
