@@ -1,10 +1,54 @@
-//! The keys of a BuildKit remote cache.
+//! The keys of a BuildKit remote cache, and the questions that a solver asks about them.
 //!
-//! [`CacheKeys`] indexes the keys of a cache and answers a solver: which steps follow from a key, and which results
-//! they have.
+//! [`CacheKeys`] indexes the records of a cache. [`find`](CacheKeys::find) answers whether a build step is cached;
+//! [`follow`](CacheKeys::follow), [`back_links`](CacheKeys::back_links) and [`results`](CacheKeys::results) answer the
+//! smaller questions that BuildKit's solver asks. An index owns its graph, is cheap to clone, and can be moved into a
+//! task or a struct.
 //!
-//! Pure: no I/O, no async. It knows nothing of how a cache is stored.
+//! Pure: no I/O, no async. It knows nothing of where a cache is stored: `cache-export` writes one, `cache-import` reads
+//! one.
+//!
+//! A solver names a step by the digest of its cache key and one of its outputs. The record of that output stands under
+//! [`RecordDigest::of_output`](cache_model::RecordDigest::of_output), so that is the digest to add. Here one build adds
+//! two steps and marshals them for the export, and another loads the config and asks:
+//!
+//! ```
+//! use cache_keys::CacheKeys;
+//! use cache_model::{CacheChains, Descriptor, Link, MediaType, NewResult, RecordDigest, Timestamp};
+//!
+//! // Add: a source, and a step that reads `/src` of it and made a layer.
+//! let mut chains = CacheChains::new();
+//! let source = chains.add(&RecordDigest::of_output("source", 0), &[], &[])?.expect("not random");
+//! let layer = chains.layer(None, &Descriptor::of(MediaType::OCI_LAYER_GZIP, "a layer"))?;
+//! let result = NewResult { created_at: Timestamp::now(), layer: Some(layer) };
+//! chains.add(&RecordDigest::of_output("copy", 0), &[&[Link { source, selector: "/src" }]], &[result])?;
+//!
+//! // Export and import: `cache-export` and `cache-import` move the config and the layers.
+//! let exported = chains.marshal(&|_| true)?;
+//! let imported = CacheChains::from_config(&exported.config, exported.layer_descriptors())?.chains;
+//!
+//! // Ask, step by step.
+//! let keys = CacheKeys::new(imported)?;
+//! let source = keys.find("source", 0, &[]);
+//! let copy = keys.find("copy", 0, &[&source.links("/src")]);
+//! assert!(copy.is_cached());
+//! let newest = copy.results().next().expect("a cached step has a result");
+//! assert_eq!(newest.layers()[0].size, 7);
+//!
+//! // A step that reads another part of the source is another step.
+//! assert!(!keys.find("copy", 0, &[&source.links("/docs")]).is_cached());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cache_keys;
+mod find;
+mod key_id;
+mod link_index;
+mod links;
+mod results;
 
-pub use cache_keys::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
+pub use cache_keys::CacheKeys;
+pub use find::{KeyLink, StepMatch};
+pub use key_id::KeyId;
+pub use links::{BackLink, LinkQuery};
+pub use results::ResultFilter;

@@ -12,6 +12,8 @@ mod order_list;
 pub(crate) mod read;
 
 use std::cmp::Ordering;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::arena::index::{DigestIx, Idx, IndexVec, Inputs, LayerIx, OpIx, RecordIx, Rows, SelectorIx};
 use crate::chains::layers::{Layers, compression_bit};
@@ -20,15 +22,35 @@ use crate::chains::{CacheChains, RecordId};
 use crate::{Compression, Descriptor, RecordDigest, Timestamp};
 
 /// A graph of records, read from [`CacheChains`].
+///
+/// A `Graph<'static>` owns its chains: see [`Graph::shared`].
 #[derive(Clone)]
 pub struct Graph<'a> {
-    pub(crate) chains: &'a CacheChains,
+    pub(crate) chains: ChainsRef<'a>,
     pub(crate) digests: IndexVec<RecordIx, DigestIx>,
     pub(crate) inputs: Inputs<RecordIx, GraphLink>,
     pub(crate) results: Rows<RecordIx, LogResult>,
     record_of_op: IndexVec<OpIx, Option<RecordIx>>,
     pub(crate) left_out: Vec<DigestIx>,
     unsearched: u64,
+}
+
+/// The chains of a graph.
+#[derive(Clone)]
+pub(crate) enum ChainsRef<'a> {
+    Borrowed(&'a CacheChains),
+    Shared(Arc<CacheChains>),
+}
+
+impl Deref for ChainsRef<'_> {
+    type Target = CacheChains;
+
+    fn deref(&self) -> &CacheChains {
+        match self {
+            Self::Borrowed(chains) => chains,
+            Self::Shared(chains) => chains,
+        }
+    }
 }
 
 /// A link to a record that comes earlier.
@@ -68,7 +90,12 @@ pub struct LayerRef<'g> {
     layer: LayerIx,
 }
 
-impl<'a> Graph<'a> {
+impl Graph<'_> {
+    /// The chains that the graph was read from.
+    pub fn chains(&self) -> &CacheChains {
+        &self.chains
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.digests.len()

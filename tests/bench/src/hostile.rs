@@ -5,12 +5,13 @@
 
 mod shapes;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cache_format::{CacheManifest, Form, decode_config, encode_config};
 use cache_ingest::{Expect, Job, MemoryStore, Name, Publisher};
-use cache_keys::{CacheKeys, Wanted};
+use cache_keys::{CacheKeys, ResultFilter};
 use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType, Rule};
 use cache_verify::{VerifyOptions, verify};
 use clap::{Args, ValueEnum};
@@ -151,17 +152,17 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     let config = config.context("a shape that is no config")?;
     let layers = descriptors(&config);
     let (loaded, load) = timed(|| CacheChains::from_config(&config, &layers));
-    let mut chains = loaded.context("a shape that makes no sense")?.chains;
+    let chains = loaded.context("a shape that makes no sense")?.chains;
     let (records, links) = (config.records_len(), config.links_len());
     drop((config, layers));
     let (marshalled, marshal) = timed(|| chains.marshal(&|_| true));
     let marshalled = marshalled?;
     let (_, encode) = timed(|| encode_config(&marshalled.config));
     drop(marshalled);
-    let (_, keys) = {
-        let graph = chains.graph()?;
-        timed(|| ask(&CacheKeys::new(&graph), &graph))
-    };
+    let shared = Arc::new(chains);
+    let graph = Graph::shared(Arc::clone(&shared))?;
+    let (_, keys) = timed(|| ask(&CacheKeys::from(graph)));
+    let mut chains = Arc::unwrap_or_clone(shared);
     chains.set_rule(Rule::Closed);
     let (closed, close) = timed(|| chains.marshal(&|_| true).map(|closed| encode_config(&closed.config)));
     closed?;
@@ -185,14 +186,13 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
 }
 
 /// Asks for everything that leads from every key, and for its results of one compression. Gives how many there were.
-fn ask(keys: &CacheKeys<'_>, graph: &Graph<'_>) -> usize {
-    let ids = graph.records().filter_map(|record| keys.id(record));
-    ids.map(|id| {
-        let gzip = keys.results(id, Wanted::All(Compression::Gzip)).count();
-        let any = keys.results(id, Wanted::Any).count();
+fn ask(keys: &CacheKeys) -> usize {
+    let ids = keys.ids().map(|id| {
+        let gzip = keys.results(id, ResultFilter::EveryLayer(Compression::Gzip)).count();
+        let any = keys.results(id, ResultFilter::Any).count();
         gzip + any + keys.back_links(id).len()
-    })
-    .sum()
+    });
+    ids.sum()
 }
 
 /// Verifies a cache with this config, whose layers nobody has.

@@ -2,12 +2,14 @@
 //!
 //! A rule makes a draft of the log; here records are made of the draft, and their results are put in order.
 
+use std::sync::Arc;
+
 use crate::RecordDigest;
 use crate::arena::index::{Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows};
 use crate::chains::log::{LogResult, cmp_results};
 use crate::chains::{CacheChains, Rule};
 use crate::graph::draft::{Draft, DraftLink, shared_digests};
-use crate::graph::{Graph, GraphLink, buildkit, closed};
+use crate::graph::{ChainsRef, Graph, GraphLink, buildkit, closed};
 
 /// Why no graph can be read from chains.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,21 +36,44 @@ impl CacheChains {
     /// # Errors
     /// [`ReadError::TooTangled`] for a cache that was made to be slow to read.
     pub fn graph(&self) -> Result<Graph<'_>, ReadError> {
-        let draft = match shared_digests(&self.log, self.digests.len()) {
-            None => Draft::without_overlap(&self.log),
-            Some(shared) => match self.rule() {
-                Rule::BuildKit => buildkit::draft(self, &shared),
-                Rule::Closed => closed::draft(self, &shared),
-            },
-        };
-        Ok(Graph::from_draft(self, &draft))
+        Graph::read(ChainsRef::Borrowed(self))
+    }
+}
+
+impl Graph<'static> {
+    /// Reads a graph that owns its chains, to keep it in a struct or move it into a task.
+    ///
+    /// ```
+    /// use cache_model::{CacheChains, Graph};
+    /// let mut chains = CacheChains::new();
+    /// chains.add(&"root".into(), &[], &[])?;
+    /// let graph: Graph<'static> = Graph::shared(chains)?;
+    /// assert_eq!(std::thread::spawn(move || graph.len()).join().expect("no panic"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`CacheChains::graph`].
+    pub fn shared(chains: impl Into<Arc<CacheChains>>) -> Result<Self, ReadError> {
+        Self::read(ChainsRef::Shared(chains.into()))
     }
 }
 
 impl<'a> Graph<'a> {
+    fn read(chains: ChainsRef<'a>) -> Result<Self, ReadError> {
+        let draft = match shared_digests(&chains.log, chains.digests.len()) {
+            None => Draft::without_overlap(&chains.log),
+            Some(shared) => match chains.rule() {
+                Rule::BuildKit => buildkit::draft(&chains, &shared),
+                Rule::Closed => closed::draft(&chains, &shared),
+            },
+        };
+        Ok(Self::from_draft(chains, &draft))
+    }
+
     /// Makes records of nodes, less those that are left with an input without links. Sources come first, so one pass
     /// settles it.
-    fn from_draft(chains: &'a CacheChains, draft: &Draft) -> Self {
+    fn from_draft(chains: ChainsRef<'a>, draft: &Draft) -> Self {
         let mut record_of_node: IndexVec<NodeIx, Option<RecordIx>> = IndexVec::filled(None, draft.nodes);
         let mut digests = IndexVec::with_capacity(draft.order.len());
         let mut inputs =
@@ -78,7 +103,7 @@ impl<'a> Graph<'a> {
         }
         let record_of_op: IndexVec<OpIx, _> =
             IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
-        let results = collect_results(chains, &record_of_op, digests.len());
+        let results = collect_results(&chains, &record_of_op, digests.len());
         Self { chains, digests, inputs, results, record_of_op, left_out, unsearched: draft.unsearched }
     }
 }
@@ -132,7 +157,7 @@ mod tests {
     ) -> Graph<'_> {
         match shared_digests(&chains.log, chains.digests.len()) {
             None => chains.graph().unwrap(),
-            Some(shared) => Graph::from_draft(chains, &rule(chains, &shared)),
+            Some(shared) => Graph::from_draft(ChainsRef::Borrowed(chains), &rule(chains, &shared)),
         }
     }
 

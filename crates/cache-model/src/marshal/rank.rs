@@ -36,7 +36,7 @@ pub(crate) struct RankedLink {
 
 impl Ranked {
     pub(crate) fn new(graph: &Graph<'_>, chosen: &IndexVec<RecordIx, Option<Newest>>) -> Self {
-        let chains = graph.chains;
+        let chains = graph.chains();
         let mut ranking = Ranking {
             graph,
             chosen,

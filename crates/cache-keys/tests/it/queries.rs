@@ -1,114 +1,15 @@
-//! What a solver asks, against answers found by walking over everything.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
+//! The lower-level questions, against answers found by walking over everything.
 
 use std::collections::BTreeSet;
 
-use cache_keys::{BackLink, CacheKeys, KeyId, LinkQuery, Wanted};
+use cache_keys::{BackLink, CacheKeys, KeyId, LinkQuery, ResultFilter};
 use cache_model::{
     CacheChains, Compression, Descriptor, Digest, Graph, Link, MediaType, NewResult, RecordDigest, RecordId,
     RecordRef, ResultRef, Rule, Timestamp,
 };
 use proptest::prelude::*;
 
-const VERTICES: [&str; 4] = ["fetch", "run", "copy", "merge"];
-const SELECTORS: [&str; 2] = ["", "/src"];
-
-/// One call of `add`.
-#[derive(Clone, Debug)]
-struct Add {
-    vertex: usize,
-    output: usize,
-    /// The links of each input: which of the sources there are, and the selector.
-    inputs: Vec<Vec<(prop::sample::Index, usize)>>,
-    /// Seconds and blobs.
-    results: Vec<(i64, Vec<u8>)>,
-    /// Whether the sources there are only those of the vertex before.
-    is_layered: bool,
-}
-
-fn add_of(
-    vertex: impl Strategy<Value = usize>,
-    inputs: std::ops::Range<usize>,
-    links: std::ops::Range<usize>,
-    is_layered: bool,
-) -> impl Strategy<Value = Add> {
-    // With fewer ways to differ, more records come to be equal.
-    let choices = if is_layered { 1usize } else { 2 };
-    let links = prop::collection::vec((any::<prop::sample::Index>(), 0..choices), links);
-    let results = prop::collection::vec((0i64..4, prop::collection::vec(0u8..3, 0..3)), 0..3);
-    (vertex, 0..choices, prop::collection::vec(links, inputs), results).prop_map(
-        move |(vertex, output, inputs, results)| Add { vertex, output, inputs, results, is_layered },
-    )
-}
-
-/// Adds of any shape.
-fn any_adds() -> impl Strategy<Value = Vec<Add>> {
-    prop::collection::vec(add_of(0..4usize, 0..3, 1..4, false), 1..20)
-}
-
-/// Records on one source each, of which later adds unite some, so that what stands on them comes to be equal.
-fn late_unions() -> impl Strategy<Value = Vec<Add>> {
-    let root = |output| Add { vertex: 0, output, inputs: vec![], results: vec![], is_layered: true };
-    let apart = prop::collection::vec(add_of(1..4usize, 1..2, 1..2, true), 8..24);
-    let unions = prop::collection::vec(add_of(1..3usize, 1..2, 2..4, true), 1..3);
-    (apart, unions).prop_map(move |(mut apart, unions)| {
-        // What is lower comes first, so that there is something for the rest to stand on.
-        apart.sort_by_key(|add| add.vertex);
-        [vec![root(0), root(1)], apart, unions].concat()
-    })
-}
-
-fn chains_of(adds: &[Add]) -> CacheChains {
-    let mut chains = CacheChains::new();
-    let mut ids: Vec<(usize, RecordId)> = Vec::new();
-    for add in adds {
-        let is_source = |of: usize| !add.is_layered || of + 1 == add.vertex;
-        let sources: Vec<RecordId> = ids.iter().filter(|(of, _)| is_source(*of)).map(|(_, id)| *id).collect();
-        if add.is_layered && sources.is_empty() && !add.inputs.is_empty() {
-            continue;
-        }
-        let link = |(source, selector): &(prop::sample::Index, usize)| Link {
-            source: *source.get(&sources),
-            selector: SELECTORS[*selector],
-        };
-        let inputs: Vec<Vec<Link<'_>>> = add
-            .inputs
-            .iter()
-            .filter(|_| !sources.is_empty())
-            .map(|links| links.iter().map(link).collect())
-            .collect();
-        let inputs: Vec<&[Link<'_>]> = inputs.iter().map(Vec::as_slice).collect();
-        let results: Vec<NewResult> =
-            add.results.iter().map(|(seconds, blobs)| result(&mut chains, *seconds, blobs)).collect();
-        let digest = RecordDigest::of_output(VERTICES[add.vertex], add.output);
-        ids.push((add.vertex, chains.add(&digest, &inputs, &results).unwrap().unwrap()));
-    }
-    chains
-}
-
-fn result(chains: &mut CacheChains, seconds: i64, blobs: &[u8]) -> NewResult {
-    let media_type = |n: u8| match n {
-        0 => MediaType::new("application/x-unknown"),
-        _ => MediaType::OCI_LAYER_GZIP,
-    };
-    let layers: Vec<Descriptor> =
-        blobs.iter().map(|n| Descriptor::new(media_type(*n), Digest::sha256([*n; 32]), 1)).collect();
-    NewResult {
-        created_at: Timestamp::from_unix(seconds, 0).unwrap(),
-        layer: chains.layers(&layers).unwrap(),
-    }
-}
-
-/// A result as its time and its blobs.
-fn plain(result: ResultRef<'_>) -> (Timestamp, Vec<Digest>) {
-    (result.created_at(), result.layers().into_iter().map(|layer| layer.digest).collect())
-}
+use crate::adds::{SELECTORS, VERTICES, any_adds, chains_of, late_unions, plain, result};
 
 /// The distinct links of an input: the first of the records that are equal to the source, and the selector.
 type Sources<'g> = BTreeSet<(usize, &'g str)>;
@@ -150,8 +51,9 @@ fn follow_by_walking(
 }
 
 /// Checks all answers for one graph against walking over everything.
-fn check(graph: &Graph<'_>) {
-    let keys = CacheKeys::new(graph);
+fn check(chains: CacheChains) {
+    let keys = CacheKeys::new(chains).unwrap();
+    let graph = keys.graph();
     let firsts = firsts(graph);
     let id_at = |position: usize| keys.id(graph.at(position).unwrap()).unwrap();
     for source in graph.records() {
@@ -162,15 +64,20 @@ fn check(graph: &Graph<'_>) {
         assert_eq!(keys.record(id), Some(twins[0]));
         assert_eq!(keys.records(id).collect::<Vec<_>>(), twins);
 
-        for wanted in [Wanted::Any, Wanted::Some(Compression::Gzip), Wanted::All(Compression::Gzip)] {
+        for wanted in [
+            ResultFilter::Any,
+            ResultFilter::SomeLayer(Compression::Gzip),
+            ResultFilter::EveryLayer(Compression::Gzip),
+        ] {
             let fits = |result: &ResultRef<'_>| {
                 let mut layers = result.layers().into_iter().map(|layer| layer.compression());
                 match wanted {
-                    Wanted::Any => true,
-                    Wanted::Some(wanted) => layers.any(|layer| layer == Some(wanted)),
-                    Wanted::All(wanted) => {
+                    ResultFilter::Any => true,
+                    ResultFilter::SomeLayer(wanted) => layers.any(|layer| layer == Some(wanted)),
+                    ResultFilter::EveryLayer(wanted) => {
                         result.layers_len() > 0 && layers.all(|layer| layer == Some(wanted))
                     }
+                    other => panic!("an unknown filter: {other:?}"),
                 }
             };
             let fitting = twins.iter().flat_map(|twin| twin.results()).filter(fits);
@@ -209,9 +116,9 @@ fn check(graph: &Graph<'_>) {
 
 /// Checks the graphs by both rules.
 fn check_both(mut chains: CacheChains) {
-    check(&chains.graph().unwrap());
+    check(chains.clone());
     chains.set_rule(Rule::Closed);
-    check(&chains.graph().unwrap());
+    check(chains);
 }
 
 proptest! {
@@ -262,8 +169,8 @@ fn records_that_are_equal_in_all_are_one_key_with_the_results_of_all() {
     let w = add("w", &[&[other_y]], &[]);
     // Only now do the two records of x become one.
     add("x", &[&[r, s]], &[]);
-    let graph = chains.graph().unwrap();
-    let keys = CacheKeys::new(&graph);
+    let keys = CacheKeys::new(chains).unwrap();
+    let graph = keys.graph();
     let id_of = |id| keys.id(graph.record(id).unwrap()).unwrap();
     assert_eq!(graph.record(x), graph.record(other_x));
     assert_ne!(graph.record(y), graph.record(other_y));
@@ -280,7 +187,7 @@ fn records_that_are_equal_in_all_are_one_key_with_the_results_of_all() {
     let back = BackLink { source: id_of(y).clone(), input: 0, selector: String::new() };
     assert_eq!(keys.back_links(id_of(z)), [back]);
     let merged: Vec<(i64, usize)> = keys
-        .results(id_of(y), Wanted::Any)
+        .results(id_of(y), ResultFilter::Any)
         .map(|result| (result.created_at().unix_seconds(), result.layers_len()))
         .collect();
     assert_eq!(merged, [(4, 2), (4, 1), (2, 1), (1, 1)]);
@@ -306,8 +213,8 @@ fn a_record_that_links_to_two_of_one_key_has_the_id_of_one_that_links_to_either(
             let y = add("y", &[x]);
             add("z", &[y])
         };
-        let graph = chains.graph().unwrap();
-        CacheKeys::new(&graph).id(graph.record(z).unwrap()).unwrap().clone()
+        let keys = CacheKeys::new(chains).unwrap();
+        keys.id(keys.graph().record(z).unwrap()).unwrap().clone()
     };
     assert_eq!(id_of_z(true), id_of_z(false));
 }
@@ -316,16 +223,12 @@ fn a_record_that_links_to_two_of_one_key_has_the_id_of_one_that_links_to_either(
 fn a_solver_asks_for_a_root_by_its_vertex_and_output() {
     let mut chains = CacheChains::new();
     let root = chains.add(&RecordDigest::of_output("source", 1), &[], &[]).unwrap().unwrap();
-    let graph = chains.graph().unwrap();
-    let keys = CacheKeys::new(&graph);
-    let id = KeyId::of_root(&"source".into(), 1);
+    let keys = CacheKeys::new(chains).unwrap();
+    let graph = keys.graph();
+    let id = KeyId::of_root("source", 1);
     assert_eq!(keys.record(&id), graph.record(root));
     assert_eq!(id, KeyId::root(&RecordDigest::of_output("source", 1)));
-    for absent in [
-        KeyId::of_root(&"source".into(), 0),
-        KeyId::of_root(&"other".into(), 1),
-        KeyId::root(&"source".into()),
-    ] {
+    for absent in [KeyId::of_root("source", 0), KeyId::of_root("other", 1), KeyId::root(&"source".into())] {
         assert_eq!(keys.record(&absent), None);
     }
 }
@@ -340,8 +243,8 @@ fn a_key_has_the_same_id_in_every_cache() {
         let root = chains.add(&"root".into(), &[], &[]).unwrap().unwrap();
         let link = [Link { source: root, selector: "/a" }];
         let child = chains.add(&"child".into(), &[&link], &[]).unwrap().unwrap();
-        let graph = chains.graph().unwrap();
-        let keys = CacheKeys::new(&graph);
+        let keys = CacheKeys::new(chains).unwrap();
+        let graph = keys.graph();
         assert_eq!(keys.id(graph.record(root).unwrap()), Some(&KeyId::root(&"root".into())));
         keys.id(graph.record(child).unwrap()).unwrap().to_string()
     };
@@ -357,8 +260,8 @@ fn sources_with_digests_of_any_length_are_told_apart() {
             let root = chains.add(&text.as_str().into(), &[], &[]).unwrap().unwrap();
             chains.add(&"child".into(), &[&[Link { source: root, selector: "" }]], &[]).unwrap();
         }
-        let graph = chains.graph().unwrap();
-        let keys = CacheKeys::new(&graph);
+        let keys = CacheKeys::new(chains).unwrap();
+        let graph = keys.graph();
         let children = graph.records().filter(|record| record.inputs_len() > 0);
         children.map(|child| keys.id(child).unwrap().clone()).collect::<BTreeSet<KeyId>>()
     };
@@ -380,16 +283,15 @@ fn results_come_newest_first_and_only_those_that_fit() {
         results.push(NewResult { created_at: Timestamp::from_unix(seconds, 0).unwrap(), layer });
     }
     chains.add(&"r".into(), &[], &results).unwrap();
-    let graph = chains.graph().unwrap();
-    let keys = CacheKeys::new(&graph);
+    let keys = CacheKeys::new(chains).unwrap();
     let seconds = |wanted| -> Vec<i64> {
         keys.results(&KeyId::root(&"r".into()), wanted)
             .map(|result| result.created_at().unix_seconds())
             .collect()
     };
-    assert_eq!(seconds(Wanted::Any), [4, 3, 2, 1]);
-    assert_eq!(seconds(Wanted::Some(Compression::Gzip)), [3, 1]);
-    assert_eq!(seconds(Wanted::All(Compression::Gzip)), [1]);
-    assert_eq!(seconds(Wanted::All(Compression::Zstd)), [2]);
-    assert_eq!(keys.results(&KeyId::root(&"absent".into()), Wanted::Any).count(), 0);
+    assert_eq!(seconds(ResultFilter::Any), [4, 3, 2, 1]);
+    assert_eq!(seconds(ResultFilter::SomeLayer(Compression::Gzip)), [3, 1]);
+    assert_eq!(seconds(ResultFilter::EveryLayer(Compression::Gzip)), [1]);
+    assert_eq!(seconds(ResultFilter::EveryLayer(Compression::Zstd)), [2]);
+    assert_eq!(keys.results(&KeyId::root(&"absent".into()), ResultFilter::Any).count(), 0);
 }

@@ -1,0 +1,12 @@
+//! Answers of an index of keys, against answers found by walking over everything.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod adds;
+mod find;
+mod queries;
