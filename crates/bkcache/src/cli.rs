@@ -44,12 +44,12 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) global: Global,
+    pub(crate) global: GlobalArgs,
 }
 
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Global {
+pub(crate) struct GlobalArgs {
     /// Show the causes of an error, and each retry
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
@@ -83,7 +83,7 @@ pub(crate) enum ProgressMode {
 
 /// What every command takes that may talk to a registry.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Registry {
+pub(crate) struct RegistryArgs {
     /// Trust this authority's certificates too (PEM); may be given several times
     #[arg(long, value_name = "FILE", help_heading = REGISTRIES)]
     pub(crate) ca: Vec<PathBuf>,
@@ -119,7 +119,7 @@ Examples:
   bkcache ls --caches ./cache
   bkcache ls ./cache:main
   bkcache ls --json docker.io/user/app | jq -r '.[] | select(.kind == \"cache\").name'")]
-    Ls(Ls),
+    Ls(LsArgs),
 
     /// Show what is in a cache
     #[command(after_help = "\
@@ -127,21 +127,21 @@ Examples:
   bkcache inspect ./cache
   bkcache inspect --tree ./cache:main
   bkcache inspect --json type=local,src=./cache | jq '.caches[0].records | length'")]
-    Inspect(Inspect),
+    Inspect(InspectArgs),
 
     /// Print a cache's manifest, exactly as it is stored
     #[command(after_help = "\
 Examples:
   bkcache manifest ./cache | jq .
   bkcache manifest ./cache | sha256sum")]
-    Manifest(Manifest),
+    Manifest(ManifestArgs),
 
     /// Print a cache's config, exactly as it is stored
     #[command(after_help = "\
 Examples:
   bkcache config ./cache | jq '.records | length'
   bkcache config --canonical ./cache | sha256sum")]
-    Config(Config),
+    Config(ConfigArgs),
 
     /// Copy a cache, as it is or in another form
     #[command(after_help = "\
@@ -155,7 +155,7 @@ Examples:
   bkcache copy ./cache registry.example.com/app:cache
   bkcache copy registry.example.com/app:main registry.example.com/app:backup
   bkcache copy --canonical ./image ./cache")]
-    Copy(Copy),
+    Copy(CopyArgs),
 
     /// Check that all of a cache is there and right
     #[command(after_help = "\
@@ -165,7 +165,7 @@ exit code 3 when something is wrong. Warnings and notes alone leave it at 0.
 Examples:
   bkcache verify ./cache
   bkcache verify --json ./cache | jq '.findings[]'")]
-    Verify(Verify),
+    Verify(VerifyArgs),
 
     /// Export a cache from records that another program wrote
     #[command(after_help = "\
@@ -177,7 +177,7 @@ RECORDS has a JSON object a line, a record each, sources before what depends on 
 Examples:
   bkcache export --records build.ndjson --blobs ./layers --to type=local,dest=./cache
   my-builder --records | bkcache export --records - --print-config")]
-    Export(Export),
+    Export(ExportArgs),
 
     /// Print a shell's completion script
     #[command(after_help = "\
@@ -190,17 +190,17 @@ Example:
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Source {
+pub(crate) struct SourceArgs {
     /// The cache: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
 
     #[command(flatten)]
-    pub(crate) registry: Registry,
+    pub(crate) registry: RegistryArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Ls {
+pub(crate) struct LsArgs {
     /// A folder, a registry's HOST/REPOSITORY, or attributes as buildx takes them; with a tag or digest that one alone
     #[arg(value_name = "PLACE")]
     pub(crate) place: String,
@@ -214,19 +214,19 @@ pub(crate) struct Ls {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) registry: Registry,
+    pub(crate) registry: RegistryArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Manifest {
+pub(crate) struct ManifestArgs {
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: SourceArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Inspect {
+pub(crate) struct InspectArgs {
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: SourceArgs,
 
     /// Show the records as a tree, each above what it depends on
     #[arg(long, conflicts_with = "json")]
@@ -238,9 +238,9 @@ pub(crate) struct Inspect {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Config {
+pub(crate) struct ConfigArgs {
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: SourceArgs,
 
     /// Print the canonical config of the same records instead; blobs are not looked at
     #[arg(long)]
@@ -248,9 +248,9 @@ pub(crate) struct Config {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Copy {
+pub(crate) struct CopyArgs {
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: SourceArgs,
 
     /// Where to: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
     #[arg(value_name = "DST")]
@@ -265,12 +265,12 @@ pub(crate) struct Copy {
     pub(crate) canonical: bool,
 
     #[command(flatten)]
-    pub(crate) write: Write,
+    pub(crate) write: WriteArgs,
 }
 
 /// What every command that writes a cache takes.
 #[derive(Args, Debug)]
-pub(crate) struct Write {
+pub(crate) struct WriteArgs {
     /// How many blobs to copy at once, and how many requests a registry gets at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
@@ -296,9 +296,9 @@ pub(crate) struct Write {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Verify {
+pub(crate) struct VerifyArgs {
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: SourceArgs,
 
     /// Print the report as JSON
     #[arg(long)]
@@ -314,7 +314,7 @@ pub(crate) struct Verify {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Export {
+pub(crate) struct ExportArgs {
     /// The records, one JSON object a line; `-` for standard input
     #[arg(long, value_name = "FILE", required_unless_present = "schema")]
     pub(crate) records: Option<PathBuf>,
@@ -344,10 +344,10 @@ pub(crate) struct Export {
     pub(crate) schema: bool,
 
     #[command(flatten)]
-    pub(crate) registry: Registry,
+    pub(crate) registry: RegistryArgs,
 
     #[command(flatten)]
-    pub(crate) write: Write,
+    pub(crate) write: WriteArgs,
 }
 
 fn parse_form(text: &str) -> Result<Form, String> {

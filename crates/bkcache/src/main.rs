@@ -5,10 +5,15 @@
 
 mod cli;
 mod commands;
+mod credentials;
 mod failure;
 mod interrupt;
+mod open;
+mod output;
 mod progress;
+mod report;
 mod signal;
+mod stores;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -50,12 +55,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         match cli.command {
             Command::Ls(args) => commands::ls::run(&args, &global).await,
             Command::Inspect(args) => commands::inspect::run(&args, &global).await,
-            Command::Manifest(args) => commands::print::manifest(&args.source, &global).await,
-            Command::Config(args) => commands::print::config(&args, &global).await,
+            Command::Manifest(args) => commands::manifest::run(&args, &global).await,
+            Command::Config(args) => commands::config::run(&args, &global).await,
             Command::Copy(args) => commands::copy::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,
             Command::Export(args) => commands::export::run(&args, &global).await,
-            Command::Completions { shell } => commands::print::completions(shell),
+            Command::Completions { shell } => commands::completions::run(shell),
         }
     });
     if let Err(Failure::Interrupted { .. }) = done {

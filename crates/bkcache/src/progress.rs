@@ -13,20 +13,20 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use crate::cli::{Global, ProgressMode};
+use crate::cli::{GlobalArgs, ProgressMode};
 
 /// The progress that the options ask for, with a line for each blob where there is no bar.
-pub(crate) fn reporter(global: &Global) -> Arc<dyn Progress> {
+pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
     report(global, ProgressMode::Plain)
 }
 
 /// The same for a command whose output a line for each blob would bury: they come only when asked for.
-pub(crate) fn quiet_reporter(global: &Global) -> Arc<dyn Progress> {
+pub(crate) fn quiet_reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
     report(global, ProgressMode::None)
 }
 
 /// Reports as the options say; in this way where they leave it to us and there is no terminal.
-fn report(global: &Global, without_terminal: ProgressMode) -> Arc<dyn Progress> {
+fn report(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progress> {
     let mode = match global.progress {
         _ if global.quiet => ProgressMode::None,
         ProgressMode::Auto if std::io::stderr().is_terminal() => ProgressMode::Bar,

@@ -1,70 +1,78 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
-use cache_export::{Existing, ExportOptions, Exporter, republish};
+use cache_export::{Existing, ExportOptions, Exported, Exporter, republish};
 use cache_format::CacheOrigin;
 use cache_import::Imported;
 use cache_ingest::Event;
 use cache_model::Rule;
+use cache_target::Role;
 
-use crate::cli::{Copy, Global};
-use crate::commands::env::{Env, Read};
-use crate::commands::{GOES_ON, Write, place, report_export, unless_ignored};
+use crate::cli::{CopyArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
+use crate::open::{OpenedDestination, OpenedSource};
+use crate::report::{RESUMES, report_export, unless_ignored};
+use crate::stores::Stores;
 
-/// Copies.
-pub(crate) async fn run(args: &Copy, global: &Global) -> Result<(), Failure> {
-    let (source, destination) = (&args.source.source, &args.destination);
-    let env = Env::to_write(global, &args.source.registry, &args.write, Some(source), destination)?;
-    unless_interrupted(read_and_copy(args, env), GOES_ON).await
+pub(crate) async fn run(args: &CopyArgs, global: &GlobalArgs) -> Result<(), Failure> {
+    let targets = [(args.source.source.as_str(), Role::Source), (&args.destination, Role::Destination)];
+    let stores = Stores::for_writing(global, &args.source.registry, &args.write, &targets)?;
+    unless_interrupted(copy(args, global, stores), RESUMES).await
 }
 
-async fn read_and_copy(args: &Copy, env: Env<'_>) -> Result<(), Failure> {
-    let (source, destination) = (&args.source.source, &args.destination);
-    // The source comes first, and whole: a destination should not be made for a cache that makes no sense.
-    let read = env.read_source(source).await?;
-    let imported = read.cache.import(&*read.target.store, &env.job).await;
-    let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
-    let to = Write::open(&env, destination, args.form).await?;
-    unless_ignored(copy(&read, imported, &to, args, env).await, &to)
-}
-
-async fn copy(read: &Read, imported: Imported, to: &Write, args: &Copy, env: Env<'_>) -> Result<(), Failure> {
-    let global = env.global;
+async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<(), Failure> {
+    // The source is read whole before the destination is opened, so that a broken cache makes no folder.
+    let source = OpenedSource::open(&stores, &args.source.source).await?;
+    let imported = source.import(&stores).await?;
+    let destination = OpenedDestination::open(&stores, &args.destination, args.form, global).await?;
     for warning in &imported.warnings {
-        env.job.event(&Event::Warning { message: &warning.to_string() });
+        stores.job.event(&Event::Warning { message: &warning.to_string() });
     }
-    let copied = match kept(read, &imported).filter(|_| !args.canonical) {
-        Some(existing) => {
-            republish(&existing, to.form, &*read.target.store, &to.destination(), &env.job).await
-        }
-        None => {
-            let mut chains = imported.into_chains().doing(|| format!("cannot read {}", read.place()))?;
-            chains.set_rule(Rule::Closed);
-            let exporter = Exporter::with_chains(chains, &*read.target.store);
-            exporter.finalize(&to.destination(), &canonical(read, to), &env.job).await
-        }
+    let copied = match existing(&source, &imported).filter(|_| !args.canonical) {
+        Some(existing) => keep(&existing, &source, &destination, &stores).await,
+        None => rebuild(imported, &source, &destination, &stores).await,
     };
-    drop(env);
-    let exported = copied.doing(|| format!("cannot copy {}", read.place()))?;
-    report_export(&exported, &place(&to.target), args.write.metadata_file.as_deref(), global)
+    drop(stores);
+    let reported = copied.and_then(|exported| report_export(&exported, &destination, &args.write, global));
+    unless_ignored(reported, &destination)
 }
 
-/// The cache as it is, where it is one of its own and not inside an image.
-fn kept<'a>(read: &'a Read, imported: &'a Imported) -> Option<Existing<'a>> {
+/// The cache as it is stored; `None` for a cache inside an image.
+fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<Existing<'a>> {
     let cache =
         imported.caches.first().filter(|cache| matches!(cache.origin, CacheOrigin::Manifest { .. }))?;
     Some(Existing {
-        descriptor: &read.cache.descriptor,
-        bytes: &read.cache.bytes,
-        manifest: read.cache.manifest.as_ref()?,
+        descriptor: &source.cache.descriptor,
+        bytes: &source.cache.bytes,
+        manifest: source.cache.manifest.as_ref()?,
         config_bytes: &cache.config_bytes,
         config: &cache.config,
     })
 }
 
-/// How the whole way through chains and exporter is taken: in the form that is wanted or was there.
-fn canonical(read: &Read, to: &Write) -> ExportOptions {
-    let kept = read.cache.manifest.as_ref().map(|manifest| manifest.form);
-    ExportOptions { form: to.form.or(kept).unwrap_or_default() }
+/// Copies a cache with its config, and with its manifest unless another form is asked for.
+async fn keep(
+    existing: &Existing<'_>,
+    source: &OpenedSource,
+    to: &OpenedDestination,
+    stores: &Stores,
+) -> Result<Exported, Failure> {
+    let copied = republish(existing, to.form, &*source.target.store, &to.destination(), &stores.job).await;
+    copied.doing(|| format!("cannot copy {}", source.place()))
+}
+
+/// Exports the records anew, in canonical order, and in the form of the source unless another is asked for.
+async fn rebuild(
+    imported: Imported,
+    source: &OpenedSource,
+    to: &OpenedDestination,
+    stores: &Stores,
+) -> Result<Exported, Failure> {
+    let mut chains = imported.into_chains().doing(|| source.reading())?;
+    chains.set_rule(Rule::Closed);
+    let form = to.form.or(source.cache.manifest.as_ref().map(|manifest| manifest.form));
+    let options = ExportOptions { form: form.unwrap_or_default() };
+    let exporter = Exporter::with_chains(chains, &*source.target.store);
+    let exported = exporter.finalize(&to.destination(), &options, &stores.job).await;
+    exported.doing(|| format!("cannot copy {}", source.place()))
 }

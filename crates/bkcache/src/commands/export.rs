@@ -4,32 +4,26 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use cache_export::{ExportOptions, Exporter, add_records};
+use cache_export::{ExportOptions, Exported, Exporter, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
 use cache_ingest::{BlobFolder, LayoutOptions, LayoutStore, Provider};
 use cache_model::{CacheChains, Rule};
 use cache_report::text::count;
+use cache_target::Role;
 
-use crate::cli::{Export, Global};
-use crate::commands::env::Env;
-use crate::commands::{GOES_ON, Write, place, report_export, unless_ignored, write_exactly};
+use crate::cli::{ExportArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
+use crate::open::OpenedDestination;
+use crate::output::write_exactly;
+use crate::report::{RESUMES, report_export, unless_ignored};
+use crate::stores::Stores;
 
-/// Exports, or prints the config that would be.
-pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
+pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Failure> {
     if args.schema {
         return write_exactly(RECORDS_SCHEMA.as_bytes());
     }
-    let Some(records) = &args.records else { return Err(Failure::Usage("--records is missing".to_owned())) };
-    if records == Path::new("-") && args.registry.password_stdin {
-        return Err(Failure::Usage("--records - and --password-stdin both read standard input".to_owned()));
-    }
-    let mut chains = CacheChains::new();
-    read_records(records, &mut chains)?;
-    if args.canonical {
-        chains.set_rule(Rule::Closed);
-    }
+    let chains = read_records(args)?;
     if args.print_config {
         let marshalled = chains.marshal(&|_| true).doing(|| "cannot read the records".to_owned())?;
         return write_exactly(&encode_config(&marshalled.config));
@@ -37,13 +31,26 @@ pub(crate) async fn run(args: &Export, global: &Global) -> Result<(), Failure> {
     let (Some(blobs), Some(to)) = (&args.blobs, &args.to) else {
         return Err(Failure::Usage("--blobs and --to are needed, or --print-config".to_owned()));
     };
-    let provider = open_blobs(blobs).await?;
-    let env = Env::to_write(global, &args.registry, &args.write, None, to)?;
-    unless_interrupted(export(chains, &*provider, to, args, env), GOES_ON).await
+    let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
+    let layers = open_layers(blobs, &stores).await?;
+    let exporter = Exporter::with_chains(chains, &*layers);
+    let exported = async {
+        let destination = OpenedDestination::open(&stores, to, args.form, global).await?;
+        let exported = export(&exporter, &destination, &stores).await;
+        drop(stores);
+        let reported =
+            exported.and_then(|exported| report_export(&exported, &destination, &args.write, global));
+        unless_ignored(reported, &destination)
+    };
+    unless_interrupted(exported, RESUMES).await
 }
 
-fn read_records(path: &Path, chains: &mut CacheChains) -> Result<(), Failure> {
+fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
+    let Some(path) = &args.records else { return Err(Failure::Usage("--records is missing".to_owned())) };
     let is_stdin = path == Path::new("-");
+    if is_stdin && args.registry.password_stdin {
+        return Err(Failure::Usage("--records - and --password-stdin both read standard input".to_owned()));
+    }
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
     let doing = || format!("cannot read {name}");
     let input: Box<dyn Read> = if is_stdin {
@@ -53,46 +60,45 @@ fn read_records(path: &Path, chains: &mut CacheChains) -> Result<(), Failure> {
             File::open(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause)).doing(doing)?,
         )
     };
-    add_records(chains, BufReader::with_capacity(1 << 20, input)).doing(doing).map(drop)
+    let mut chains = CacheChains::new();
+    add_records(&mut chains, BufReader::with_capacity(1 << 20, input)).doing(doing)?;
+    if args.canonical {
+        chains.set_rule(Rule::Closed);
+    }
+    Ok(chains)
 }
 
-/// The layers: in an OCI layout, or else in a folder of files named by digest.
-async fn open_blobs(path: &Path) -> Result<Box<dyn Provider>, Failure> {
+/// Opens the layers: an OCI layout, or else a folder of files named by digest.
+async fn open_layers(path: &Path, stores: &Stores) -> Result<Box<dyn Provider>, Failure> {
     let doing = || format!("cannot open {}", path.display());
     if path.join("oci-layout").exists() {
-        return Ok(Box::new(LayoutStore::open(path, LayoutOptions::default()).await.doing(doing)?));
+        let options = LayoutOptions::default().with_max_metadata(stores.job.max_metadata);
+        return Ok(Box::new(LayoutStore::open(path, options).await.doing(doing)?));
     }
     Ok(Box::new(BlobFolder::open(path).await.doing(doing)?))
 }
 
 async fn export(
-    chains: CacheChains,
-    provider: &dyn Provider,
-    to: &str,
-    args: &Export,
-    env: Env<'_>,
-) -> Result<(), Failure> {
-    let global = env.global;
-    let to = Write::open(&env, to, args.form).await?;
+    exporter: &Exporter<'_>,
+    to: &OpenedDestination,
+    stores: &Stores,
+) -> Result<Exported, Failure> {
     let options = ExportOptions { form: to.form.unwrap_or_default() };
-    let exporter = Exporter::with_chains(chains, provider);
-    let exported = exporter.finalize(&to.destination(), &options, &env.job).await;
-    drop(env);
-    let result = exported.doing(|| format!("cannot export to {}", place(&to.target))).and_then(|exported| {
-        let named = exporter.chains.blobs().count() as u64;
-        if exported.manifest.is_none() && named > 0 {
-            return Err(nothing_found(named, &to));
-        }
-        report_export(&exported, &place(&to.target), args.write.metadata_file.as_deref(), global)
-    });
-    unless_ignored(result, &to)
+    let exported = exporter.finalize(&to.destination(), &options, &stores.job).await;
+    let exported = exported.doing(|| format!("cannot export to {}", to.place()))?;
+    let named = exporter.chains.blobs().count() as u64;
+    if exported.manifest.is_none() && named > 0 {
+        return Err(no_result_is_complete(named, to));
+    }
+    Ok(exported)
 }
 
-/// To export nothing is BuildKit's way where a build gave nothing. Records that do name blobs came with the wrong folder.
-fn nothing_found(named: u64, to: &Write) -> Failure {
+/// BuildKit exports nothing for a build without results, and so do we. But records that name blobs came with the wrong
+/// folder.
+fn no_result_is_complete(named: u64, to: &OpenedDestination) -> Failure {
     let blobs = count(named, "blob");
     Failure::Failed {
-        doing: format!("nothing was exported to {}", place(&to.target)),
+        doing: format!("nothing was exported to {}", to.place()),
         error: anyhow::anyhow!("the records name {blobs}, and no result has all of its own in BLOBS"),
         hint: Some("check --blobs"),
     }

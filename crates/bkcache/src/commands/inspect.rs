@@ -1,6 +1,6 @@
 //! `bkcache inspect`: what is in a cache, in a few lines, as a tree, or as JSON.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 
 use anstyle::Style;
 use cache_format::CacheOrigin;
@@ -9,33 +9,26 @@ use cache_model::Graph;
 use cache_report::text::printable;
 use cache_report::{Cache, JsonView, Summary, Tree};
 
-use crate::cli::{Global, Inspect};
-use crate::commands::env::{Env, Read};
+use crate::cli::{GlobalArgs, InspectArgs};
 use crate::failure::{Doing, Failure};
+use crate::open::OpenedSource;
+use crate::output::write_text;
+use crate::stores::Stores;
 
 const BOLD: Style = Style::new().bold();
 
-/// Inspects.
-pub(crate) async fn run(args: &Inspect, global: &Global) -> Result<(), Failure> {
-    let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
-    let read = env.read_source(&args.source.source).await?;
-    let imported = read.cache.import(&*read.target.store, &env.job).await;
-    let imported = imported.doing(|| format!("cannot read {}", read.place()))?;
+pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), Failure> {
+    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let source = OpenedSource::open(&stores, &args.source.source).await?;
+    let imported = source.import(&stores).await?;
     let graphs = imported.caches.iter().map(|cache| cache.chains.graph()).collect::<Result<Vec<_>, _>>();
-    let graphs = graphs.doing(|| format!("cannot read {}", read.place()))?;
+    let graphs = graphs.doing(|| source.reading())?;
     let caches = views(&imported, &graphs);
-    let mut out = BufWriter::new(anstream::stdout().lock());
-    let written = if args.json {
-        write_json(&mut out, &read, &caches, &imported.warnings)
-    } else {
-        let written = if args.tree {
-            write_trees(&mut out, &caches)
-        } else {
-            write_summaries(&mut out, &read, &caches)
-        };
-        written.and_then(|()| write_warnings(&mut out, &imported.warnings))
-    };
-    written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())
+    write_text(|out| match (args.json, args.tree) {
+        (true, _) => write_json(out, &source, &caches, &imported.warnings),
+        (_, true) => write_trees(out, &caches).and_then(|()| write_warnings(out, &imported.warnings)),
+        _ => write_summaries(out, &source, &caches).and_then(|()| write_warnings(out, &imported.warnings)),
+    })
 }
 
 fn views<'a>(imported: &'a Imported, graphs: &'a [Graph<'a>]) -> Vec<Cache<'a>> {
@@ -49,12 +42,12 @@ fn views<'a>(imported: &'a Imported, graphs: &'a [Graph<'a>]) -> Vec<Cache<'a>> 
     .collect()
 }
 
-fn write_summaries(out: &mut dyn Write, read: &Read, caches: &[Cache<'_>]) -> std::io::Result<()> {
+fn write_summaries(out: &mut dyn Write, source: &OpenedSource, caches: &[Cache<'_>]) -> std::io::Result<()> {
     for (n, cache) in caches.iter().enumerate() {
         if n > 0 {
             writeln!(out)?;
         }
-        for (name, value) in Summary::of(&read.place(), &read.cache.descriptor, cache).rows() {
+        for (name, value) in Summary::of(&source.place(), &source.cache.descriptor, cache).rows() {
             writeln!(out, "{BOLD}{name}{BOLD:#} {value}")?;
         }
     }
@@ -80,15 +73,15 @@ fn write_warnings(out: &mut dyn Write, warnings: &[ImportWarning]) -> std::io::R
 
 fn write_json(
     out: &mut dyn Write,
-    read: &Read,
+    source: &OpenedSource,
     caches: &[Cache<'_>],
     warnings: &[ImportWarning],
 ) -> std::io::Result<()> {
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let view = JsonView {
-        location: &read.target.location,
-        descriptor: &read.cache.descriptor,
-        manifest: read.cache.manifest.as_ref(),
+        location: &source.target.location,
+        descriptor: &source.cache.descriptor,
+        manifest: source.cache.manifest.as_ref(),
         warnings: &warnings,
         caches,
     };

@@ -1,6 +1,6 @@
 //! `bkcache ls`: what a folder or a repository has, a line for each name.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
@@ -12,39 +12,40 @@ use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
 use futures_util::{StreamExt, stream};
 
-use crate::cli::{Global, Ls};
-use crate::commands::env::Env;
-use crate::commands::place;
+use crate::cli::{GlobalArgs, LsArgs};
 use crate::failure::{Doing, Failure};
+use crate::open::{open_source, place};
+use crate::output::write_text;
+use crate::stores::Stores;
 
 /// How many names are looked into at once.
 const AT_ONCE: usize = 16;
 const BOLD: Style = Style::new().bold();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
-/// A manifest of the place, as far as listing or resolving has told of it.
-struct Found {
+
+/// A manifest of a place, as far as it is known from listing or resolving.
+struct ListedManifest {
     name: Option<Name>,
     resolved: Option<Result<Resolved, cache_ingest::Error>>,
 }
 
-impl From<Listed> for Found {
+impl From<Listed> for ListedManifest {
     fn from(listed: Listed) -> Self {
         let resolved = listed.descriptor.map(|descriptor| descriptor.map(Resolved::new));
         Self { name: listed.name, resolved }
     }
 }
 
-/// Lists.
-pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
-    let env = Env::to_read(global, &args.registry, &args.place)?;
-    let target = env.open_source(&args.place).await?;
+pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failure> {
+    let stores = Stores::for_reading(global, &args.registry, &args.place)?;
+    let target = open_source(&stores, &args.place).await?;
     let listed = list(&target).await?;
-    let known = listed.iter().filter_map(|found| found.resolved.as_ref()?.as_ref().ok());
+    let known = listed.iter().filter_map(|manifest| manifest.resolved.as_ref()?.as_ref().ok());
     let bytes = known.fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
-    env.job.event(&Event::Planned { blobs: listed.len() as u64, bytes });
-    let looked = listed.into_iter().map(|found| look(found, &target, &env));
+    stores.job.event(&Event::Planned { blobs: listed.len() as u64, bytes });
+    let looked = listed.into_iter().map(|manifest| look(manifest, &target, &stores));
     let mut entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
-    drop(env);
+    drop(stores);
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     if args.caches {
         entries.retain(|entry| entry.found.as_ref().map_or(true, |found| found.content().has_cache()));
@@ -53,10 +54,10 @@ pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
         let what = if args.caches { "caches" } else { "tags" };
         let _ = writeln!(anstream::stderr(), "no {what} in {}", printable(&target.location));
     }
-    let mut out = BufWriter::new(anstream::stdout().lock());
-    let written =
-        if args.json { writeln!(out, "{}", entries_json(&entries)) } else { write_table(&mut out, &entries) };
-    written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned())?;
+    write_text(|out| match args.json {
+        true => writeln!(out, "{}", entries_json(&entries)),
+        false => write_table(out, &entries),
+    })?;
     match entries.iter().filter(|entry| entry.found.is_err()).count() {
         0 => Ok(()),
         unreadable => {
@@ -66,36 +67,36 @@ pub(crate) async fn run(args: &Ls, global: &Global) -> Result<(), Failure> {
     }
 }
 
-/// Every manifest of a place, or the one that was named.
-async fn list(target: &Opened) -> Result<Vec<Found>, Failure> {
+/// All that a place has, or of it the one manifest that was named.
+async fn list(target: &Opened) -> Result<Vec<ListedManifest>, Failure> {
     if target.is_named {
         let found = target.store.resolve(&target.name).await;
         let found = found.doing(|| format!("cannot read {}", place(target)))?;
-        return Ok(vec![Found { name: Some(target.name.clone()), resolved: Some(Ok(found)) }]);
+        return Ok(vec![ListedManifest { name: Some(target.name.clone()), resolved: Some(Ok(found)) }]);
     }
     let doing = || format!("cannot list {}", target.location);
     match &target.lister {
-        Some(lister) => Ok(lister.list().await.doing(doing)?.into_iter().map(Found::from).collect()),
+        Some(lister) => Ok(lister.list().await.doing(doing)?.into_iter().map(ListedManifest::from).collect()),
         None => Err(Failure::Usage(format!("{}: such a place has no list", doing()))),
     }
 }
 
-async fn look(found: Found, target: &Opened, env: &Env<'_>) -> Entry {
-    let Found { name, resolved } = found;
+async fn look(listed: ListedManifest, target: &Opened, stores: &Stores) -> Entry {
+    let ListedManifest { name, resolved } = listed;
     let looked = async {
         let resolved = match resolved {
             Some(known) => known.map_err(ImportError::Store)?,
             None => {
                 let name = name.clone().unwrap_or_default();
                 let found = target.store.resolve(&name).await.map_err(ImportError::Store)?;
-                env.job.event(&Event::Planned { blobs: 0, bytes: found.descriptor.size });
+                stores.job.event(&Event::Planned { blobs: 0, bytes: found.descriptor.size });
                 found
             }
         };
         let (step, descriptor) = (Step::Check, &resolved.descriptor);
-        env.job.event(&Event::Started { step, descriptor });
-        let found = contents(&*target.store, &resolved, &env.job).await?;
-        env.job.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
+        stores.job.event(&Event::Started { step, descriptor });
+        let found = contents(&*target.store, &resolved, &stores.job).await?;
+        stores.job.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
         Ok(found)
     };
     let found = looked.await.map_err(|error: ImportError| error.to_string());

@@ -1,37 +1,36 @@
 //! `bkcache verify`: a line for each finding, and an exit code that says whether something is wrong.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use cache_report::text::{count, printable, size};
 use cache_verify::{Report, Severity, VerifyOptions, verify};
 use serde_json::{Value, json};
 
-use crate::cli::{Global, Verify};
-use crate::commands::env::Env;
-use crate::commands::place;
+use crate::cli::{GlobalArgs, VerifyArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
+use crate::open::{open_source, place};
+use crate::output::write_text;
+use crate::stores::Stores;
 
-/// Verifies.
-pub(crate) async fn run(args: &Verify, global: &Global) -> Result<(), Failure> {
-    // A line for each sound blob would bury the findings.
-    let env = Env::to_read(global, &args.source.registry, &args.source.source)?;
-    let target = env.open_source(&args.source.source).await?;
+pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Failure> {
+    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let target = open_source(&stores, &args.source.source).await?;
+    let place = place(&target);
     let options = VerifyOptions { blobs: !args.no_read, max_expansion: args.max_expansion };
-    let verified = async { Ok(verify(&*target.store, &target.name, &options, &env.job).await) };
-    let verified = unless_interrupted(verified, None).await?;
-    drop(env);
-    let report = verified.doing(|| format!("cannot verify {}", place(&target)))?;
-    let mut out = BufWriter::new(anstream::stdout().lock());
-    let written = if args.json {
-        write_json(&mut out, &report)
-    } else {
-        write_lines(&mut out, &place(&target), &report, args, global)
+    let verified = async {
+        let verified = verify(&*target.store, &target.name, &options, &stores.job).await;
+        verified.doing(|| format!("cannot verify {place}"))
     };
-    let written = written.and_then(|()| out.flush()).doing(|| "cannot write to standard output".to_owned());
+    let report = unless_interrupted(verified, None).await?;
+    drop(stores);
+    let written = write_text(|out| match args.json {
+        true => write_json(out, &report),
+        false => write_lines(out, &place, &report, args, global),
+    });
     match written {
-        // Whoever reads has gone, but whoever waits for the exit code has not.
+        // Even if nobody reads the output any more, the exit code matters.
         Ok(()) | Err(Failure::Closed) if !report.is_sound() => Err(Failure::Unsound),
         written => written,
     }
@@ -41,8 +40,8 @@ fn write_lines(
     out: &mut dyn Write,
     place: &str,
     report: &Report,
-    args: &Verify,
-    global: &Global,
+    args: &VerifyArgs,
+    global: &GlobalArgs,
 ) -> std::io::Result<()> {
     for finding in &report.findings {
         let severity = finding.severity();

@@ -1,0 +1,38 @@
+//! `bkcache config`: the bytes of a cache config, as they are stored, or the canonical config of the same records.
+
+use cache_format::encode_config;
+use cache_import::Imported;
+use cache_model::Rule;
+
+use crate::cli::{ConfigArgs, GlobalArgs};
+use crate::failure::{Doing, Failure};
+use crate::open::OpenedSource;
+use crate::output::write_exactly;
+use crate::stores::Stores;
+
+pub(crate) async fn run(args: &ConfigArgs, global: &GlobalArgs) -> Result<(), Failure> {
+    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let source = OpenedSource::open(&stores, &args.source.source).await?;
+    let config = if args.canonical {
+        canonical(&source, source.import(&stores).await?)?
+    } else {
+        stored(&source, &stores).await?
+    };
+    write_exactly(&config)
+}
+
+async fn stored(source: &OpenedSource, stores: &Stores) -> Result<Vec<u8>, Failure> {
+    let config = source.cache.config_bytes(&*source.target.store, &stores.job).await;
+    config.doing(|| source.reading())?.map(Into::into).ok_or_else(|| Failure::Failed {
+        doing: source.reading(),
+        error: anyhow::anyhow!("{} has no cache config", source.cache.descriptor.digest),
+        hint: Some("if it is an image with a cache inside, --canonical prints that as a config"),
+    })
+}
+
+fn canonical(source: &OpenedSource, imported: Imported) -> Result<Vec<u8>, Failure> {
+    let doing = || source.reading();
+    let mut chains = imported.into_chains().doing(doing)?;
+    chains.set_rule(Rule::Closed);
+    Ok(encode_config(&chains.marshal(&|_| true).doing(doing)?.config))
+}

@@ -1,0 +1,158 @@
+//! Opening the source and the destination that the user named.
+//!
+//! Errors name the target as it was typed; hints are for mistakes in it.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use cache_export::Destination;
+use cache_format::Form;
+use cache_import::{Imported, OpenedCache};
+use cache_ingest::{Expect, Name, WriteStore};
+use cache_report::text::printable;
+use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
+
+use crate::cli::{GlobalArgs, ProgressMode};
+use crate::failure::{CHECK_THE_PATH, Doing, Failure};
+use crate::stores::Stores;
+
+/// The name of a target in messages: its location, with the tag or digest.
+pub(crate) fn place(target: &Opened) -> String {
+    match &target.name {
+        Name::Unspecified => target.location.clone(),
+        Name::Tag(tag) => format!("{}:{tag}", target.location),
+        Name::Digest(digest) => format!("{}@{digest}", target.location),
+    }
+}
+
+/// Opens the store of a source. Nothing is read from it yet.
+pub(crate) async fn open_source(stores: &Stores, text: &str) -> Result<Opened, Failure> {
+    let opened = stores.targets.open(text, Role::Source).await.doing(|| format!("cannot open {text}"));
+    opened.map_err(|failure| match failure {
+        Failure::Failed { doing, error, hint: Some(CHECK_THE_PATH) }
+            if may_be_an_image(text) && is_a_folder(text) =>
+        {
+            let hint = Some(
+                "check the path; what is in a registry is named with its host, as in docker.io/user/app",
+            );
+            Failure::Failed { doing, error, hint }
+        }
+        failure => failure,
+    })
+}
+
+/// A source, and the manifest that it names.
+pub(crate) struct OpenedSource {
+    pub(crate) target: Opened,
+    pub(crate) cache: OpenedCache,
+}
+
+impl OpenedSource {
+    /// Opens a source and reads the manifest that it names.
+    pub(crate) async fn open(stores: &Stores, text: &str) -> Result<Self, Failure> {
+        let target = open_source(stores, text).await?;
+        let cache = cache_import::open(&*target.store, &target.name, &stores.job)
+            .await
+            .doing(|| format!("cannot read {}", place(&target)))?;
+        Ok(Self { target, cache })
+    }
+
+    /// Reads the records.
+    pub(crate) async fn import(&self, stores: &Stores) -> Result<Imported, Failure> {
+        let imported = self.cache.import(&*self.target.store, &stores.job).await;
+        imported.doing(|| self.reading())
+    }
+
+    pub(crate) fn place(&self) -> String {
+        place(&self.target)
+    }
+
+    /// The clause that an error of reading begins with.
+    pub(crate) fn reading(&self) -> String {
+        format!("cannot read {}", self.place())
+    }
+}
+
+/// A destination, and the form that option and attributes ask for; `None` if neither does.
+pub(crate) struct OpenedDestination {
+    target: Opened,
+    store: Arc<dyn WriteStore>,
+    pub(crate) form: Option<Form>,
+}
+
+impl OpenedDestination {
+    /// Opens a destination. The text is checked first, so that a mistake makes no folder.
+    pub(crate) async fn open(
+        stores: &Stores,
+        text: &str,
+        form: Option<Form>,
+        global: &GlobalArgs,
+    ) -> Result<Self, Failure> {
+        let doing = || format!("cannot write to {text}");
+        let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
+        let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
+        let note = note_of_a_folder(text, &attributes).filter(|_| prints_notes(global));
+        let target = stores.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
+        if let Some(note) = note {
+            let _ = writeln!(anstream::stderr(), "note: {}", printable(&note));
+        }
+        match target.writer.clone() {
+            Some(store) => Ok(Self { target, store, form }),
+            None => Err(Failure::Usage(format!("{}: it can only be read", doing()))),
+        }
+    }
+
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        Destination { store: &*self.store, name: &self.target.name, expect: Expect::Any }
+    }
+
+    pub(crate) fn place(&self) -> String {
+        place(&self.target)
+    }
+
+    /// Whether a failed export is to be a warning only (`ignore-error=true`).
+    pub(crate) fn ignores_errors(&self) -> bool {
+        self.target.export.ignore_error
+    }
+}
+
+/// A note for a new folder with a name that docker would take for an image.
+fn note_of_a_folder(text: &str, attributes: &Attributes) -> Option<String> {
+    let path = attributes.get("dest")?;
+    let (first, _) = path.split_once('/')?;
+    let is_new = !Path::new(first).exists();
+    (is_new && may_be_an_image(text))
+        .then(|| format!("{path} is a folder; for the registry write docker.io/{text}"))
+}
+
+/// Whether to print notes. With `--progress json` standard error is for events only.
+fn prints_notes(global: &GlobalArgs) -> bool {
+    !global.quiet && global.progress != ProgressMode::Json
+}
+
+/// The form that option and attributes ask for, which must not contradict each other.
+fn wanted_form(option: Option<Form>, attributes: &ExportAttributes) -> Result<Option<Form>, Failure> {
+    let ExportAttributes { image_manifest, oci_mediatypes, .. } = *attributes;
+    if image_manifest.is_none() && oci_mediatypes.is_none() {
+        return Ok(option);
+    }
+    let by_attributes = Form::from_attributes(image_manifest, oci_mediatypes)
+        .doing(|| "cannot write that form".to_owned())?;
+    match option {
+        Some(form) if form != by_attributes => Err(Failure::Usage(format!(
+            "--form {form} contradicts the destination's attributes, which ask for the form {by_attributes}"
+        ))),
+        _ => Ok(Some(by_attributes)),
+    }
+}
+
+/// Whether a source is read as a folder.
+fn is_a_folder(text: &str) -> bool {
+    !Attributes::parse(text, Role::Source).is_ok_and(|attributes| attributes.kind() != "local")
+}
+
+/// Whether a text could be meant as the name of an image at Docker Hub.
+fn may_be_an_image(text: &str) -> bool {
+    !text.contains('=') && text.parse::<Reference>().is_ok()
+}

@@ -1,0 +1,68 @@
+//! What a command works with: the stores that it can open, and its job.
+//!
+//! Built from the options alone; nothing is opened here.
+
+use std::sync::Arc;
+
+use cache_ingest::{Job, LayoutOptions, Progress};
+use cache_registry::{ClientCertificate, ClientOptions, RegistryScheme};
+use cache_target::{LocalScheme, Role, Targets};
+
+use crate::cli::{GlobalArgs, RegistryArgs, WriteArgs};
+use crate::credentials::credentials;
+use crate::failure::Failure;
+use crate::progress::{Relay, quiet_reporter, reporter};
+
+/// The stores and the job of one command. Dropping it takes its progress bar away.
+pub(crate) struct Stores {
+    pub(crate) targets: Targets,
+    pub(crate) job: Job,
+}
+
+impl Stores {
+    /// For a command that reads from one source.
+    pub(crate) fn for_reading(
+        global: &GlobalArgs,
+        registry: &RegistryArgs,
+        source: &str,
+    ) -> Result<Self, Failure> {
+        let client = client_options(registry, &[(source, Role::Source)])?;
+        let job = Job::default().with_max_metadata(global.max_metadata_size);
+        Ok(Self::new(LayoutOptions::default(), client, job, quiet_reporter(global)))
+    }
+
+    /// For a command that writes to one of these targets, and may read from the others.
+    pub(crate) fn for_writing(
+        global: &GlobalArgs,
+        registry: &RegistryArgs,
+        write: &WriteArgs,
+        targets: &[(&str, Role)],
+    ) -> Result<Self, Failure> {
+        let client = ClientOptions { chunk_size: write.chunk_size, ..client_options(registry, targets)? };
+        let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
+        let job = Job::default()
+            .with_concurrency(usize::from(write.jobs))
+            .with_max_metadata(global.max_metadata_size);
+        Ok(Self::new(folders, client, job, reporter(global)))
+    }
+
+    fn new(folders: LayoutOptions, client: ClientOptions, job: Job, progress: Arc<dyn Progress>) -> Self {
+        // Connections may outlive the command, and must not keep its progress bar.
+        let relayed = job.clone().with_progress(Relay::to(&progress));
+        let mut targets = Targets::new();
+        targets.register(Box::new(LocalScheme::new(folders.with_max_metadata(job.max_metadata))));
+        targets.register(Box::new(RegistryScheme::new(ClientOptions { job: relayed, ..client })));
+        Self { targets, job: job.with_progress(progress) }
+    }
+}
+
+fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<ClientOptions, Failure> {
+    let certificate = registry.cert.clone().zip(registry.key.clone());
+    let certificate = certificate.map(|(certificate, key)| ClientCertificate { certificate, key });
+    Ok(ClientOptions {
+        ca: registry.ca.clone(),
+        certificate,
+        credentials: credentials(registry, targets)?,
+        ..ClientOptions::default()
+    })
+}
