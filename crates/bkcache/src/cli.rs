@@ -1,4 +1,6 @@
-//! The command line: what can be typed, and the help for it.
+//! The command line: its arguments, and their help.
+//!
+//! Nothing is opened or run here.
 
 use std::path::PathBuf;
 
@@ -15,23 +17,24 @@ const STYLES: Styles = Styles::styled()
 const ABOUT: &str = "Inspects, verifies, copies and converts BuildKit remote caches";
 
 const AFTER_HELP: &str = "\
-A cache is named by a folder, ./cache, ./cache:TAG or ./cache@sha256:…, by a repository with its
-host, HOST/REPOSITORY with the same endings, or by the attributes that buildx takes:
-  type=local,src=./cache,tag=main               where a cache is read
-  type=local,dest=./cache,tag=main              where a cache is written
-  type=registry,ref=user/app:cache              docker.io/user/app:cache, either way
+A cache is named by a folder, by a repository with its host, or by attributes as buildx takes them:
+  ./cache  ./cache:TAG  ./cache@sha256:…        a folder (an OCI layout)
+  HOST/REPOSITORY:TAG                           a repository in a registry
+  type=local,src=./cache,tag=main               a folder to read from
+  type=local,dest=./cache,tag=main              a folder to write to
+  type=registry,ref=user/app:cache              docker.io/user/app:cache, to read or write
 
 Examples:
-  bkcache ls registry.example.com/app           which tags are caches
-  bkcache inspect ./cache                       what is in a cache
-  bkcache inspect --tree ./cache                its records as a tree
-  bkcache verify ./cache && echo sound          whether all of it is there and right
-  bkcache copy ./cache ./other:main             copy it, every byte kept
+  bkcache ls registry.example.com/app           list the tags, and which are caches
+  bkcache inspect ./cache                       summarize a cache
+  bkcache inspect --tree ./cache                show its records as a tree
+  bkcache verify ./cache && echo sound          check that it is complete and correct
+  bkcache copy ./cache ./other:main             copy it byte for byte
   bkcache copy registry.example.com/app:cache ./cache
-  bkcache copy --form manifest ./cache ./oci    in a form that skopeo and every registry takes
+  bkcache copy --form manifest ./cache ./oci    in a form that skopeo and all registries accept
 
-Who you are to a registry is what docker login keeps (config.json in DOCKER_CONFIG, credential
-helpers), or DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, Podman's auth.json, or --username.
+Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from
+DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems,
 130 interrupted (143 by SIGTERM).";
@@ -47,10 +50,10 @@ pub(crate) struct Cli {
     pub(crate) global: GlobalArgs,
 }
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GlobalArgs {
-    /// Show the causes of an error, and each retry
+    /// Show the causes of an error, and every retry
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 
@@ -58,11 +61,11 @@ pub(crate) struct GlobalArgs {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// How to show progress, on standard error
+    /// How to show progress (on standard error)
     #[arg(long, global = true, value_enum, default_value_t = ProgressMode::Auto, value_name = "MODE")]
     pub(crate) progress: ProgressMode,
 
-    /// The largest manifest or config to read, as in 64MiB or 1000000
+    /// The largest manifest or config to accept, such as 64MiB or 1000000
     #[arg(long, global = true, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
     pub(crate) max_metadata_size: u64,
 }
@@ -75,32 +78,32 @@ pub(crate) enum ProgressMode {
     Bar,
     /// A line for each blob
     Plain,
-    /// A JSON object a line
+    /// A JSON object per line
     Json,
-    /// None
+    /// No progress
     None,
 }
 
-/// What every command takes that may talk to a registry.
+/// The options of every command that may talk to a registry.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RegistryArgs {
-    /// Trust this authority's certificates too (PEM); may be given several times
+    /// Also trust certificates of this authority (PEM file); may be given several times
     #[arg(long, value_name = "FILE", help_heading = REGISTRIES)]
     pub(crate) ca: Vec<PathBuf>,
 
-    /// Show this certificate to a registry that asks for one (PEM)
+    /// The certificate to present to a registry that asks for one (PEM file)
     #[arg(long, value_name = "FILE", requires = "key", help_heading = REGISTRIES)]
     pub(crate) cert: Option<PathBuf>,
 
-    /// The private key of --cert (PEM, not encrypted)
+    /// The private key of --cert (PEM file, not encrypted)
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = REGISTRIES)]
     pub(crate) key: Option<PathBuf>,
 
-    /// Log in as this user, instead of with what docker login keeps
+    /// Log in as this user instead of using the credentials of docker login
     #[arg(long, value_name = "NAME", requires = "password_stdin", help_heading = REGISTRIES)]
     pub(crate) username: Option<String>,
 
-    /// Read the user's password, or a token in its place, from standard input
+    /// Read the password or token of --username from standard input
     #[arg(long, requires = "username", help_heading = REGISTRIES)]
     pub(crate) password_stdin: bool,
 }
@@ -109,10 +112,10 @@ const REGISTRIES: &str = "Registries";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List what a folder or a repository has: which tags are caches, of which form, size and age
+    /// List the tags of a folder or a repository: which are caches, their form, size and age
     #[command(after_help = "\
-The newest result of a cache tells its age, the last step of an image that of an image. Reads
-manifests and configs, no layers.
+The age of a cache is that of its newest result, the age of an image that of its last step. Only
+manifests and configs are read, no layers.
 
 Examples:
   bkcache ls registry.example.com/team/app
@@ -121,7 +124,7 @@ Examples:
   bkcache ls --json docker.io/user/app | jq -r '.[] | select(.kind == \"cache\").name'")]
     Ls(LsArgs),
 
-    /// Show what is in a cache
+    /// Show what a cache contains
     #[command(after_help = "\
 Examples:
   bkcache inspect ./cache
@@ -129,24 +132,25 @@ Examples:
   bkcache inspect --json type=local,src=./cache | jq '.caches[0].records | length'")]
     Inspect(InspectArgs),
 
-    /// Print a cache's manifest, exactly as it is stored
+    /// Print the manifest of a cache exactly as it is stored
     #[command(after_help = "\
 Examples:
   bkcache manifest ./cache | jq .
   bkcache manifest ./cache | sha256sum")]
     Manifest(ManifestArgs),
 
-    /// Print a cache's config, exactly as it is stored
+    /// Print the config of a cache exactly as it is stored
     #[command(after_help = "\
 Examples:
   bkcache config ./cache | jq '.records | length'
   bkcache config --canonical ./cache | sha256sum")]
     Config(ConfigArgs),
 
-    /// Copy a cache, as it is or in another form
+    /// Copy a cache as it is, or convert it to another form
     #[command(after_help = "\
-Without options every byte is kept. The destination names the form too: image-manifest=false is an
-index, oci-mediatypes=false a Docker manifest list. A cache inside an image becomes a cache of its own.
+Without options, every byte is kept. The attributes of the destination can set the form too:
+image-manifest=false gives an index, oci-mediatypes=false a Docker manifest list. A cache inside an
+image becomes a cache of its own.
 
 Examples:
   bkcache copy ./cache ./backup
@@ -157,10 +161,10 @@ Examples:
   bkcache copy --canonical ./image ./cache")]
     Copy(CopyArgs),
 
-    /// Check that all of a cache is there and right
+    /// Check that a cache is complete and correct
     #[command(after_help = "\
-Reads every blob: its size, its digest, and that it unpacks to its diff ID. A line for each finding;
-exit code 3 when something is wrong. Warnings and notes alone leave it at 0.
+Reads every blob and checks its size, its digest, and that it unpacks to its diff ID. Prints a line
+for each finding. The exit code is 3 if there are errors; warnings and notes alone leave it at 0.
 
 Examples:
   bkcache verify ./cache
@@ -169,17 +173,18 @@ Examples:
 
     /// Export a cache from records that another program wrote
     #[command(after_help = "\
-RECORDS has a JSON object a line, a record each, sources before what depends on them:
+The file of records has one record per line, as a JSON object, after the records it depends on:
   {\"digest\":\"sha256:…\",\"inputs\":[[{\"record\":0,\"selector\":\"/src\"}]],
    \"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"…\",\"digest\":\"…\",\"size\":1}]}]}
-`record` is the position of an earlier line, from 0. `bkcache export --schema` prints the JSON schema.
+`record` is the position of an earlier line, counted from 0. `bkcache export --schema` prints the
+JSON schema.
 
 Examples:
   bkcache export --records build.ndjson --blobs ./layers --to type=local,dest=./cache
   my-builder --records | bkcache export --records - --print-config")]
     Export(ExportArgs),
 
-    /// Print a shell's completion script
+    /// Print the completion script for a shell
     #[command(after_help = "\
 Example:
   bkcache completions bash > /etc/bash_completion.d/bkcache")]
@@ -191,7 +196,7 @@ Example:
 
 #[derive(Args, Debug)]
 pub(crate) struct SourceArgs {
-    /// The cache: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
+    /// The cache: a folder, HOST/REPOSITORY:TAG in a registry, or attributes as buildx takes them
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
 
@@ -201,11 +206,12 @@ pub(crate) struct SourceArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct LsArgs {
-    /// A folder, a registry's HOST/REPOSITORY, or attributes as buildx takes them; with a tag or digest that one alone
+    /// A folder, HOST/REPOSITORY in a registry, or attributes as buildx takes them; with a tag or digest, only that
+    /// entry is listed
     #[arg(value_name = "PLACE")]
     pub(crate) place: String,
 
-    /// List caches only, and images with a cache inside
+    /// List only caches, and images with a cache inside
     #[arg(long)]
     pub(crate) caches: bool,
 
@@ -228,7 +234,7 @@ pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Show the records as a tree, each above what it depends on
+    /// Show the records as a tree, each above the records it depends on
     #[arg(long, conflicts_with = "json")]
     pub(crate) tree: bool,
 
@@ -242,7 +248,7 @@ pub(crate) struct ConfigArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Print the canonical config of the same records instead; blobs are not looked at
+    /// Print the config of the same records in canonical order instead, without checking that their blobs exist
     #[arg(long)]
     pub(crate) canonical: bool,
 }
@@ -252,15 +258,15 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Where to: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
+    /// The destination: a folder, HOST/REPOSITORY:TAG in a registry, or attributes as buildx takes them
     #[arg(value_name = "DST")]
     pub(crate) destination: String,
 
-    /// Rebuild the manifest in this form: manifest, index or docker
+    /// Write the manifest in this form: manifest, index or docker
     #[arg(long, value_name = "FORM", value_parser = parse_form)]
     pub(crate) form: Option<Form>,
 
-    /// Put the records into canonical order, which makes a new config
+    /// Write a new config with the records in canonical order, leaving out results whose blobs are missing
     #[arg(long)]
     pub(crate) canonical: bool,
 
@@ -268,29 +274,27 @@ pub(crate) struct CopyArgs {
     pub(crate) write: WriteArgs,
 }
 
-/// What every command that writes a cache takes.
+/// The options of every command that writes a cache.
 #[derive(Args, Debug)]
 pub(crate) struct WriteArgs {
-    /// How many blobs to copy at once, and how many requests a registry gets at once
+    /// The number of blobs to copy at once, and of requests to send to a registry at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
 
-    /// Write the export's metadata (cache.manifest) to a file, `-` for standard output
+    /// Write the metadata of the export (cache.manifest) to this file; `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata_file: Option<PathBuf>,
 
-    /// Read and hash the blobs that are already there, instead of trusting their size, wait until the disk has them, and
-    /// replace the wrong ones
+    /// Read and hash blobs that exist already instead of trusting their size, replace corrupt ones, and fsync them all
     #[arg(long)]
     pub(crate) rehash: bool,
 
-    /// Do not wait for the disk: for folders that are thrown away, as in CI. A crash of the machine may lose or
-    /// garble what was written, also after a later copy that waits, which trusts the blobs that it finds; one with
-    /// --rehash waits for them too
+    /// Do not fsync; for throwaway folders, such as in CI. After a machine crash, blobs may be missing or corrupt; later
+    /// copies trust them unless run with --rehash
     #[arg(long)]
     pub(crate) no_sync: bool,
 
-    /// Upload blobs to a registry in pieces of this size, as in 50MiB, where a proxy takes only smaller requests
+    /// Upload blobs in chunks of this size, such as 50MiB, to a registry whose proxy limits the size of requests
     #[arg(long, value_name = "SIZE", value_parser = parse_chunk_size, help_heading = REGISTRIES)]
     pub(crate) chunk_size: Option<u64>,
 }
@@ -304,38 +308,38 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The most bytes that one layer may unpack to, as in 64GiB
+    /// The largest size that one layer may unpack to, such as 64GiB
     #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = parse_size)]
     pub(crate) max_expansion: u64,
 
-    /// Look only at presence and sizes: do not read the layers
+    /// Check only that blobs exist and have the right size; do not read layers
     #[arg(long)]
     pub(crate) no_read: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
-    /// The records, one JSON object a line; `-` for standard input
+    /// The records, one JSON object per line; `-` for standard input
     #[arg(long, value_name = "FILE", required_unless_present = "schema")]
     pub(crate) records: Option<PathBuf>,
 
-    /// Where the layers are: an OCI layout, or a folder of files named by digest
+    /// The layers: an OCI layout, or a folder of files named by digest
     #[arg(long, value_name = "DIR", required_unless_present_any = ["print_config", "schema"])]
     pub(crate) blobs: Option<PathBuf>,
 
-    /// Where the cache goes: a folder, a registry's HOST/REPOSITORY:TAG, or attributes as buildx takes them
+    /// The destination: a folder, HOST/REPOSITORY:TAG in a registry, or attributes as buildx takes them
     #[arg(long, value_name = "DST", required_unless_present_any = ["print_config", "schema"])]
     pub(crate) to: Option<String>,
 
-    /// The form of the manifest: manifest, index or docker
+    /// Write the manifest in this form: manifest, index or docker
     #[arg(long, value_name = "FORM", value_parser = parse_form)]
     pub(crate) form: Option<Form>,
 
-    /// Let the order of the lines not matter, as when the records of several builds are merged
+    /// Give the same result for any order of the lines, for example when merging the records of several builds
     #[arg(long)]
     pub(crate) canonical: bool,
 
-    /// Print the config that would be written, as if all blobs were there, and write nothing
+    /// Print the config that would be written if all blobs existed, and write nothing
     #[arg(long, conflicts_with_all = ["blobs", "to", "form"])]
     pub(crate) print_config: bool,
 
@@ -351,10 +355,10 @@ pub(crate) struct ExportArgs {
 }
 
 fn parse_form(text: &str) -> Result<Form, String> {
-    text.parse().map_err(|_| "known are manifest, index and docker".to_owned())
+    text.parse().map_err(|_| "the forms are manifest, index and docker".to_owned())
 }
 
-/// A number of bytes, with or without a unit of powers of 1000 (kB, MB, GB) or 1024 (KiB, MiB, GiB; K, M, G).
+/// A size in bytes, without a unit or with one: powers of 1000 (kB, MB, GB) or of 1024 (KiB, MiB, GiB, K, M, G).
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = text.strip_prefix(digits).unwrap_or_default().trim();
@@ -369,13 +373,13 @@ fn parse_size(text: &str) -> Result<u64, String> {
         _ => return Err("the unit is one of kB, MB, GB, KiB, MiB, GiB".to_owned()),
     };
     let number: u64 = digits.parse().map_err(|_| "expected a size such as 64MiB".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "that is too large".to_owned())
+    number.checked_mul(factor).ok_or_else(|| "the size is too large".to_owned())
 }
 
-/// The same for pieces, in which there has to be something.
+/// The size of a chunk, at least one byte.
 fn parse_chunk_size(text: &str) -> Result<u64, String> {
     match parse_size(text)? {
-        0 => Err("a piece has at least one byte".to_owned()),
+        0 => Err("a chunk has at least one byte".to_owned()),
         size => Ok(size),
     }
 }
@@ -401,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_have_something_in_them() {
+    fn a_chunk_is_not_empty() {
         let copy = |size| Cli::try_parse_from(["bkcache", "copy", "--chunk-size", size, "a", "b"]);
         assert!(copy("1").is_ok());
         assert!(copy("0").is_err());

@@ -37,9 +37,9 @@ fn only_host(targets: &[(&str, Role)]) -> Result<String, Failure> {
     let mut hosts = hosts.into_iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => Ok(host),
-        (None, _) => Err(Failure::Usage("--username is for a registry, and none is named".to_owned())),
+        (None, _) => Err(Failure::Usage("--username needs a registry, but none is named".to_owned())),
         (Some(one), Some(other)) => Err(Failure::Usage(format!(
-            "--username is for one registry, and both {one} and {other} are named: docker login to them"
+            "--username is for one registry, but both {one} and {other} are named; use docker login instead"
         ))),
     }
 }

@@ -1,4 +1,7 @@
-//! From errors to what a user sees: one line that says what failed, on what, and what to do; and an exit code.
+//! From errors of the libraries to what a user sees: one line that says what failed, on what, and what to do, and an
+//! exit code.
+//!
+//! It prints nothing itself.
 
 use std::error::Error as StdError;
 use std::process::ExitCode;
@@ -17,15 +20,15 @@ use crate::signal::Signal;
 /// A command that did not succeed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something failed.
+    /// An operation failed: the clause that says which, why, and what to do about it.
     Failed { doing: String, error: anyhow::Error, hint: Option<&'static str> },
-    /// What was typed makes no sense.
+    /// The command line is wrong.
     Usage(String),
-    /// Verification found problems, and has said so.
+    /// Verification found errors, which have been printed.
     Unsound,
-    /// Whoever reads the output has gone.
+    /// The reader of standard output has closed it.
     Closed,
-    /// The program was asked to end.
+    /// A signal asked the program to end.
     Interrupted { signal: Signal, hint: Option<&'static str> },
 }
 
@@ -40,32 +43,30 @@ impl Failure {
         }
     }
 
-    /// The one line; `None` where all is said.
+    /// The line to print; `None` if everything has been printed.
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Failed { doing, error, hint } => {
-                let hint = then(*hint);
+                let hint = with_semicolon(*hint);
                 Some(printable(&format!("{doing}: {}{hint}", detail(doing, error))))
             }
-            Self::Interrupted { hint, .. } => Some(format!("interrupted{}", then(*hint))),
+            Self::Interrupted { hint, .. } => Some(format!("interrupted{}", with_semicolon(*hint))),
             Self::Usage(message) => Some(printable(message)),
             Self::Unsound | Self::Closed => None,
         }
     }
 
-    /// The causes behind the line, nearest first, without those that say nothing new.
+    /// The causes behind the line, nearest first, each once: not those that the line or a cause before has in it.
     pub(crate) fn causes(&self) -> Vec<String> {
         let Self::Failed { error, .. } = self else { return Vec::new() };
-        let mut last = error.to_string();
-        let mut causes = Vec::new();
+        let mut shown = vec![printable(&error.to_string())];
         for cause in error.chain().skip(1) {
-            let text = cause.to_string();
-            if text != last {
-                causes.push(printable(&text));
+            let text = printable(&cause.to_string());
+            if !shown.iter().any(|before| before.contains(&text)) {
+                shown.push(text);
             }
-            last = text;
         }
-        causes
+        shown.split_off(1)
     }
 
     fn failed(
@@ -79,11 +80,11 @@ impl Failure {
 }
 
 /// A hint as the end of a line.
-fn then(hint: Option<&str>) -> String {
+fn with_semicolon(hint: Option<&str>) -> String {
     hint.map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
-/// What an error says, without the subject where the clause before it has just named that.
+/// The text of an error, without its subject if the clause before it ends with that already.
 fn detail(doing: &str, error: &anyhow::Error) -> String {
     let whole = error.to_string();
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<cache_ingest::Error>());
@@ -93,19 +94,19 @@ fn detail(doing: &str, error: &anyhow::Error) -> String {
     }
 }
 
-/// What to do about a kind of failure, where the message does not say it already.
+/// What to do about a kind of failure, unless the message says so itself.
 fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static str> {
     match kind {
-        ErrorKind::NoSpace => Some("free some space and run it again: what is there is not copied again"),
+        ErrorKind::NoSpace => Some("free some space and run the same command again to continue"),
         ErrorKind::Unavailable => Some("try again later"),
-        // A registry that denies says what to do.
+        // The error of a registry says what to do.
         ErrorKind::Denied if is_caused_by::<std::io::Error>(error) => Some("check the permissions"),
         ErrorKind::TooLarge if is_caused_by::<AboveMetadataLimit>(error) => Some(RAISE_THE_LIMIT),
         _ => None,
     }
 }
 
-/// Whether something of this type is behind an error.
+/// Whether an error of this type is among the causes.
 fn is_caused_by<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -121,7 +122,7 @@ fn is_caused_by<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool
 const RAISE_THE_LIMIT: &str = "--max-metadata-size raises it";
 pub(crate) const CHECK_THE_PATH: &str = "check the path";
 
-/// Adds what was being done to an error.
+/// Adds to an error what was being done.
 pub(crate) trait Doing<T> {
     /// `doing` is a clause such as `cannot read ./cache`.
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure>;
@@ -166,7 +167,7 @@ impl<T> Doing<T> for Result<T, ExportError> {
                 && matches!(&error, ExportError::Store(error) if error.side() != Some(Side::Destination));
             let mut failure = Failure::failed(doing(), error, kind);
             if let (Failure::Failed { hint, .. }, true) = (&mut failure, lacks_a_blob) {
-                *hint = Some("export the cache again, or copy it with --canonical, which leaves out what needs the blob");
+                *hint = Some("export the cache again, or copy it with --canonical, which leaves out the results that need the blob");
             }
             failure
         })

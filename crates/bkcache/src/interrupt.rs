@@ -20,42 +20,41 @@ use tokio::time::{sleep, timeout};
 use crate::failure::Failure;
 use crate::signal::Signal;
 
-/// How long what a command has begun may take to end: threads that clear away their files.
+/// How long threads may take to remove the files of an interrupted command.
 pub(crate) const CLEARING: Duration = Duration::from_secs(2);
-/// How long the program may take to end, whatever it is doing.
+/// How long the program may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How soon a second signal is the first one again.
+/// A second signal within this time counts as the first: some senders signal the program and then its group.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// Runs a command to its end, or until the program is asked to end; `hint` says then what became of it.
+/// Runs a command until it is done or a signal comes; `hint` is then the end of the message.
 ///
-/// It has to give way soon whenever it is waiting: whoever waits for a user should do so before.
+/// The command must never block its thread, for example to wait for input of a user.
 pub(crate) async fn unless_interrupted<T>(
     command: impl Future<Output = Result<T, Failure>>,
     hint: Option<&'static str>,
 ) -> Result<T, Failure> {
-    let (tell, told) = oneshot::channel();
-    // It goes on when the command's runtime does not. Without it a signal kills, as it does any program.
-    let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || listen(tell));
+    let (sender, signalled) = oneshot::channel();
+    // A thread of its own, since the runtime of the command may hang. Without the thread, a signal kills the program.
+    let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || listen(sender));
     if listening.is_err() {
         return command.await;
     }
-    match select(pin!(command), told).await {
+    match select(pin!(command), signalled).await {
         Either::Left((done, _)) => done,
         Either::Right((Ok(signal), _)) => Err(Failure::Interrupted { signal, hint }),
         Either::Right((Err(_), command)) => command.await,
     }
 }
 
-/// Tells of the first signal, and sees to it that the program ends.
-fn listen(tell: oneshot::Sender<Signal>) -> io::Result<()> {
+/// Sends the first signal, and makes sure that the program ends after it.
+fn listen(sender: oneshot::Sender<Signal>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let mut signals = Signals::new()?;
         let signal = signals.next().await;
-        // Nobody is told any more when the command is done: then there is nothing to clear away.
-        if tell.send(signal).is_ok() {
-            // Whoever passes signals on may do so twice, to the program and to its group.
+        // Sending fails once the command is done; there is nothing to clean up then.
+        if sender.send(signal).is_ok() {
             sleep(ECHO).await;
             while signals.next().now_or_never().is_some() {}
             let _ = timeout(PATIENCE, signals.next()).await;
@@ -64,7 +63,7 @@ fn listen(tell: oneshot::Sender<Signal>) -> io::Result<()> {
     })
 }
 
-/// Those that are not ignored: what was started in the background of a script is not to notice Ctrl-C.
+/// The signals that this process does not ignore. A shell starts background jobs of a script with Ctrl-C ignored.
 #[cfg(unix)]
 struct Signals {
     interrupt: Option<tokio::signal::unix::Signal>,
@@ -97,7 +96,7 @@ impl Signals {
     }
 }
 
-/// The signals that this process ignores, a bit each from 1 on, as Linux tells it (proc(5)); none elsewhere.
+/// The signals that this process ignores, as a mask whose lowest bit is signal 1 (proc(5)). Linux only; 0 elsewhere.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,7 +1,7 @@
-//! `bkcache`: looks after BuildKit remote caches.
+//! `bkcache`: inspects, verifies, copies and converts BuildKit remote caches.
 //!
-//! Presentation only: every operation is a function of the crates below. Results go to standard output, progress and
-//! errors to standard error.
+//! Presentation only: every operation is a function of a library. Results go to standard output, progress and errors
+//! to standard error.
 
 mod cli;
 mod commands;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors, and go to standard output. A reader that has gone does not matter.
+            // Help and version go to standard output and are no errors, even if its reader has closed it.
             let written =
                 failure::Doing::doing(error.print(), || "cannot write to standard output".to_owned());
             return match written {
@@ -69,7 +69,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     done
 }
 
-/// Prints the one line, and with `-v` the causes. When standard error is closed there is no one to tell.
+/// Prints the line of a failure, and with `-v` its causes. Failures to print are ignored.
 fn report(failure: &Failure, verbose: bool) {
     let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
     let mut stderr = anstream::stderr().lock();

@@ -34,7 +34,7 @@ pub(crate) async fn open_source(stores: &Stores, text: &str) -> Result<Opened, F
             if may_be_an_image(text) && is_a_folder(text) =>
         {
             let hint = Some(
-                "check the path; what is in a registry is named with its host, as in docker.io/user/app",
+                "check the path; a repository in a registry is named with its host, as in docker.io/user/app",
             );
             Failure::Failed { doing, error, hint }
         }
@@ -99,7 +99,7 @@ impl OpenedDestination {
         }
         match target.writer.clone() {
             Some(store) => Ok(Self { target, store, form }),
-            None => Err(Failure::Usage(format!("{}: it can only be read", doing()))),
+            None => Err(Failure::Usage(format!("{}: it is read-only", doing()))),
         }
     }
 
@@ -123,7 +123,7 @@ fn note_of_a_folder(text: &str, attributes: &Attributes) -> Option<String> {
     let (first, _) = path.split_once('/')?;
     let is_new = !Path::new(first).exists();
     (is_new && may_be_an_image(text))
-        .then(|| format!("{path} is a folder; for the registry write docker.io/{text}"))
+        .then(|| format!("writing to the folder {path}; for the registry, use docker.io/{text}"))
 }
 
 /// Whether to print notes. With `--progress json` standard error is for events only.

@@ -13,7 +13,7 @@ use crate::open::OpenedDestination;
 use crate::output::writing;
 
 /// The hint after an interrupted export: blobs that were stored are not copied again.
-pub(crate) const RESUMES: Option<&str> = Some("the same command goes on where it was");
+pub(crate) const RESUMES: Option<&str> = Some("run the same command again to continue");
 
 /// Writes the metadata file that the options ask for, and prints what was exported.
 pub(crate) fn report_export(
@@ -25,8 +25,9 @@ pub(crate) fn report_export(
     let place = to.place();
     if let Some(path) = &write.metadata_file {
         let text = serde_json::json!(exported.metadata()).to_string();
-        write_text(path, &text)
-            .doing(|| format!("{place} is written, but its metadata cannot be, to {}", path.display()))?;
+        write_text(path, &text).doing(|| {
+            format!("{place} is written, but its metadata cannot be written to {}", path.display())
+        })?;
     }
     if global.quiet || write.metadata_file.as_deref() == Some(Path::new("-")) {
         return Ok(());
@@ -58,7 +59,7 @@ pub(crate) fn unless_ignored(result: Result<(), Failure>, to: &OpenedDestination
     match result {
         Err(failure @ Failure::Failed { .. }) if to.ignores_errors() => {
             let line = failure.line().unwrap_or_default();
-            let _ = writeln!(anstream::stderr(), "warning: {line}; ignored, as ignore-error=true");
+            let _ = writeln!(anstream::stderr(), "warning: {line}; ignored because of ignore-error=true");
             Ok(())
         }
         result => result,

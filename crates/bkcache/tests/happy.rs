@@ -189,7 +189,7 @@ fn buildkits_attributes_work_on_both_sides() {
     let written: Value = serde_json::from_slice(&std::fs::read(&metadata).unwrap()).unwrap();
     let descriptor: Value = serde_json::from_str(written["cache.manifest"].as_str().unwrap()).unwrap();
     assert_eq!(form(format!("{to}/c@{}", descriptor["digest"].as_str().unwrap())), "index");
-    // The descriptor says nothing of the source, such as its tag.
+    // The descriptor has no annotation of the source, such as its tag.
     let ran = bkcache(["copy", &format!("{to}/c:a"), &format!("{to}/d:z"), "--metadata-file", "-"]).ok();
     let descriptor: Value = serde_json::from_str(ran.json()["cache.manifest"].as_str().unwrap()).unwrap();
     let keys: Vec<&String> = descriptor.as_object().unwrap().keys().collect();
@@ -210,7 +210,7 @@ fn the_full_name_of_an_image_can_be_typed_after_the_folder() {
 }
 
 #[test]
-fn what_was_made_canonical_verifies_without_a_note_even_where_buildkit_would_read_fewer_records() {
+fn a_canonical_cache_verifies_without_a_note_even_if_buildkit_would_read_fewer_records() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     std::fs::create_dir(at("blobs")).unwrap();
@@ -288,7 +288,7 @@ fn records_and_blobs_become_a_cache() {
     let records = folder.path().join("records.ndjson");
     std::fs::write(&records, lines).unwrap();
     let records = records.display().to_string();
-    // Once from the layout, once from its folder of files that are named by digest.
+    // Once from the layout, once from its folder of files named by digest.
     for (n, blobs) in [source.clone(), source.join("blobs")].iter().enumerate() {
         let to = format!("type=local,dest={}/out,tag=t{n}", folder.path().display());
         bkcache(["export", "--records", &records, "--blobs", &blobs.display().to_string(), "--to", &to]).ok();
@@ -313,7 +313,7 @@ fn an_export_without_any_layer_says_so_and_writes_nothing() {
 }
 
 #[test]
-fn an_export_that_finds_no_blob_of_its_records_fails() {
+fn an_export_without_the_blobs_of_its_records_fails() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     std::fs::create_dir(folder.path().join("blobs")).unwrap();
@@ -326,16 +326,16 @@ fn an_export_that_finds_no_blob_of_its_records_fails() {
     };
     let ran = export(&at("out"));
     assert_eq!((ran.code, ran.text().as_str()), (1, ""));
-    let line = "nothing was exported to DIR/out:latest: the records name 1 blob, and no result has all of its own in BLOBS; check --blobs";
+    let line = "nothing was exported to DIR/out:latest: the records name 1 blob, but no result has all of its blobs there; check --blobs";
     assert!(ran.shown(folder.path()).contains(line), "{}", ran.stderr);
     let ignored = export(&format!("type=local,dest={},ignore-error=true", at("out"))).ok();
-    assert!(ignored.stderr.contains("; ignored, as ignore-error=true"), "{}", ignored.stderr);
+    assert!(ignored.stderr.contains("; ignored because of ignore-error=true"), "{}", ignored.stderr);
     std::fs::write(folder.path().join("blobs").join(sha256(b"x")), "x").unwrap();
     assert!(export(&at("out")).ok().text().contains("2 blobs"));
 }
 
 #[test]
-fn a_check_says_what_it_looked_at_and_that_it_was_in_order() {
+fn verify_reports_each_blob_and_its_outcome() {
     let app = path("app-max-manifest-oci-gzip");
     let plain = bkcache(["verify", "--progress", "plain", &app]).ok().stderr;
     assert!(!plain.is_empty() && plain.lines().all(|line| line.ends_with(" ok")), "{plain}");
@@ -355,7 +355,7 @@ fn a_new_folder_named_like_an_image_is_noted() {
         run(program().current_dir(folder.path()).args(["copy", &app, to]).args(flags), b"").ok().stderr
     };
     let none = ["--progress", "none"];
-    let note = "note: user/app is a folder; for the registry write docker.io/user/app:cache\n";
+    let note = "note: writing to the folder user/app; for the registry, use docker.io/user/app:cache\n";
     assert_eq!(copy(&none, "user/app:cache"), note);
     assert_eq!(copy(&none, "user/app:cache"), "", "it is there now");
     assert_eq!(copy(&none, "user/other"), "", "where it goes is there");

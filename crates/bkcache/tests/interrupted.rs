@@ -1,4 +1,4 @@
-//! The program when it is asked to end: it goes soon, leaves nothing half done, and says with what it went.
+//! The program after Ctrl-C and SIGTERM: it ends soon, leaves nothing half done, and dies of the signal.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -24,10 +24,10 @@ use support::{bkcache, fixture, program};
 use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
-/// A layer, as it is asked for.
+/// The request for a layer.
 const LAYER: &str = "/blobs/sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
-const GOES_ON: &str = "bkcache: interrupted; the same command goes on where it was\n";
-/// More than the program may take to end, and less than what it waits for does.
+const RESUMES: &str = "bkcache: interrupted; run the same command again to continue\n";
+/// Longer than the program may take to end, and shorter than its request takes.
 const SOON: Duration = Duration::from_secs(15);
 
 fn start(args: &[&str]) -> Child {
@@ -47,7 +47,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The signal that it died of, and what was said on standard error.
+/// The signal that the program died of, and its standard error.
 fn end(mut child: Child) -> (Option<i32>, String) {
     until("it ends", || child.try_wait().unwrap().is_some());
     let mut said = String::new();
@@ -61,7 +61,7 @@ fn staged(layout: &Path) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later() {
+async fn an_interrupted_copy_leaves_nothing_half_done_and_resumes() {
     let server = Server::start(Registry::new(Behavior::default())).await;
     let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
@@ -74,10 +74,10 @@ async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later()
         until("the layer is under way", || {
             staged(&layout) > 0 && server.seen_with("GET", LAYER).iter().any(|seen| seen.sent >= 100)
         });
-        // Some pass it on twice.
+        // Some process managers send it twice.
         signal(&child, ask);
         signal(&child, ask);
-        assert_eq!(end(child), (Some(ask.as_raw()), GOES_ON.to_owned()));
+        assert_eq!(end(child), (Some(ask.as_raw()), RESUMES.to_owned()));
         assert_eq!(staged(&layout), 0, "nothing is left staged");
         assert!(!layout.join("index.json").exists(), "nothing is named");
         bkcache(["copy", "--quiet", &from, &to]).ok();
@@ -86,7 +86,7 @@ async fn a_copy_that_is_interrupted_leaves_nothing_half_done_and_goes_on_later()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_that_is_interrupted_says_so() {
+async fn an_interrupted_verify_says_so() {
     let server = Server::start(Registry::new(Behavior::default())).await;
     let from = format!("{}/app:main", server.host());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
@@ -98,7 +98,7 @@ async fn a_check_that_is_interrupted_says_so() {
     assert_eq!(end(child), (Some(2), "bkcache: interrupted\n".to_owned()));
 }
 
-/// A program that waits where it cannot be stopped: for whoever reads its metadata, in the middle of a system call.
+/// A program in a system call that cannot be cancelled: it opens a named pipe that nobody reads.
 fn unstoppable(folder: &Path) -> Child {
     let (layout, pipe) = (folder.join("cache"), folder.join("pipe"));
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
@@ -111,7 +111,7 @@ fn unstoppable(folder: &Path) -> Child {
 }
 
 #[test]
-fn what_cannot_be_stopped_is_not_waited_for() {
+fn a_system_call_that_cannot_be_cancelled_does_not_delay_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let child = unstoppable(folder.path());
     signal(&child, Signal::TERM);
@@ -132,7 +132,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_that_is_ignored_stays_so() {
+async fn an_ignored_signal_stays_ignored() {
     let server = Server::start(Registry::new(Behavior::default())).await;
     let from = format!("{}/app:main", server.host());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();

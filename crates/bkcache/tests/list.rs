@@ -1,4 +1,4 @@
-//! `bkcache ls` on folders: every entry has its line, whatever it is called and however many there are.
+//! `bkcache ls` on folders: every entry has its line, for any name and any number of entries.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ const APP: &str = "app-max-manifest-oci-gzip";
 const TAG: &str = "org.opencontainers.image.ref.name";
 const IMAGE: &str = "io.containerd.image.name";
 
-/// A copy of a real cache, its one manifest under these annotations, each an entry.
+/// A copy of a real cache whose index has one entry for each of these annotations, all for its only manifest.
 fn named(folder: &Path, annotations: impl IntoIterator<Item = Value>) -> String {
     let layout = copy_of(APP, folder);
     let digest = only_manifest(&layout);
@@ -40,7 +40,7 @@ fn names(list: &Value) -> Vec<Option<&str>> {
 }
 
 #[test]
-fn a_name_of_any_length_is_cut_where_it_is_shown_and_whole_as_json() {
+fn a_long_name_is_cut_in_the_table_and_whole_in_json() {
     let temp = tempfile::tempdir().unwrap();
     let long = "x".repeat(70_000);
     let place = named(&temp.path().join("long"), [json!({TAG: long}), json!({TAG: "main"})]);
@@ -48,7 +48,7 @@ fn a_name_of_any_length_is_cut_where_it_is_shown_and_whole_as_json() {
     assert!(shown.lines().all(|line| line.chars().count() < 200), "{shown}");
     assert!(shown.contains("xxx…  cache (manifest)"), "{shown}");
     assert_eq!(names(&bkcache(["ls", "--json", &place]).ok().json()), [Some("main"), Some(long.as_str())]);
-    // What makes no sense has such a name too.
+    // An invalid entry may have such a name too.
     let entries = [json!({"digest": "md5:0", "annotations": {TAG: long}})];
     write_index(Path::new(&place), &entries);
     let ran = bkcache(["ls", &place]);
@@ -57,7 +57,7 @@ fn a_name_of_any_length_is_cut_where_it_is_shown_and_whole_as_json() {
 }
 
 #[test]
-fn a_kind_of_any_length_is_cut_where_it_is_shown() {
+fn a_long_media_type_is_cut_in_the_table_and_whole_in_json() {
     let temp = tempfile::tempdir().unwrap();
     let layout = copy_of(APP, &temp.path().join("odd"));
     let media_type = format!("application/{}", "x".repeat(70_000));
@@ -77,7 +77,7 @@ fn a_kind_of_any_length_is_cut_where_it_is_shown() {
 }
 
 #[test]
-fn many_tags_are_listed_in_time_that_grows_with_them_alone() {
+fn the_time_of_a_list_is_linear_in_its_tags() {
     let temp = tempfile::tempdir().unwrap();
     let tags = (0..8000).map(|n| json!({TAG: format!("build-{n}")}));
     let place = named(&temp.path().join("many"), tags);
@@ -85,10 +85,10 @@ fn many_tags_are_listed_in_time_that_grows_with_them_alone() {
     let ran = bkcache(["ls", "--progress", "json", &place]).ok();
     let took = started.elapsed();
     assert_eq!(ran.text().lines().count(), 8001);
-    // About a second; reading the index for each took minutes.
+    // It takes about a second. Reading the index once per entry took minutes.
     assert!(took < Duration::from_secs(30), "{took:?}");
     let events: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let count = |event: &str| events.iter().filter(|told| told["event"] == event).count();
+    let count = |event: &str| events.iter().filter(|value| value["event"] == event).count();
     assert_eq!((count("planned"), count("started"), count("finished")), (1, 8000, 8000));
     assert_eq!(events[0]["blobs"], json!(8000));
 }
@@ -115,7 +115,7 @@ fn images_with_one_tag_each_have_a_line_whose_name_can_be_typed() {
 }
 
 #[test]
-fn an_entry_that_makes_no_sense_hides_no_other() {
+fn an_invalid_entry_hides_no_other() {
     let temp = tempfile::tempdir().unwrap();
     let place = named(&temp.path().join("broken"), [json!({TAG: "main"})]);
     let text = std::fs::read(Path::new(&place).join("index.json")).unwrap();
@@ -154,7 +154,7 @@ fn a_name_that_is_given_is_the_one_that_is_listed() {
 }
 
 #[test]
-fn no_name_turns_breaks_or_hides_in_a_line_and_json_is_exact() {
+fn a_name_with_control_characters_is_escaped_in_the_table_and_exact_in_json() {
     let temp = tempfile::tempdir().unwrap();
     let name = "a\u{202e}b\u{2028}c\u{2066}d\u{200b}e\u{1b}[31m";
     let shown_as = r"a\u{202e}b\u{2028}c\u{2066}d\u{200b}e\u{1b}[31m";

@@ -1,4 +1,4 @@
-//! The program and registries: Docker's, with each way of guarding itself, and other programs that use what it wrote.
+//! The program with Docker's registry under each kind of authentication, and with other programs that use its output.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,7 +29,7 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-/// How the program is to be run: with these variables, and these arguments behind its own.
+/// Environment variables and further arguments of each run of the program.
 #[derive(Clone, Default)]
 struct Way {
     variables: Vec<(&'static str, PathBuf)>,
@@ -54,7 +54,7 @@ impl Way {
     }
 }
 
-/// A folder as Docker keeps its credentials in, for one user of one registry.
+/// A folder with a config.json of Docker, with the credentials of one user of one registry.
 fn docker_config(folder: &Path, host: &str) -> PathBuf {
     let auth = data_encoding::BASE64.encode(format!("user:{PASSWORD}").as_bytes());
     let config = json!({"auths": {host: {"auth": auth}}});
@@ -80,7 +80,7 @@ fn there_and_back(host: &str, way: &Way) {
     assert_eq!((&listed[0]["name"], &listed[0]["form"]), (&json!("main"), &json!("manifest")));
 }
 
-/// A program that fails with one line that has this in it, and not the password.
+/// Checks that a run failed with one line that contains `part` and not the password.
 fn fails_with(ran: &Ran, part: &str) {
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains(part) && ran.stderr.lines().count() == 1, "{}", ran.stderr);
@@ -125,7 +125,7 @@ async fn a_registry_with_passwords() {
     let ran = typed.run(&["verify", &app]);
     assert_eq!((ran.code, ran.stderr.trim_end()), (2, "bkcache: there is no password on standard input"));
     let ran = typed.run(&["copy", &app, "registry.invalid/app"]);
-    assert!(ran.code == 2 && ran.stderr.contains("docker login to them"), "{}", ran.stderr);
+    assert!(ran.code == 2 && ran.stderr.contains("use docker login instead"), "{}", ran.stderr);
     let ran = typed.run(&["verify", &path(CACHE)]);
     assert!(ran.code == 2 && ran.stderr.contains("none is named"), "{}", ran.stderr);
 }
@@ -137,7 +137,7 @@ async fn a_registry_with_a_credential_helper() {
     let script = folder.path().join("script");
     let answer = json!({"ServerURL": registry.host(), "Username": "user", "Secret": PASSWORD});
     std::fs::write(&script, format!("#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")).unwrap();
-    // Another process makes it a program: one that this process holds open for writing cannot be run.
+    // Another process makes it executable: a file that this process holds open for writing cannot be run.
     let helper = folder.path().join("docker-credential-test");
     let (script, helper) = (script.display().to_string(), helper.display().to_string());
     run(Command::new("install").args(["-m", "755", &script, &helper]), &[]).ok();
@@ -174,7 +174,7 @@ async fn a_registry_with_tls() {
     assert_eq!(Way::with(&["--ca", &file("ca.pem")]).run(&["inspect", &app]).code, 1);
 }
 
-/// What is asked of a proxy in plain HTTP names the host, and Docker's registry answers it as if it were meant.
+/// A request to a proxy in plain HTTP names the host, and Docker's registry answers it like one to itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
     let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
@@ -189,7 +189,7 @@ async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
     way.run(&["verify", app]).ok();
     fails_with(&way.run(&["verify", "registry.invalid/team/app:main"]), "registry.invalid");
 
-    // This machine is never asked for through a proxy, nor what NO_PROXY names.
+    // Requests to this machine and to the hosts in NO_PROXY bypass the proxy.
     let here = format!("{}/team/app:main", registry.host());
     let nowhere = "http://127.0.0.1:1";
     proxied(nowhere).run(&["verify", &here]).ok();
@@ -199,7 +199,7 @@ async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_wants_to_know_who_asks() {
+async fn a_proxy_with_authentication() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let asked = std::thread::spawn(move || {
@@ -216,7 +216,7 @@ async fn a_proxy_that_wants_to_know_who_asks() {
     assert_eq!(asked.join().unwrap(), "CONNECT registry.invalid:443 HTTP/1.1\r\n");
 }
 
-/// A token server and what a registry has to know of it.
+/// A token server, and the certificate with which a registry trusts it.
 struct Issuer {
     authority: Authority,
     tokens: Server<Tokens>,
@@ -248,7 +248,7 @@ async fn a_registry_with_tokens() {
     fails_with(&ran, &format!("docker login {}", registry.host()));
 }
 
-/// A cache of 127 layers in a folder, which `bkcache export` makes.
+/// A cache of 127 layers in a folder, made by `bkcache export`.
 fn of_127_layers(folder: &Path) -> String {
     let blobs = folder.join("layers");
     std::fs::create_dir(&blobs).unwrap();
@@ -272,7 +272,7 @@ fn of_127_layers(folder: &Path) -> String {
 
 /// The same cache again costs three requests, and under another tag one for each blob, 16 at a time.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cache_that_is_there_costs_almost_nothing() {
+async fn copying_an_existing_cache_costs_almost_nothing() {
     let issuer = Issuer::start().await;
     let slow = Duration::from_millis(50);
     let slow_tokens = SlowProxy::start(issuer.tokens.address(), slow).await;
@@ -294,15 +294,15 @@ async fn a_cache_that_is_there_costs_almost_nothing() {
     assert!(outcome.starts_with("128 blobs"), "{outcome}");
     let there = |outcome: &str| outcome.starts_with("0 blobs (0 B) copied, 128 blobs");
 
-    // The head of the tag, refused and again with a token.
+    // HEAD of the tag: refused, then again with a token.
     let (outcome, requests, took) = copy("main");
     assert!(there(&outcome) && requests == 2, "{outcome}, {requests} requests in {took:?}");
 
-    // A machine that is busy with something else may take longer once, but not each time.
+    // A busy machine may take longer once, but not every time.
     let took = (0..3).map(|n| {
         let (outcome, requests, took) = copy(&format!("other-{n}"));
         assert!(there(&outcome), "{outcome}");
-        // One for each blob; the tag's head twice, the manifest.
+        // One for each blob; HEAD of the tag twice; the manifest.
         assert!(requests <= 128 + 3, "{requests} requests");
         took
     });
@@ -311,7 +311,7 @@ async fn a_cache_that_is_there_costs_almost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
+async fn a_list_tells_caches_images_and_unreadable_manifests_apart() {
     let server = Server::start(Registry::new(Behavior { page: Some(2), ..Behavior::default() })).await;
     let app = |tag: &str| format!("{}/team/app:{tag}", server.host());
     for (fixture, tag) in
@@ -343,7 +343,7 @@ async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
     add("chart", "application/vnd.cncf.helm.config.v1+json", "{}", "chart");
     let place = format!("{}/team/app", server.host());
     let list = bkcache(["ls", "--json", &place]).ok().json();
-    let told: Vec<String> = list
+    let rows: Vec<String> = list
         .as_array()
         .unwrap()
         .iter()
@@ -351,7 +351,7 @@ async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
         .map(|line| line.replace('"', ""))
         .collect();
     assert_eq!(
-        told,
+        rows,
         [
             "chart other null 0",
             "docker cache docker 22",
@@ -385,7 +385,7 @@ async fn a_list_tells_caches_from_images_and_what_cannot_be_read() {
     assert_eq!(list[0]["kind"], json!("image-with-cache"));
 }
 
-/// What a registry has of the parts of a manifest that only its maker understands survives, byte for byte.
+/// Parts of a manifest that only its author understands survive a copy, byte for byte.
 #[tokio::test(flavor = "multi_thread")]
 async fn artifact_type_subject_and_annotations_survive() {
     let server = Server::start(Registry::default()).await;
@@ -397,7 +397,7 @@ async fn artifact_type_subject_and_annotations_survive() {
     manifest["artifactType"] = json!("application/vnd.example+cache");
     manifest["subject"] = json!({"mediaType": media_type, "digest": plain, "size": bytes.len()});
     manifest["annotations"] = json!({"com.example.branch": "main", "a": ""});
-    // As a person writes it: not what any serializer would give.
+    // Hand-written, with a layout that no serializer gives.
     let odd = serde_json::to_string_pretty(&manifest).unwrap();
     content.insert_manifest("app", Some("odd"), &media_type, odd.clone());
     let folder = tempfile::tempdir().unwrap();
@@ -408,7 +408,7 @@ async fn artifact_type_subject_and_annotations_survive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_tried_again_is_seen_with_v_and_its_end_is_one_line() {
+async fn retries_are_printed_with_v_and_the_failure_is_one_line() {
     use test_registries::{Fault, On};
     let server = Server::start(Registry::default()).await;
     server.fault(On::new("HEAD", "/manifests/").times(2), Fault::too_many("0"));
@@ -427,9 +427,9 @@ async fn what_is_tried_again_is_seen_with_v_and_its_end_is_one_line() {
     fails_with(&ran, "--form manifest");
 }
 
-/// A download that breaks off is told, too, and a repository that is not there is not taken for a missing layer.
+/// An interrupted download is reported too, and a missing repository is not taken for a missing layer.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_blobs_is_told() {
+async fn interrupted_transfers_are_reported() {
     use test_registries::{Answer, Fault, On};
     let server = Server::start(Registry::default()).await;
     let app = format!("{}/app:v1", server.host());
@@ -447,7 +447,7 @@ async fn what_happens_to_blobs_is_told() {
     assert!(!ran.stderr.contains("--canonical"), "{}", ran.stderr);
 }
 
-/// What `docker login` keeps where a registry has tokens for the next login.
+/// The identity token that `docker login` stores for registries that issue one.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_token_is_found_and_exchanged() {
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
@@ -467,9 +467,9 @@ async fn an_identity_token_is_found_and_exchanged() {
     assert!(tokens.seen().iter().all(|seen| seen.method == "POST"));
 }
 
-/// Podman's own file, where neither Docker's nor a variable has anything.
+/// Podman's auth.json, if neither Docker's config nor a variable has credentials.
 #[tokio::test(flavor = "multi_thread")]
-async fn podmans_file_is_looked_into() {
+async fn credentials_are_found_in_podmans_file() {
     let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else { return };
     let folder = tempfile::tempdir().unwrap();
     let containers = folder.path().join("containers");
@@ -501,8 +501,8 @@ async fn skopeo_copies_what_was_pushed_and_its_copy_verifies() {
     assert!(verified.contains(": sound"), "{verified}");
 }
 
-/// Builds, pushes the image with its inline cache, forgets everything, and builds again from that cache once it was
-/// made one of its own, and once it has been in a folder on the way.
+/// Builds, pushes the image with its inline cache, prunes everything, and builds again from that cache: once after it
+/// became a cache of its own, and once after a detour through a folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn buildkit_takes_every_step_from_a_cache_that_was_copied() {
     let (Some(docker), Some(registry)) = (Docker::start().await, DockerRegistry::start(Guard::Open).await)
@@ -519,7 +519,7 @@ async fn buildkit_takes_every_step_from_a_cache_that_was_copied() {
     assert!(built.len() == 5 && built.iter().all(|step| !step.cached), "{built:?}");
     docker.run(&["push", &at("app:image")]).await;
 
-    // The BuildKit in Docker 20.10 imports no other form than an index.
+    // The BuildKit in Docker 20.10 imports only indexes.
     let between = folder.path().join("between").display().to_string();
     bkcache(["copy", "--quiet", "--form", "index", &at("app:image"), &at("cache:index")]).ok();
     bkcache(["copy", "--quiet", &at("cache:index"), &between]).ok();
@@ -529,7 +529,7 @@ async fn buildkit_takes_every_step_from_a_cache_that_was_copied() {
         let steps = docker.build(&context, &["--cache-from", &at(name)]).await;
         assert!(steps.len() == 5 && steps.iter().all(|step| step.cached), "{name}: {steps:?}");
     }
-    // The control: without a cache it does each step, though it says nothing of an error.
+    // The control: without a cache it runs every step, and reports no error either.
     docker.prune().await;
     let steps = docker.build(&context, &["--cache-from", &at("cache:none")]).await;
     assert!(steps.len() == 5 && steps.iter().all(|step| !step.cached), "{steps:?}");

@@ -1,4 +1,4 @@
-//! The program on a terminal: what comes and goes there while it works.
+//! The progress bar on a terminal.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -24,10 +24,10 @@ use support::{bkcache, fixture, program};
 use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
-/// A layer, as it is asked for.
+/// The request for a layer.
 const LAYER: &str = "/blobs/sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
 
-/// Starts the program with a terminal of so many columns for its standard error, and tells in the end what it showed.
+/// Starts the program with a terminal of this width as standard error. The thread gives everything that was shown.
 fn start(args: &[&str], columns: u16) -> (Child, JoinHandle<String>) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -39,11 +39,11 @@ fn start(args: &[&str], columns: u16) -> (Child, JoinHandle<String>) {
     let mut command = program();
     command.args(args).env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     let child = command.spawn().unwrap();
-    // The command holds the other end, which this one waits to be closed.
+    // The command holds the other end, and the reader waits until it is closed.
     drop(command);
     let reading = thread::spawn(move || {
         let (mut terminal, mut shown) = (File::from(terminal), Vec::new());
-        // Where the other end is closed, that is an error and not the end of a file.
+        // A closed other end is an error here, not the end of a file.
         let _ = terminal.read_to_end(&mut shown);
         String::from_utf8(shown).unwrap()
     });
@@ -51,10 +51,10 @@ fn start(args: &[&str], columns: u16) -> (Child, JoinHandle<String>) {
 }
 
 #[test]
-fn what_is_done_at_once_shows_no_bar() {
+fn a_short_command_shows_no_bar() {
     let cache = fixture(CACHE).display().to_string();
     let began = Instant::now();
-    // On a busy machine it may take longer for once.
+    // On a busy machine one run may take longer.
     while began.elapsed() < Duration::from_secs(60) {
         let began = Instant::now();
         let (mut child, shown) = start(&["verify", &cache], 80);

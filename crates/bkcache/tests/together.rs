@@ -1,4 +1,4 @@
-//! Many programs on one folder at the same time: what each reports done is there, and none gets in another's way.
+//! Many programs on one folder at the same time: each finished export is there, and no program disturbs another.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,18 +18,18 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{bkcache, bkcache_with_input, blob, fixture, only_manifest};
 
-/// How many programs run at once.
+/// The number of programs that run at once.
 const PROGRAMS: usize = 16;
-/// How many of them write the same tag.
+/// The number of them that write the same tag.
 const RIVALS: usize = 6;
-/// How long new ones are started.
+/// The time during which new ones are started.
 const TIME: Duration = Duration::from_secs(5);
 /// Caches of which some share layers.
 const CACHES: [&str; 4] =
     ["app-max-manifest-oci-gzip", "app-max-index-oci-gzip", "app-min-manifest-oci-gzip", "platforms-2"];
 /// The cache whose layers are exported.
 const LAYERS: &str = "app-min-manifest-oci-gzip";
-/// What a program may say that does not succeed.
+/// The only error with which a program may fail.
 const LOCKED: &str = "another process holds the lock, for 30s now";
 
 /// The digest of each tag of a layout's index.
@@ -42,7 +42,7 @@ fn tags(layout: &Path) -> Vec<(String, String)> {
     index["manifests"].as_array().unwrap().iter().map(entry).collect()
 }
 
-/// What a tag stands for; nothing before there is an index.
+/// The digest of a tag; `None` before there is an index.
 fn find(layout: &Path, tag: &str) -> Option<String> {
     layout
         .join("index.json")
@@ -52,7 +52,7 @@ fn find(layout: &Path, tag: &str) -> Option<String> {
         .find_map(|(name, digest)| (name == tag).then_some(digest))
 }
 
-/// A program that has reported its cache as done.
+/// A successful run of a program.
 struct Done {
     tag: String,
     digest: String,
@@ -60,7 +60,7 @@ struct Done {
     ended: Instant,
 }
 
-/// Copies a cache; `None` where the lock was not to be had.
+/// Copies a cache; `None` if the lock could not be taken.
 fn copy(cache: &str, layout: &Path, tag: &str) -> Option<Done> {
     let (began, cache) = (Instant::now(), fixture(cache));
     let to = format!("{}:{tag}", layout.display());
@@ -68,7 +68,7 @@ fn copy(cache: &str, layout: &Path, tag: &str) -> Option<Done> {
     done(tag, began, &ran).inspect(|done| assert_eq!(done.digest, only_manifest(&cache)))
 }
 
-/// Exports a cache that no other program exports: its record has a name of its own.
+/// Exports a cache that no other program exports: the name of its record is unique.
 fn export(record: &str, layout: &Path, tag: &str) -> Option<Done> {
     let (began, blobs) = (Instant::now(), fixture(LAYERS));
     let manifest: Value =
@@ -91,7 +91,7 @@ fn done(tag: &str, began: Instant, ran: &support::Ran) -> Option<Done> {
     Some(Done { tag: tag.to_owned(), digest, began, ended: Instant::now() })
 }
 
-/// Writes the tag that others write, too. All that is written there is different.
+/// Writes the tag that others write too, a different cache each time.
 fn write_the_same_tag(program: usize, layout: &Path) -> Vec<Done> {
     let began = Instant::now();
     (0..)
@@ -100,7 +100,7 @@ fn write_the_same_tag(program: usize, layout: &Path) -> Vec<Done> {
         .collect()
 }
 
-/// Writes tags that no other program writes, new ones and one that is replaced again and again.
+/// Writes tags that no other program writes: new ones, and one that is replaced repeatedly.
 fn write_own_tags(program: usize, layout: &Path) -> Vec<Done> {
     let (began, mut all) = (Instant::now(), Vec::new());
     let replaced = format!("program{program}");
@@ -112,7 +112,7 @@ fn write_own_tags(program: usize, layout: &Path) -> Vec<Done> {
         } else {
             copy(CACHES[(program + number / 4) % CACHES.len()], layout, &tag)
         };
-        // No one else has reason to touch it: who sets it back to what it was has lost what is reported here.
+        // No other program writes this tag; a program that restores its old digest has lost this export.
         if let Some(done) = done.iter().find(|done| done.tag == replaced) {
             current = Some(done.digest.clone());
         }
@@ -122,7 +122,7 @@ fn write_own_tags(program: usize, layout: &Path) -> Vec<Done> {
     all
 }
 
-/// What the same tag stands for, one after another, until all are done.
+/// The digests of the shared tag, one after another, until all are done.
 fn watch(layout: &Path, all_done: &AtomicBool) -> Vec<String> {
     let mut seen = Vec::new();
     while !all_done.load(Ordering::Relaxed) {
@@ -173,7 +173,7 @@ fn sixteen_programs_that_copy_and_export_into_one_folder_lose_nothing() {
     assert_eq!(fs::read_dir(layout.join("ingest")).unwrap().count(), 0, "nothing is staged");
 }
 
-/// Each try for the lock opens its file; the kernel tells of that.
+/// Each attempt to lock opens the lock file, and inotify reports it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lock_on_the_index_is_waited_for() {

@@ -19,7 +19,7 @@ use support::{Ran, bkcache, bkcache_with_input, blob, copy_of, fixture};
 const APP: &str = "app-max-manifest-oci-gzip";
 const LAYER: &str = "sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
 
-/// The last line and the exit code of runs, each after the words that name it.
+/// The output and the exit code of runs, each after its name.
 struct Lines<'a> {
     folder: &'a Path,
     text: String,
@@ -171,7 +171,7 @@ fn metadata_that_makes_no_sense() {
 }
 
 #[test]
-fn deep_caches_are_shown_in_space_that_grows_with_them_alone() {
+fn the_output_for_a_deep_cache_is_linear_in_its_records() {
     let temp = tempfile::tempdir().unwrap();
     let depth = 4000;
     let digest = |kind: &str, n: usize| format!("sha256:{kind}{n:063x}");
@@ -182,7 +182,7 @@ fn deep_caches_are_shown_in_space_that_grows_with_them_alone() {
         let parent = i64::try_from(n).unwrap() - 1;
         layers.push(json!({"blob": digest("a", n), "parent": parent}));
         descriptors.push(json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest("a", n), "size": 1}));
-        // Each record forks: it depends on the one before it and on the first.
+        // Each record forks: it depends on the previous record and on the first.
         let inputs = if n == 0 { json!([]) } else { json!([[{"link": n - 1}], [{"link": 0}]]) };
         let results = json!([{"layer": n, "createdAt": "2026-01-02T03:04:05Z"}]);
         records.push(json!({"layers": results, "digest": digest("b", n), "inputs": inputs}));
@@ -271,16 +271,16 @@ fn causes_are_shown_on_request() {
     for (flag, lines) in [("--quiet", 1), ("--verbose", 1)] {
         let ran = bkcache(["copy", flag, "--progress", "none", &source, &to, "--metadata-file", &metadata]);
         assert_eq!(ran.code, 1);
-        assert!(ran.stderr.contains("is written, but its metadata cannot be"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("is written, but its metadata cannot be written"), "{}", ran.stderr);
         assert_eq!(ran.stderr.lines().count(), lines, "{}", ran.stderr);
     }
-    // What a line says already is no cause behind it: how the blob differs is in the line.
+    // The line says how the blob differs, so no cause repeats it.
     let source = copy_of(APP, &temp.with_file_name("truncated"));
     std::fs::write(blob(&source, LAYER), "short").unwrap();
     let copy = |flag: &str| bkcache(["copy", flag, &source.display().to_string(), &format!("{to}-2")]);
     assert!(copy("-q").stderr.contains("the blob is too short"));
     assert!(!copy("-v").stderr.contains("caused by: "));
-    // A blob that is not in the folder has a cause, which the operating system gave.
+    // A missing blob has a cause, from the operating system.
     std::fs::remove_file(blob(&source, LAYER)).unwrap();
     assert_eq!(copy("-q").stderr.lines().count(), 1);
     let verbose = copy("-v").stderr;
@@ -288,7 +288,7 @@ fn causes_are_shown_on_request() {
 }
 
 #[test]
-fn an_unsound_cache_is_told_by_the_exit_code_also_to_a_closed_pipe() {
+fn the_exit_code_of_an_unsound_cache_is_3_even_with_a_closed_pipe() {
     use std::process::{Command, Stdio};
     let temp = tempfile::tempdir().unwrap();
     let source = copy_of(APP, &temp.path().join("missing"));
@@ -303,7 +303,7 @@ fn an_unsound_cache_is_told_by_the_exit_code_also_to_a_closed_pipe() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     use std::process::{Command, Stdio};
     let mut child = Command::new(env!("CARGO_BIN_EXE_bkcache"))
         .args(["inspect", "--json", &fixture("wide-40").display().to_string()])
@@ -317,13 +317,13 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A folder's content on a file system that cannot be written to; it goes when this is dropped.
+/// A folder on a read-only file system, until this is dropped.
 #[cfg(target_os = "linux")]
 struct ReadOnly<'a>(&'a Path);
 
 #[cfg(target_os = "linux")]
 impl<'a> ReadOnly<'a> {
-    /// Mounts the folder over itself; `None`, and why on standard error, where that is not allowed.
+    /// Mounts the folder read-only over itself; `None`, with the reason on standard error, if that is not allowed.
     fn mount(folder: &'a Path) -> Option<Self> {
         let mount = |args: &[&str]| {
             let mut mount = std::process::Command::new("mount");

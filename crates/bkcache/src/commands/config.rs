@@ -26,7 +26,7 @@ async fn stored(source: &OpenedSource, stores: &Stores) -> Result<Vec<u8>, Failu
     config.doing(|| source.reading())?.map(Into::into).ok_or_else(|| Failure::Failed {
         doing: source.reading(),
         error: anyhow::anyhow!("{} has no cache config", source.cache.descriptor.digest),
-        hint: Some("if it is an image with a cache inside, --canonical prints that as a config"),
+        hint: Some("for an image with a cache inside, --canonical prints a config"),
     })
 }
 

@@ -99,7 +99,7 @@ fn no_result_is_complete(named: u64, to: &OpenedDestination) -> Failure {
     let blobs = count(named, "blob");
     Failure::Failed {
         doing: format!("nothing was exported to {}", to.place()),
-        error: anyhow::anyhow!("the records name {blobs}, and no result has all of its own in BLOBS"),
+        error: anyhow::anyhow!("the records name {blobs}, but no result has all of its blobs there"),
         hint: Some("check --blobs"),
     }
 }

@@ -1,4 +1,4 @@
-//! `bkcache ls`: what a folder or a repository has, a line for each name.
+//! `bkcache ls`: the tags of a folder or a repository, a line each.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -18,7 +18,7 @@ use crate::open::{open_source, place};
 use crate::output::write_text;
 use crate::stores::Stores;
 
-/// How many names are looked into at once.
+/// The number of manifests that are read at once.
 const AT_ONCE: usize = 16;
 const BOLD: Style = Style::new().bold();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
     }
 }
 
-/// All that a place has, or of it the one manifest that was named.
+/// Every manifest of a place, or only the one that the user named.
 async fn list(target: &Opened) -> Result<Vec<ListedManifest>, Failure> {
     if target.is_named {
         let found = target.store.resolve(&target.name).await;
@@ -77,7 +77,7 @@ async fn list(target: &Opened) -> Result<Vec<ListedManifest>, Failure> {
     let doing = || format!("cannot list {}", target.location);
     match &target.lister {
         Some(lister) => Ok(lister.list().await.doing(doing)?.into_iter().map(ListedManifest::from).collect()),
-        None => Err(Failure::Usage(format!("{}: such a place has no list", doing()))),
+        None => Err(Failure::Usage(format!("{}: this kind of store cannot list its tags", doing()))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Running the program, and the real caches to run it on.
+//! Runs the program on real caches.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What a run gave.
+/// The output of a run.
 pub struct Ran {
     pub code: i32,
     pub stdout: Vec<u8>,
@@ -28,7 +28,7 @@ impl Ran {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
 
-    /// The run as a reader of a terminal sees it, without what differs from run to run.
+    /// Everything that a user sees, with the paths of this machine replaced.
     pub fn shown(&self, folder: &Path) -> String {
         let fixtures = fixture("").display().to_string();
         let text = format!("{}{}exit code {}", self.text(), self.stderr, self.code);
@@ -54,7 +54,7 @@ pub fn bkcache_with_input<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Ite
     run(program().args(args), input)
 }
 
-/// The program, without what the environment may say of credentials.
+/// The program in an environment without credentials.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bkcache"));
     command.env_remove("CLICOLOR_FORCE").env_remove("DOCKER_AUTH_CONFIG").env_remove("REGISTRY_AUTH_FILE");
@@ -89,7 +89,7 @@ pub fn vectors(file: &str) -> Vec<Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The names of all real caches that are not inside an image.
+/// The names of all real caches except inline ones.
 pub fn standalone() -> Vec<String> {
     let folder = std::fs::read_dir(fixture("")).unwrap().map(|entry| entry.unwrap());
     let mut names: Vec<String> = folder
@@ -102,7 +102,7 @@ pub fn standalone() -> Vec<String> {
     names
 }
 
-/// The digest of the manifest that the only entry of a layout names.
+/// The digest of the only entry of a layout.
 pub fn only_manifest(layout: &Path) -> String {
     let index: Value = serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
     assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
@@ -114,7 +114,7 @@ pub fn blob(layout: &Path, digest: &str) -> PathBuf {
     layout.join("blobs").join(digest.replace(':', "/"))
 }
 
-/// A copy of a fixture that may be spoilt.
+/// A copy of a fixture, to be damaged.
 pub fn copy_of(name: &str, to: &Path) -> PathBuf {
     fn copy(from: &Path, to: &Path) {
         std::fs::create_dir_all(to).unwrap();
