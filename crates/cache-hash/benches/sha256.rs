@@ -10,7 +10,7 @@ use cache_hash::{Sha256, update_together};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sha2::Digest as _;
 
-/// As much of each message as a copy takes at a time.
+/// How many bytes of each message a copy takes at a time.
 const PIECE: usize = 128 * 1024;
 
 fn sha256(c: &mut Criterion) {

@@ -1,11 +1,11 @@
 //! SHA-256 of several messages at once, on one processor.
 //!
-//! Each step of SHA-256 waits for the one before it, so a processor that has instructions for it is idle for half
-//! of the time while it hashes one message. [`update_together`] takes the next bytes of several, and hashes two of them in
-//! little more time than [`Sha256::update`] takes for one, where the processor is an x86-64 with the SHA extensions.
-//! Elsewhere it is one update after the other.
+//! Each step of SHA-256 depends on the step before it. So a processor with SHA instructions is idle for half of the time
+//! while it hashes one message. [`update_together`] takes the next bytes of several messages. On an x86-64 with the SHA
+//! extensions it hashes two of them in little more time than [`Sha256::update`] takes for one; on other processors it
+//! updates one after the other.
 //!
-//! Only the interleaved rounds are written here. Hashing one message is `sha2`'s own compression function.
+//! Only the interleaved rounds are written here. A single message goes through the compression function of `sha2`.
 //!
 //! ```
 //! use cache_hash::{Sha256, update_together};

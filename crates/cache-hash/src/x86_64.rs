@@ -1,7 +1,7 @@
-//! The rounds of SHA-256 for two messages, interleaved: the SHA extensions of x86-64.
+//! The rounds of SHA-256 for two messages, interleaved, by the SHA extensions of x86-64.
 //!
-//! The state of a message stands in two registers in the order that the instructions want, `abef` and `cdgh` (Intel 64
-//! and IA-32 Architectures Software Developer's Manual, volume 2, SHA256RNDS2). It knows whole blocks only.
+//! Two registers hold the state of a message in the order that the instructions need, `abef` and `cdgh` (Intel 64 and
+//! IA-32 Architectures Software Developer's Manual, volume 2, SHA256RNDS2). Takes whole blocks only.
 
 use std::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_set_epi64x,
@@ -31,16 +31,19 @@ const K: [[u32; 4]; 16] = [
     [0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2],
 ];
 
-/// Whether this processor has the instructions.
-pub(crate) fn is_fast() -> bool {
+/// Whether this processor has the SHA extensions.
+pub(crate) fn has_sha() -> bool {
     is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1")
 }
 
-/// Takes the next blocks of two messages, of both as many as the shorter slice has. Only where [`is_fast`].
-#[expect(unsafe_code, reason = "what the processor can do is known only at run time")]
+/// Hashes the next blocks of two messages, as many of each as the shorter slice has.
+///
+/// # Panics
+/// If the processor lacks the extensions: see [`has_sha`].
+#[expect(unsafe_code, reason = "the features of the processor are known only at run time")]
 pub(crate) fn compress(states: [&mut [u32; 8]; 2], blocks: [&[Block]; 2]) {
-    assert!(is_fast(), "the processor lacks the SHA extensions");
-    // SAFETY: the features that it is compiled for were found just now.
+    assert!(has_sha(), "the processor lacks the SHA extensions");
+    // SAFETY: the line above has checked the target features of the function.
     unsafe { compress_with_sha(states, blocks) }
 }
 
@@ -61,7 +64,7 @@ fn compress_with_sha(states: [&mut [u32; 8]; 2], blocks: [&[Block]; 2]) {
         for (at, words) in [&mut a, &mut b, &mut c, &mut d].into_iter().enumerate() {
             *words = [load(first, at), load(second, at)];
         }
-        // Written out, so that all stays in registers.
+        // Written out, so that everything stays in registers.
         four_rounds(&mut abef, &mut cdgh, &a, K[0]);
         four_rounds(&mut abef, &mut cdgh, &b, K[1]);
         four_rounds(&mut abef, &mut cdgh, &c, K[2]);
@@ -103,7 +106,7 @@ fn four_rounds(abef: &mut Pair, cdgh: &mut Pair, words: &Pair, k: [u32; 4]) {
     }
 }
 
-/// From sixteen words of each message's schedule, the four that follow, in place of the first four.
+/// Replaces the first four of sixteen words of each message's schedule by the four words that follow.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn next_words(a: &mut Pair, b: &Pair, c: &Pair, d: &Pair) {
@@ -121,7 +124,7 @@ fn add(to: &mut Pair, from: &Pair) {
     }
 }
 
-/// A quarter of a block: four words, which are big-endian.
+/// Reads a quarter of a block: four big-endian words.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn load(block: &Block, at: usize) -> __m128i {
@@ -131,7 +134,7 @@ fn load(block: &Block, at: usize) -> __m128i {
     _mm_shuffle_epi8(_mm_set_epi64x(half(2 * at + 1), half(2 * at)), swapped)
 }
 
-/// Four numbers, the first of them lowest.
+/// A register of four numbers, the first one lowest.
 #[inline]
 #[target_feature(enable = "sse2")]
 fn register([a, b, c, d]: [u32; 4]) -> __m128i {

@@ -1,4 +1,4 @@
-//! The hasher against `sha2`, whatever the messages and however they are cut.
+//! The hasher against `sha2`, for any messages in any pieces.
 
 use cache_hash::{LANES, Sha256, update_together};
 use proptest::collection::vec;
@@ -25,7 +25,7 @@ fn the_examples_of_the_standard_have_their_digests() {
 }
 
 #[test]
-fn messages_of_every_length_around_a_block_are_padded_as_they_should() {
+fn messages_of_every_length_around_a_block_are_padded_correctly() {
     for len in 0..=300 {
         assert_eq!(Sha256::digest(&bytes(len)), expected(&bytes(len)), "{len} bytes");
     }
@@ -44,6 +44,7 @@ fn any_number_of_messages_of_any_lengths_can_be_hashed_together() {
 }
 
 proptest! {
+    /// Law: a message in pieces has the digest of the whole message.
     #[test]
     fn one_update_after_the_other_is_one_message(pieces in vec(vec(any::<u8>(), 0..200), 0..8)) {
         let mut hasher = Sha256::new();
@@ -51,9 +52,9 @@ proptest! {
         prop_assert_eq!(hasher.finish(), expected(&pieces.concat()));
     }
 
-    /// Rounds of pieces, one for each message, as a copy of several blobs makes them.
+    /// Law: messages that are hashed together, a piece of each in every round, have the digests that they have alone.
     #[test]
-    fn messages_that_are_hashed_together_are_as_if_each_were_alone(
+    fn messages_hashed_together_have_the_digests_that_they_have_alone(
         rounds in vec(vec(vec(any::<u8>(), 0..400), 5), 0..6),
     ) {
         let mut hashers = vec![Sha256::new(); 5];
