@@ -1,7 +1,9 @@
 //! The cache config as data: layers, and records that name one another by position.
 //!
-//! What `application/vnd.buildkit.cacheconfig.v0` holds, without its bytes. Nothing here is checked: indices may be
-//! wild and records may loop, until [`CacheChains::load`](crate::CacheChains::load) has read them.
+//! The content of `application/vnd.buildkit.cacheconfig.v0`, without its bytes. Nothing is checked here: a position may
+//! be out of range and records may form a loop. [`CacheChains::from_config`](crate::CacheChains::from_config) checks that.
+
+use std::fmt;
 
 use crate::arena::index::{Idx, InputIx, Rows, SelectorIx};
 use crate::arena::intern::Interner;
@@ -9,7 +11,7 @@ use crate::{Digest, RecordDigest, Timestamp};
 
 /// A cache config: the layers and the records of a cache.
 ///
-/// Kept flat, in few allocations whatever the number of records. Made by a [`CacheConfigBuilder`].
+/// Held in a few flat lists, whatever the number of records. Made by a [`CacheConfigBuilder`].
 #[derive(Clone)]
 pub struct CacheConfig {
     layers: Vec<ConfigLayer>,
@@ -22,13 +24,13 @@ pub struct CacheConfig {
 }
 
 /// A layer of a cache config.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConfigLayer {
-    /// The digest of the layer's blob; `None` where the config gives none.
+    /// The digest of the layer's blob; `None` if the config has none.
     pub blob: Option<Digest>,
     /// The position of the layer below it; -1 for none.
     pub parent: i32,
-    /// What object stores keep with a layer, for want of a manifest.
+    /// The descriptor's fields in the object-store form, which has no manifest to hold them.
     pub annotations: Option<Box<LayerAnnotations>>,
 }
 
@@ -39,8 +41,8 @@ impl ConfigLayer {
     }
 }
 
-/// What the object-store form of a config says of a layer's blob.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A layer's blob in the object-store form of a config.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LayerAnnotations {
     /// The media type of the blob.
     pub media_type: String,
@@ -52,8 +54,8 @@ pub struct LayerAnnotations {
     pub created_at: Timestamp,
 }
 
-/// A result of a record: a layer that is taken with all its parents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A result of a record: a layer together with all its parents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConfigResult {
     /// The position of the topmost layer.
     pub layer: i32,
@@ -68,8 +70,8 @@ impl ConfigResult {
     }
 }
 
-/// A result of a record that lists all of its layers, lowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A result of a record that lists all its layers, lowest first, without their parents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConfigChain<'a> {
     /// The positions of the layers.
     pub layers: &'a [i32],
@@ -78,9 +80,9 @@ pub struct ConfigChain<'a> {
 }
 
 /// A link of a record's input to the record that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConfigLink<'a> {
-    /// The selector: which part of the source counts; often empty.
+    /// Which part of the source counts; empty for the whole.
     pub selector: &'a str,
     /// The position of the source record.
     pub record: i32,
@@ -139,7 +141,7 @@ impl CacheConfig {
         self.inputs.items_len()
     }
 
-    /// How many results all records have together, listed ones too.
+    /// How many results all records have together, in both forms.
     pub fn results_len(&self) -> usize {
         self.results.len() + self.chains.len()
     }
@@ -155,7 +157,7 @@ impl<'a> ConfigRecord<'a> {
         self.position
     }
 
-    /// The digest; empty where the config gives none.
+    /// The digest; empty if the config has none.
     pub fn digest(self) -> &'a RecordDigest {
         // A `ConfigRecord` is only made for a record of the config, so this default is never given.
         static NONE: std::sync::LazyLock<RecordDigest> = std::sync::LazyLock::new(RecordDigest::default);
@@ -204,7 +206,7 @@ impl<'a> ConfigRecord<'a> {
         })
     }
 
-    /// The inputs with the selectors' indices in [`CacheConfig::selectors`].
+    /// The inputs, with selectors as indices into [`CacheConfig::selectors`].
     pub(crate) fn raw_inputs(
         self,
     ) -> impl Iterator<Item = impl Iterator<Item = (SelectorIx, i32)> + use<'a>> + use<'a> {
@@ -248,9 +250,23 @@ impl Default for CacheConfig {
     }
 }
 
-impl std::fmt::Debug for CacheConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CacheConfig").field("layers", &self.layers).field("records", &self.records).finish()
+impl fmt::Debug for CacheConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records: Vec<ConfigRecord<'_>> = self.records().collect();
+        f.debug_struct("CacheConfig").field("layers", &self.layers).field("records", &records).finish()
+    }
+}
+
+impl fmt::Debug for ConfigRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chains: Vec<ConfigChain<'_>> = self.chains().collect();
+        let inputs: Vec<Vec<ConfigLink<'_>>> = self.inputs().map(Iterator::collect).collect();
+        f.debug_struct("ConfigRecord")
+            .field("digest", self.digest())
+            .field("results", &self.results())
+            .field("chains", &chains)
+            .field("inputs", &inputs)
+            .finish()
     }
 }
 
@@ -407,7 +423,7 @@ mod tests {
         builder.finish()
     }
 
-    /// Two records; the second has what is given for it.
+    /// Two records, the second with this digest, result, chain and these inputs.
     fn with(digest: &str, result: Option<i32>, chain: &[i32], inputs: &[&[(&str, i32)]]) -> CacheConfig {
         built(|builder| {
             builder.layer(ConfigLayer { blob: None, parent: -1, annotations: None });

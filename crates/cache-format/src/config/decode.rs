@@ -122,13 +122,7 @@ impl<'de> Object<'de> for LayerMembers {
         },
         "parent" => self.0.parent = index(value, key)?,
         "annotations" => {
-            let empty = LayerAnnotations {
-                media_type: String::new(),
-                diff_id: String::new(),
-                size: 0,
-                created_at: Timestamp::ZERO,
-            };
-            let mut annotations = AnnotationMembers(Box::new(empty));
+            let mut annotations = AnnotationMembers(Box::default());
             self.0.annotations = read::object(value, &mut annotations)?.then_some(annotations.0);
         }
     }

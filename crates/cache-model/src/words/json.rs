@@ -1,7 +1,7 @@
 //! JSON texts as Go's `encoding/json` writes them.
 //!
-//! It stands here, below the formats, because BuildKit's order between descriptors is the order of their texts.
-//! It only writes; it never reads, and knows no type but text and number.
+//! It is part of the model because BuildKit orders descriptors by their JSON texts. It only writes texts, numbers, lists
+//! and objects, and never reads.
 
 /// Appends `text` as a JSON string with the escapes of Go's encoder: `<`, `>`, `&`, U+2028 and U+2029 as `\u003c`…,
 /// control characters as `\n`, `\t`, `\r`, `\b`, `\f` or `\u00XX`, all other text as it is.
@@ -13,7 +13,7 @@
 /// ```
 pub fn push_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    // Most texts need no escape. A fold over all bytes, unlike a search, is done many bytes at a time.
+    // Most texts need no escape. The compiler vectorizes a fold over all bytes, but not a search.
     let mut rest = text;
     if !text.bytes().fold(false, |found, byte| found | may_be_special(byte)) {
         out.extend_from_slice(text.as_bytes());
@@ -73,12 +73,12 @@ pub fn push_number(value: impl Into<i128>, out: &mut Vec<u8>) {
     }
 }
 
-/// Divides 64-bit numbers only: a 128-bit division costs more than all the rest.
+/// Appends the decimal digits of a 64-bit number. A 128-bit division would cost more than everything else here.
 fn push_digits(mut rest: u64, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 20];
     let mut used = 0;
     for slot in digits.iter_mut().rev() {
-        // The remainder is below 10, so its lowest byte is all of it.
+        // The remainder is below 10, so it fits the lowest byte.
         *slot = b'0' + (rest % 10).to_le_bytes()[0];
         rest /= 10;
         used += 1;
@@ -102,7 +102,7 @@ impl<'a> Object<'a> {
         Self { out, first: true }
     }
 
-    /// Appends a member's key, and gives the place for its value.
+    /// Appends a member's key and gives the output, to which the caller appends exactly one value.
     pub fn key(&mut self, key: &str) -> &mut Vec<u8> {
         if !self.first {
             self.out.push(b',');
@@ -148,7 +148,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Appends a JSON array of whatever `push` writes for each item.
+/// Appends a JSON array; `push` writes each item.
 pub fn push_list<T>(
     items: impl IntoIterator<Item = T>,
     out: &mut Vec<u8>,

@@ -81,7 +81,7 @@ impl Timestamp {
         *self == Self::ZERO
     }
 
-    /// Orders by instant, then by text: total where [`Ord`] takes two texts of one instant for equal.
+    /// Orders by instant, then by text. [`Ord`] compares the instants only.
     pub fn cmp_with_text(&self, other: &Self) -> Ordering {
         self.cmp(other).then_with(|| {
             if self.0.offset() == other.0.offset() {
@@ -172,7 +172,7 @@ impl FromStr for Timestamp {
             return Err(error());
         }
         let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| error())?;
-        // The shape allows minutes only, so an offset has no seconds.
+        // The shape has no seconds in the offset, so none are lost.
         Ok(Self(if parsed.offset().is_utc() { parsed.replace_offset(UtcOffset::UTC) } else { parsed }))
     }
 }
@@ -229,6 +229,13 @@ impl TryFrom<Timestamp> for SystemTime {
     }
 }
 
+impl Default for Timestamp {
+    /// Go's zero time, [`Timestamp::ZERO`].
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl PartialEq for Timestamp {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
@@ -260,7 +267,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A text, and what it is written as; `None` where Go refuses it.
+    /// Checks that `text` is written back as `want`, or is refused if that is `None`, as Go refuses it.
     fn check(text: &str, want: Option<&str>) {
         assert_eq!(text.parse::<Timestamp>().ok().map(|t| t.to_string()).as_deref(), want, "{text}");
     }
