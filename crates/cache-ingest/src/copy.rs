@@ -11,8 +11,8 @@ use std::collections::hash_map::Entry;
 use bytes::Bytes;
 use cache_model::Descriptor;
 use futures_util::{StreamExt, stream};
-use tokio::time::sleep;
 
+use crate::runtime::pause;
 use crate::{Error, ErrorKind, Event, Ingester, Job, Mismatch, Provider, Side, Source, Step, Stored};
 
 pub use presence::{Presence, presence};
@@ -171,12 +171,12 @@ async fn transfer(
         let request = format!("copy {}", descriptor.digest);
         let (restarted, attempt) = (Some(descriptor), retries.attempt());
         job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error: &error });
-        sleep(wait).await;
+        pause("copy", wait).await?;
     }
 }
 
-/// Whether another try cannot help. The reader has tried again what can be; but for bytes that came whole and are not
-/// the blob, which a source that is neither in memory nor a file may give otherwise another time.
+/// Whether a retry is pointless. The reader has already retried broken streams. Only a complete but wrong blob from a
+/// remote source may differ next time.
 fn is_final(error: &Error, source: &Source<'_>) -> bool {
     let is_mismatch = error.cause_as::<Mismatch>().is_some();
     let stays_the_same = || source.as_bytes().is_some() || source.file().is_some();

@@ -2,7 +2,7 @@
 //!
 //! Knows bytes only; what the digest should have been is the [`Verifier`](crate::Verifier)'s business.
 
-use cache_hash::{Sha256, is_faster_together, update_together};
+use cache_hash::{Sha256, update_together};
 use cache_model::{Algorithm, Digest};
 use sha2::{Digest as _, Sha512};
 
@@ -60,11 +60,6 @@ impl Hasher {
             }
         }
         update_together(&mut together);
-    }
-
-    /// Whether it is worth waiting for another to be [updated together](Self::update_together).
-    pub(crate) fn gains_from_company(&self) -> bool {
-        matches!(self.0, State::Sha256(_)) && is_faster_together()
     }
 
     /// The digest of all the bytes taken.

@@ -1,12 +1,15 @@
 //! An OCI image layout in a folder (OCI image specification, image-layout.md), as BuildKit's local cache has it.
 //!
-//! `store` is the store and its place in the seams. `index` reads and replaces `index.json`, `blobs` reads and writes
-//! blobs, `durability` is every change on disk and what makes it last, `threads` runs what may block.
+//! `store` implements the seams on the parts: `marker` is the file `oci-layout`, `index` reads and replaces `index.json`,
+//! `blobs` reads and writes blobs, `folder` is what all writing shares, `durability` is every change on disk and what makes
+//! it last, `threads` runs file operations.
 
 mod blobs;
 mod durability;
 mod files;
+mod folder;
 mod index;
+mod marker;
 mod options;
 mod store;
 mod threads;

@@ -32,8 +32,8 @@ mod layout;
 mod media_type;
 mod memory;
 mod multi;
-mod pairing;
 mod random;
+mod runtime;
 mod seams;
 
 pub use blob_folder::BlobFolder;

@@ -13,7 +13,7 @@ use cache_model::Algorithm;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
-use super::{gives_a_file, is_invisible, put, reads_back};
+use super::checks::{gives_a_file, is_invisible, put, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 

@@ -5,7 +5,7 @@
 use cache_ingest::{Error, ErrorKind, Expect, Ingester, Lister, Name, Provider, Publisher, Resolver};
 use cache_model::{Algorithm, Descriptor, MediaType};
 
-use super::{is_invisible, put, reads_back};
+use super::checks::{is_invisible, put, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Violation};
 

@@ -5,7 +5,7 @@
 use cache_ingest::{Ingester, Job, Provider, Source, Stored};
 use cache_model::Algorithm;
 
-use super::{gives_a_file, put, reads_back};
+use super::checks::{gives_a_file, put, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
@@ -76,7 +76,7 @@ pub async fn a_sha512_blob_is_stored_and_verified(
     let different = Faulty::new(&blob, Fault::Differs(500));
     let source = Source::new(&different, blob.descriptor.clone(), &Job::without_retries());
     law.is_an_error("putting other content", ingester.put(&blob.descriptor, &source).await)?;
-    super::is_invisible(law, provider, &blob.descriptor).await?;
+    super::checks::is_invisible(law, provider, &blob.descriptor).await?;
     put(law, ingester, &blob).await?;
     reads_back(law, provider, &blob, 0).await
 }

@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, join_all, select, try_join_all};
 use tokio::task::yield_now;
 
+use super::checks::reads_back;
 use super::naming::{stands_for, tag, try_publish};
-use super::reads_back;
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 

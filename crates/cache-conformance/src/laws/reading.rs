@@ -9,7 +9,7 @@ use cache_model::Descriptor;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 
-use super::{is_invisible, reads_back};
+use super::checks::{is_invisible, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Violation};
 

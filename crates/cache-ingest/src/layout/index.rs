@@ -5,6 +5,6 @@
 mod by_name;
 pub(crate) mod document;
 pub(crate) mod entry;
-mod file;
+pub(crate) mod file;
 mod members;
-mod publish;
+pub(crate) mod publish;

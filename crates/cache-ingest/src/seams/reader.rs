@@ -6,21 +6,18 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::time::sleep;
 
-use crate::pairing::Hashing;
+use crate::runtime::pause;
 use crate::{ByteStream, Error, ErrorKind, Retries, Source, Verifier};
 
 /// Reads a [`Source`] from its first byte to its last, and verifies it.
 ///
-/// The last chunk is handed out only when the whole blob has been verified. So whoever has received as many bytes as
-/// the descriptor says has the blob, and of a blob with other content no one ever gets the last chunk.
+/// The last chunk is handed out only after the whole blob has been verified. So a caller that has received as many bytes
+/// as the descriptor says has the blob, and the last chunk of a blob with other content is never handed out.
 pub struct SourceReader<'a> {
     source: &'a Source<'a>,
     stream: Option<ByteStream>,
     verifier: Verifier,
-    /// A chunk that the verifier has counted, and the hasher that takes it.
-    hashing: Option<(Hashing, Bytes)>,
     /// The chunk that completed the size, until the end is known to follow.
     last: Option<Bytes>,
     /// How many of the coming bytes are verified but not handed out.
@@ -42,11 +39,11 @@ impl Source<'_> {
         SourceReader::new(self, 0)
     }
 
-    /// A verifying reader that hands out the blob from an offset in bytes on, for a destination that has what comes
-    /// before.
+    /// A verifying reader that hands out the blob from an offset in bytes on, for a destination that has the bytes before
+    /// it.
     ///
-    /// It reads what comes before, too, and hashes it, so that it verifies the whole blob as
-    /// [`reader`](Self::reader) does; those bytes are not reported again.
+    /// It also reads and hashes the bytes before the offset, so that it verifies the whole blob as
+    /// [`reader`](Self::reader) does. They are not reported as progress again.
     pub fn reader_at(&self, offset: u64) -> SourceReader<'_> {
         SourceReader::new(self, offset)
     }
@@ -76,7 +73,6 @@ impl<'a> SourceReader<'a> {
             source,
             stream: None,
             verifier: source.verifier(),
-            hashing: None,
             last: None,
             hidden: offset,
             retries: source.retries(),
@@ -86,9 +82,13 @@ impl<'a> SourceReader<'a> {
 
     /// The next bytes; `None` after the last chunk of a verified blob.
     ///
-    /// Dropping the future loses nothing: the next call goes on. Errors: those of the provider, after the retries
-    /// that are allowed; [`ErrorKind::Corrupt`] with a [`Mismatch`](crate::Mismatch) as its cause when the bytes are
-    /// not the blob. After an error every further call is an error.
+    /// Dropping the future loses nothing: the next call goes on. Needs a Tokio runtime with time where a broken stream is
+    /// opened again.
+    ///
+    /// # Errors
+    /// Those of the provider, after the retries that the job allows; [`ErrorKind::Corrupt`] with a
+    /// [`Mismatch`](crate::Mismatch) as its cause when the bytes are not the blob. After an error every further call is an
+    /// error.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match self.state {
             State::Reading => {}
@@ -110,7 +110,7 @@ impl<'a> SourceReader<'a> {
             }
             Err(error) => {
                 self.state = State::Failed;
-                (self.stream, self.hashing, self.last) = (None, None, None);
+                (self.stream, self.last) = (None, None);
                 Err(self.source.blame(error))
             }
         }
@@ -118,24 +118,17 @@ impl<'a> SourceReader<'a> {
 
     async fn advance(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            if self.hashing.is_none() {
-                let Some(chunk) = self.receive().await? else {
-                    self.verifier.finish()?;
-                    self.state = State::Verified;
-                    self.stream = None;
-                    return Ok(self.last.take().filter(|chunk| !chunk.is_empty()));
-                };
-                if chunk.is_empty() {
-                    continue;
-                }
-                self.verifier.count(chunk.len())?;
-                self.retries.progressed();
-                self.hashing = Some((Hashing::begin(self.verifier.hasher().clone(), &chunk), chunk));
+            let Some(chunk) = self.receive().await? else {
+                self.verifier.finish()?;
+                self.state = State::Verified;
+                self.stream = None;
+                return Ok(self.last.take().filter(|chunk| !chunk.is_empty()));
+            };
+            if chunk.is_empty() {
+                continue;
             }
-            if let Some((hashing, _)) = &mut self.hashing {
-                *self.verifier.hasher() = hashing.end().await?;
-            }
-            let Some((_, chunk)) = self.hashing.take() else { continue };
+            self.verifier.update(&chunk)?;
+            self.retries.progressed();
             let chunk = self.hide(chunk);
             if self.verifier.is_full() {
                 self.last = Some(chunk);
@@ -145,14 +138,14 @@ impl<'a> SourceReader<'a> {
         }
     }
 
-    /// What of a chunk is handed out.
+    /// The part of a chunk that is handed out.
     fn hide(&mut self, mut chunk: Bytes) -> Bytes {
         let hidden = usize::try_from(self.hidden).unwrap_or(usize::MAX).min(chunk.len());
         self.hidden -= hidden as u64;
         chunk.split_off(hidden)
     }
 
-    /// What the provider gives next. A stream that breaks is opened again where it broke.
+    /// The provider's next chunk. A stream that breaks is opened again where it broke.
     async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let error = match &mut self.stream {
@@ -171,12 +164,12 @@ impl<'a> SourceReader<'a> {
             };
             self.stream = None;
             if self.last.is_some() {
-                // All the bytes are here, and their hash decides; how the stream ended does not matter.
+                // All bytes have come, and their hash decides. How the stream ended does not matter.
                 return Ok(None);
             }
             let Some(wait) = self.retries.next_wait(&error) else { return Err(error) };
             self.source.repeats(self.verifier.received(), self.retries.attempt(), wait, &error);
-            sleep(wait).await;
+            pause("read", wait).await?;
         }
     }
 }

@@ -99,11 +99,6 @@ impl Verifier {
         Hasher::update_together(&mut parts);
     }
 
-    /// Lends the hasher to whoever hashes what was counted; it has to come back before anything else.
-    pub(crate) fn hasher(&mut self) -> &mut Hasher {
-        &mut self.hasher
-    }
-
     pub(crate) fn digest(&self) -> Digest {
         self.digest
     }

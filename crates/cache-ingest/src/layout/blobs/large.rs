@@ -1,12 +1,14 @@
 //! Copies large blobs from files, and hashes two of them at a time on each processor.
 //!
-//! A piece of each is copied, read back while it is in the processor's cache, and hashed with that of the other, which
-//! takes little longer than to hash one. A blob that is alone is copied on another processor meanwhile.
+//! A piece of each blob is copied, read back while it is in the processor's cache, and hashed together with the piece of
+//! the other blob, which takes little longer than hashing one. A blob that is alone is copied on another processor while
+//! it is hashed.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::thread;
 
 use cache_hash::LANES;
@@ -16,160 +18,171 @@ use tokio::sync::{oneshot, watch};
 
 use crate::layout::blobs::put_file::copy_piece;
 use crate::layout::durability::staging::Staged;
-use crate::layout::store::LayoutStore;
+use crate::layout::folder::LayoutFolder;
 use crate::layout::threads::blocking::stopped;
-use crate::layout::threads::crew::Worker;
-use crate::{Error, Source, Stored, Verifier};
+use crate::layout::threads::queue::{JobQueue, Worker};
+use crate::runtime::runtime;
+use crate::{Error, Source, Verifier};
 
-/// How many bytes of a blob are copied, and then hashed, at a time: of two blobs they fit a processor's own cache.
+/// How many bytes of a blob are copied, and then hashed, at a time: those of two blobs fit a processor's own cache.
 const PIECE: usize = 128 * 1024;
 /// How many bytes of a blob that is alone are copied ahead of the hashing.
 const AHEAD: u64 = 4 << 20;
-/// How many bytes are hashed before their number is told.
+/// How many bytes are hashed between two reports of progress.
 const REPORT: u64 = 8 << 20;
 
+/// The copies of large blobs into one layout. The queue holds what a copy needs, and not the store.
+#[derive(Debug, Default)]
+pub(crate) struct LargeCopies(JobQueue<QueuedCopy>);
+
 /// A blob that waits to be copied.
-pub(crate) struct Job {
-    store: LayoutStore,
+struct QueuedCopy {
+    folder: Arc<LayoutFolder>,
     file: File,
     descriptor: Descriptor,
     verifier: Verifier,
-    tell: Tell,
+    caller: Caller,
 }
 
-/// Whoever waits for a blob.
-struct Tell {
+/// The future that waits for a blob.
+struct Caller {
     /// How many bytes are hashed.
     hashed: watch::Sender<u64>,
-    done: oneshot::Sender<Result<Stored, Error>>,
+    done: oneshot::Sender<Result<(), Error>>,
 }
 
-impl LayoutStore {
-    /// Stores a blob; gives how many of its bytes the source has been told of.
-    pub(crate) async fn put_large(
+impl LargeCopies {
+    /// Copies the blob in `file`, which is the source's, and reports its bytes to the source.
+    pub(crate) async fn copy(
         &self,
+        folder: &Arc<LayoutFolder>,
         descriptor: &Descriptor,
         source: &Source<'_>,
         file: File,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
         let (hashed, mut progress) = watch::channel(0);
-        let (done, mut stored) = oneshot::channel();
-        let (descriptor, verifier, tell) = (descriptor.clone(), source.verifier(), Tell { hashed, done });
-        self.shared.large.push(Job { store: self.clone(), file, descriptor, verifier, tell }, run);
+        let (done, mut copied) = oneshot::channel();
+        let (descriptor, caller) = (descriptor.clone(), Caller { hashed, done });
+        let (size, verifier) = (descriptor.size, source.verifier());
+        let copy = QueuedCopy { folder: Arc::clone(folder), file, descriptor, verifier, caller };
+        self.0.push(&runtime("put")?, copy, run_copies);
         let mut reported = 0;
-        let stored = loop {
-            let changed = match select(&mut stored, pin!(progress.changed())).await {
-                Either::Left((stored, _)) => break stored,
+        let copied = loop {
+            let changed = match select(&mut copied, pin!(progress.changed())).await {
+                Either::Left((copied, _)) => break copied,
                 Either::Right((changed, _)) => changed,
             };
             if changed.is_err() {
-                break stored.await;
+                break copied.await;
             }
             let hashed = *progress.borrow_and_update();
             source.transferred(hashed - reported);
             reported = hashed;
         };
-        stored.unwrap_or_else(|_| Err(stopped("put"))).map(|_| reported)
+        copied.unwrap_or_else(|_| Err(stopped("put")))?;
+        source.transferred(size - reported);
+        Ok(())
     }
 }
 
-/// Takes blobs, as many as are hashed together, until there are none.
-fn run(worker: &mut Worker<Job>) {
+/// Copies queued blobs, as many at once as are hashed together, until there are none.
+fn run_copies(worker: &mut Worker<QueuedCopy>) {
     let mut lanes: Vec<Lane> = Vec::with_capacity(LANES);
     loop {
         while lanes.len() < LANES {
-            let job = if lanes.is_empty() { worker.next() } else { worker.another() };
-            match job {
-                Some(job) => lanes.extend(alone(|| Lane::new(job))),
+            let queued = if lanes.is_empty() { worker.next() } else { worker.next_unclaimed() };
+            match queued {
+                Some(queued) => lanes.extend(contain_panic(|| Lane::new(queued))),
                 None if lanes.is_empty() => return,
                 None => break,
             }
         }
-        let one = if lanes.len() == 1 && worker.has_room() { lanes.pop() } else { None };
+        let one = if lanes.len() == 1 && worker.has_spare_processor() { lanes.pop() } else { None };
         match one {
-            Some(lane) => lanes.extend(alone(|| lane.step_alone())),
+            Some(lane) => lanes.extend(contain_panic(|| lane.step_alone())),
             None => step(&mut lanes),
         }
     }
 }
 
-/// Brings all a piece further; those that have come to an end leave.
+/// Copies and hashes the next piece of every blob. Finished and failed blobs leave.
 fn step(lanes: &mut Vec<Lane>) {
     let before = std::mem::take(lanes);
-    lanes.extend(before.into_iter().filter_map(|lane| alone(|| lane.go_on(Lane::next_piece))));
+    lanes.extend(before.into_iter().filter_map(|lane| contain_panic(|| lane.advance(Lane::next_piece))));
     let mut parts: Vec<_> = lanes.iter_mut().map(|lane| lane.hashing.part()).collect();
     Verifier::hash_together(&mut parts);
 }
 
-/// What a lane does by itself. One that panics, in the hook of a disk, is missed by whoever waits for it, and no other is.
-fn alone(work: impl FnOnce() -> Option<Lane>) -> Option<Lane> {
+/// Runs one lane. A panic (in a disk hook) fails that lane's blob only.
+fn contain_panic(work: impl FnOnce() -> Option<Lane>) -> Option<Lane> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()
 }
 
-/// A blob on its way.
+/// A blob that is being copied.
 struct Lane {
-    store: LayoutStore,
+    folder: Arc<LayoutFolder>,
     descriptor: Descriptor,
     copying: Copying,
     hashing: Hashing,
-    tell: Tell,
+    caller: Caller,
 }
 
 impl Lane {
-    fn new(Job { store, file, descriptor, verifier, tell }: Job) -> Option<Self> {
-        if tell.done.is_closed() {
+    fn new(QueuedCopy { folder, file, descriptor, verifier, caller }: QueuedCopy) -> Option<Self> {
+        if caller.done.is_closed() {
             return None;
         }
-        let begun = store.stage_blob().and_then(|staged| {
+        let begun = folder.stage_blob().and_then(|staged| {
             let (reader, path) = (staged.reader()?, staged.path().display().to_string());
             let hashing =
                 Hashing { reader, path, verifier: verifier.clone(), buffer: vec![0; PIECE], len: 0 };
-            // One byte more, to see that there are no more.
+            // One byte more than the blob has, so that a longer file is noticed.
             let size = descriptor.size;
             let left = if staged.reflink(&file, size) { 0 } else { size.saturating_add(1) };
             Ok((Copying { file, staged, verifier, left, copied: 0 }, hashing))
         });
         match begun {
-            Ok((copying, hashing)) => Some(Self { store, descriptor, copying, hashing, tell }),
+            Ok((copying, hashing)) => Some(Self { folder, descriptor, copying, hashing, caller }),
             Err(error) => {
-                tell.done(Err(error));
+                caller.finish(Err(error));
                 None
             }
         }
     }
 
-    /// Goes on with a step that says whether there are others; else it is the end, if anyone still asks.
-    fn go_on(mut self, step: impl FnOnce(&mut Self) -> Result<bool, Error>) -> Option<Self> {
-        if self.tell.done.is_closed() {
+    /// Takes a step, which says whether others follow. After the last one the blob is placed. A blob that nobody waits for
+    /// any more is given up.
+    fn advance(mut self, step: impl FnOnce(&mut Self) -> Result<bool, Error>) -> Option<Self> {
+        if self.caller.done.is_closed() {
             return None;
         }
         let hashed = self.hashing.verifier.received();
         match step(&mut self) {
             Ok(true) => {
-                if hashed / REPORT > *self.tell.hashed.borrow() / REPORT {
-                    self.tell.hashed.send_replace(hashed);
+                if hashed / REPORT > *self.caller.hashed.borrow() / REPORT {
+                    self.caller.hashed.send_replace(hashed);
                 }
                 return Some(self);
             }
             Ok(false) => self.end(),
             Err(error) => {
-                let Self { copying, tell, .. } = self;
-                // What is staged is removed before that is told.
+                let Self { copying, caller, .. } = self;
+                // The staged file is removed before the caller hears of the error.
                 drop(copying);
-                tell.done(Err(error));
+                caller.finish(Err(error));
             }
         }
         None
     }
 
-    /// Brings a blob to its place, if it is the one. Where that waits for the disk, other blobs do not wait for it.
+    /// Verifies and places the blob. If that waits for the disk, another thread does it, so that other blobs go on.
     fn end(self) {
-        let Self { store, descriptor, copying: Copying { staged, .. }, hashing, tell } = self;
-        let syncs = store.disk.syncs();
+        let Self { folder, descriptor, copying: Copying { staged, .. }, hashing, caller } = self;
+        let syncs = folder.disk().syncs();
         let commit = move || {
-            if !tell.done.is_closed() {
+            if !caller.done.is_closed() {
                 let verified = hashing.verifier.finish();
-                tell.done(verified.and_then(|()| store.commit(staged, &descriptor)));
+                caller.finish(verified.and_then(|()| folder.place_blob(staged, &descriptor.digest)));
             }
         };
         if syncs {
@@ -179,15 +192,15 @@ impl Lane {
         }
     }
 
-    /// Copies a piece and reads it; no at the end.
+    /// Copies a piece and reads it; false at the end.
     fn next_piece(&mut self) -> Result<bool, Error> {
         self.copying.copy(PIECE as u64)?;
         self.hashing.read(PIECE as u64)
     }
 
-    /// Hashes what has been copied, while another thread copies what follows.
+    /// Hashes the copied bytes, while another thread copies the following ones.
     fn step_alone(self) -> Option<Self> {
-        self.go_on(|Self { copying, hashing, .. }| {
+        self.advance(|Self { copying, hashing, .. }| {
             if copying.copied <= hashing.verifier.received() {
                 copying.copy(AHEAD)?;
             }
@@ -201,7 +214,7 @@ impl Lane {
                 match copier.map(thread::ScopedJoinHandle::join) {
                     Ok(Ok(copied)) => copied.and(goes_on),
                     Ok(Err(_)) => Err(stopped("put")),
-                    // Without another thread it is copied when it is needed.
+                    // Without another thread the bytes are copied when they are needed.
                     Err(_) => goes_on,
                 }
             })
@@ -209,25 +222,26 @@ impl Lane {
     }
 }
 
-impl Tell {
-    fn done(self, stored: Result<Stored, Error>) {
-        // Perhaps no one waits any more.
-        let _ = self.done.send(stored);
+impl Caller {
+    fn finish(self, copied: Result<(), Error>) {
+        // The future may have been dropped.
+        let _ = self.done.send(copied);
     }
 }
 
-/// The way from the source's file to the staged one.
+/// Copies the source's file to the staged one.
 struct Copying {
     file: File,
     staged: Staged,
-    /// Says whose error it is.
+    /// Puts errors on the right side of the copy.
     verifier: Verifier,
+    /// How many bytes may follow, one more than the blob has.
     left: u64,
     copied: u64,
 }
 
 impl Copying {
-    /// Copies so many bytes, or all that there are.
+    /// Copies `bytes` bytes, or up to the end of the file.
     fn copy(&mut self, bytes: u64) -> Result<(), Error> {
         let mut wanted = bytes.min(self.left);
         while wanted > 0 {
@@ -244,7 +258,7 @@ impl Copying {
     }
 }
 
-/// The way from the staged file to its digest.
+/// Hashes the staged file.
 struct Hashing {
     reader: File,
     path: String,
@@ -255,7 +269,7 @@ struct Hashing {
 }
 
 impl Hashing {
-    /// Reads the next piece, of at most so many bytes, which the verifier has counted then and not hashed; no at the end.
+    /// Reads up to `most` bytes; the verifier counts but does not hash them. False at the end of the file.
     fn read(&mut self, most: u64) -> Result<bool, Error> {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(self.buffer.len());
         self.len = loop {
@@ -269,12 +283,12 @@ impl Hashing {
         Ok(self.len > 0)
     }
 
-    /// The verifier, and what it has counted and not hashed.
+    /// The verifier, and the bytes that it has counted but not hashed.
     fn part(&mut self) -> (&mut Verifier, &[u8]) {
         (&mut self.verifier, self.buffer.get(..self.len).unwrap_or_default())
     }
 
-    /// Hashes so many bytes; no at the end.
+    /// Hashes `bytes` bytes; false at the end of the file.
     fn hash(&mut self, bytes: u64) -> Result<bool, Error> {
         let mut left = bytes;
         while left > 0 {

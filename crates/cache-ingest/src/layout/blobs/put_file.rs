@@ -1,51 +1,52 @@
-//! Stores a blob that its source has as a file: cloned, or copied by the kernel, and hashed.
+//! Puts a small blob that its source has as a file: cloned, or copied by the kernel, and hashed.
 //!
-//! What is hashed is the staged file, never the source's.
+//! The staged file is hashed, never the source's.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use cache_model::Descriptor;
 use tokio::sync::oneshot;
 
 use crate::layout::durability::clone::CopyError;
 use crate::layout::durability::staging::Staged;
-use crate::layout::store::LayoutStore;
-use crate::layout::threads::blocking::{BUFFER, interrupted};
-use crate::{Error, Source, Stored, Verifier};
+use crate::layout::folder::LayoutFolder;
+use crate::layout::threads::blocking::{BUFFER, ThreadPool, blocking, interrupted};
+use crate::{Error, Source, Verifier};
 
-/// The size in bytes from which a blob is worth sharing a processor with another.
-const LARGE: u64 = 1 << 20;
-
-impl LayoutStore {
-    pub(crate) async fn put_file(
-        &self,
-        descriptor: &Descriptor,
-        source: &Source<'_>,
-        file: File,
-    ) -> Result<Stored, Error> {
-        let reported = if descriptor.size < LARGE {
-            // Closed when this future is dropped.
-            let (waits, _waits) = oneshot::channel::<()>();
-            let (store, wanted, verifier) = (self.clone(), descriptor.clone(), source.verifier());
-            let writing = self.writing(move || {
-                let mut staged = store.stage_blob()?;
-                copy_and_hash(&file, &mut staged, verifier, wanted.size)?;
-                if waits.is_closed() { Err(interrupted(&wanted)) } else { store.commit(staged, &wanted) }
-            });
-            writing.await?;
-            0
-        } else {
-            self.put_large(descriptor, source, file).await?
-        };
-        source.transferred(descriptor.size - reported);
-        Ok(Stored::Stored)
+pub(crate) async fn put_small_file(
+    folder: &Arc<LayoutFolder>,
+    pool: &ThreadPool,
+    descriptor: &Descriptor,
+    source: &Source<'_>,
+    file: File,
+) -> Result<(), Error> {
+    // Closed when this future is dropped.
+    let (alive, _alive) = oneshot::channel::<()>();
+    let (writing, wanted, verifier) = (Arc::clone(folder), descriptor.clone(), source.verifier());
+    let work = move || {
+        let mut staged = writing.stage_blob()?;
+        copy_and_hash(&file, &mut staged, verifier, wanted.size)?;
+        if alive.is_closed() {
+            return Err(interrupted(&wanted));
+        }
+        writing.place_blob(staged, &wanted.digest)
+    };
+    // Puts that wait for the disk wait together, each on its own thread. Without such waits, more threads than processors
+    // would only hinder each other.
+    if folder.disk().syncs() {
+        blocking("put", work).await?
+    } else {
+        pool.run("put", work).await?
     }
+    source.transferred(descriptor.size);
+    Ok(())
 }
 
 fn copy_and_hash(file: &File, staged: &mut Staged, mut verifier: Verifier, size: u64) -> Result<(), Error> {
     if !staged.reflink(file, size) {
-        // One byte more, to see that there are no more.
+        // One byte more than the blob has, so that a longer file is noticed.
         let mut left = size.saturating_add(1);
         while left > 0 {
             let copied = copy_piece(file, staged, left, &verifier)?;
@@ -57,7 +58,7 @@ fn copy_and_hash(file: &File, staged: &mut Staged, mut verifier: Verifier, size:
     }
     let mut copied = staged.file();
     copied.seek(SeekFrom::Start(0)).map_err(|cause| staged.error("read", cause))?;
-    // One byte more than it has, so that one read shows that it is no longer.
+    // One byte more than the blob has, so that one read shows that the file ends there.
     let len = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1).min(BUFFER);
     let mut buffer = vec![0; len];
     loop {
@@ -70,7 +71,7 @@ fn copy_and_hash(file: &File, staged: &mut Staged, mut verifier: Verifier, size:
     }
 }
 
-/// Copies at most so many bytes from where the file stands, and says how many: none only at its end.
+/// Copies at most `limit` bytes from the file's position, and gives how many: 0 only at its end.
 pub(crate) fn copy_piece(
     file: &File,
     staged: &mut Staged,

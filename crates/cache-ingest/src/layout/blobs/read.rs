@@ -1,10 +1,10 @@
 //! Streams a blob's file from a thread that may block.
 //!
-//! The thread is at most a few chunks ahead of whoever reads, and stops when no one reads any more.
+//! The thread is at most a few chunks ahead of the reader, and stops when the stream is dropped.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use cache_model::Digest;
@@ -12,25 +12,22 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use crate::layout::files::{blob_path, open_blob};
-use crate::layout::store::LayoutStore;
 use crate::layout::threads::blocking::blocking;
+use crate::runtime::runtime;
 use crate::{ByteStream, Error, ErrorKind};
 
 /// How many bytes are read at once.
 const CHUNK: usize = 256 * 1024;
-/// How many chunks may wait to be taken: enough that neither side waits for long, and no more, as many blobs are read
-/// at once.
+/// How many chunks may wait for the reader. Few, since many blobs are read at once.
 const AHEAD: usize = 1;
 
-impl LayoutStore {
-    /// The blob's bytes from an offset on.
-    pub(crate) async fn open_stream(&self, digest: Digest, offset: u64) -> Result<ByteStream, Error> {
-        let (store, path) = (self.clone(), blob_path(self.path(), &digest));
-        stream_file(path, digest, offset, move || open_blob("open", store.path(), &digest)).await
-    }
+/// The bytes of a blob of the layout at `root`, from an offset on.
+pub(crate) async fn open_stream(root: &Path, digest: Digest, offset: u64) -> Result<ByteStream, Error> {
+    let (root, path) = (root.to_owned(), blob_path(root, &digest));
+    stream_file(path, digest, offset, move || open_blob("open", &root, &digest)).await
 }
 
-/// The bytes of a blob's file, which `open` opens and gives the size of, from an offset on.
+/// The bytes of a blob's file from an offset on. `open` opens the file and gives its size in bytes.
 pub(crate) async fn stream_file(
     path: PathBuf,
     digest: Digest,
@@ -49,11 +46,11 @@ pub(crate) async fn stream_file(
     })
     .await?;
     if first.len() < CHUNK {
-        // The whole rest: most blobs of a cache are small, and need no thread of their own.
+        // That is the whole rest. Most blobs of a cache are small, and need no thread of their own.
         return Ok(Box::pin(stream::iter((!first.is_empty()).then_some(Ok(first)))));
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || read_on(file, first, &sender, failed));
+    runtime("open")?.spawn_blocking(move || read_on(file, first, &sender, failed));
     Ok(Box::pin(stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|chunk| (chunk, receiver))
     })))
@@ -79,7 +76,7 @@ fn read_on(
 #[cfg(unix)]
 fn next(file: &mut File) -> io::Result<Bytes> {
     let mut bytes = Vec::with_capacity(CHUNK);
-    // By itself `read_to_end` begins with small pieces, each time.
+    // `read_to_end` would begin with small pieces, each time.
     while bytes.len() < CHUNK {
         match rustix::io::read(&*file, rustix::buffer::spare_capacity(&mut bytes)) {
             Ok(0) => break,

@@ -1,116 +1,117 @@
-//! Puts an entry into `index.json`: read, compared, replaced by rename, under the lock.
+//! Puts an entry into `index.json`: read, compared, replaced by a rename, under the lock.
 //!
-//! The index is never changed in place, and never names what this process has put before that is durable.
+//! The index is never changed in place. It never names a manifest before everything that this process stored is durable.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use cache_model::{Algorithm, Descriptor};
-use tokio::time::sleep;
 
 use crate::layout::durability::lock::IndexLock;
-use crate::layout::files::{blob_folder, open_at_once};
-use crate::layout::index::file::{PAUSE, READS};
-use crate::layout::store::{LAYOUT_FILE, LayoutStore};
+use crate::layout::files::open_at_once;
+use crate::layout::folder::LayoutFolder;
+use crate::layout::index::file::{IndexFile, PAUSE, READS};
+use crate::layout::marker::LAYOUT_FILE;
 use crate::layout::threads::blocking::blocking;
 use crate::random::random;
-use crate::{AboveMetadataLimit, Error, ErrorKind, Expect, Ingester, Name, Source, Verifier};
+use crate::runtime::pause;
+use crate::{AboveMetadataLimit, Error, ErrorKind, Expect, Name};
 
-/// The longest wait between two tries for the lock, in milliseconds.
+/// The longest wait between two tries to take the lock, in milliseconds.
 const LONGEST_WAIT: u64 = 100;
 
 /// How a try to publish ended, short of an error.
-enum Outcome {
+enum Attempt {
     Done,
     /// The index is empty or cut short: another process may be writing it in place.
     Unsettled,
     Hindered(Hindrance),
 }
 
-/// What another process did.
+/// What another process did meanwhile.
 #[derive(Clone, Copy)]
 enum Hindrance {
-    /// It had the lock.
+    /// It held the lock.
     Locked,
-    /// It replaced the index, or the lock that we held.
+    /// It replaced the index, or the lock file that this process had locked.
     Changed,
 }
 
-impl LayoutStore {
-    pub(crate) async fn publish_manifest(
+/// Publishes manifests in one layout. Clones share its folder.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexPublisher {
+    folder: Arc<LayoutFolder>,
+    index: IndexFile,
+    /// How long a publish waits for other processes.
+    lock_wait: Duration,
+}
+
+impl IndexPublisher {
+    pub(crate) fn new(folder: Arc<LayoutFolder>, index: IndexFile, lock_wait: Duration) -> Self {
+        Self { folder, index, lock_wait }
+    }
+
+    /// Makes a name stand for a manifest whose blob is stored.
+    pub(crate) async fn publish(
         &self,
         name: &Name,
         descriptor: &Descriptor,
-        bytes: Bytes,
         expect: Expect,
     ) -> Result<(), Error> {
-        let name = name.to_publish(descriptor)?;
-        // The put looks at the blob that is there already, and then not at these bytes.
-        let mut verifier = Verifier::new(descriptor);
-        verifier.update(&bytes)?;
-        verifier.finish()?;
-        let source = Source::from_bytes(descriptor.clone(), bytes);
-        self.put(descriptor, &source).await?;
-        // What others have stored and this manifest names may wait for a sync still. It is done before the lock is
-        // taken, as BuildKit fails rather than waits while we hold it.
-        let store = self.clone();
-        blocking("sync", move || {
-            store.prepare_for_writing()?;
-            store.sync_text(LAYOUT_FILE)?;
-            store.sync_blobs(Algorithm::Sha256)?;
-            store.sync_blobs(Algorithm::Sha512)
-        })
-        .await?;
-        let deadline = Instant::now() + self.lock_wait();
+        // Blobs that other processes have stored may still wait for a sync. It is done before the lock is taken: BuildKit
+        // fails, and does not wait, while we hold the lock.
+        let publisher = self.clone();
+        blocking("sync", move || publisher.sync_all()).await?;
+        let deadline = Instant::now() + self.lock_wait;
         let (mut longest, mut read) = (10, 1);
         loop {
-            let (store, name, descriptor) = (self.clone(), name.clone(), descriptor.clone());
+            let (publisher, name, descriptor) = (self.clone(), name.clone(), descriptor.clone());
             let is_last = read >= READS;
-            let tried =
-                blocking("publish", move || store.try_publish(&name, &descriptor, expect, is_last)).await?;
-            match tried {
-                Outcome::Done => return Ok(()),
-                Outcome::Unsettled => {
+            let attempt = move || publisher.try_publish(&name, &descriptor, expect, is_last);
+            match blocking("publish", attempt).await? {
+                Attempt::Done => return Ok(()),
+                Attempt::Unsettled => {
                     read += 1;
-                    sleep(PAUSE).await;
+                    pause("publish", PAUSE).await?;
                 }
-                Outcome::Hindered(by) if Instant::now() >= deadline => return Err(self.gave_up(by)),
-                Outcome::Hindered(_) => {
+                Attempt::Hindered(by) if Instant::now() >= deadline => return Err(self.gave_up(by)),
+                Attempt::Hindered(_) => {
                     read = 1;
-                    sleep(Duration::from_millis(longest / 2 + random() % longest)).await;
+                    pause("publish", Duration::from_millis(longest / 2 + random() % longest)).await?;
                     longest = (longest * 2).min(LONGEST_WAIT);
                 }
             }
         }
     }
 
-    /// The error of a publish that was hindered for as long as it may wait.
+    /// The error of a publish that other processes hindered for as long as it may wait.
     fn gave_up(&self, by: Hindrance) -> Error {
         let (operation, file, what) = match by {
             Hindrance::Locked => ("lock", "index.json.lock", "another process holds the lock"),
             Hindrance::Changed => ("replace", "index.json", "another process keeps changing it"),
         };
-        let wait = self.lock_wait();
+        let wait = self.lock_wait;
         let reason = format_args!("{what}, for {wait:?} now; try again when it has finished");
-        Error::new(ErrorKind::Conflict, operation, self.path().join(file).display(), reason)
+        Error::new(ErrorKind::Conflict, operation, self.folder.root().join(file).display(), reason)
     }
 
-    /// Tries once. `is_last` says that an index which is empty or cannot be understood is to be believed.
+    /// Tries once. `is_last` says that an index which is empty or cannot be parsed is to be believed.
     fn try_publish(
         &self,
         name: &Name,
         descriptor: &Descriptor,
         expect: Expect,
         is_last: bool,
-    ) -> Result<Outcome, Error> {
-        let Some(lock) = IndexLock::try_take(&self.disk, self.path())? else {
-            return Ok(Outcome::Hindered(Hindrance::Locked));
+    ) -> Result<Attempt, Error> {
+        let (folder, disk) = (&self.folder, self.folder.disk());
+        let Some(lock) = IndexLock::try_take(disk, folder.root())? else {
+            return Ok(Attempt::Hindered(Hindrance::Locked));
         };
-        let before = self.read_index_text()?;
-        let Some(mut index) = self.settled_index(before.as_deref(), is_last)? else {
-            return Ok(Outcome::Unsettled);
+        let before = self.index.read_text()?;
+        let Some(mut index) = self.index.parse_settled(before.as_deref(), is_last)? else {
+            return Ok(Attempt::Unsettled);
         };
-        // An entry that is there but makes no sense is no free name, and no digest that anyone expects.
+        // An entry without a valid digest is neither a free name nor a digest that anyone can expect.
         if let (Expect::Absent | Expect::Digest(_), Some(entry)) = (expect, index.find(name)) {
             expect.check(name, Some(entry.descriptor()?.digest))?;
         } else {
@@ -120,56 +121,59 @@ impl LayoutStore {
         let after = index.text();
         if before.as_ref() != Some(&after) {
             self.check_size(after.len() as u64)?;
-            let mut staged = self.stage()?;
+            let mut staged = folder.stage()?;
             staged.write(&after)?;
             staged.sync()?;
-            if !lock.is_held() || self.read_index_text()? != before {
-                return Ok(Outcome::Hindered(Hindrance::Changed));
+            if !lock.is_held() || self.index.read_text()? != before {
+                return Ok(Attempt::Hindered(Hindrance::Changed));
             }
-            staged.rename(&self.path().join("index.json"))?;
+            staged.rename(self.index.path())?;
         } else {
             self.sync_text("index.json")?;
         }
-        self.disk.sync_folder(self.path())?;
-        Ok(Outcome::Done)
+        disk.sync_folder(folder.root())?;
+        Ok(Attempt::Done)
     }
 
-    /// Refuses an index that no one could read.
+    /// Refuses to write an index that could not be read again.
     fn check_size(&self, size: u64) -> Result<(), Error> {
-        let limit = self.max_metadata;
+        let limit = self.index.limit();
         if size <= limit {
             return Ok(());
         }
-        let path = self.path().join("index.json");
         let cause = AboveMetadataLimit { size: Some(size), limit };
         let reason = format_args!("{cause}; publish to another folder, or take tags out of this one");
-        Err(Error::new(ErrorKind::TooLarge, "write", path.display(), reason).with_cause(cause))
+        let path = self.index.path().display();
+        Err(Error::new(ErrorKind::TooLarge, "write", path, reason).with_cause(cause))
     }
 
-    /// Makes a file of the layout durable that another process has written, which may not have waited for the disk.
+    /// Makes everything durable that the index may name.
+    fn sync_all(&self) -> Result<(), Error> {
+        self.folder.prepare()?;
+        self.sync_text(LAYOUT_FILE)?;
+        self.folder.sync_blobs(Algorithm::Sha256)?;
+        self.folder.sync_blobs(Algorithm::Sha512)
+    }
+
+    /// Makes a file of the layout durable: the process that wrote it may not have waited for the disk.
     fn sync_text(&self, name: &str) -> Result<(), Error> {
-        let path = self.path().join(name);
+        let path = self.folder.root().join(name);
         let file = open_at_once(&path).map_err(|cause| Error::io("open", path.display(), cause))?;
-        self.disk.sync_found(&file, &path)
-    }
-
-    /// Makes the blobs of an algorithm durable that were renamed to their place before.
-    pub(crate) fn sync_blobs(&self, algorithm: Algorithm) -> Result<(), Error> {
-        let folder = blob_folder(self.path(), algorithm);
-        if folder.is_dir() { self.folder_sync(algorithm).sync(&self.disk, &folder) } else { Ok(()) }
+        self.folder.disk().sync_found(&file, &path)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LayoutOptions;
+    use crate::layout::durability::disk::Disk;
 
     #[test]
     fn a_lock_that_is_held_and_an_index_that_changes_are_told_apart() {
-        let store =
-            LayoutStore::at("cache".into(), &LayoutOptions::default().with_lock_wait(Duration::from_secs(2)));
-        let told = [Hindrance::Locked, Hindrance::Changed].map(|by| store.gave_up(by));
+        let folder = Arc::new(LayoutFolder::new("cache".into(), Disk::new(None, true)));
+        let index = IndexFile::new(folder.root(), 1000);
+        let publisher = IndexPublisher::new(folder, index, Duration::from_secs(2));
+        let told = [Hindrance::Locked, Hindrance::Changed].map(|by| publisher.gave_up(by));
         assert!(told.iter().all(|error| error.kind() == ErrorKind::Conflict));
         let wait = "for 2s now; try again when it has finished";
         let path = |name: &str| std::path::Path::new("cache").join(name).display().to_string();

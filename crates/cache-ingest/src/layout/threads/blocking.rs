@@ -1,6 +1,7 @@
-//! Runs file operations on the threads that may block.
+//! Runs file operations on threads that may block.
 //!
-//! Nothing of this store touches a file on a thread that other tasks wait for, save the opening of one.
+//! The store touches files on these threads only, so that no task of the runtime waits for a disk. The one exception is
+//! opening a file for [`Provider::file`](crate::Provider::file), which is not async.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,58 +9,59 @@ use tokio::sync::oneshot;
 
 use cache_model::Descriptor;
 
-use crate::layout::threads::crew::{Crew, Worker};
+use crate::layout::threads::queue::{JobQueue, Worker};
+use crate::runtime::runtime;
 use crate::{Error, ErrorKind};
 
 /// How many bytes of a file are read at once to be hashed.
 pub(crate) const BUFFER: usize = 256 * 1024;
 
-/// Runs `work` where it may block. When the future is dropped, work that has begun runs to its end.
+/// Runs `work` on a thread that may block. Work that has begun runs to its end, also when the future is dropped.
 pub(crate) async fn blocking<T: Send + 'static>(
     operation: &'static str,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
+    match runtime(operation)?.spawn_blocking(work).await {
         Ok(done) => done,
         Err(cause) => Err(stopped(operation).with_cause(cause)),
     }
 }
 
-/// The error of work whose thread has gone.
+/// The error of work whose thread panicked or whose runtime has ended.
 pub(crate) fn stopped(operation: &'static str) -> Error {
     Error::new(ErrorKind::Other, operation, "file", "the thread that did it was stopped")
 }
 
-/// The error of a put whose other half has gone, and with it whoever would be told.
+/// The error of a put that nobody waits for any more.
 pub(crate) fn interrupted(descriptor: &Descriptor) -> Error {
     Error::new(ErrorKind::Other, "put", descriptor.digest, "it was interrupted")
 }
 
-/// A few threads for work that takes less time than waking a thread for it does.
+/// A small thread pool for jobs that are shorter than a thread's wake-up. Clones share its threads.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Few(Crew<Job>);
+pub(crate) struct ThreadPool(JobQueue<PoolJob>);
 
-type Job = Box<dyn FnOnce() + Send>;
+type PoolJob = Box<dyn FnOnce() + Send>;
 
-impl Few {
-    /// As [`blocking`], on one of these threads.
-    pub(crate) async fn blocking<T: Send + 'static>(
+impl ThreadPool {
+    /// As [`blocking`], on a thread of this pool.
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move || {
+        let job: PoolJob = Box::new(move || {
             let _ = sender.send(work());
         });
-        self.0.push(job, run);
+        self.0.push(&runtime(operation)?, job, run_jobs);
         receiver.await.unwrap_or_else(|_| Err(stopped(operation)))
     }
 }
 
-fn run(worker: &mut Worker<Job>) {
+fn run_jobs(worker: &mut Worker<PoolJob>) {
     while let Some(job) = worker.next() {
-        // One that panics is missed by whoever waits for it.
+        // A job that panics drops its sender, so that only its own caller sees an error.
         let _ = catch_unwind(AssertUnwindSafe(job));
     }
 }
@@ -76,11 +78,11 @@ mod tests {
 
     #[tokio::test]
     async fn many_jobs_are_all_done_by_no_more_threads_than_processors() {
-        let few = Few::default();
+        let pool = ThreadPool::default();
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let jobs = (0..100).map(|n| {
             let (running, most) = (Arc::clone(&running), Arc::clone(&most));
-            few.blocking("test", move || {
+            pool.run("test", move || {
                 most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 std::thread::sleep(std::time::Duration::from_micros(100));
                 running.fetch_sub(1, Ordering::SeqCst);
@@ -95,24 +97,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_panics_is_an_error_and_stops_no_other() {
-        let few = Few::default();
-        let jobs = (0..50)
-            .map(|n| few.blocking("test", move || if n % 2 == 0 { panic!("on purpose") } else { Ok(n) }));
+        let pool = ThreadPool::default();
+        let jobs =
+            (0..50).map(|n| pool.run("test", move || if n % 2 == 0 { panic!("on purpose") } else { Ok(n) }));
         let done = join_all(jobs).await;
         assert!(done.iter().enumerate().all(|(n, done)| done.is_err() == (n % 2 == 0)));
-        assert_eq!(few.blocking("test", || Ok(1)).await.unwrap(), 1);
+        assert_eq!(pool.run("test", || Ok(1)).await.unwrap(), 1);
     }
 
     #[test]
     fn a_runtime_that_has_ended_is_an_error_and_the_next_one_goes_on() {
-        let few = Few::default();
-        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let ended = runtime();
+        let pool = ThreadPool::default();
+        let new_runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ended = new_runtime();
         let handle = ended.handle().clone();
         drop(ended);
         let done = {
             let _inside = handle.enter();
-            let mut waiting = Box::pin(few.blocking("test", || Ok(1)));
+            let mut waiting = Box::pin(pool.run("test", || Ok(1)));
             let poll = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             match poll {
                 Poll::Ready(done) => done,
@@ -120,6 +122,6 @@ mod tests {
             }
         };
         assert_eq!(done.unwrap_err().operation(), "test");
-        assert_eq!(runtime().block_on(few.blocking("test", || Ok(2))).unwrap(), 2);
+        assert_eq!(new_runtime().block_on(pool.run("test", || Ok(2))).unwrap(), 2);
     }
 }

@@ -1,0 +1,24 @@
+//! The Tokio runtime that the stores and copies run in: its threads for blocking work, and its timer.
+//!
+//! Outside of a runtime these give an error where Tokio itself would panic.
+
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::{Error, ErrorKind};
+
+/// The runtime that the caller runs in.
+pub(crate) fn runtime(operation: &'static str) -> Result<Handle, Error> {
+    Handle::try_current().map_err(|cause| {
+        let reason = "there is no Tokio runtime: it has to be called within one";
+        Error::new(ErrorKind::Unsupported, operation, "a store", reason).with_cause(cause)
+    })
+}
+
+/// Waits for a time.
+pub(crate) async fn pause(operation: &'static str, wait: Duration) -> Result<(), Error> {
+    runtime(operation)?;
+    tokio::time::sleep(wait).await;
+    Ok(())
+}
