@@ -1,4 +1,6 @@
 //! Progress on standard error: a bar on a terminal, lines elsewhere, JSON lines on request.
+//!
+//! It only shows events; which there are is decided by cache-ingest.
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
@@ -15,18 +17,18 @@ use serde_json::json;
 
 use crate::cli::{GlobalArgs, ProgressMode};
 
-/// The progress that the options ask for, with a line for each blob where there is no bar.
+/// The progress that the options ask for. Without a terminal, a line for each blob.
 pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
-    report(global, ProgressMode::Plain)
+    by_mode(global, ProgressMode::Plain)
 }
 
-/// The same for a command whose output a line for each blob would bury: they come only when asked for.
+/// The same for a command whose output would drown in a line for each blob: these are printed only on request.
 pub(crate) fn quiet_reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
-    report(global, ProgressMode::None)
+    by_mode(global, ProgressMode::None)
 }
 
-/// Reports as the options say; in this way where they leave it to us and there is no terminal.
-fn report(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progress> {
+/// The progress that the options ask for; `without_terminal` is for `--progress auto`.
+fn by_mode(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progress> {
     let mode = match global.progress {
         _ if global.quiet => ProgressMode::None,
         ProgressMode::Auto if std::io::stderr().is_terminal() => ProgressMode::Bar,
@@ -34,7 +36,7 @@ fn report(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progre
         mode => mode,
     };
     let notices =
-        Notices { verbose: global.verbose && !global.quiet, waits: !matches!(mode, ProgressMode::None) };
+        Notices { retries: global.verbose && !global.quiet, long_waits: !matches!(mode, ProgressMode::None) };
     match mode {
         ProgressMode::Bar => Arc::new(Bar::new(notices)),
         ProgressMode::Json => Arc::new(Json),
@@ -43,8 +45,8 @@ fn report(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progre
     }
 }
 
-/// Hands events on as long as somebody else holds what reports them, so that a bar goes when the command is done with it
-/// and not when the last connection is.
+/// Forwards events without keeping their receiver alive, so that a bar disappears with its command and not with the last
+/// connection.
 pub(crate) struct Relay(Weak<dyn Progress>);
 
 impl Relay {
@@ -61,12 +63,12 @@ impl Progress for Relay {
     }
 }
 
-/// Writes a line to standard error; when that is closed there is no one to tell.
-fn line(text: &str) {
+/// Writes a line to standard error. Failures are ignored: there is no other place to report them.
+fn print(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// What a step came to. A blob that is looked at is finished when it is as it should be, and is a finding otherwise.
+/// The outcome of a finished step. A check finishes only for a blob without findings.
 fn outcome(step: Step, stored: Stored) -> &'static str {
     match (step, stored) {
         (Step::Check, _) => "ok",
@@ -76,23 +78,24 @@ fn outcome(step: Step, stored: Stored) -> &'static str {
     }
 }
 
-/// What has to be said in any case: warnings, and with `-v` what is tried again.
+/// The events that are printed in every mode: warnings, and the retries that the options ask for.
 #[derive(Clone, Copy)]
 struct Notices {
-    verbose: bool,
-    /// Whether a long wait is told.
-    waits: bool,
+    /// Whether to print every retry.
+    retries: bool,
+    /// Whether to print the first retry after a long wait.
+    long_waits: bool,
 }
 
 impl Notices {
     fn line(self, event: &Event<'_>) -> Option<String> {
         let text = match event {
             Event::Warning { message } => format!("warning: {message}"),
-            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
+            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.retries => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
             Event::Retrying { restarted: None, attempt, wait, error, .. }
-                if self.verbose || self.waits && *wait >= LONG && *attempt == 2 =>
+                if self.retries || self.long_waits && *wait >= LONG_WAIT && *attempt == 2 =>
             {
                 format!("attempt {attempt} in {:.1} s: {error}", wait.as_secs_f64())
             }
@@ -105,19 +108,19 @@ impl Notices {
 impl Progress for Notices {
     fn event(&self, event: &Event<'_>) {
         if let Some(text) = self.line(event) {
-            line(&text);
+            print(&text);
         }
     }
 }
 
-/// A line for each blob that is done.
+/// A line for each finished blob.
 struct Plain(Notices);
 
 impl Progress for Plain {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Finished { step, descriptor, stored } => {
-                line(&format!(
+                print(&format!(
                     "{step} {} {} {}",
                     descriptor.digest,
                     size(descriptor.size),
@@ -155,21 +158,25 @@ impl Progress for Json {
                 "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),
                 "size": descriptor.size, "outcome": outcome(*step, *stored),
             }),
+            Event::Failed { step, descriptor, error } => json!({
+                "event": "failed", "step": step.to_string(), "digest": descriptor.digest.to_string(),
+                "size": descriptor.size, "error": error.to_string(),
+            }),
             Event::Warning { message } => json!({"event": "warning", "message": message}),
             _ => return,
         };
-        line(&value.to_string());
+        print(&value.to_string());
     }
 }
 
-/// How long a wait has to be that a user is told why nothing moves.
-const LONG: Duration = Duration::from_secs(5);
-/// How long a command goes on before a bar is shown: one that comes and goes only flickers.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// A wait from which a user wants to know why nothing moves.
+const LONG_WAIT: Duration = Duration::from_secs(5);
+/// The time after which a bar is shown. For a shorter command it would only flicker.
+const BAR_DELAY: Duration = Duration::from_millis(300);
 
-/// What a bar's line has on a terminal of so many columns or more: what fits, however large the numbers, for a line that
-/// wraps is left behind. The message is cut.
-const LINES: [(u16, &str); 4] = [
+/// The template of the bar by the least number of columns. Each fits with the largest numbers, since a line that wraps
+/// is not erased. The message is cut.
+const TEMPLATES: [(u16, &str); 4] = [
     (70, "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {wide_msg}"),
     (40, "{binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {wide_msg}"),
     (25, "{binary_bytes}/{binary_total_bytes} {wide_msg}"),
@@ -187,22 +194,22 @@ struct Bar {
 struct Counts {
     done: u64,
     planned: u64,
-    /// The bytes that went over of each blob under way, to be taken back when it is tried again.
-    under_way: HashMap<Digest, u64>,
+    /// The bytes counted of each blob in transfer, to be subtracted when it restarts.
+    in_transfer: HashMap<Digest, u64>,
 }
 
 impl Bar {
     fn new(notices: Notices) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         let (_, columns) = Term::stderr().size();
-        let line = LINES.iter().find(|(least, _)| columns >= *least);
-        if let Some(Ok(style)) = line.map(|(_, template)| ProgressStyle::with_template(template)) {
+        let template = TEMPLATES.iter().find(|(least, _)| columns >= *least);
+        if let Some(Ok(style)) = template.map(|(_, template)| ProgressStyle::with_template(template)) {
             bar.set_style(style.progress_chars("━╸─"));
         }
         let later = bar.downgrade();
-        // Without the thread there is no bar, and that is all.
+        // If no thread can be started, there is no bar.
         let _ = thread::Builder::new().name("bar".to_owned()).spawn(move || {
-            thread::sleep(PATIENCE);
+            thread::sleep(BAR_DELAY);
             if let Some(bar) = later.upgrade() {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 bar.tick();
@@ -219,15 +226,15 @@ impl Bar {
                 counts.planned += blobs;
             }
             Event::Transferred { descriptor, bytes } => {
-                *counts.under_way.entry(descriptor.digest).or_default() += bytes;
+                *counts.in_transfer.entry(descriptor.digest).or_default() += bytes;
                 self.bar.inc(*bytes);
             }
             Event::Retrying { restarted: Some(descriptor), .. } => {
-                let lost = counts.under_way.remove(&descriptor.digest).unwrap_or(0);
+                let lost = counts.in_transfer.remove(&descriptor.digest).unwrap_or(0);
                 self.bar.set_position(self.bar.position().saturating_sub(lost));
             }
             Event::Finished { descriptor, .. } => {
-                let sent = counts.under_way.remove(&descriptor.digest).unwrap_or(0);
+                let sent = counts.in_transfer.remove(&descriptor.digest).unwrap_or(0);
                 self.bar.inc(descriptor.size.saturating_sub(sent));
                 counts.done += 1;
             }
@@ -241,7 +248,7 @@ impl Progress for Bar {
     fn event(&self, event: &Event<'_>) {
         self.update(event);
         if let Some(text) = self.notices.line(event) {
-            self.bar.suspend(|| line(&text));
+            self.bar.suspend(|| print(&text));
         }
     }
 }
@@ -260,20 +267,20 @@ mod tests {
 
     #[test]
     fn a_notice_is_one_line_whatever_it_quotes() {
-        let notices = Notices { verbose: true, waits: true };
+        let notices = Notices { retries: true, long_waits: true };
         let message = "two\nlines\u{202e}";
         let line = notices.line(&Event::Warning { message });
         assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
     }
 
     #[test]
-    fn a_long_wait_is_told_to_everyone() {
+    fn a_long_wait_is_printed_without_v() {
         let error = Error::new(ErrorKind::Unavailable, "get", "r/app", "it is busy");
-        let line = |(verbose, waits), wait| {
+        let line = |(retries, long_waits), wait| {
             let wait = Duration::from_millis(wait);
             let event =
                 Event::Retrying { request: "get r/app", restarted: None, attempt: 2, wait, error: &error };
-            Notices { verbose, waits }.line(&event)
+            Notices { retries, long_waits }.line(&event)
         };
         assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5.0 s: get r/app: it is busy"));
         assert_eq!((line((false, true), 4999), line((false, false), 5000)), (None, None));
