@@ -49,7 +49,7 @@ impl Progress for Heard {
 
 fn build() -> (MemoryStore, Vec<Descriptor>) {
     let store = MemoryStore::new();
-    let gzip = MediaType::new("application/vnd.docker.image.rootfs.diff.tar.gzip");
+    let gzip = MediaType::DOCKER_LAYER_GZIP;
     let blobs = (0..3).map(|n| store.insert(gzip.clone(), format!("layer {n}"))).collect();
     (store, blobs)
 }

@@ -19,9 +19,9 @@
 //! // Add: a source, and a step that reads `/src` of it and made a layer.
 //! let mut chains = CacheChains::new();
 //! let source = chains.add(&RecordDigest::of_output("source", 0), &[], &[])?.expect("not random");
-//! let layer = chains.layer(None, &Descriptor::of(MediaType::OCI_LAYER_GZIP, "a layer"))?;
-//! let result = NewResult { created_at: Timestamp::now(), layer: Some(layer) };
-//! chains.add(&RecordDigest::of_output("copy", 0), &[&[Link { source, selector: "/src" }]], &[result])?;
+//! let layer = Descriptor::of(MediaType::OCI_LAYER_GZIP, "a layer");
+//! let result = NewResult::new(chains.layers([&layer])?, Timestamp::now());
+//! chains.add(&RecordDigest::of_output("copy", 0), &[&[Link::new(source, "/src")]], &[result])?;
 //!
 //! // Export and import: `cache-export` and `cache-import` move the config and the layers.
 //! let exported = chains.marshal(&|_| true)?;

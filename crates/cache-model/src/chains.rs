@@ -19,16 +19,16 @@ use log::{AddError, CAPACITY, Log, LogLink, LogResult};
 /// The records of a cache, as they were added.
 ///
 /// ```
-/// use cache_model::{CacheChains, Descriptor, Digest, Link, MediaType, NewResult, RecordDigest, Timestamp};
+/// use cache_model::{CacheChains, Descriptor, Link, MediaType, NewResult, RecordDigest, Timestamp};
+///
+/// // Two steps of a build, by the digests of their cache keys, and the layer that the second one made.
+/// let (source, copy) = ("sha256:source", "sha256:copy");
+/// let layer = Descriptor::of(MediaType::OCI_LAYER_GZIP, b"the bytes of the layer");
 ///
 /// let mut chains = CacheChains::new();
-/// let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
-/// let layer = chains.layer(None, &Descriptor::new(gzip, Digest::sha256([7; 32]), 1024))?;
-/// let result = NewResult { created_at: Timestamp::ZERO, layer: Some(layer) };
-///
-/// let base = chains.add(&RecordDigest::new("sha256:base"), &[], &[])?.expect("not a random: digest");
-/// let link = Link { source: base, selector: "/src" };
-/// chains.add(&RecordDigest::new("sha256:copy"), &[&[link]], &[result])?;
+/// let source = chains.add(&RecordDigest::of_output(source, 0), &[], &[])?.expect("not a random: digest");
+/// let result = NewResult::new(chains.layers([&layer])?, Timestamp::now());
+/// chains.add(&RecordDigest::of_output(copy, 0), &[&[Link::new(source, "/src")]], &[result])?;
 ///
 /// let marshalled = chains.marshal(&|_| true)?;
 /// assert_eq!(marshalled.config.layers().len(), 1);
@@ -100,6 +100,20 @@ pub struct NewResult {
     pub created_at: Timestamp,
     /// Its topmost layer; `None` for a result without layers.
     pub layer: Option<LayerId>,
+}
+
+impl<'a> Link<'a> {
+    /// A link to the part of a record that a selector names; to all of it, if the selector is empty.
+    pub fn new(source: RecordId, selector: &'a str) -> Self {
+        Self { source, selector }
+    }
+}
+
+impl NewResult {
+    /// The result with this topmost layer; `None` for a result without layers.
+    pub fn new(layer: Option<LayerId>, created_at: Timestamp) -> Self {
+        Self { created_at, layer }
+    }
 }
 
 impl std::fmt::Debug for CacheChains {

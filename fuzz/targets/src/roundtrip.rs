@@ -48,7 +48,7 @@ pub fn run(bytes: &[u8]) {
 
 /// A descriptor for each blob; the size follows from the digest, since one blob has one size.
 fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
-    let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+    let gzip = MediaType::OCI_LAYER_GZIP;
     let blobs = config.layers().iter().filter_map(|layer| layer.blob);
     blobs.map(|blob| Descriptor::new(gzip.clone(), blob, u64::from(blob.as_bytes()[0]))).collect()
 }

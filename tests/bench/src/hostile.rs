@@ -215,7 +215,7 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
 
 /// What a manifest would list for the layers of a config.
 fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
-    let gzip = MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip");
+    let gzip = MediaType::OCI_LAYER_GZIP;
     let blobs = config.layers().iter().filter_map(|layer| layer.blob);
     blobs.map(|blob| Descriptor::new(gzip.clone(), blob, 1)).collect()
 }

@@ -25,7 +25,7 @@ impl Generated {
     /// Makes a cache, and beside it the records from which an export makes the same cache.
     pub(crate) async fn new(rng: &mut Random) -> Result<Self> {
         let layers = MemoryStore::new();
-        let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar");
+        let media_type = MediaType::OCI_LAYER_TAR;
         let mut descriptors = Vec::new();
         for _ in 0..=rng.below(8) {
             let len = rng.below(96 << 10);

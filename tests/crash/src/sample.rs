@@ -84,7 +84,7 @@ async fn with_sha512() -> Result<MemoryStore> {
     let mut layers = Vec::new();
     for byte in [b'a', b'b'] {
         let bytes = vec![byte; 3000];
-        let media_type = MediaType::new("application/vnd.oci.image.layer.v1.tar");
+        let media_type = MediaType::OCI_LAYER_TAR;
         let digest = Hasher::digest(Algorithm::Sha512, &bytes);
         let layer = Descriptor::new(media_type, digest, bytes.len() as u64);
         store.put(&layer, &Source::from_bytes(layer.clone(), bytes)).await?;

@@ -20,9 +20,7 @@ fn image(fixture: &Fixture) -> (ImageManifest, Vec<u8>) {
 
 /// An image of `layers` layers and the members of its config.
 fn read(layers: u8, config: &Value) -> Result<InlineOutcome, cache_format::FormatError> {
-    let layer = |n| {
-        Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar"), Digest::sha256([n; 32]), 1)
-    };
+    let layer = |n| Descriptor::new(MediaType::OCI_LAYER_TAR, Digest::sha256([n; 32]), 1);
     let manifest = ImageManifest {
         schema_version: 2,
         media_type: MediaType::OCI_MANIFEST,

@@ -17,7 +17,7 @@ fn digest(n: u8) -> Digest {
 }
 
 fn blob(n: u8) -> Descriptor {
-    Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar+gzip"), digest(n), 1)
+    Descriptor::new(MediaType::OCI_LAYER_GZIP, digest(n), 1)
 }
 
 /// A blob that has the digest `diff_id` when it is uncompressed.

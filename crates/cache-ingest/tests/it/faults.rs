@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream};
 /// The descriptor of some bytes.
 pub(crate) fn describe(bytes: &[u8]) -> Descriptor {
     let digest = Hasher::digest(Algorithm::Sha256, bytes);
-    Descriptor::new(MediaType::new("application/vnd.oci.image.layer.v1.tar"), digest, bytes.len() as u64)
+    Descriptor::new(MediaType::OCI_LAYER_TAR, digest, bytes.len() as u64)
 }
 
 /// Bytes without a pattern that a short file would hide.

@@ -96,8 +96,8 @@ pub fn script(kind: Kind) -> impl Strategy<Value = Vec<Add>> {
 
 pub fn descriptor(layer: u8, variant: u8) -> Descriptor {
     let media_type = match layer % 3 {
-        0 => MediaType::new("application/vnd.docker.image.rootfs.diff.tar.gzip"),
-        1 => MediaType::new("application/vnd.oci.image.layer.v1.tar+zstd"),
+        0 => MediaType::DOCKER_LAYER_GZIP,
+        1 => MediaType::OCI_LAYER_ZSTD,
         _ => MediaType::new("application/x-unknown"),
     };
     let plain = Descriptor::new(media_type, blob(layer), u64::from(layer) + 1);
