@@ -123,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn this_workspace_has_no_circle_of_files() {
+        let packages = crate::workspace::Workspace::load(&crate::command::root()).unwrap().packages;
+        assert_eq!(check(&packages).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_use_of_a_name_that_the_root_reexports_is_one_of_the_file_that_defines_it() {
         let root = "mod a; mod b; mod c; pub use a::*; pub use self::b::{B, C as D};";
         let circle = "a.rs -> b.rs -> a.rs (B, A)";

@@ -79,9 +79,8 @@ impl Task {
             Self::Edges { root } => {
                 let folder = root.clone().unwrap_or_else(command::root);
                 let packages = Workspace::load(&folder)?.packages;
-                // Not refused until the last circle is gone.
-                report("warning: circle", &circles::check(&packages)?);
-                report("edges", &edges::check(&packages))
+                let edges = report("edges", &edges::check(&packages));
+                report("circle", &circles::check(&packages)?) && edges
             }
             Self::Tidy => report("tidy", &tidy::check(&command::root())?),
             Self::Bench(arguments) => return Harness::Bench.run(arguments),
