@@ -38,7 +38,7 @@ impl Stores {
         write: &WriteArgs,
         targets: &[(&str, Role)],
     ) -> Result<Self, Failure> {
-        let client = ClientOptions { chunk_size: write.chunk_size, ..client_options(registry, targets)? };
+        let client = client_options(registry, targets)?.with_chunk_size(write.chunk_size);
         let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
         let job = Job::default()
             .with_concurrency(usize::from(write.jobs))
@@ -51,18 +51,16 @@ impl Stores {
         let relayed = job.clone().with_progress(Relay::to(&progress));
         let mut targets = Targets::new();
         targets.register(Box::new(LocalScheme::new(folders.with_max_metadata(job.max_metadata))));
-        targets.register(Box::new(RegistryScheme::new(ClientOptions { job: relayed, ..client })));
+        targets.register(Box::new(RegistryScheme::new(client.with_job(relayed))));
         Self { targets, job: job.with_progress(progress) }
     }
 }
 
 fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<ClientOptions, Failure> {
-    let certificate = registry.cert.clone().zip(registry.key.clone());
-    let certificate = certificate.map(|(certificate, key)| ClientCertificate { certificate, key });
-    Ok(ClientOptions {
-        ca: registry.ca.clone(),
-        certificate,
-        credentials: credentials(registry, targets)?,
-        ..ClientOptions::default()
-    })
+    let mut options = ClientOptions::default();
+    options.ca.clone_from(&registry.ca);
+    let files = registry.cert.as_ref().zip(registry.key.as_ref());
+    options.certificate = files.map(|(certificate, key)| ClientCertificate::new(certificate, key));
+    options.credentials = credentials(registry, targets)?;
+    Ok(options)
 }

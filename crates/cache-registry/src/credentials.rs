@@ -7,7 +7,8 @@ use std::fmt;
 use reqwest::header::HeaderValue;
 
 /// How the client identifies itself to a registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Credentials {
     /// Not at all.
     Anonymous,
@@ -44,7 +45,7 @@ impl Credentials {
 /// let secret = cache_registry::Secret::new("hunter2");
 /// assert_eq!(format!("{secret:?}"), "***");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {

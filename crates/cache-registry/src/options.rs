@@ -3,7 +3,6 @@
 //! Data only. The files that they name are read when the client is made.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use cache_ingest::Job;
 use crate::credentials::Credentials;
 
 /// The options of a [`Client`](crate::Client).
-#[derive(Clone)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClientOptions {
     /// The job of the requests. Its retries bound how often a request is repeated and a broken upload continued. Its
     /// limit of metadata bounds manifests and lists of tags. Its progress receives each repeated request. Its concurrency
@@ -42,6 +42,7 @@ pub struct ClientOptions {
 
 /// The files of a client's certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ClientCertificate {
     /// The certificate, followed by the chain to its authority (PEM).
     pub certificate: PathBuf,
@@ -64,17 +65,61 @@ impl Default for ClientOptions {
     }
 }
 
-impl fmt::Debug for ClientOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientOptions")
-            .field("job", &self.job)
-            .field("ca", &self.ca)
-            .field("certificate", &self.certificate)
-            .field("insecure", &self.insecure)
-            .field("credentials", &self.credentials)
-            .field("find_credentials", &self.find_credentials)
-            .field("stall", &self.stall)
-            .field("chunk_size", &self.chunk_size)
-            .finish()
+impl ClientOptions {
+    /// Sets the [`job`](Self::job).
+    #[must_use]
+    pub fn with_job(self, job: Job) -> Self {
+        Self { job, ..self }
+    }
+
+    /// Adds a file with certificates of authorities to [`ca`](Self::ca).
+    #[must_use]
+    pub fn with_ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca.push(file.into());
+        self
+    }
+
+    /// Sets the [`certificate`](Self::certificate) of the client.
+    #[must_use]
+    pub fn with_certificate(self, certificate: ClientCertificate) -> Self {
+        Self { certificate: Some(certificate), ..self }
+    }
+
+    /// Sets whether the client is [`insecure`](Self::insecure).
+    #[must_use]
+    pub fn with_insecure(self, insecure: bool) -> Self {
+        Self { insecure, ..self }
+    }
+
+    /// Adds the [`credentials`](Self::credentials) for a host.
+    #[must_use]
+    pub fn with_credentials(mut self, host: impl Into<String>, credentials: Credentials) -> Self {
+        self.credentials.insert(host.into(), credentials);
+        self
+    }
+
+    /// Sets whether to [find credentials](Self::find_credentials).
+    #[must_use]
+    pub fn with_find_credentials(self, find_credentials: bool) -> Self {
+        Self { find_credentials, ..self }
+    }
+
+    /// Sets the time for a [`stall`](Self::stall).
+    #[must_use]
+    pub fn with_stall(self, stall: Duration) -> Self {
+        Self { stall, ..self }
+    }
+
+    /// Sets the [`chunk_size`](Self::chunk_size), in bytes.
+    #[must_use]
+    pub fn with_chunk_size(self, chunk_size: impl Into<Option<u64>>) -> Self {
+        Self { chunk_size: chunk_size.into(), ..self }
+    }
+}
+
+impl ClientCertificate {
+    /// The certificate and the key in these files.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self { certificate: certificate.into(), key: key.into() }
     }
 }

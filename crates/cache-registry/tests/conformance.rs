@@ -30,12 +30,10 @@ fn client(chunk_size: Option<u64>) -> Client {
     // While one tag is written and read many times, this registry answers 500 now and then.
     let wait = Duration::from_millis(10);
     let retry = RetryPolicy { retries: 5, first_wait: wait, longest_wait: wait * 5 };
-    let options = ClientOptions {
-        job: Job::default().with_retry(retry).with_budget(RetryBudget::new(1000)),
-        find_credentials: false,
-        chunk_size,
-        ..ClientOptions::default()
-    };
+    let options = ClientOptions::default()
+        .with_job(Job::default().with_retry(retry).with_budget(RetryBudget::new(1000)))
+        .with_find_credentials(false)
+        .with_chunk_size(chunk_size);
     Client::new(options).unwrap()
 }
 

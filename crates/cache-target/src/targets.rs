@@ -26,7 +26,7 @@ const BUILDKIT: [&str; 6] = ["azblob", "gha", "inline", "local", "registry", "s3
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("cache");
 /// let opened = targets.open(&format!("type=local,dest={}", path.display()), Role::Destination).await?;
-/// assert!(opened.publisher.is_some());
+/// assert!(opened.writer.is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -81,7 +81,7 @@ async fn one_token_serves_all_requests_and_names_all_scopes() {
 async fn a_token_that_expires_during_an_export_is_replaced() {
     for chunk_size in [None, Some(4000)] {
         let all = guarded(TokenBehavior { uses: 25, ..TokenBehavior::default() }).await;
-        let store = all.store(ClientOptions { chunk_size, ..all.user() });
+        let store = all.store(all.user().with_chunk_size(chunk_size));
         let pushed = push_all(&store).await;
         assert!(pushed.is_ok(), "{chunk_size:?}: {pushed:?}");
         // Three requests for each blob: HEAD, the beginning of the upload, the bytes.
@@ -125,8 +125,7 @@ async fn a_token_may_have_either_name_and_no_stated_life() {
 async fn an_identity_token_goes_into_a_form() {
     let all = guarded(TokenBehavior::default()).await;
     let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
-    let credentials = [(all.registry.host(), identity)].into();
-    push_all(&all.store(ClientOptions { credentials, ..options() })).await.unwrap();
+    push_all(&all.store(options().with_credentials(all.registry.host(), identity))).await.unwrap();
     let seen = all.tokens.seen();
     assert!(seen.iter().all(|seen| seen.method == "POST" && !seen.target.contains("refresh")), "{seen:?}");
 }
@@ -135,8 +134,7 @@ async fn an_identity_token_goes_into_a_form() {
 async fn an_identity_token_does_not_follow_a_redirect_to_another_host() {
     let (all, other) = (guarded(TokenBehavior::default()).await, Server::start(Registry::default()).await);
     let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
-    let credentials = [(all.registry.host(), identity)].into();
-    let store = all.store(ClientOptions { credentials, ..options() });
+    let store = all.store(options().with_credentials(all.registry.host(), identity));
     for status in [307, 308] {
         all.tokens.heal();
         let away = Fault::Answer(Answer::redirect(status, format!("{}/token", other.url())));
@@ -185,7 +183,7 @@ async fn a_wrong_answer_of_a_token_server_is_one_error() {
     ] {
         let all = guarded(TokenBehavior::default()).await;
         all.tokens.fault(On::any("").always(), fault.clone());
-        let options = ClientOptions { stall: options_for(&fault).stall, ..all.user() };
+        let options = all.user().with_stall(options_for(&fault).stall);
         let error = push_all(&all.store(options)).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{fault:?}: {error}");
         assert!(!error.to_string().contains("a\nb"), "{error}");
@@ -261,7 +259,7 @@ async fn a_token_may_be_required_for_the_bytes_only() {
         let layer = Blob::layer(Algorithm::Sha256, SIZE);
         let memory = MemoryStore::new();
         memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
-        let options = ClientOptions { chunk_size, ..as_user(&open.host(), "user", PASSWORD) };
+        let options = as_user(&open.host(), "user", PASSWORD).with_chunk_size(chunk_size);
         let store = store_with(options, &open.host(), APP).for_push();
         assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored, "{method}");
         assert_eq!(all.tokens.service.requests().len(), 1);

@@ -49,7 +49,7 @@ async fn an_open_registry() {
     push_pull_mount_and_push_again(&registry, options()).await;
     push_pull_mount_and_push_again(
         &DockerRegistry::start(Guard::Open).await.unwrap(),
-        ClientOptions { chunk_size: Some(100_000), ..options() },
+        options().with_chunk_size(100_000),
     )
     .await;
 }
@@ -72,19 +72,19 @@ async fn a_registry_with_tls_and_one_that_requires_client_certificates() {
     std::fs::write(&ca, authority.pem()).unwrap();
     authority.identity("client").write(folder.path(), "client");
     let (certificate, key) = (folder.path().join("client.crt"), folder.path().join("client.key"));
-    let trusting = || ClientOptions { ca: vec![ca.clone()], ..options() };
+    let trusting = || options().with_ca(&ca);
     let Some(registry) = DockerRegistry::start(Guard::Tls(&authority, false)).await else { return };
     push_pull_mount_and_push_again(&registry, trusting()).await;
-    let insecure = store_with(ClientOptions { insecure: true, ..options() }, &registry.host(), APP);
+    let insecure = store_with(options().with_insecure(true), &registry.host(), APP);
     assert!(insecure.resolve(&Name::Tag("v1".to_owned())).await.is_ok());
     // One failure of TLS does not mean that the registry lacks it, whatever it answers to plain HTTP.
     let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
     proxy.cut_download(50);
-    let insecure = store_with(ClientOptions { insecure: true, ..options() }, &proxy.host(), APP);
-    insecure.resolve(&Name::Tag("v1".to_owned())).await.unwrap().descriptor;
+    let insecure = store_with(options().with_insecure(true), &proxy.host(), APP);
+    insecure.resolve(&Name::Tag("v1".to_owned())).await.unwrap();
     let registry = DockerRegistry::start(Guard::Tls(&authority, true)).await.unwrap();
-    let certificate = Some(ClientCertificate { certificate, key });
-    push_pull_mount_and_push_again(&registry, ClientOptions { certificate, ..trusting() }).await;
+    let certificate = ClientCertificate::new(certificate, key);
+    push_pull_mount_and_push_again(&registry, trusting().with_certificate(certificate)).await;
     let unknown = store_with(trusting(), &registry.host(), APP);
     let error = unknown.resolve(&Name::Unspecified).await.unwrap_err();
     assert!(error.to_string().ends_with("(--cert, --key)"), "{error}");
@@ -110,7 +110,7 @@ async fn resumes(registry: &DockerRegistry, options: impl Fn(&str) -> ClientOpti
     memory.insert(layer.descriptor.media_type.clone(), layer.bytes.clone());
     for (n, chunk_size) in [None, Some(5 << 20)].into_iter().enumerate() {
         let proxy = SlowProxy::start(registry.address(), Duration::ZERO).await;
-        let options = ClientOptions { chunk_size, ..options(&proxy.host()) };
+        let options = options(&proxy.host()).with_chunk_size(chunk_size);
         let store = store_with(options, &proxy.host(), &format!("broken/{n}"));
         proxy.cut_upload(12 << 20);
         assert_eq!(transfer(&layer, &memory, &store).await.unwrap(), Stored::Stored);
@@ -133,7 +133,7 @@ async fn a_broken_transfer_resumes_with_each_kind_of_access_control() {
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
     let registry = DockerRegistry::start(Guard::Tls(&authority, false)).await.unwrap();
-    resumes(&registry, |_| ClientOptions { ca: vec![ca.clone()], ..options() }).await;
+    resumes(&registry, |_| options().with_ca(&ca)).await;
     let users = vec![("user".to_owned(), PASSWORD.to_owned())];
     let behavior = TokenBehavior { users, ..TokenBehavior::default() };
     let tokens = Server::start(Tokens::signing(behavior, authority.identity("signer"))).await;

@@ -9,7 +9,6 @@ use cache_ingest::{
     Step, copy,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
-use cache_registry::ClientOptions;
 use std::sync::atomic::{AtomicU32, Ordering};
 use test_registries::{Answer, Authority, Behavior, Fault, On, Registry, Server, UploadLocation};
 
@@ -116,12 +115,9 @@ async fn the_wait_of_retry_after_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_costs_no_retry() {
     let (server, layer) = with_layer().await;
-    let once = || ClientOptions {
-        job: Job::default()
-            .with_retry(RetryPolicy { retries: 1, ..policy() })
-            .with_budget(RetryBudget::new(1)),
-        ..options()
-    };
+    let retry_once =
+        Job::default().with_retry(RetryPolicy { retries: 1, ..policy() }).with_budget(RetryBudget::new(1));
+    let once = || options().with_job(retry_once.clone());
     server.fault(get().times(3), Fault::too_many("1"));
     let read = pull(&layer, &store_with(once(), &server.host(), APP)).await.unwrap();
     assert_eq!(read, layer.bytes);
@@ -161,8 +157,7 @@ async fn a_trickling_server_is_given_up() {
     server.fault(get().always(), trickle());
     let budget = RetryBudget::new(5);
     let copying = copying().with_budget(budget);
-    let store =
-        store_with(ClientOptions { job: copying.clone(), ..options_for(&trickle()) }, &server.host(), APP);
+    let store = store_with(options_for(&trickle()).with_job(copying.clone()), &server.host(), APP);
     let to = MemoryStore::new();
     let error = copy(Step::Layer, &layer.descriptor, &store, &to, &copying).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
@@ -262,7 +257,7 @@ async fn a_registry_with_tls_never_redirects_to_plain_http() {
     let server = Server::start_tls(Registry::default(), authority.server(false)).await;
     server.service.content.insert_blob(APP, layer.bytes.clone());
     let plain = server.sibling().await;
-    let trusting = ClientOptions { ca: vec![ca], ..options() };
+    let trusting = options().with_ca(ca);
     let store = store_with(trusting, &server.host(), APP);
     assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
     server.service.behavior().blobs_elsewhere = Some(plain.url());
@@ -273,7 +268,7 @@ async fn a_registry_with_tls_never_redirects_to_plain_http() {
     server.forget_seen();
     let other = folder.path().join("other.pem");
     std::fs::write(&other, Authority::new().pem()).unwrap();
-    let wary = store_with(ClientOptions { ca: vec![other], ..options() }, &server.host(), APP);
+    let wary = store_with(options().with_ca(other), &server.host(), APP);
     let error = pull(&layer, &wary).await.unwrap_err();
     assert!(error.to_string().contains("--ca"), "{error}");
     assert!(server.seen().is_empty());
@@ -369,7 +364,7 @@ async fn the_store_obeys_the_laws_against_the_scripted_registry() {
         let made = AtomicU32::new(0);
         let fresh = || async {
             let path = format!("law/{}", made.fetch_add(1, Ordering::Relaxed));
-            let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), &path);
+            let store = store_with(options().with_chunk_size(chunk_size), &server.host(), &path);
             let unreachable = store_with(options(), "127.0.0.1:1", "app");
             let complete = Store::complete(store.clone()).with_lister(store);
             Ok::<_, Error>(complete.not_atomic().with_unreachable(unreachable).with_sha512())

@@ -6,7 +6,6 @@ use cache_conformance::{Blob, Fault as Flaw, Faulty};
 use cache_export::{Destination, ExportOptions, Exporter};
 use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Stored};
 use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
-use cache_registry::ClientOptions;
 use test_registries::{Answer, Fault, On, Registry, Server, UploadLocation};
 
 use crate::scene::{
@@ -33,7 +32,7 @@ fn ways() -> [Option<u64>; 2] {
 async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Registry> {
     let (server, layer) = (scripted().await, layer());
     let shown = format!("{chunk_size:?} {on:?} {fault:?}");
-    let options = ClientOptions { chunk_size, ..options_for(&fault) };
+    let options = options_for(&fault).with_chunk_size(chunk_size);
     let store = store_with(options, &server.host(), APP);
     server.fault(on, fault);
     let outcome = transfer(&layer, &memory(&layer), &store).await;
@@ -46,7 +45,7 @@ async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Regis
 async fn fails(chunk_size: Option<u64>, on: On, fault: Fault, kind: ErrorKind) -> (Server<Registry>, String) {
     let (server, layer) = (scripted().await, layer());
     let shown = format!("{chunk_size:?} {on:?} {fault:?}");
-    let options = ClientOptions { chunk_size, ..options_for(&fault) };
+    let options = options_for(&fault).with_chunk_size(chunk_size);
     let store = store_with(options, &server.host(), APP);
     server.fault(on, fault);
     let error = transfer(&layer, &memory(&layer), &store).await.unwrap_err();
@@ -168,7 +167,7 @@ async fn no_chunk_is_smaller_than_the_registry_accepts() {
 async fn the_answer_to_the_end_of_an_upload_may_take_longer_than_others() {
     for chunk_size in ways() {
         let (server, layer) = (scripted().await, layer());
-        let options = ClientOptions { chunk_size, stall: Duration::from_secs(2), ..options() };
+        let options = options().with_chunk_size(chunk_size).with_stall(Duration::from_secs(2));
         server.fault(On::new("PUT", "digest="), Fault::Delay(Duration::from_secs(3)));
         let store = store_with(options, &server.host(), APP);
         assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
@@ -200,7 +199,7 @@ async fn an_upload_to_another_host_carries_no_credentials() {
             server.fault(On::new("HEAD", ""), Fault::Answer(challenge));
             let path = format!("app/{n}");
             let known = crate::scene::as_user(&server.host(), "user", PASSWORD);
-            let store = store_with(ClientOptions { chunk_size, ..known }, &server.host(), &path);
+            let store = store_with(known.with_chunk_size(chunk_size), &server.host(), &path);
             transfer(&layer, &memory(&layer), &store).await.unwrap();
             assert!(server.service.content.blob(&path, &layer.descriptor.digest.to_string()).is_some());
         }
@@ -220,7 +219,7 @@ async fn an_upload_of_unknown_state_begins_anew() {
         let (server, layer) = (scripted().await, layer());
         server.fault(On::new(if chunk_size.is_none() { "PUT" } else { "PATCH" }, ""), Fault::status(502));
         server.fault(On::new("GET", "/uploads/").always(), Fault::status(500));
-        let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+        let store = store_with(options().with_chunk_size(chunk_size), &server.host(), APP);
         transfer(&layer, &memory(&layer), &store).await.unwrap();
         assert_eq!(server.seen_with("POST", "").len(), 2);
     }
@@ -233,7 +232,7 @@ async fn an_upload_that_another_host_refuses_gets_a_new_address() {
         let (server, layer) = (scripted().await, layer());
         let other = server.sibling().await;
         server.service.behavior().locations = UploadLocation::Elsewhere(other.url());
-        let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+        let store = store_with(options().with_chunk_size(chunk_size), &server.host(), APP);
         other.fault(On::new(method, ""), Fault::Answer(expired()));
         transfer(&layer, &memory(&layer), &store).await.unwrap();
         assert_eq!(server.seen_with("POST", "").len(), 2, "{method}");
@@ -277,7 +276,7 @@ async fn a_source_that_is_not_the_blob_is_never_stored() {
             Flaw::Differs(u64::from(SIZE) - 1),
         ] {
             let (server, layer) = (scripted().await, layer());
-            let store = store_with(ClientOptions { chunk_size, ..options() }, &server.host(), APP);
+            let store = store_with(options().with_chunk_size(chunk_size), &server.host(), APP);
             let source = Faulty::new(&layer, flaw).in_chunks_of(60_000);
             let error = transfer(&layer, &source, &store).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");

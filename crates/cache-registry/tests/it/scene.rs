@@ -23,12 +23,10 @@ pub(crate) fn policy() -> RetryPolicy {
 }
 
 pub(crate) fn options() -> ClientOptions {
-    ClientOptions {
-        find_credentials: false,
-        job: copying(),
-        stall: Duration::from_secs(20),
-        ..ClientOptions::default()
-    }
+    ClientOptions::default()
+        .with_job(copying())
+        .with_find_credentials(false)
+        .with_stall(Duration::from_secs(20))
 }
 
 /// Options with a short stall for faults in which the server is silent.
@@ -37,12 +35,11 @@ pub(crate) fn options_for(fault: &Fault) -> ClientOptions {
         Fault::Silence | Fault::StallBody(_) | Fault::Trickle(_) => Duration::from_millis(400),
         _ => options().stall,
     };
-    ClientOptions { stall, ..options() }
+    options().with_stall(stall)
 }
 
 pub(crate) fn as_user(host: &str, user: &str, password: &str) -> ClientOptions {
-    let credentials = [(host.to_owned(), Credentials::password(user, password))].into();
-    ClientOptions { credentials, ..options() }
+    options().with_credentials(host, Credentials::password(user, password))
 }
 
 pub(crate) fn store_with(options: ClientOptions, host: &str, path: &str) -> RegistryStore {
