@@ -9,6 +9,11 @@ use cache_ingest::{Error, ErrorKind};
 use crate::error::Operation;
 use crate::text::printable;
 
+/// The texts of a connection that was closed before the request was sent. A server that rejects the client's certificate
+/// may close it so early that its alert is lost.
+const CLOSED_EARLY: [&str; 2] =
+    ["operation was canceled: connection closed", "(SendRequest): channel closed"];
+
 impl Operation {
     /// A connection that failed.
     pub(crate) fn connection_failed(&self, cause: reqwest::Error) -> Error {
@@ -33,8 +38,7 @@ impl Operation {
                 ErrorKind::Denied,
                 "; name the user in the variable that names the proxy, as in HTTPS_PROXY=http://USER:PASSWORD@PROXY",
             ),
-            // So it ends if the alert comes before the request has been sent.
-            None if causes(&cause).contains("operation was canceled: connection closed") => {
+            None if CLOSED_EARLY.iter().any(|text| causes(&cause).contains(text)) => {
                 (ErrorKind::Unavailable, "; it may want a certificate of yours (--cert, --key)")
             }
             None => (ErrorKind::Unavailable, ""),
