@@ -35,7 +35,7 @@ fn job(budget: u32) -> Job {
 }
 
 fn store(server: &Server<Registry>, job: &Job) -> RegistryStore {
-    let options = ClientOptions { job: job.clone(), find_credentials: false, ..ClientOptions::default() };
+    let options = ClientOptions::default().with_job(job.clone()).with_find_credentials(false);
     let repository = format!("{}/team/app", server.host()).parse().unwrap();
     RegistryStore::new(&Client::new(options).unwrap(), &repository)
 }
