@@ -42,16 +42,21 @@ impl CacheKeys {
     /// BuildKit; these are the records that an add of the same step would join. A step without inputs matches the
     /// root of its digest. An input without links matches nothing.
     pub fn find(&self, digest: impl fmt::Display, output: usize, inputs: &[&[KeyLink<'_>]]) -> StepMatch<'_> {
-        let digest = RecordDigest::of_output(digest, output);
+        self.find_record(&RecordDigest::of_output(digest, output), inputs)
+    }
+
+    /// The keys that match a record digest and inputs: [`find`](Self::find) for a caller that knows records and no
+    /// steps, as one that compares two caches.
+    pub fn find_record(&self, digest: &RecordDigest, inputs: &[&[KeyLink<'_>]]) -> StepMatch<'_> {
         let found = match inputs.split_first() {
-            None => self.position(&KeyId::root(&digest)).into_iter().collect(),
+            None => self.position(&KeyId::root(digest)).into_iter().collect(),
             Some((first, others)) => {
-                let mut found = self.linked(&digest, 0, first);
+                let mut found = self.linked(digest, 0, first);
                 for (input, links) in (1..).zip(others) {
                     if found.is_empty() {
                         break;
                     }
-                    let linked = self.linked(&digest, input, links);
+                    let linked = self.linked(digest, input, links);
                     found.retain(|key| linked.binary_search(key).is_ok());
                 }
                 found
