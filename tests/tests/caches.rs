@@ -7,10 +7,10 @@
     reason = "a test that cannot go on fails"
 )]
 
-use cache_export::{Destination, Existing, ExportOptions, Exported, Exporter, republish};
+use cache_export::{Destination, ExistingCache, Exported, METADATA_MANIFEST, export, republish};
 use cache_format::{Form, decode_config, encode_config};
 use cache_import::{OpenedCache, open};
-use cache_ingest::{Expect, Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider, ProviderExt};
+use cache_ingest::{Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider, ProviderExt};
 use cache_model::{CacheChains, Digest, Rule};
 use tests::{fixture, fixtures, manifest, standalone_fixtures};
 
@@ -25,23 +25,18 @@ async fn open_fixture(name: &str) -> (LayoutStore, OpenedCache) {
 }
 
 fn to<'a>(store: &'a MemoryStore, name: &'a Name) -> Destination<'a> {
-    Destination { store, name, expect: Expect::Any }
+    Destination::new(store, name)
 }
 
 /// Copies an opened cache into a memory store, in its own form or another.
 async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> (MemoryStore, Exported) {
     let config_bytes = opened.config_bytes(from, &Job::default()).await.unwrap().unwrap();
-    let existing = Existing {
-        descriptor: &opened.descriptor,
-        bytes: &opened.bytes,
-        manifest: opened.manifest.as_ref().unwrap(),
-        config_bytes: &config_bytes,
-        config: &decode_config(&config_bytes).unwrap(),
-    };
+    let manifest = opened.manifest.as_ref().unwrap();
+    let existing = ExistingCache::new(&opened.descriptor, &opened.bytes, manifest, &config_bytes);
     let store = MemoryStore::new();
     let name = Name::Tag("latest".into());
     let to = to(&store, &name);
-    let exported = republish(&existing, form, from, &to, &Job::default()).await.unwrap();
+    let exported = republish(&existing, from, &to.with_form(form), &Job::default()).await.unwrap();
     (store, exported)
 }
 
@@ -83,10 +78,9 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
             let mut chains = imported.clone().into_chains().unwrap();
             chains.set_rule(rule);
             let store = MemoryStore::new();
-            let options = ExportOptions { form: cache_manifest.form, ..ExportOptions::default() };
             let tag = Name::Tag("latest".into());
-            let exporter = Exporter::with_chains(chains, &layout);
-            let exported = exporter.finalize(&to(&store, &tag), &options, &Job::default()).await.unwrap();
+            let to = to(&store, &tag).with_form(cache_manifest.form);
+            let exported = export(&chains, &layout, &to, &Job::default()).await.unwrap();
             assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
             let config = exported.config.clone().unwrap().digest;
             if name == "matrix-two" {
@@ -96,7 +90,7 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
                 assert_eq!(exported.manifest.clone().unwrap().digest, manifest(&name).0, "{name}");
             }
             let metadata = exported.metadata();
-            let described: serde_json::Value = serde_json::from_str(&metadata["cache.manifest"]).unwrap();
+            let described: serde_json::Value = serde_json::from_str(&metadata[METADATA_MANIFEST]).unwrap();
             assert_eq!(described["digest"], exported.manifest.unwrap().digest.to_string());
             // Every layer that the manifest names exists and has the right content.
             let again = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
@@ -117,9 +111,8 @@ async fn inline_caches_are_imported_and_become_caches_of_their_own() {
         assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
         let store = MemoryStore::new();
         let tag = Name::Tag("latest".into());
-        let exporter = Exporter::with_chains(imported.into_chains().unwrap(), &layout);
-        let exported =
-            exporter.finalize(&to(&store, &tag), &ExportOptions::default(), &Job::default()).await.unwrap();
+        let chains = imported.into_chains().unwrap();
+        let exported = export(&chains, &layout, &to(&store, &tag), &Job::default()).await.unwrap();
         assert!(exported.warnings.is_empty(), "{name}: {:?}", exported.warnings);
         let again = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
         let imported = again.import(&store, &Job::default()).await.unwrap();

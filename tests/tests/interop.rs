@@ -10,7 +10,7 @@
 
 use std::process::Command;
 
-use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
+use cache_export::{Destination, ExistingCache, export, republish};
 use cache_format::Form;
 use cache_import::open;
 use cache_ingest::{Expect, Job, LayoutOptions, LayoutStore, Name};
@@ -37,18 +37,16 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
         let options = Job::default();
         let opened = open(&source, &Name::Unspecified, &options).await.unwrap();
         let imported = opened.import(&source, &options).await.unwrap();
-        let existing = Existing {
-            descriptor: &opened.descriptor,
-            bytes: &opened.bytes,
-            manifest: opened.manifest.as_ref().unwrap(),
-            config_bytes: &imported.caches[0].config_bytes,
-            config: &imported.caches[0].config,
-        };
+        let existing = ExistingCache::new(
+            &opened.descriptor,
+            &opened.bytes,
+            opened.manifest.as_ref().unwrap(),
+            &imported.caches[0].config_bytes,
+        );
         let store = LayoutStore::open(&ours, LayoutOptions::create()).await.unwrap();
         let latest = Name::Tag("latest".into());
-        let to = Destination { store: &store, name: &latest, expect: Expect::Absent };
-        let form = Some(Form::Manifest);
-        let exported = republish(&existing, form, &source, &to, &Job::default()).await.unwrap();
+        let to = Destination::new(&store, &latest).with_expect(Expect::Absent).with_form(Form::Manifest);
+        let exported = republish(&existing, &source, &to, &Job::default()).await.unwrap();
 
         let place = |path: &std::path::Path| format!("oci:{}:latest", path.display());
         skopeo(&["copy", &place(&ours), &place(&theirs)]);
@@ -81,9 +79,8 @@ async fn skopeo_copies_a_cache_that_was_exported_from_chains() {
     chains.set_rule(Rule::Closed);
     let store = LayoutStore::open(&ours, LayoutOptions::create()).await.unwrap();
     let latest = Name::Tag("latest".into());
-    let to = Destination { store: &store, name: &latest, expect: Expect::Absent };
-    let options = ExportOptions::default();
-    Exporter::with_chains(chains, &source).finalize(&to, &options, &Job::default()).await.unwrap();
+    let to = Destination::new(&store, &latest).with_expect(Expect::Absent);
+    export(&chains, &source, &to, &Job::default()).await.unwrap();
     skopeo(&["copy", &format!("oci:{}:latest", ours.display()), &format!("oci:{}:latest", theirs.display())]);
     let copied = LayoutStore::open(&theirs, LayoutOptions::default()).await.unwrap();
     let report = verify(&copied, &latest, &VerifyOptions::default(), &Job::default()).await.unwrap();

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_export::{Destination, Existing, republish};
+use cache_export::{Destination, ExistingCache, republish};
 use cache_import::{ImportError, OpenedCache, open};
 use cache_ingest::{
     AboveMetadataLimit, Error, ErrorKind, Expect, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore,
@@ -59,15 +59,10 @@ async fn copy(
 ) -> Result<(), String> {
     let imported = opened.import(from, job).await.map_err(|error| error.to_string())?;
     let cache = &imported.caches[0];
-    let existing = Existing {
-        descriptor: &opened.descriptor,
-        bytes: &opened.bytes,
-        manifest: opened.manifest.as_ref().unwrap(),
-        config_bytes: &cache.config_bytes,
-        config: &cache.config,
-    };
-    let to = Destination { store: to, name: &LATEST, expect: Expect::Any };
-    republish(&existing, None, from, &to, job).await.map(drop).map_err(|error| error.to_string())
+    let manifest = opened.manifest.as_ref().unwrap();
+    let existing = ExistingCache::new(&opened.descriptor, &opened.bytes, manifest, &cache.config_bytes);
+    let to = Destination::new(to, &LATEST);
+    republish(&existing, from, &to, job).await.map(drop).map_err(|error| error.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,7 @@ const ROWS: &[Row] = &[
     Row { name: CONFORMANCE, uses: &[MODEL, INGEST], tests_use: &[], never: &["reqwest", "http"] },
     Row {
         name: EXPORT,
-        uses: &[MODEL, FORMAT, INGEST],
+        uses: &[MODEL, FORMAT, INGEST, TARGET],
         tests_use: &[CONFORMANCE],
         never: &["reqwest", "http"],
     },

@@ -87,8 +87,8 @@ fn with_semicolon(hint: Option<&str>) -> String {
 /// The text of an error, without its subject if the clause before it ends with that already.
 fn detail(doing: &str, error: &anyhow::Error) -> String {
     let whole = error.to_string();
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<cache_ingest::Error>());
-    match causes.find(|store| store.to_string() == whole && doing.ends_with(store.subject())) {
+    let store = store_error(error.as_ref());
+    match store.filter(|store| store.to_string() == whole && doing.ends_with(store.subject())) {
         Some(store) => store.reason().to_owned(),
         None => whole,
     }
@@ -108,15 +108,15 @@ fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static st
 
 /// Whether an error of this type is among the causes.
 fn is_caused_by<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let store = error.downcast_ref::<cache_ingest::Error>();
-        if error.is::<T>() || store.is_some_and(|store| store.cause_as::<T>().is_some()) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    store_error(error).is_some_and(|store| store.cause_as::<T>().is_some())
+}
+
+/// The failure of a store, if that is what an error reports.
+fn store_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a cache_ingest::Error> {
+    let of_import = || error.downcast_ref::<ImportError>().and_then(ImportError::store_error);
+    let of_export = || error.downcast_ref::<ExportError>().and_then(ExportError::store_error);
+    let of_verify = || error.downcast_ref::<VerifyError>().and_then(VerifyError::store_error);
+    error.downcast_ref().or_else(of_import).or_else(of_export).or_else(of_verify)
 }
 
 const RAISE_THE_LIMIT: &str = "--max-metadata-size raises it";
@@ -164,7 +164,7 @@ impl<T> Doing<T> for Result<T, ExportError> {
         self.map_err(|error| {
             let kind = error.kind();
             let lacks_a_blob = kind == ErrorKind::NotFound
-                && matches!(&error, ExportError::Store(error) if error.side() != Some(Side::Destination));
+                && error.store_error().is_some_and(|error| error.side() != Some(Side::Destination));
             let mut failure = Failure::failed(doing(), error, kind);
             if let (Failure::Failed { hint, .. }, true) = (&mut failure, lacks_a_blob) {
                 *hint = Some("export the cache again, or copy it with --canonical, which leaves out the results that need the blob");

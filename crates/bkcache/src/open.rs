@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use cache_export::Destination;
+use cache_export::{Destination, form_of};
 use cache_format::Form;
 use cache_import::{Imported, OpenedCache};
-use cache_ingest::{Expect, Name, WriteStore};
+use cache_ingest::{Name, WriteStore};
 use cache_report::text::printable;
 use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
 
@@ -104,7 +104,7 @@ impl OpenedDestination {
     }
 
     pub(crate) fn destination(&self) -> Destination<'_> {
-        Destination { store: &*self.store, name: &self.target.name, expect: Expect::Any }
+        Destination::new(&*self.store, &self.target.name).with_form(self.form)
     }
 
     pub(crate) fn place(&self) -> String {
@@ -133,12 +133,8 @@ fn prints_notes(global: &GlobalArgs) -> bool {
 
 /// The form that option and attributes ask for, which must not contradict each other.
 fn wanted_form(option: Option<Form>, attributes: &ExportAttributes) -> Result<Option<Form>, Failure> {
-    let ExportAttributes { image_manifest, oci_mediatypes, .. } = *attributes;
-    if image_manifest.is_none() && oci_mediatypes.is_none() {
-        return Ok(option);
-    }
-    let by_attributes = Form::from_attributes(image_manifest, oci_mediatypes)
-        .doing(|| "cannot write that form".to_owned())?;
+    let by_attributes = form_of(attributes).doing(|| "cannot write that form".to_owned())?;
+    let Some(by_attributes) = by_attributes else { return Ok(option) };
     match option {
         Some(form) if form != by_attributes => Err(Failure::Usage(format!(
             "--form {form} contradicts the destination's attributes, which ask for the form {by_attributes}"

@@ -1,40 +1,111 @@
 //! Why a cache cannot be exported.
 
+use std::error::Error as StdError;
+use std::fmt;
+
 use cache_format::FormatError;
-use cache_ingest::{Error, ErrorKind};
+use cache_ingest::{Error, ErrorKind, Step};
 use cache_model::{Digest, ReadError};
+use cache_target::TargetError;
 
 /// Why a cache cannot be exported. One line each; nothing was published.
-#[derive(Debug, thiserror::Error)]
+///
+/// The line has the text of the cause, so [`source`](StdError::source) is the cause of that cause.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// A store failed; the error says on which side.
-    #[error("{0}")]
-    Store(#[source] Error),
-    /// The graph of the records cannot be read.
-    #[error("{0}")]
-    Graph(#[source] ReadError),
+    /// It cannot be told which layers are present.
+    Store(Error),
+    /// A blob cannot be written; the error says on which side.
+    Write {
+        /// What it is.
+        step: Step,
+        /// Why.
+        error: Error,
+    },
     /// The config or the manifest cannot be read or built.
-    #[error("{0}")]
-    Format(#[source] FormatError),
+    Format(FormatError),
+    /// The records cannot be read.
+    Graph(ReadError),
     /// A layer of the config has no descriptor.
-    #[error(
-        "missing blob {digest}: layer {layer} of the config has it, but the manifest lists no descriptor of it"
-    )]
     MissingBlob {
         /// The digest of the blob.
         digest: Digest,
         /// The position of the layer.
         layer: usize,
     },
+    /// The target was opened as a source.
+    ReadOnly {
+        /// The target.
+        location: String,
+    },
+    /// The target cannot be opened.
+    Target(TargetError),
 }
 
 impl ExportError {
-    /// The kind of the store's failure; [`ErrorKind::Corrupt`] for content that makes no sense.
+    /// The kind of the store's failure; [`ErrorKind::Corrupt`] for content that makes no sense,
+    /// [`ErrorKind::Invalid`] for a target that makes no sense.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Store(error) => error.kind(),
-            Self::Graph(_) | Self::Format(_) | Self::MissingBlob { .. } => ErrorKind::Corrupt,
+        if let Some(error) = self.store_error() {
+            return error.kind();
         }
+        match self {
+            Self::Format(_) | Self::Graph(_) | Self::MissingBlob { .. } => ErrorKind::Corrupt,
+            Self::ReadOnly { .. } | Self::Target(TargetError::Usage { .. }) => ErrorKind::Invalid,
+            _ => ErrorKind::Unsupported,
+        }
+    }
+
+    /// The failure of a store, if that is the cause.
+    pub fn store_error(&self) -> Option<&Error> {
+        match self {
+            Self::Store(error) | Self::Write { error, .. } | Self::Target(TargetError::Store(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn write(step: Step, error: Error) -> Self {
+        Self::Write { step, error }
+    }
+}
+
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Write { step, error } => write!(f, "error writing {} blob: {error}", noun(*step)),
+            Self::Format(error) => error.fmt(f),
+            Self::Graph(error) => error.fmt(f),
+            Self::MissingBlob { digest, layer } => write!(
+                f,
+                "missing blob {digest}: layer {layer} of the config has it, but the manifest lists no descriptor of it"
+            ),
+            Self::ReadOnly { location } => write!(f, "{location} was opened to be read, not written"),
+            Self::Target(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for ExportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Store(error) | Self::Write { error, .. } => error.source(),
+            Self::Target(error) => error.source(),
+            Self::Format(error) => error.source(),
+            Self::Graph(error) => error.source(),
+            Self::MissingBlob { .. } | Self::ReadOnly { .. } => None,
+        }
+    }
+}
+
+/// The words of BuildKit's errors.
+fn noun(step: Step) -> &'static str {
+    match step {
+        Step::Layer => "layer",
+        Step::Config => "config",
+        _ => "manifest",
     }
 }

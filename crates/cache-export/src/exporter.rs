@@ -1,75 +1,90 @@
-//! Exporting chains: which blobs are there is asked once, then all is decided, then all is copied.
+//! The seam between a build engine and the caches that it exports to, after BuildKit's `Exporter`.
+//!
+//! [`CacheExporter`] writes to a store. Another kind of cache, such as one inside an image, is another implementation.
 
-use cache_format::{Packed, pack};
-use cache_ingest::{Job, Provider, Side, presence};
-use cache_model::{CacheChains, Descriptor, Digest};
+use std::fmt;
+use std::sync::Arc;
 
-use crate::publish::publish;
-use crate::{Destination, ExportError, ExportOptions, ExportWarning, Exported};
+use async_trait::async_trait;
+use cache_ingest::{Job, Provider};
+use cache_model::CacheChains;
+use cache_target::{Attributes, ExportAttributes, Opened, Role, Targets};
 
-/// Exports the records of a build.
-pub struct Exporter<'p> {
-    /// The records.
-    pub chains: CacheChains,
-    provider: &'p dyn Provider,
-}
+use crate::{Destination, ExportError, Exported, export};
 
-impl<'p> Exporter<'p> {
-    /// An exporter without records, whose layers `provider` has.
-    pub fn new(provider: &'p dyn Provider) -> Self {
-        Self::with_chains(CacheChains::new(), provider)
-    }
+/// Exports the records of a build to one cache.
+///
+/// A build resolves its exporters before it starts, reads from [`config`](Exporter::config) which records to add and
+/// how to compress their layers, and calls [`finalize`](Exporter::finalize) at its end.
+#[async_trait]
+pub trait Exporter: Send + Sync {
+    /// The exporter for progress and logs, such as `exporting cache to /tmp/cache`.
+    fn name(&self) -> &str;
 
-    /// An exporter of these records, whose layers `provider` has.
-    pub fn with_chains(chains: CacheChains, provider: &'p dyn Provider) -> Self {
-        Self { chains, provider }
-    }
+    /// The wishes of the user: mode, compression, whether a failure may be ignored.
+    fn config(&self) -> &ExportAttributes;
 
-    /// Copies the layers, writes the config and the manifest, and names it.
-    ///
-    /// Which layers are there is asked first; a record gives its newest result whose layers all are. Where no record
-    /// gives any, nothing is written: that is a success with a warning, as with BuildKit.
+    /// Exports these records. Their layers come from the provider that the exporter was made with.
     ///
     /// # Errors
-    /// [`ExportError::Store`], which says on which side; nothing is then named in the destination, but blobs may be
-    /// there.
-    pub async fn finalize(
-        &self,
-        to: &Destination<'_>,
-        options: &ExportOptions,
-        job: &Job,
-    ) -> Result<Exported, ExportError> {
-        let present = presence(self.provider, self.chains.blobs(), job);
-        let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
-        let mut exported = Exported::default();
-        let packed = self.pack(options, &|blob| present.contains(blob), job, &mut exported)?;
-        if let Some(packed) = packed {
-            publish(packed, options.form, self.provider, to, job, &mut exported).await?;
-        }
-        Ok(exported)
+    /// [`ExportError`]; then the cache has not been replaced.
+    async fn finalize(&self, chains: &CacheChains, job: &Job) -> Result<Exported, ExportError>;
+}
+
+/// Exports to a store that a user named, in the form that the attributes ask for.
+#[derive(Clone)]
+pub struct CacheExporter {
+    name: String,
+    provider: Arc<dyn Provider>,
+    target: Opened,
+}
+
+impl CacheExporter {
+    /// An exporter to an opened target, of layers that `provider` has.
+    ///
+    /// # Errors
+    /// Those of [`Destination::of`].
+    pub fn new(target: Opened, provider: Arc<dyn Provider>) -> Result<Self, ExportError> {
+        Destination::of(&target)?;
+        Ok(Self { name: format!("exporting cache to {}", target.location), provider, target })
+    }
+}
+
+impl fmt::Debug for CacheExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheExporter").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Exporter for CacheExporter {
+    fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Marshals and packs the records; `None` if no record has a result whose layers are all present.
-    fn pack(
-        &self,
-        options: &ExportOptions,
-        present: &dyn Fn(&Digest) -> bool,
-        job: &Job,
-        exported: &mut Exported,
-    ) -> Result<Option<Packed>, ExportError> {
-        let marshalled = self.chains.marshal(present).map_err(ExportError::Graph)?;
-        for warning in &marshalled.warnings {
-            exported.warn(ExportWarning::Marshal(warning.clone()), job);
-        }
-        if marshalled.config.layers().is_empty() {
-            exported.warn(ExportWarning::NoLayers, job);
-            return Ok(None);
-        }
-        let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
-        let packed = pack(options.form, &marshalled.config, &layers).map_err(ExportError::Format)?;
-        for warning in &packed.warnings {
-            exported.warn(ExportWarning::MediaType(warning.clone()), job);
-        }
-        Ok(Some(packed))
+    fn config(&self) -> &ExportAttributes {
+        &self.target.export
     }
+
+    async fn finalize(&self, chains: &CacheChains, job: &Job) -> Result<Exported, ExportError> {
+        export(chains, &*self.provider, &Destination::of(&self.target)?, job).await
+    }
+}
+
+/// Opens the store that attributes name and makes the exporter to it, as BuildKit's `ResolveCacheExporterFunc` does.
+/// `provider` has the layers of the records that will be exported.
+///
+/// A build tool that honours `mode` and `compression` makes its table with
+/// [`ExportAttributes::BUILD`]; otherwise they are refused.
+///
+/// # Errors
+/// [`ExportError::Target`] for attributes that make no sense or that the table refuses, and if the store does not
+/// open; those of [`Destination::of`].
+pub async fn resolve_exporter(
+    targets: &Targets,
+    attributes: &Attributes,
+    provider: Arc<dyn Provider>,
+) -> Result<CacheExporter, ExportError> {
+    let opened = targets.open_attributes(attributes, Role::Destination).await.map_err(ExportError::Target)?;
+    CacheExporter::new(opened, provider)
 }

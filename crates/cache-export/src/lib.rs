@@ -1,44 +1,57 @@
 //! From chains to a published cache: exporting BuildKit remote caches.
 //!
-//! An [`Exporter`] holds the records of a build and the provider of its layers; [`Exporter::finalize`] copies the
-//! layers, then writes the config, then the manifest. [`republish`] copies a cache that exists already, in another
-//! form if wanted. [`add_records`] takes a build's records as JSON lines. Nothing is named in the destination before
-//! it is stored there.
+//! [`export`] copies the layers, then writes the config, then the manifest, which gets the name. [`republish`] copies
+//! an existing cache, in another form if wanted. [`add_records`] reads a build's records from JSON lines. Nothing is
+//! named in the destination before it is stored there.
 //!
-//! It reads layers through the provider only, never prints, and knows no store by name.
+//! A build engine holds a [`CacheExporter`] for each of its `--cache-to`: [`resolve_exporter`] makes one from attributes
+//! as buildx takes them. [`Destination::of`] is the same for a target that is open already.
+//!
+//! Layers are read through the provider only. This crate never prints, and knows no store by name.
 //!
 //! ```
-//! use cache_export::{Destination, Exporter, ExportOptions};
-//! use cache_ingest::{Expect, Job, MemoryStore, Name};
-//! use cache_model::{MediaType, NewResult, Timestamp};
+//! use std::sync::Arc;
+//!
+//! use cache_export::{Exporter, METADATA_MANIFEST, resolve_exporter};
+//! use cache_ingest::{Job, MemoryStore};
+//! use cache_model::{CacheChains, MediaType, NewResult, RecordDigest, Timestamp};
+//! use cache_target::{Attributes, Role, Targets};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! // A build has made a layer, the result of a step's first output.
 //! let build = MemoryStore::new();
 //! let blob = build.insert(MediaType::OCI_LAYER_TAR, "a layer");
+//! let step = RecordDigest::of_output("sha256:step", 0);
+//! let mut chains = CacheChains::new();
+//! let layer = chains.layers([&blob])?;
+//! chains.add(&step, &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
 //!
-//! let mut exporter = Exporter::new(&build);
-//! let layer = exporter.chains.layers([&blob])?;
-//! exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
-//!
-//! let cache = MemoryStore::new();
-//! let to = Destination { store: &cache, name: &Name::Tag("latest".into()), expect: Expect::Any };
-//! let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
-//! assert!(exported.metadata()["cache.manifest"].contains("application/vnd.oci.image.manifest.v1+json"));
+//! let folder = tempfile::tempdir()?;
+//! let to = format!("type=local,dest={},image-manifest=false", folder.path().join("cache").display());
+//! let attributes = Attributes::parse(&to, Role::Destination)?;
+//! let exporter = resolve_exporter(&Targets::with_local(), &attributes, Arc::new(build)).await?;
+//! let exported = exporter.finalize(&chains, &Job::default()).await?;
+//! assert!(exported.metadata()[METADATA_MANIFEST].contains("application/vnd.oci.image.index.v1+json"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod destination;
 mod error;
+mod export;
+mod exported;
 mod exporter;
 mod publish;
 mod records;
 mod republish;
 mod warning;
 
+pub use destination::{Destination, form_of};
 pub use error::ExportError;
-pub use exporter::Exporter;
-pub use publish::{Destination, ExportOptions, Exported};
+pub use export::export;
+pub use exported::{Exported, METADATA_MANIFEST};
+pub use exporter::{CacheExporter, Exporter, resolve_exporter};
 pub use records::{RecordsError, RecordsRead, add_records};
-pub use republish::{Existing, republish};
+pub use republish::{ExistingCache, republish};
 pub use warning::ExportWarning;

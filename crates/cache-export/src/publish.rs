@@ -1,64 +1,17 @@
-//! The last part of every export: layers, then the config, then the manifest, then its name.
+//! The last part of every export: layers, then the config, then the manifest, which gets its name.
+//!
+//! Knows nothing of records. Nothing is written before everything that it names.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use cache_format::{BUILDKIT_IMPORT_LIMIT, Form, Packed, PackedBlob};
 use cache_ingest::{
-    ErrorKind, Event, Expect, Job, Name, Provider, Side, Step, Stored, Summary, Tally, WriteStore, copy_all,
-    copy_bytes,
+    Error, ErrorKind, Event, Expect, Job, Provider, Side, Step, Stored, Summary, Tally, copy_all, copy_bytes,
 };
 use cache_model::Descriptor;
 
-use crate::{ExportError, ExportWarning};
-
-/// Where a cache goes.
-#[derive(Clone, Copy)]
-pub struct Destination<'a> {
-    /// Takes the blobs and the manifest.
-    pub store: &'a dyn WriteStore,
-    /// The name to give it.
-    pub name: &'a Name,
-    /// What the name has to stand for before.
-    pub expect: Expect,
-}
-
-/// How a cache is exported.
-#[derive(Clone, Debug, Default)]
-pub struct ExportOptions {
-    /// The form of the manifest.
-    pub form: Form,
-}
-
-/// What an export gave.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Exported {
-    /// The descriptor of the manifest; `None` where there was nothing to export.
-    pub manifest: Option<Descriptor>,
-    /// The descriptor of the config.
-    pub config: Option<Descriptor>,
-    /// What became of the blobs, the config among them.
-    pub blobs: Summary,
-    /// What was left out or looks wrong.
-    pub warnings: Vec<ExportWarning>,
-}
-
-impl Exported {
-    /// What BuildKit gives back of a cache export: `cache.manifest` is the descriptor of the manifest as JSON. Empty
-    /// where nothing was exported.
-    pub fn metadata(&self) -> BTreeMap<String, String> {
-        let manifest =
-            self.manifest.as_ref().map(|descriptor| String::from_utf8_lossy(&descriptor.json()).into_owned());
-        manifest.into_iter().map(|text| ("cache.manifest".to_owned(), text)).collect()
-    }
-
-    /// Notes a warning, and tells it.
-    pub(crate) fn warn(&mut self, warning: ExportWarning, job: &Job) {
-        job.event(&Event::Warning { message: &warning.to_string() });
-        self.warnings.push(warning);
-    }
-}
+use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// A cache to be published, its documents in shared bytes so that a second try costs no copy.
 struct Upload<'a> {
@@ -116,7 +69,7 @@ pub(crate) async fn publish(
             exported.blobs = with_second_try(exported.blobs, again);
             named = upload.publish_root().await;
         }
-        named.map_err(on_destination)?;
+        named.map_err(|error| upload.root_failed(error))?;
         Stored::Stored
     };
     job.event(&Event::Finished { step, descriptor: root, stored });
@@ -134,7 +87,8 @@ impl Upload<'_> {
             Expect::Digest(expected) if expected == root.digest => {}
             Expect::Absent | Expect::Digest(_) => return Ok(false),
         }
-        self.to.store.is_published(self.to.name, root).await.map_err(on_destination)
+        let published = self.to.store.is_published(self.to.name, root).await;
+        published.map_err(|error| self.root_failed(error))
     }
 
     /// The summary of a cache of which every blob is in the destination already.
@@ -154,7 +108,7 @@ impl Upload<'_> {
         let Self { provider, to, job, .. } = *self;
         let layers = self.layers.iter().map(|layer| (Step::Layer, layer.clone()));
         let copied = copy_all(layers, provider, to.store, job).await;
-        let mut summary = copied.map_err(ExportError::Store)?;
+        let mut summary = copied.map_err(|error| ExportError::write(Step::Layer, error))?;
         let documents = || self.metadata.iter().chain([&self.root]);
         job.event(&Event::Planned {
             blobs: documents().count() as u64,
@@ -162,16 +116,24 @@ impl Upload<'_> {
         });
         for (descriptor, bytes) in &self.metadata {
             let stored = copy_bytes(Step::Config, descriptor, bytes.clone(), to.store, job).await;
-            summary.count(stored.map_err(ExportError::Store)?, descriptor.size);
+            let stored = stored.map_err(|error| ExportError::write(Step::Config, error))?;
+            summary.count(stored, descriptor.size);
         }
         Ok(summary)
     }
 
     /// Stores the root under its name.
-    async fn publish_root(&self) -> Result<(), cache_ingest::Error> {
+    async fn publish_root(&self) -> Result<(), Error> {
         let (descriptor, bytes) = &self.root;
         self.job.event(&Event::Started { step: self.root_step, descriptor });
         self.to.store.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
+    }
+
+    /// Reports that the root could not be published.
+    fn root_failed(&self, error: Error) -> ExportError {
+        let error = error.on(Side::Destination);
+        self.job.event(&Event::Failed { step: self.root_step, descriptor: &self.root.0, error: &error });
+        ExportError::write(self.root_step, error)
     }
 }
 
@@ -188,8 +150,4 @@ fn with_second_try(first: Summary, second: Summary) -> Summary {
         already_present: minus(first.already_present, second.stored),
         mounted: first.mounted,
     }
-}
-
-fn on_destination(error: cache_ingest::Error) -> ExportError {
-    ExportError::Store(error.on(Side::Destination))
 }

@@ -1,32 +1,32 @@
 //! Records as JSON lines, from a tool in any language, into chains.
 //!
-//! One record a line, in the shape that `cache_format::decode_record_line` reads; a line links to earlier ones by their
-//! positions. Stops at the first line that cannot be taken, and says which.
+//! One record a line, in the format of `cache_format::decode_record_line`. A line links to earlier lines by their
+//! positions. Reading stops at the first line with an error, which names the line.
 
 use std::io::BufRead;
 
 use cache_format::{FormatError, decode_record_line};
 use cache_model::{AddError, CacheChains, Link, NewResult, RecordDigest, RecordId};
 
-/// Why records cannot be read. Lines count from 1, positions from 0.
+/// Why records cannot be read. Lines count from 1, positions from 0. The message includes the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordsError {
     /// The lines cannot be read.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {cause}")]
     Read {
         /// The line.
         line: usize,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
-    /// A line is no record.
-    #[error("line {line}: {source}")]
+    /// A line is not a record.
+    #[error("line {line}: {cause}")]
     Format {
         /// The line.
         line: usize,
         /// What is wrong with it.
-        source: FormatError,
+        cause: FormatError,
     },
     /// A record links to one that is not on an earlier line.
     #[error(
@@ -49,12 +49,12 @@ pub enum RecordsError {
         link: usize,
     },
     /// The record cannot be added.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {cause}")]
     Add {
         /// The line.
         line: usize,
         /// Why.
-        source: AddError,
+        cause: AddError,
     },
     /// There is no record at all.
     #[error("there are no records: give one JSON object a line")]
@@ -71,15 +71,15 @@ pub struct RecordsRead {
     pub skipped: usize,
 }
 
-/// Adds the records on the lines of `reader` to `chains`. Blank lines are passed over, and have no position.
+/// Adds the records on the lines of `reader` to `chains`. Blank lines are skipped and have no position.
 ///
 /// # Errors
-/// [`RecordsError`], at the first line that cannot be taken; the records before it have then been added.
+/// [`RecordsError`] at the first line that cannot be added. The records before it have then been added.
 pub fn add_records(chains: &mut CacheChains, reader: impl BufRead) -> Result<RecordsRead, RecordsError> {
     let mut records: Vec<Option<RecordId>> = Vec::new();
     let mut read = RecordsRead::default();
     for (line, text) in (1..).zip(reader.split(b'\n')) {
-        let text = text.map_err(|source| RecordsError::Read { line, source })?;
+        let text = text.map_err(|cause| RecordsError::Read { line, cause })?;
         if text.trim_ascii().is_empty() {
             continue;
         }
@@ -99,7 +99,7 @@ fn add_line(
     line: usize,
     records: &[Option<RecordId>],
 ) -> Result<Option<RecordId>, RecordsError> {
-    let record = decode_record_line(text).map_err(|source| RecordsError::Format { line, source })?;
+    let record = decode_record_line(text).map_err(|cause| RecordsError::Format { line, cause })?;
     let mut inputs: Vec<Vec<Link<'_>>> = Vec::with_capacity(record.inputs.len());
     for links in &record.inputs {
         let mut resolved = Vec::with_capacity(links.len());
@@ -112,10 +112,10 @@ fn add_line(
         inputs.push(resolved);
     }
     if record.digest.is_random() {
-        // Its layers are of no record, so nobody need have them.
+        // Its layers belong to no record, so they need not exist.
         return Ok(None);
     }
-    let failed = |source| RecordsError::Add { line, source };
+    let failed = |cause| RecordsError::Add { line, cause };
     let mut results = Vec::with_capacity(record.results.len());
     for result in &record.results {
         let layer = chains.layers(&result.layers).map_err(failed)?;

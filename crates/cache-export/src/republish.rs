@@ -1,44 +1,56 @@
-//! Copying a cache that exists: every byte kept, or the manifest rebuilt in another form around the same config.
+//! Copying an existing cache: with every byte kept, or with a manifest in another form around the same config.
 //!
-//! Never looks at the records, so nothing of them can be lost or reordered.
+//! Never looks at the records, so none of them can be lost or reordered.
 
-use bytes::Bytes;
-use cache_format::{CacheManifest, Form};
+use std::collections::HashMap;
+
+use cache_format::{CacheManifest, decode_config};
 use cache_ingest::{Job, Provider};
-use cache_model::{CacheConfig, Descriptor, Digest};
+use cache_model::{ConfigLayer, Descriptor, Digest};
 
 use crate::publish::publish;
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
-/// A cache that exists: its manifest and config, as they were read and verified.
-#[derive(Clone, Debug)]
-pub struct Existing<'a> {
+/// An existing cache: its manifest and config, read and verified.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ExistingCache<'a> {
     /// The descriptor of the manifest.
     pub descriptor: &'a Descriptor,
     /// The bytes of the manifest.
-    pub bytes: &'a Bytes,
-    /// What they say.
+    pub bytes: &'a [u8],
+    /// The manifest, decoded from these bytes.
     pub manifest: &'a CacheManifest,
     /// The bytes of the config.
-    pub config_bytes: &'a Bytes,
-    /// What they say.
-    pub config: &'a CacheConfig,
+    pub config_bytes: &'a [u8],
 }
 
-/// Copies a cache. Without a form, or with the form that it has, every byte is kept; with another the manifest is
-/// built anew, with its artifact type, subject and annotations, and the config's bytes are kept.
+impl<'a> ExistingCache<'a> {
+    /// A cache whose manifest has this descriptor and these bytes, decoded as `manifest`, and whose config has the
+    /// bytes `config_bytes`.
+    pub fn new(
+        descriptor: &'a Descriptor,
+        bytes: &'a [u8],
+        manifest: &'a CacheManifest,
+        config_bytes: &'a [u8],
+    ) -> Self {
+        Self { descriptor, bytes, manifest, config_bytes }
+    }
+}
+
+/// Copies a cache. If the destination asks for no form, or for the form of the cache, every byte is kept. For another
+/// form the manifest is built anew, with its artifact type, subject and annotations, and the config's bytes are kept.
 ///
 /// # Errors
-/// [`ExportError::Store`], which says on which side; [`ExportError::MissingBlob`] where the manifest does not list a
+/// [`ExportError::Write`], which says on which side; [`ExportError::MissingBlob`] if the manifest does not list a
 /// layer of the config, so that it cannot be rebuilt.
 pub async fn republish(
-    existing: &Existing<'_>,
-    form: Option<Form>,
+    existing: &ExistingCache<'_>,
     provider: &dyn Provider,
     to: &Destination<'_>,
     job: &Job,
 ) -> Result<Exported, ExportError> {
-    let form = form.unwrap_or(existing.manifest.form);
+    let form = to.form.unwrap_or(existing.manifest.form);
     let mut exported = Exported::default();
     let config_bytes = existing.config_bytes.to_vec();
     let packed = if form == existing.manifest.form {
@@ -56,17 +68,17 @@ pub async fn republish(
     Ok(exported)
 }
 
-/// The layers for a rebuilt manifest: those that it lists, once it is sure that they are one for each layer of the
-/// config; else, as other tools may drop repeated entries, one for each layer of the config, by digest.
-fn listed_layers(existing: &Existing<'_>) -> Result<Vec<Descriptor>, ExportError> {
+/// The layers for a rebuilt manifest, one for each layer of the config. A tool that drops repeated entries may have
+/// written the old manifest, so if its list does not match the config's, the layers are looked up by digest.
+fn listed_layers(existing: &ExistingCache<'_>) -> Result<Vec<Descriptor>, ExportError> {
     let listed = &existing.manifest.layers;
-    let wanted = existing.config.layers();
-    let fits =
-        |(descriptor, layer): (&Descriptor, &cache_model::ConfigLayer)| layer.blob == Some(descriptor.digest);
+    let config = decode_config(existing.config_bytes).map_err(ExportError::Format)?;
+    let wanted = config.layers();
+    let fits = |(descriptor, layer): (&Descriptor, &ConfigLayer)| layer.blob == Some(descriptor.digest);
     if listed.len() == wanted.len() && listed.iter().zip(wanted).all(fits) {
         return Ok(listed.clone());
     }
-    let by_digest: std::collections::HashMap<Digest, &Descriptor> =
+    let by_digest: HashMap<Digest, &Descriptor> =
         listed.iter().map(|descriptor| (descriptor.digest, descriptor)).collect();
     let mut layers = Vec::with_capacity(wanted.len());
     for (position, layer) in wanted.iter().enumerate() {

@@ -1,17 +1,17 @@
-//! What an export leaves out, and what looks wrong about it, as data.
+//! The records and results that an export leaves out, and oddities of the cache, as data.
 
 use cache_format::ManifestWarning;
 use cache_model::MarshalWarning;
 
-/// Something that an export left out, or that looks wrong.
+/// Something that an export left out, or an oddity of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportWarning {
-    /// No record has a result whose blobs are all there: nothing is exported.
+    /// No record has a result whose blobs are all present: nothing is exported.
     NoLayers,
     /// A record or a result was left out.
     Marshal(MarshalWarning),
-    /// A layer stands in the manifest under a media type that is not of its dialect.
+    /// A layer is listed under a media type that is not of the manifest's dialect.
     MediaType(ManifestWarning),
     /// BuildKit will not import this cache.
     TooLargeForBuildKit {

@@ -14,13 +14,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_conformance::{Down, StrictStore};
-use cache_export::{
-    Destination, ExportError, ExportOptions, ExportWarning, Exporter, RecordsError, add_records,
-};
+use cache_export::{Destination, ExportError, ExportWarning, RecordsError, add_records, export};
 use cache_format::{CacheManifest, Form, ManifestOrIndex, decode_config};
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, Job, MemoryStore, Name, Progress, Provider,
-    ProviderExt, Publisher, Resolver, Side, Source, Stored,
+    ProviderExt, Publisher, Resolver, Side, Source, Step, Stored,
 };
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Rule, Timestamp};
 use proptest::prelude::*;
@@ -68,7 +66,7 @@ fn add(chains: &mut CacheChains, digest: &str, results: &[(i64, &[Descriptor])])
 }
 
 fn to<'a>(store: &'a StrictStore, name: &'a Name) -> Destination<'a> {
-    Destination { store, name, expect: Expect::Any }
+    Destination::new(store, name)
 }
 
 /// What was written, in order.
@@ -81,18 +79,15 @@ fn written(strict: &StrictStore) -> Vec<&'static str> {
     strict.written().into_iter().map(kind).collect()
 }
 
-fn options(form: Form) -> ExportOptions {
-    ExportOptions { form, ..ExportOptions::default() }
-}
-
 #[tokio::test]
 async fn layers_come_first_then_the_config_then_the_manifest() {
     for form in [Form::Manifest, Form::Index, Form::DockerList] {
         let (build, blobs) = build();
-        let mut exporter = Exporter::new(&build);
-        add(&mut exporter.chains, "a", &[(1, &blobs)]);
+        let mut chains = CacheChains::new();
+        add(&mut chains, "a", &[(1, &blobs)]);
         let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
-        let exported = exporter.finalize(&to(&strict, &tag), &options(form), &heard.job()).await.unwrap();
+        let exported =
+            export(&chains, &build, &to(&strict, &tag).with_form(form), &heard.job()).await.unwrap();
         assert_eq!(written(&strict), ["layer", "layer", "layer", "config", "manifest"]);
         assert_eq!(strict.memory().tags(), ["t"]);
         assert_eq!(exported.blobs.stored.blobs, 4);
@@ -111,17 +106,11 @@ async fn layers_come_first_then_the_config_then_the_manifest() {
 #[tokio::test]
 async fn an_export_again_writes_no_blob_a_second_time() {
     let (build, blobs) = build();
-    let mut exporter = Exporter::new(&build);
-    add(&mut exporter.chains, "a", &[(1, &blobs)]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "a", &[(1, &blobs)]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let first = exporter
-        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
-        .await
-        .unwrap();
-    let second = exporter
-        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
-        .await
-        .unwrap();
+    let first = export(&chains, &build, &to(&strict, &tag), &Job::without_retries()).await.unwrap();
+    let second = export(&chains, &build, &to(&strict, &tag), &Job::without_retries()).await.unwrap();
     assert_eq!(second.manifest, first.manifest);
     assert_eq!((second.blobs.stored.blobs, second.blobs.already_present.blobs), (0, 4));
 }
@@ -165,13 +154,13 @@ impl Publisher for Forgetful {
 #[tokio::test]
 async fn a_blob_that_the_store_forgot_is_stored_again_once() {
     let (provider, blobs) = build();
-    let mut exporter = Exporter::new(&provider);
-    add(&mut exporter.chains, "sha256:a", &[(1, &blobs)]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "sha256:a", &[(1, &blobs)]);
     let name = Name::Tag("latest".into());
     for times in [1, 2] {
         let store = Forgetful::new(blobs[1].digest, times);
-        let to = Destination { store: &store, name: &name, expect: Expect::Any };
-        let exported = exporter.finalize(&to, &options(Form::Manifest), &Job::without_retries()).await;
+        let to = Destination::new(&store, &name);
+        let exported = export(&chains, &provider, &to, &Job::without_retries()).await;
         if times == 1 {
             let blobs = exported.unwrap().blobs;
             assert_eq!((blobs.stored.blobs, blobs.already_present.blobs), (5, 0), "four, one of them twice");
@@ -186,14 +175,14 @@ async fn a_blob_that_the_store_forgot_is_stored_again_once() {
 #[tokio::test]
 async fn where_the_name_stands_for_the_cache_already_no_blob_is_asked_about() {
     let (provider, blobs) = build();
-    let mut exporter = Exporter::new(&provider);
-    add(&mut exporter.chains, "sha256:a", &[(1, &blobs)]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "sha256:a", &[(1, &blobs)]);
     let name = Name::Tag("latest".into());
     let mut store = Forgetful::new(blobs[1].digest, 0);
     store.knows = true;
     let export = async |store: &Forgetful, expect: Expect| {
-        let to = Destination { store, name: &name, expect };
-        exporter.finalize(&to, &options(Form::Manifest), &Job::without_retries()).await
+        let to = Destination::new(store, &name).with_expect(expect);
+        export(&chains, &provider, &to, &Job::without_retries()).await
     };
     let first = export(&store, Expect::Any).await.unwrap();
     let digest = first.manifest.clone().unwrap().digest;
@@ -214,11 +203,10 @@ async fn where_the_name_stands_for_the_cache_already_no_blob_is_asked_about() {
 async fn an_empty_cache_is_a_success_that_writes_nothing() {
     let (build, _) = build();
     for records in [0, 2] {
-        let mut exporter = Exporter::new(&build);
-        (0..records).for_each(|n| add(&mut exporter.chains, &n.to_string(), &[]));
+        let mut chains = CacheChains::new();
+        (0..records).for_each(|n| add(&mut chains, &n.to_string(), &[]));
         let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
-        let exported =
-            exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard.job()).await.unwrap();
+        let exported = export(&chains, &build, &to(&strict, &tag), &heard.job()).await.unwrap();
         assert_eq!(exported.warnings, [ExportWarning::NoLayers]);
         assert_eq!(*heard.0.lock().unwrap(), ["failed to match any cache with layers"]);
         assert!(exported.metadata().is_empty());
@@ -230,12 +218,11 @@ async fn an_empty_cache_is_a_success_that_writes_nothing() {
 async fn a_record_whose_newest_result_lacks_a_blob_gives_an_older_one() {
     let (build, blobs) = build();
     build.remove(&blobs[2].digest);
-    let mut exporter = Exporter::new(&build);
-    add(&mut exporter.chains, "a", &[(1, &blobs[..2]), (2, &blobs[1..])]);
-    add(&mut exporter.chains, "b", &[(1, &blobs[2..])]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "a", &[(1, &blobs[..2]), (2, &blobs[1..])]);
+    add(&mut chains, "b", &[(1, &blobs[2..])]);
     let (strict, tag, heard) = (StrictStore::new(), Name::Tag("t".into()), Heard::default());
-    let exported =
-        exporter.finalize(&to(&strict, &tag), &options(Form::Manifest), &heard.job()).await.unwrap();
+    let exported = export(&chains, &build, &to(&strict, &tag), &heard.job()).await.unwrap();
     assert_eq!(exported.warnings.len(), 2);
     let config = strict.memory().blob(&exported.config.unwrap().digest).unwrap();
     let config = decode_config(&config).unwrap();
@@ -263,15 +250,12 @@ impl Provider for Vanishing {
 async fn a_blob_that_vanishes_fails_the_export_and_nothing_is_named() {
     let (build, blobs) = build();
     let vanishing = Vanishing(build, blobs[1].digest);
-    let mut exporter = Exporter::new(&vanishing);
-    add(&mut exporter.chains, "a", &[(1, &blobs)]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "a", &[(1, &blobs)]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let error = exporter
-        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
-        .await
-        .unwrap_err();
+    let error = export(&chains, &vanishing, &to(&strict, &tag), &Job::without_retries()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let ExportError::Store(store) = &error else { panic!("{error}") };
+    let ExportError::Write { step: Step::Layer, error: store } = &error else { panic!("{error}") };
     assert_eq!(store.side(), Some(Side::Source));
     assert!(error.to_string().contains(&blobs[1].digest.to_string()), "{error}");
     assert!(strict.memory().tags().is_empty());
@@ -281,29 +265,23 @@ async fn a_blob_that_vanishes_fails_the_export_and_nothing_is_named() {
 async fn a_store_that_cannot_tell_is_an_error_and_not_an_empty_cache() {
     let (_, blobs) = build();
     let down = Down(ErrorKind::Unavailable);
-    let mut exporter = Exporter::new(&down);
-    add(&mut exporter.chains, "a", &[(1, &blobs)]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "a", &[(1, &blobs)]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let error = exporter
-        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
-        .await
-        .unwrap_err();
+    let error = export(&chains, &down, &to(&strict, &tag), &Job::without_retries()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
 async fn a_cache_that_buildkit_would_not_import_is_exported_with_a_warning() {
     let (build, blobs) = build();
-    let mut exporter = Exporter::new(&build);
+    let mut chains = CacheChains::new();
     for n in 0..12_000 {
         let digest = format!("sha256:{n:064x}");
-        add(&mut exporter.chains, &digest, &[(n, &blobs[..1])]);
+        add(&mut chains, &digest, &[(n, &blobs[..1])]);
     }
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let exported = exporter
-        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
-        .await
-        .unwrap();
+    let exported = export(&chains, &build, &to(&strict, &tag), &Job::without_retries()).await.unwrap();
     let [ExportWarning::TooLargeForBuildKit { what: "config", size }] = exported.warnings[..] else {
         panic!("{:?}", exported.warnings)
     };
@@ -314,13 +292,10 @@ async fn a_cache_that_buildkit_would_not_import_is_exported_with_a_warning() {
 async fn a_layer_of_an_unknown_media_type_is_kept_with_a_warning() {
     let build = MemoryStore::new();
     let odd = build.insert(MediaType::new("application/x-odd"), "odd");
-    let mut exporter = Exporter::new(&build);
-    add(&mut exporter.chains, "a", &[(1, std::slice::from_ref(&odd))]);
+    let mut chains = CacheChains::new();
+    add(&mut chains, "a", &[(1, std::slice::from_ref(&odd))]);
     let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-    let exported = exporter
-        .finalize(&to(&strict, &tag), &options(Form::Manifest), &Job::without_retries())
-        .await
-        .unwrap();
+    let exported = export(&chains, &build, &to(&strict, &tag), &Job::without_retries()).await.unwrap();
     assert!(
         matches!(&exported.warnings[..], [ExportWarning::MediaType(warning)] if warning.digest == odd.digest)
     );
@@ -333,14 +308,18 @@ async fn a_closed_export_does_not_depend_on_the_order_of_the_adds() {
     let (build, blobs) = build();
     let mut configs = Vec::new();
     for order in [[0, 1], [1, 0]] {
-        let mut exporter = Exporter::new(&build);
+        let mut chains = CacheChains::new();
         for n in order {
-            add(&mut exporter.chains, "a", &[(n, &blobs[..=usize::try_from(n).unwrap()])]);
+            add(&mut chains, "a", &[(n, &blobs[..=usize::try_from(n).unwrap()])]);
         }
         let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
-        exporter.chains.set_rule(Rule::Closed);
-        let options = options(Form::Index);
-        configs.push(exporter.finalize(&to(&strict, &tag), &options, &Job::default()).await.unwrap().config);
+        chains.set_rule(Rule::Closed);
+        configs.push(
+            export(&chains, &build, &to(&strict, &tag).with_form(Form::Index), &Job::default())
+                .await
+                .unwrap()
+                .config,
+        );
     }
     assert_eq!(configs[0], configs[1]);
 }
@@ -354,18 +333,18 @@ proptest! {
         form in prop::sample::select(vec![Form::Manifest, Form::Index, Form::DockerList]),
     ) {
         let (build, blobs) = build();
-        let mut exporter = Exporter::new(&build);
+        let mut chains = CacheChains::new();
         for (digest, seconds, layers) in &records {
             let layers: Vec<Descriptor> = layers.iter().map(|n| blobs[*n].clone()).collect();
-            add(&mut exporter.chains, &digest.to_string(), &[(*seconds, &layers)]);
+            add(&mut chains, &digest.to_string(), &[(*seconds, &layers)]);
         }
         if let Some(absent) = absent {
             build.remove(&blobs[absent].digest);
         }
-        let expected = exporter.chains.marshal(&|blob| build.blob(blob).is_some()).unwrap();
+        let expected = chains.marshal(&|blob| build.blob(blob).is_some()).unwrap();
         let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let exported = runtime.block_on(exporter.finalize(&to(&strict, &tag), &options(form), &Job::without_retries())).unwrap();
+        let exported = runtime.block_on(export(&chains, &build, &to(&strict, &tag).with_form(form), &Job::without_retries())).unwrap();
         match exported.config {
             None => prop_assert!(expected.config.layers().is_empty()),
             Some(config) => {

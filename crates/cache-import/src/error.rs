@@ -63,4 +63,12 @@ impl ImportError {
             Self::NotACache { .. } => ErrorKind::Unsupported,
         }
     }
+
+    /// The failure of a store, if that is the cause.
+    pub fn store_error(&self) -> Option<&Error> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
 }

@@ -8,26 +8,26 @@
 //! This crate knows nothing of caches, and never prints. An export from a build to a registry:
 //!
 //! ```no_run
-//! use cache_export::{Destination, ExportOptions, Exporter};
-//! use cache_ingest::{Expect, Job, MemoryStore};
-//! use cache_model::{MediaType, NewResult, Timestamp};
+//! use cache_export::{Destination, METADATA_MANIFEST, export};
+//! use cache_ingest::{Job, MemoryStore};
+//! use cache_model::{CacheChains, MediaType, NewResult, Timestamp};
 //! use cache_registry::{Client, ClientOptions, RegistryStore};
 //! use cache_target::Reference;
 //!
-//! # async fn export() -> Result<(), Box<dyn std::error::Error>> {
-//! // The result of a build: layers in a store, and records of the steps that made them.
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // What a build made: layers somewhere, and records that say which step gave which.
 //! let build = MemoryStore::new();
-//! let blob = build.insert(MediaType::OCI_LAYER_TAR, "a layer");
-//! let mut exporter = Exporter::new(&build);
-//! let layer = exporter.chains.layers([&blob])?;
-//! exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
+//! let blob = build.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! let mut chains = CacheChains::new();
+//! let layer = chains.layers([&blob])?;
+//! chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
 //!
 //! let reference: Reference = "registry.example.com/team/app:cache".parse()?;
 //! let client = Client::new(ClientOptions::default())?;
 //! let store = RegistryStore::new(&client, reference.repository()).for_push();
-//! let to = Destination { store: &store, name: &reference.name(), expect: Expect::Any };
-//! let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
-//! println!("{}", exported.metadata()["cache.manifest"]);
+//! let name = reference.name();
+//! let exported = export(&chains, &build, &Destination::new(&store, &name), &Job::default()).await?;
+//! println!("{}", exported.metadata()[METADATA_MANIFEST]);
 //! # Ok(())
 //! # }
 //! ```

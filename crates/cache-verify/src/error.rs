@@ -27,4 +27,12 @@ impl VerifyError {
             Self::NoRuntime => ErrorKind::Invalid,
         }
     }
+
+    /// The failure of a store, if that is the cause.
+    pub fn store_error(&self) -> Option<&Error> {
+        match self {
+            Self::Resolve(error) | Self::Store(error) => Some(error),
+            Self::NoRuntime => None,
+        }
+    }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use cache_export::{Destination, ExportOptions, Exporter};
-use cache_ingest::{Expect, Job, LayoutOptions, LayoutStore, MemoryStore, Name};
-use cache_model::{Digest, MediaType, NewResult, Timestamp};
+use cache_export::{Destination, export};
+use cache_ingest::{Job, LayoutOptions, LayoutStore, MemoryStore, Name};
+use cache_model::{CacheChains, Digest, MediaType, NewResult, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -39,15 +39,15 @@ impl Generated {
         let results = json!([{"createdAt": "2026-01-02T03:04:05Z", "layers": listed}]);
         let record = json!({"digest": "sha256:step", "inputs": [], "results": results}).to_string();
 
-        let mut exporter = Exporter::new(&layers);
-        let layer = exporter.chains.layers(&descriptors)?;
+        let mut chains = CacheChains::new();
+        let layer = chains.layers(&descriptors)?;
         let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
-        exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
+        chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
         let layout = scratch()?;
         let store = LayoutStore::open(layout.path(), LayoutOptions::create().with_sync(false)).await?;
         let name = Name::Tag("latest".to_owned());
-        let to = Destination { store: &store, name: &name, expect: Expect::Any };
-        let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
+        let to = Destination::new(&store, &name);
+        let exported = export(&chains, &layers, &to, &Job::default()).await?;
         let digest = exported.manifest.context("nothing was exported")?.digest;
         fs::write(layout.path().join("record"), &record).context("cannot write a record")?;
         Ok(Self { layout, digest })

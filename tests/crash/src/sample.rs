@@ -2,14 +2,14 @@
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use cache_export::{Destination, Existing, ExportOptions, Exporter, republish};
-use cache_format::{CacheManifest, decode_config};
+use cache_export::{Destination, ExistingCache, export, republish};
+use cache_format::CacheManifest;
 use cache_import::{OpenedCache, open};
 use cache_ingest::{
-    ByteStream, Error, Expect, Hasher, Info, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore, Name,
-    Provider, Resolver, Source,
+    ByteStream, Error, Hasher, Info, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider,
+    Resolver, Source,
 };
-use cache_model::{Algorithm, CacheConfig, Descriptor, Digest, MediaType, NewResult, Timestamp};
+use cache_model::{Algorithm, CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
 
 use crate::folders::fixture;
 
@@ -29,7 +29,6 @@ pub(crate) struct Sample {
     opened: OpenedCache,
     manifest: CacheManifest,
     config_bytes: bytes::Bytes,
-    config: CacheConfig,
 }
 
 impl Sample {
@@ -53,8 +52,7 @@ impl Sample {
         let opened = open(&store, &Name::Unspecified, &options).await?;
         let config_bytes = opened.config_bytes(&store, &options).await?.context("it is no cache")?;
         let manifest = opened.manifest.clone().context("it is no cache")?;
-        let config = decode_config(&config_bytes)?;
-        Ok(Self { store: Box::new(given(store)), opened, manifest, config_bytes, config })
+        Ok(Self { store: Box::new(given(store)), opened, manifest, config_bytes })
     }
 
     /// The digest of its manifest.
@@ -64,16 +62,11 @@ impl Sample {
 
     /// Copies it to a tag.
     pub(crate) async fn copy(&self, to: &LayoutStore, tag: &str) -> Result<()> {
-        let existing = Existing {
-            descriptor: &self.opened.descriptor,
-            bytes: &self.opened.bytes,
-            manifest: &self.manifest,
-            config_bytes: &self.config_bytes,
-            config: &self.config,
-        };
+        let OpenedCache { descriptor, bytes, .. } = &self.opened;
+        let existing = ExistingCache::new(descriptor, bytes, &self.manifest, &self.config_bytes);
         let name = Name::Tag(tag.to_owned());
-        let to = Destination { store: to, name: &name, expect: Expect::Any };
-        republish(&existing, None, &*self.store, &to, &Job::default()).await?;
+        let to = Destination::new(to, &name);
+        republish(&existing, &*self.store, &to, &Job::default()).await?;
         Ok(())
     }
 }
@@ -90,14 +83,13 @@ async fn with_sha512() -> Result<MemoryStore> {
         store.put(&layer, &Source::from_bytes(layer.clone(), bytes)).await?;
         layers.push(layer);
     }
-    let mut exporter = Exporter::new(&store);
-    let layer = exporter.chains.layers(&layers)?;
+    let mut chains = CacheChains::new();
+    let layer = chains.layers(&layers)?;
     let created_at: Timestamp = "2026-01-02T03:04:05Z".parse()?;
-    exporter.chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
+    chains.add(&"sha256:step".into(), &[], &[NewResult { created_at, layer }])?;
     let name = Name::Unspecified;
-    let to = Destination { store: &store, name: &name, expect: Expect::Any };
-    exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await?;
-    drop(exporter);
+    let to = Destination::new(&store, &name);
+    export(&chains, &store, &to, &Job::default()).await?;
     Ok(store)
 }
 

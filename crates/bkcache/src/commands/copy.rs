@@ -1,8 +1,8 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
-use cache_export::{Existing, ExportOptions, Exported, Exporter, republish};
+use cache_export::{ExistingCache, Exported, export, republish};
 use cache_format::CacheOrigin;
-use cache_import::Imported;
+use cache_import::{Imported, OpenedCache};
 use cache_ingest::Event;
 use cache_model::Rule;
 use cache_target::Role;
@@ -38,26 +38,21 @@ async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<()
 }
 
 /// The cache as it is stored; `None` for a cache inside an image.
-fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<Existing<'a>> {
+fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<ExistingCache<'a>> {
     let cache =
         imported.caches.first().filter(|cache| matches!(cache.origin, CacheOrigin::Manifest { .. }))?;
-    Some(Existing {
-        descriptor: &source.cache.descriptor,
-        bytes: &source.cache.bytes,
-        manifest: source.cache.manifest.as_ref()?,
-        config_bytes: &cache.config_bytes,
-        config: &cache.config,
-    })
+    let OpenedCache { descriptor, bytes, manifest, .. } = &source.cache;
+    Some(ExistingCache::new(descriptor, bytes, manifest.as_ref()?, &cache.config_bytes))
 }
 
 /// Copies a cache with its config, and with its manifest unless another form is asked for.
 async fn keep(
-    existing: &Existing<'_>,
+    existing: &ExistingCache<'_>,
     source: &OpenedSource,
     to: &OpenedDestination,
     stores: &Stores,
 ) -> Result<Exported, Failure> {
-    let copied = republish(existing, to.form, &*source.target.store, &to.destination(), &stores.job).await;
+    let copied = republish(existing, &*source.target.store, &to.destination(), &stores.job).await;
     copied.doing(|| format!("cannot copy {}", source.place()))
 }
 
@@ -71,8 +66,7 @@ async fn rebuild(
     let mut chains = imported.into_chains().doing(|| source.reading())?;
     chains.set_rule(Rule::Closed);
     let form = to.form.or(source.cache.manifest.as_ref().map(|manifest| manifest.form));
-    let options = ExportOptions { form: form.unwrap_or_default() };
-    let exporter = Exporter::with_chains(chains, &*source.target.store);
-    let exported = exporter.finalize(&to.destination(), &options, &stores.job).await;
+    let to = to.destination().with_form(form);
+    let exported = export(&chains, &*source.target.store, &to, &stores.job).await;
     exported.doing(|| format!("cannot copy {}", source.place()))
 }

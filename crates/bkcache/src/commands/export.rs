@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use cache_export::{ExportOptions, Exported, Exporter, add_records};
+use cache_export::{Exported, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
 use cache_ingest::{BlobFolder, LayoutOptions, LayoutStore, Provider};
 use cache_model::{CacheChains, Rule};
@@ -33,10 +33,9 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
     };
     let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
     let layers = open_layers(blobs, &stores).await?;
-    let exporter = Exporter::with_chains(chains, &*layers);
     let exported = async {
         let destination = OpenedDestination::open(&stores, to, args.form, global).await?;
-        let exported = export(&exporter, &destination, &stores).await;
+        let exported = export(&chains, &*layers, &destination, &stores).await;
         drop(stores);
         let reported =
             exported.and_then(|exported| report_export(&exported, &destination, &args.write, global));
@@ -79,14 +78,14 @@ async fn open_layers(path: &Path, stores: &Stores) -> Result<Box<dyn Provider>, 
 }
 
 async fn export(
-    exporter: &Exporter<'_>,
+    chains: &CacheChains,
+    layers: &dyn Provider,
     to: &OpenedDestination,
     stores: &Stores,
 ) -> Result<Exported, Failure> {
-    let options = ExportOptions { form: to.form.unwrap_or_default() };
-    let exported = exporter.finalize(&to.destination(), &options, &stores.job).await;
+    let exported = cache_export::export(chains, layers, &to.destination(), &stores.job).await;
     let exported = exported.doing(|| format!("cannot export to {}", to.place()))?;
-    let named = exporter.chains.blobs().count() as u64;
+    let named = chains.blobs().count() as u64;
     if exported.manifest.is_none() && named > 0 {
         return Err(no_result_is_complete(named, to));
     }

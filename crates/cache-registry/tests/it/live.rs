@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use cache_conformance::Blob;
-use cache_export::{Destination, ExportOptions, Exporter};
+use cache_export::{Destination, export};
 use cache_ingest::{
     ErrorKind, Expect, Ingester, Job, MemoryStore, Name, Provider, Publisher, Resolver, Stored,
 };
-use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
+use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
 use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenBehavior, Tokens};
 
@@ -150,17 +150,17 @@ async fn a_build_exports_straight_to_a_registry() {
     let build = MemoryStore::new();
     let layer_type = "application/vnd.oci.image.layer.v1.tar";
     let blobs = ["one", "two"].map(|text| build.insert(MediaType::new(layer_type), text));
-    let mut exporter = Exporter::new(&build);
-    let layer = exporter.chains.layers(&blobs).unwrap();
+    let mut chains = CacheChains::new();
+    let layer = chains.layers(&blobs).unwrap();
     let result = NewResult { created_at: Timestamp::ZERO, layer };
-    exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
+    chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
     let store = store_with(options(), &registry.host(), APP).for_push();
     let name = Name::Tag("cache".to_owned());
-    let to = Destination { store: &store, name: &name, expect: Expect::Any };
-    let exported = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await.unwrap();
+    let to = Destination::new(&store, &name);
+    let exported = export(&chains, &build, &to, &Job::default()).await.unwrap();
     assert_eq!((exported.blobs.stored.blobs, exported.blobs.already_present.blobs), (3, 0));
     assert_eq!(store.resolve(&name).await.unwrap().descriptor.digest, exported.manifest.unwrap().digest);
-    let again = exporter.finalize(&to, &ExportOptions::default(), &Job::default()).await.unwrap();
+    let again = export(&chains, &build, &to, &Job::default()).await.unwrap();
     assert_eq!((again.blobs.stored.blobs, again.blobs.already_present.blobs), (0, 3));
 }
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use cache_conformance::{Blob, Fault as Flaw, Faulty};
-use cache_export::{Destination, ExportOptions, Exporter};
+use cache_export::{Destination, export};
 use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Stored};
-use cache_model::{Algorithm, MediaType, NewResult, Timestamp};
+use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use test_registries::{Answer, Fault, On, Registry, Server, UploadLocation};
 
 use crate::scene::{
@@ -414,10 +414,10 @@ async fn an_export_pushes_lost_blobs_again_once() {
         let build = MemoryStore::new();
         let layer_type = "application/vnd.oci.image.layer.v1.tar";
         let blobs = ["one", "two"].map(|text| build.insert(MediaType::new(layer_type), text));
-        let mut exporter = Exporter::new(&build);
-        let layer = exporter.chains.layers(&blobs).unwrap();
+        let mut chains = CacheChains::new();
+        let layer = chains.layers(&blobs).unwrap();
         let result = NewResult { created_at: Timestamp::ZERO, layer };
-        exporter.chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
+        chains.add(&"sha256:step".into(), &[], &[result]).unwrap();
         let store = app(&server);
         for (tag, sent) in [("one", 3), ("two", if says_which { 1 } else { 3 })] {
             if tag == "two" && says_which {
@@ -428,9 +428,8 @@ async fn an_export_pushes_lost_blobs_again_once() {
             }
             server.forget_seen();
             let name = Name::Tag(tag.to_owned());
-            let to = Destination { store: &store, name: &name, expect: Expect::Any };
-            let exported =
-                exporter.finalize(&to, &ExportOptions::default(), &crate::scene::copying()).await.unwrap();
+            let to = Destination::new(&store, &name);
+            let exported = export(&chains, &build, &to, &crate::scene::copying()).await.unwrap();
             assert_eq!(exported.blobs.stored.blobs, sent, "{tag} {says_which}");
             assert_eq!(server.seen_with("PUT", "/uploads/").len() as u64, sent, "{tag} {says_which}");
             let there = server.service.content.manifest(APP, tag).unwrap();

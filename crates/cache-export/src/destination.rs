@@ -1,0 +1,75 @@
+//! Where a cache is written to, under which name, and in which form.
+
+use std::fmt;
+
+use cache_format::{Form, FormatError};
+use cache_ingest::{Expect, Name, WriteStore};
+use cache_target::{ExportAttributes, Opened};
+
+use crate::ExportError;
+
+/// Where a cache is written to.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Destination<'a> {
+    /// The store.
+    pub store: &'a dyn WriteStore,
+    /// The name that the cache gets.
+    pub name: &'a Name,
+    /// The manifest that the name has to stand for before.
+    pub expect: Expect,
+    /// The form; `None` for the form that a cache has already, or the default for a new one.
+    pub form: Option<Form>,
+}
+
+impl<'a> Destination<'a> {
+    /// A name in a store, whatever it stands for, in no particular form.
+    pub fn new(store: &'a dyn WriteStore, name: &'a Name) -> Self {
+        Self { store, name, expect: Expect::Any, form: None }
+    }
+
+    /// The destination that a user named, in the form that its attributes ask for.
+    ///
+    /// # Errors
+    /// [`ExportError::ReadOnly`] for a target that was opened as a source; [`ExportError::Format`] for
+    /// `image-manifest=true` with `oci-mediatypes=false`.
+    pub fn of(target: &'a Opened) -> Result<Self, ExportError> {
+        let read_only = || ExportError::ReadOnly { location: target.location.clone() };
+        let store = target.writer.as_deref().ok_or_else(read_only)?;
+        let form = form_of(&target.export).map_err(ExportError::Format)?;
+        Ok(Self::new(store, &target.name).with_form(form))
+    }
+
+    /// The same destination with another form.
+    #[must_use]
+    pub fn with_form(self, form: impl Into<Option<Form>>) -> Self {
+        Self { form: form.into(), ..self }
+    }
+
+    /// The same destination, to be written only if its name stands for what is expected.
+    #[must_use]
+    pub fn with_expect(self, expect: Expect) -> Self {
+        Self { expect, ..self }
+    }
+}
+
+impl fmt::Debug for Destination<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination")
+            .field("name", &self.name)
+            .field("expect", &self.expect)
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The form that the attributes `image-manifest` and `oci-mediatypes` ask for; `None` if neither is given.
+///
+/// # Errors
+/// Those of [`Form::from_attributes`].
+pub fn form_of(attributes: &ExportAttributes) -> Result<Option<Form>, FormatError> {
+    match (attributes.image_manifest, attributes.oci_mediatypes) {
+        (None, None) => Ok(None),
+        (image_manifest, oci_mediatypes) => Form::from_attributes(image_manifest, oci_mediatypes).map(Some),
+    }
+}

@@ -1,0 +1,57 @@
+//! Exporting records: which blobs are present is asked once, then everything is decided, then everything is copied.
+
+use cache_format::{Form, Packed, pack};
+use cache_ingest::{Job, Provider, Side, presence};
+use cache_model::{CacheChains, Descriptor, Digest};
+
+use crate::publish::publish;
+use crate::{Destination, ExportError, ExportWarning, Exported};
+
+/// Exports records: copies the layers from `provider`, writes the config and the manifest, and names the manifest.
+///
+/// Each record gives its newest result whose layers are all in the provider. If no record gives any, nothing is
+/// written: that is a success with a warning, as with BuildKit.
+///
+/// # Errors
+/// [`ExportError::Store`] and [`ExportError::Write`], which say on which side; then nothing is named in the
+/// destination, but blobs may be there.
+pub async fn export(
+    chains: &CacheChains,
+    provider: &dyn Provider,
+    to: &Destination<'_>,
+    job: &Job,
+) -> Result<Exported, ExportError> {
+    let present = presence(provider, chains.blobs(), job);
+    let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
+    let mut exported = Exported::default();
+    let form = to.form.unwrap_or_default();
+    if let Some(packed) = marshal_and_pack(chains, form, &|blob| present.contains(blob), job, &mut exported)?
+    {
+        publish(packed, form, provider, to, job, &mut exported).await?;
+    }
+    Ok(exported)
+}
+
+/// `None` if no record has a result whose layers are all present.
+fn marshal_and_pack(
+    chains: &CacheChains,
+    form: Form,
+    present: &dyn Fn(&Digest) -> bool,
+    job: &Job,
+    exported: &mut Exported,
+) -> Result<Option<Packed>, ExportError> {
+    let marshalled = chains.marshal(present).map_err(ExportError::Graph)?;
+    for warning in &marshalled.warnings {
+        exported.warn(ExportWarning::Marshal(warning.clone()), job);
+    }
+    if marshalled.config.layers().is_empty() {
+        exported.warn(ExportWarning::NoLayers, job);
+        return Ok(None);
+    }
+    let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
+    let packed = pack(form, &marshalled.config, &layers).map_err(ExportError::Format)?;
+    for warning in &packed.warnings {
+        exported.warn(ExportWarning::MediaType(warning.clone()), job);
+    }
+    Ok(Some(packed))
+}

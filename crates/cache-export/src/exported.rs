@@ -1,0 +1,40 @@
+//! The outcome of an export.
+
+use std::collections::BTreeMap;
+
+use cache_ingest::{Event, Job, Summary};
+use cache_model::Descriptor;
+
+use crate::ExportWarning;
+
+/// The key under which BuildKit returns the descriptor of the manifest, as JSON, to the client of an export.
+pub const METADATA_MANIFEST: &str = "cache.manifest";
+
+/// The outcome of an export.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Exported {
+    /// The descriptor of the manifest; `None` if there was nothing to export.
+    pub manifest: Option<Descriptor>,
+    /// The descriptor of the config.
+    pub config: Option<Descriptor>,
+    /// How many blobs were stored or already present, the config included.
+    pub blobs: Summary,
+    /// Records and results that were left out, and oddities of the result.
+    pub warnings: Vec<ExportWarning>,
+}
+
+impl Exported {
+    /// The metadata that BuildKit returns for a cache export: [`METADATA_MANIFEST`]. Empty if nothing was exported.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        let manifest =
+            self.manifest.as_ref().map(|descriptor| String::from_utf8_lossy(&descriptor.json()).into_owned());
+        manifest.into_iter().map(|text| (METADATA_MANIFEST.to_owned(), text)).collect()
+    }
+
+    /// Adds a warning and reports it as an event.
+    pub(crate) fn warn(&mut self, warning: ExportWarning, job: &Job) {
+        job.event(&Event::Warning { message: &warning.to_string() });
+        self.warnings.push(warning);
+    }
+}
