@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 
 use cache_format::Form;
+use cache_ingest::Job;
+use cache_report::text::size;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -66,7 +68,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) progress: ProgressMode,
 
     /// The largest manifest or config to accept, such as 64MiB or 1000000
-    #[arg(long, global = true, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
+    #[arg(long, global = true, value_name = "SIZE", default_value = default_max_metadata(), value_parser = parse_size)]
     pub(crate) max_metadata_size: u64,
 }
 
@@ -176,8 +178,9 @@ Examples:
 The file of records has one record per line, as a JSON object, after the records it depends on:
   {\"digest\":\"sha256:…\",\"inputs\":[[{\"record\":0,\"selector\":\"/src\"}]],
    \"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"…\",\"digest\":\"…\",\"size\":1}]}]}
-`record` is the position of an earlier line, counted from 0. `bkcache export --schema` prints the
-JSON schema.
+`record` is the position of an earlier line, counted from 0. `digest` is the SHA-256 of
+`<digest of the step>@<output>`, as BuildKit looks records up by it; the bare digest of a step is
+never found. `bkcache export --schema` prints the JSON schema.
 
 Examples:
   bkcache export --records build.ndjson --blobs ./layers --to type=local,dest=./cache
@@ -352,6 +355,11 @@ pub(crate) struct ExportArgs {
 
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+}
+
+/// The default of a job, as it can be typed.
+fn default_max_metadata() -> String {
+    size(Job::DEFAULT_MAX_METADATA).replace(' ', "")
 }
 
 fn parse_form(text: &str) -> Result<Form, String> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use cache_ingest::{Event, Progress, Step, Stored};
+use cache_ingest::{Event, Progress};
 use cache_model::Digest;
 use cache_report::text::{printable, size};
 use console::Term;
@@ -36,7 +36,7 @@ fn by_mode(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progr
         mode => mode,
     };
     let notices =
-        Notices { retries: global.verbose && !global.quiet, long_waits: !matches!(mode, ProgressMode::None) };
+        Notices { verbose: global.verbose && !global.quiet, long_waits: !matches!(mode, ProgressMode::None) };
     match mode {
         ProgressMode::Bar => Arc::new(Bar::new(notices)),
         ProgressMode::Json => Arc::new(Json),
@@ -68,21 +68,11 @@ fn print(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// The outcome of a finished step. A check finishes only for a blob without findings.
-fn outcome(step: Step, stored: Stored) -> &'static str {
-    match (step, stored) {
-        (Step::Check, _) => "ok",
-        (_, Stored::Stored) => "done",
-        (_, Stored::AlreadyPresent) => "already there",
-        (_, Stored::Mounted) => "mounted",
-    }
-}
-
 /// The events that are printed in every mode: warnings, and the retries that the options ask for.
 #[derive(Clone, Copy)]
 struct Notices {
-    /// Whether to print every retry.
-    retries: bool,
+    /// Whether `-v` is given: print every retry.
+    verbose: bool,
     /// Whether to print the first retry after a long wait.
     long_waits: bool,
 }
@@ -91,11 +81,11 @@ impl Notices {
     fn line(self, event: &Event<'_>) -> Option<String> {
         let text = match event {
             Event::Warning { message } => format!("warning: {message}"),
-            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.retries => {
+            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
             Event::Retrying { restarted: None, attempt, wait, error, .. }
-                if self.retries || self.long_waits && *wait >= LONG_WAIT && *attempt == 2 =>
+                if self.verbose || self.long_waits && *wait >= LONG_WAIT && *attempt == 2 =>
             {
                 format!("attempt {attempt} in {:.1} s: {error}", wait.as_secs_f64())
             }
@@ -113,7 +103,7 @@ impl Progress for Notices {
     }
 }
 
-/// A line for each finished blob.
+/// A line for each finished blob, and with `-v` for each manifest and config that is imported.
 struct Plain(Notices);
 
 impl Progress for Plain {
@@ -124,9 +114,10 @@ impl Progress for Plain {
                     "{step} {} {} {}",
                     descriptor.digest,
                     size(descriptor.size),
-                    outcome(*step, *stored)
+                    step.outcome(*stored)
                 ));
             }
+            Event::Importing { .. } if self.0.verbose => print(&event.to_string()),
             event => self.0.event(event),
         }
     }
@@ -146,6 +137,7 @@ impl Progress for Json {
             Event::Transferred { descriptor, bytes } => json!({
                 "event": "transferred", "digest": descriptor.digest.to_string(), "bytes": bytes,
             }),
+            Event::Importing { what, from } => json!({"event": "importing", "what": what, "from": from}),
             Event::Retrying { restarted: Some(descriptor), attempt, error, .. } => json!({
                 "event": "retrying", "digest": descriptor.digest.to_string(),
                 "attempt": attempt, "error": error.to_string(),
@@ -156,7 +148,7 @@ impl Progress for Json {
             }),
             Event::Finished { step, descriptor, stored } => json!({
                 "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),
-                "size": descriptor.size, "outcome": outcome(*step, *stored),
+                "size": descriptor.size, "outcome": step.outcome(*stored),
             }),
             Event::Failed { step, descriptor, error } => json!({
                 "event": "failed", "step": step.to_string(), "digest": descriptor.digest.to_string(),
@@ -225,12 +217,17 @@ impl Bar {
                 self.bar.inc_length(*bytes);
                 counts.planned += blobs;
             }
+            Event::Started { descriptor, .. } => {
+                counts.in_transfer.insert(descriptor.digest, 0);
+            }
             Event::Transferred { descriptor, bytes } => {
-                *counts.in_transfer.entry(descriptor.digest).or_default() += bytes;
+                // Metadata that is read on the way is not in the plan.
+                let Some(sent) = counts.in_transfer.get_mut(&descriptor.digest) else { return };
+                *sent += bytes;
                 self.bar.inc(*bytes);
             }
             Event::Retrying { restarted: Some(descriptor), .. } => {
-                let lost = counts.in_transfer.remove(&descriptor.digest).unwrap_or(0);
+                let lost = counts.in_transfer.insert(descriptor.digest, 0).unwrap_or(0);
                 self.bar.set_position(self.bar.position().saturating_sub(lost));
             }
             Event::Finished { descriptor, .. } => {
@@ -267,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_notice_is_one_line_whatever_it_quotes() {
-        let notices = Notices { retries: true, long_waits: true };
+        let notices = Notices { verbose: true, long_waits: true };
         let message = "two\nlines\u{202e}";
         let line = notices.line(&Event::Warning { message });
         assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
@@ -276,11 +273,11 @@ mod tests {
     #[test]
     fn a_long_wait_is_printed_without_v() {
         let error = Error::new(ErrorKind::Unavailable, "get", "r/app", "it is busy");
-        let line = |(retries, long_waits), wait| {
+        let line = |(verbose, long_waits), wait| {
             let wait = Duration::from_millis(wait);
             let event =
                 Event::Retrying { request: "get r/app", restarted: None, attempt: 2, wait, error: &error };
-            Notices { retries, long_waits }.line(&event)
+            Notices { verbose, long_waits }.line(&event)
         };
         assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5.0 s: get r/app: it is busy"));
         assert_eq!((line((false, true), 4999), line((false, false), 5000)), (None, None));

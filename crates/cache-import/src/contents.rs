@@ -3,7 +3,7 @@
 //! It reads manifests, cache configs and image configs, and never a layer. What it finds is data for others to show.
 
 use cache_format::ManifestOrIndex;
-use cache_ingest::{Job, Provider, Resolved};
+use cache_ingest::{Event, Job, Provider, Resolved};
 use cache_model::Descriptor;
 
 use crate::imported::{Image, Imported};
@@ -33,6 +33,7 @@ pub async fn contents(
     resolved: &Resolved,
     job: &Job,
 ) -> Result<Contents, ImportError> {
+    job.event(&Event::Importing { what: "manifest", from: &resolved.descriptor.digest.to_string() });
     let opened = open_resolved(provider, resolved, job).await?;
     let mut contents =
         Contents { opened, manifests: Vec::new(), images: Vec::new(), imported: Imported::default() };

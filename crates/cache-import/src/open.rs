@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cache_format::{CacheManifest, ManifestOrIndex};
-use cache_ingest::{Job, Name, Provider, ProviderExt, ReadStore, Resolved};
+use cache_ingest::{Event, Job, Name, Provider, ProviderExt, ReadStore, Resolved};
 use cache_model::Descriptor;
 
 use crate::ImportError;
@@ -27,6 +27,7 @@ pub struct OpenedCache {
 /// # Errors
 /// [`ImportError::Store`], [`ImportError::TooLarge`], and [`ImportError::Format`] where it is neither.
 pub async fn open(store: &dyn ReadStore, name: &Name, job: &Job) -> Result<OpenedCache, ImportError> {
+    job.event(&Event::Importing { what: "cache manifest", from: &name.to_string() });
     let resolved = store.resolve(name).await.map_err(ImportError::Store)?;
     open_resolved(store, &resolved, job).await
 }
@@ -72,6 +73,7 @@ pub(crate) async fn read_metadata(
     job: &Job,
 ) -> Result<Bytes, ImportError> {
     check_size(descriptor, what, job)?;
+    job.event(&Event::Importing { what, from: &descriptor.digest.to_string() });
     provider.read(descriptor, job).await.map_err(ImportError::Store)
 }
 

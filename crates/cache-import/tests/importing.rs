@@ -1,4 +1,4 @@
-//! Imports: both forms, images, and all that is no cache.
+//! Imports of every form, of images, and of manifests that are no cache.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,12 +7,14 @@
     reason = "a test that cannot go on fails"
 )]
 
+use std::sync::{Arc, Mutex};
+
 use cache_format::{
     CacheManifest, CacheOrigin, Form, ImageIndex, ImageManifest, ManifestOrIndex, NoInlineCache,
     encode_config, pack,
 };
 use cache_import::{ImportError, ImportWarning, Imported, open};
-use cache_ingest::{ErrorKind, Expect, Job, MemoryStore, Name, Publisher};
+use cache_ingest::{ErrorKind, Event, Expect, Job, MemoryStore, Name, Publisher};
 use cache_model::{
     CacheChains, Descriptor, Digest, Link, MediaType, NewResult, Platform, RecordDigest, Rule, Timestamp,
 };
@@ -229,10 +231,8 @@ async fn every_image_of_an_index_gives_a_cache_of_its_own_and_others_are_skipped
         let mut entry = image(&store, config, &layers);
         let platform =
             Platform { os: "linux".into(), architecture: format!("arch{n}"), ..Platform::default() };
-        entry.extra = Some(std::sync::Arc::new(cache_model::DescriptorExtra {
-            platform: Some(platform),
-            ..Default::default()
-        }));
+        entry.extra =
+            Some(Arc::new(cache_model::DescriptorExtra { platform: Some(platform), ..Default::default() }));
         entries.push(entry);
     }
     // An index within an index, which names the same image again, and one that is not in the store.
@@ -287,4 +287,24 @@ async fn a_config_above_what_buildkit_imports_is_imported() {
             "it is exported as it was"
         );
     }
+}
+
+#[tokio::test]
+async fn every_manifest_and_config_that_is_read_is_reported() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hearing = Arc::clone(&heard);
+    let job = Job::default().with_progress(move |event: &Event<'_>| {
+        if let Event::Importing { .. } = event {
+            hearing.lock().unwrap().push(event.to_string());
+        }
+    });
+    let cache = store_with_config(r#"{"layers":[],"records":[]}"#).await;
+    let opened = open(&cache, &Name::Unspecified, &job).await.unwrap();
+    opened.import(&cache, &job).await.unwrap();
+    let config = opened.manifest.unwrap().config.digest;
+    let steps = [
+        "importing cache manifest from the default tag".to_owned(),
+        format!("importing cache config from {config}"),
+    ];
+    assert_eq!(*heard.lock().unwrap(), steps);
 }

@@ -17,7 +17,8 @@ use crate::{Cache, Inspection};
 ///
 /// `records[].inputs[][].record` is the position of a record, `records[].results[].layer` and `layers[].parent` the
 /// position of a layer in the same cache; `null` stands for none. Sizes are in bytes, times in RFC 3339.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct JsonView<'a> {
     /// Where the manifest was read from, such as a folder or a repository.
     pub location: &'a str,
@@ -29,6 +30,25 @@ pub struct JsonView<'a> {
     pub warnings: &'a [String],
     /// The caches: the one of the manifest, or those inside its images.
     pub caches: &'a [Cache<'a>],
+}
+
+impl<'a> JsonView<'a> {
+    /// A manifest or index with its caches.
+    pub fn new(location: &'a str, descriptor: &'a Descriptor, caches: &'a [Cache<'a>]) -> Self {
+        Self { location, descriptor, manifest: None, warnings: &[], caches }
+    }
+
+    /// With the manifest of a cache.
+    #[must_use]
+    pub fn with_manifest(self, manifest: Option<&'a CacheManifest>) -> Self {
+        Self { manifest, ..self }
+    }
+
+    /// With what reading left out.
+    #[must_use]
+    pub fn with_warnings(self, warnings: &'a [String]) -> Self {
+        Self { warnings, ..self }
+    }
 }
 
 impl Display for JsonView<'_> {

@@ -17,6 +17,7 @@ const NONE: &str = "-";
 
 /// A name and the manifest behind it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Entry {
     /// The tag or digest; `None` for a manifest without a name.
     pub name: Option<String>,
@@ -24,8 +25,16 @@ pub struct Entry {
     pub found: Result<Survey, String>,
 }
 
+impl Entry {
+    /// An entry of a list.
+    pub fn new(name: Option<String>, found: Result<Survey, String>) -> Self {
+        Self { name, found }
+    }
+}
+
 /// Entries in columns of even width.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Table {
     /// The line of headings.
     pub head: String,

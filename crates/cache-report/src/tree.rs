@@ -20,7 +20,7 @@ const MAX_DEPTH: u32 = 24;
 /// │  │ #0 f9dc9c4015f7
 /// └─ #2 bdb547e82fc8
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tree<'g>(&'g Graph<'g>);
 
 impl<'g> Tree<'g> {

@@ -22,8 +22,7 @@ async fn shared_blobs_are_counted_once() {
         let imported = opened.import(&store, &options).await.unwrap();
         let cache = &imported.caches[0];
         let graph = cache.chains.graph().unwrap();
-        let view =
-            Cache { origin: &cache.origin, config: &cache.config, layers: &cache.layers, graph: &graph };
+        let view = Cache::new(&cache.origin, &cache.config, &cache.layers, &graph);
         text.push_str(&format!("{name} {:#?}\n", Inspection::of(&view)));
     }
     insta::assert_snapshot!(text);

@@ -60,15 +60,11 @@ impl Made {
         let marshalled = graph.marshal(&|_| true);
         let manifest = CacheManifest::from_document(&self.document).unwrap();
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
-        let cache =
-            Cache { origin: &origin, config: &marshalled.config, layers: &self.layers, graph: &graph };
-        let json = JsonView {
-            location: place,
-            descriptor: &self.manifest,
-            manifest: Some(&manifest),
-            warnings: &[place.to_owned()],
-            caches: &[cache],
-        };
+        let cache = Cache::new(&origin, &marshalled.config, &self.layers, &graph);
+        let (caches, warnings) = ([cache], [place.to_owned()]);
+        let json = JsonView::new(place, &self.manifest, &caches)
+            .with_manifest(Some(&manifest))
+            .with_warnings(&warnings);
         let summary = Summary::of(place, &self.manifest, &cache);
         [summary.to_string(), Tree::of(&graph).to_string(), json.to_string()]
     }
@@ -103,10 +99,8 @@ fn a_table_has_even_columns_and_says_what_could_not_be_read() {
     let mut cache = Survey::of(&made.manifest, &made.document);
     let origin = CacheOrigin::Manifest { form: Form::Manifest, config: made.manifest.clone() };
     cache.add_cache(&origin, &made.chains.graph().unwrap());
-    let entries = [
-        Entry { name: Some("main".to_owned()), found: Ok(cache) },
-        Entry { name: None, found: Err("it is\ngone".to_owned()) },
-    ];
+    let entries =
+        [Entry::new(Some("main".to_owned()), Ok(cache)), Entry::new(None, Err("it is\ngone".to_owned()))];
     let table = Table::of(&entries, UNIX_EPOCH + Duration::from_secs(62));
     insta::assert_snapshot!(format!("{table}\n{}", entries_json(&entries)));
 }
@@ -152,8 +146,8 @@ proptest! {
         let survey = Survey::of(&artifact, &document);
         prop_assert_eq!(survey.content(), &Content::Other(artifact.media_type.clone()));
         let entries = [
-            Entry { name: Some(format!("{name}{}", "y".repeat(long))), found: Ok(survey) },
-            Entry { name: Some(name.clone()), found: Err(reason.clone()) },
+            Entry::new(Some(format!("{name}{}", "y".repeat(long))), Ok(survey)),
+            Entry::new(Some(name.clone()), Err(reason.clone())),
         ];
         let table = Table::of(&entries, UNIX_EPOCH);
         let text = table.to_string();

@@ -145,18 +145,12 @@ fn check_views(cache: &cache_import::ImportedCache, opened: &cache_import::Opene
         Ok(graph) => graph,
         Err(error) => return assert_says_something(&error),
     };
-    let (origin, config, layers) = (&cache.origin, &cache.config, cache.layers.as_slice());
-    let view = cache_report::Cache { origin, config, layers, graph: &graph };
+    let view = cache_report::Cache::new(&cache.origin, &cache.config, &cache.layers, &graph);
     for text in [Summary::of("", &opened.descriptor, &view).to_string(), Tree::of(&graph).to_string()] {
         assert!(text.lines().all(|line| OneLine(line).to_string() == line), "{text:?}");
     }
-    let json = JsonView {
-        location: "",
-        descriptor: &opened.descriptor,
-        manifest: opened.manifest.as_ref(),
-        warnings: &[],
-        caches: &[view],
-    };
+    let caches = [view];
+    let json = JsonView::new("", &opened.descriptor, &caches).with_manifest(opened.manifest.as_ref());
     assert!(!json.to_string().is_empty());
 }
 

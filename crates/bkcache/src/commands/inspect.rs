@@ -33,13 +33,7 @@ pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), F
 
 fn views<'a>(imported: &'a Imported, graphs: &'a [Graph<'a>]) -> Vec<Cache<'a>> {
     let each = imported.caches.iter().zip(graphs);
-    each.map(|(cache, graph)| Cache {
-        origin: &cache.origin,
-        config: &cache.config,
-        layers: &cache.layers,
-        graph,
-    })
-    .collect()
+    each.map(|(cache, graph)| Cache::new(&cache.origin, &cache.config, &cache.layers, graph)).collect()
 }
 
 fn write_summaries(out: &mut dyn Write, source: &OpenedSource, caches: &[Cache<'_>]) -> std::io::Result<()> {
@@ -78,12 +72,8 @@ fn write_json(
     warnings: &[ImportWarning],
 ) -> std::io::Result<()> {
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    let view = JsonView {
-        location: &source.target.location,
-        descriptor: &source.cache.descriptor,
-        manifest: source.cache.manifest.as_ref(),
-        warnings: &warnings,
-        caches,
-    };
+    let view = JsonView::new(&source.target.location, &source.cache.descriptor, caches)
+        .with_manifest(source.cache.manifest.as_ref())
+        .with_warnings(&warnings);
     write!(out, "{view}")
 }

@@ -101,7 +101,7 @@ async fn look(listed: ListedManifest, target: &Opened, stores: &Stores) -> Entry
     };
     let found = looked.await.map_err(|error: ImportError| error.to_string());
     let found = found.and_then(|found| survey(&found).map_err(|error| error.to_string()));
-    Entry { found, name: name.map(word) }
+    Entry::new(name.map(word), found)
 }
 
 fn word(name: Name) -> String {

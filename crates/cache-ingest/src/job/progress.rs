@@ -59,6 +59,13 @@ pub enum Event<'a> {
         /// How many bytes since the last such event of this blob.
         bytes: u64,
     },
+    /// A manifest or a config is about to be read.
+    Importing {
+        /// What it is, such as `cache manifest`.
+        what: &'a str,
+        /// The name or the digest by which it is found.
+        from: &'a str,
+    },
     /// Something that failed is tried again: a request, the read of a blob where it broke off, or a whole blob.
     Retrying {
         /// What it is: a verb and a reference or a digest.
@@ -109,6 +116,7 @@ impl fmt::Display for Event<'_> {
             Self::Transferred { descriptor, bytes } => {
                 write!(f, "{bytes} bytes of {} transferred", descriptor.digest)
             }
+            Self::Importing { what, from } => write!(f, "importing {what} from {}", OneLine(from)),
             Self::Retrying { request, attempt, wait, error, .. } => {
                 write!(f, "{}, attempt {attempt} in {wait:.1?}: {error}", OneLine(request))
             }
@@ -116,13 +124,7 @@ impl fmt::Display for Event<'_> {
                 write!(f, "{step} {} failed: {error}", descriptor.digest)
             }
             Self::Finished { step, descriptor, stored } => {
-                let outcome = match (step, stored) {
-                    (Step::Check, _) => "ok",
-                    (_, Stored::Stored) => "done",
-                    (_, Stored::AlreadyPresent) => "already there",
-                    (_, Stored::Mounted) => "mounted",
-                };
-                write!(f, "{step} {} {outcome}", descriptor.digest)
+                write!(f, "{step} {} {}", descriptor.digest, step.outcome(*stored))
             }
             Self::Warning { message } => write!(f, "warning: {}", OneLine(message)),
         }
@@ -143,6 +145,18 @@ pub enum Step {
     ImageManifest,
     /// The look at a blob that stays where it is.
     Check,
+}
+
+impl Step {
+    /// The outcome of the finished step in a word or two. A check finishes only for a blob without findings.
+    pub fn outcome(self, stored: Stored) -> &'static str {
+        match (self, stored) {
+            (Self::Check, _) => "ok",
+            (_, Stored::Stored) => "done",
+            (_, Stored::AlreadyPresent) => "already there",
+            (_, Stored::Mounted) => "mounted",
+        }
+    }
 }
 
 impl fmt::Display for Step {
