@@ -321,6 +321,10 @@ impl CacheChains {
         self.log.len() == 0
     }
 
+    pub(crate) fn id_of(&self, op: OpIx) -> RecordId {
+        RecordId { tag: self.tag, op }
+    }
+
     pub(crate) fn op_of(&self, record: RecordId) -> Option<OpIx> {
         self.has_record(record).then_some(record.op)
     }

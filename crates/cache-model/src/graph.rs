@@ -12,8 +12,9 @@ mod order_list;
 pub(crate) mod read;
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::arena::index::{DigestIx, Idx, IndexVec, Inputs, LayerIx, OpIx, RecordIx, Rows, SelectorIx};
 use crate::chains::layers::{Layers, compression_bit};
@@ -31,6 +32,10 @@ pub struct Graph<'a> {
     pub(crate) inputs: Inputs<RecordIx, GraphLink>,
     pub(crate) results: Rows<RecordIx, LogResult>,
     record_of_op: IndexVec<OpIx, Option<RecordIx>>,
+    /// The first add of each record, once it was asked for.
+    first_adds: OnceLock<IndexVec<RecordIx, OpIx>>,
+    /// The records by digest, once they were asked for.
+    by_digest: OnceLock<Vec<(DigestIx, RecordIx)>>,
     pub(crate) left_out: Vec<DigestIx>,
     unsearched: u64,
 }
@@ -68,7 +73,7 @@ pub struct RecordRef<'g> {
 }
 
 /// A link of a record of a [`Graph`].
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkRef<'g> {
     /// Which part of the source counts; empty for the whole.
     pub selector: &'g str,
@@ -145,19 +150,60 @@ impl Graph<'_> {
         self.unsearched
     }
 
-    /// The first add of each record.
-    pub(crate) fn first_adds(&self) -> IndexVec<RecordIx, Option<OpIx>> {
-        let mut first = IndexVec::filled(None, self.len());
-        for (op, record) in self.record_of_op.iter_indexed() {
-            if let Some(record) = record {
-                first[*record].get_or_insert(op);
+    /// The records with a digest, in their order. The first call sorts the records, which later calls share.
+    pub fn with_digest(&self, digest: &RecordDigest) -> impl Iterator<Item = RecordRef<'_>> + use<'_> {
+        let by_digest = self.by_digest.get_or_init(|| {
+            let mut by_digest: Vec<_> =
+                self.digests.iter_indexed().map(|(at, digest)| (*digest, at)).collect();
+            by_digest.sort_unstable();
+            by_digest
+        });
+        let digest = self.chains.digests.find(digest);
+        let start = by_digest.partition_point(|(known, _)| Some(*known) < digest);
+        let from = by_digest.get(start..).unwrap_or_default().iter();
+        from.take_while(move |(known, _)| Some(*known) == digest)
+            .map(|(_, record)| RecordRef { graph: self, record: *record })
+    }
+
+    /// The first add of a record.
+    pub(crate) fn first_add(&self, record: RecordIx) -> OpIx {
+        let first_adds = self.first_adds.get_or_init(|| {
+            let mut first = IndexVec::filled(OpIx::new(0), self.len());
+            for op in self.record_of_op.indices().rev() {
+                if let Some(record) = self.record_of_op[op] {
+                    first[record] = op;
+                }
             }
-        }
-        first
+            first
+        });
+        first_adds[record]
     }
 }
 
 impl<'g> RecordRef<'g> {
+    /// The id of the record in the [`chains`](Graph::chains) of its graph and in their clones: what a new record links to.
+    /// The first call for a graph looks at all adds, later calls share the outcome.
+    ///
+    /// ```
+    /// use cache_model::{CacheChains, Graph, Link};
+    /// # let mut built = CacheChains::new();
+    /// # built.add(&"base".into(), &[], &[])?;
+    /// # let exported = built.marshal(&|_| true)?;
+    /// // A cache that was imported, in which a record is looked up.
+    /// let imported = CacheChains::from_config(&exported.config, exported.layer_descriptors())?.chains;
+    /// let graph = imported.graph()?;
+    /// let base = graph.with_digest(&"base".into()).next().expect("the base");
+    ///
+    /// // More records are added to a copy.
+    /// let mut extended = imported.clone();
+    /// extended.add(&"next".into(), &[&[Link::new(base.id(), "")]], &[])?;
+    /// assert_eq!(extended.graph()?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn id(self) -> RecordId {
+        self.graph.chains.id_of(self.graph.first_add(self.record))
+    }
+
     /// The position of the record in [`Graph::records`].
     pub fn position(self) -> usize {
         self.record.position()
@@ -278,6 +324,57 @@ impl PartialEq for RecordRef<'_> {
     /// Whether it is the same record of the same graph.
     fn eq(&self, other: &Self) -> bool {
         self.record == other.record && std::ptr::eq(self.graph, other.graph)
+    }
+}
+
+impl Eq for RecordRef<'_> {}
+
+impl Hash for RecordRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.record, std::ptr::from_ref(self.graph)).hash(state);
+    }
+}
+
+impl PartialEq for ResultRef<'_> {
+    /// Whether it has the same instant and the same list of blobs.
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp_by_age(*other).is_eq()
+    }
+}
+
+impl Eq for ResultRef<'_> {}
+
+impl Hash for ResultRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.created_at(), self.layers_len()).hash(state);
+    }
+}
+
+impl std::fmt::Debug for ResultRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let blobs: Vec<_> = self.layers().into_iter().map(|layer| layer.digest).collect();
+        write!(f, "{} {blobs:?}", self.created_at())
+    }
+}
+
+impl PartialEq for LayerRef<'_> {
+    /// Whether it is the same layer of the same chains.
+    fn eq(&self, other: &Self) -> bool {
+        self.layer == other.layer && std::ptr::eq(self.layers, other.layers)
+    }
+}
+
+impl Eq for LayerRef<'_> {}
+
+impl Hash for LayerRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.layer, std::ptr::from_ref(self.layers)).hash(state);
+    }
+}
+
+impl std::fmt::Debug for LayerRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.position(), self.descriptor().digest)
     }
 }
 

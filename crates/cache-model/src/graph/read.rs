@@ -2,7 +2,7 @@
 //!
 //! A rule makes a draft of the log; here records are made of the draft, and their results are put in order.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::RecordDigest;
 use crate::arena::index::{Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows};
@@ -104,7 +104,17 @@ impl<'a> Graph<'a> {
         let record_of_op: IndexVec<OpIx, _> =
             IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
         let results = collect_results(&chains, &record_of_op, digests.len());
-        Self { chains, digests, inputs, results, record_of_op, left_out, unsearched: draft.unsearched }
+        Self {
+            chains,
+            digests,
+            inputs,
+            results,
+            record_of_op,
+            first_adds: OnceLock::new(),
+            by_digest: OnceLock::new(),
+            left_out,
+            unsearched: draft.unsearched,
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 //! Records go by height, then digest, then number of inputs, then their sorted links, then the result that marshal
 //! takes. No hash and no address has a part in it.
 
-use std::cell::OnceCell;
 use std::cmp::Ordering;
 
-use crate::arena::index::{DigestIx, Idx, IndexVec, Inputs, OpIx, Rank, RecordIx, SelectorIx};
+use crate::arena::index::{DigestIx, Idx, IndexVec, Inputs, Rank, RecordIx, SelectorIx};
 use crate::chains::log::LogResult;
 use crate::chains::log::cmp_results;
 use crate::graph::Graph;
@@ -41,7 +40,6 @@ impl Ranked {
             graph,
             chosen,
             rank_of: IndexVec::filled(None, graph.len()),
-            first_adds: OnceCell::new(),
             ranked: Self {
                 records: IndexVec::with_capacity(graph.len()),
                 inputs: Inputs::with_capacity(
@@ -64,8 +62,6 @@ struct Ranking<'r, 'g> {
     graph: &'r Graph<'g>,
     chosen: &'r IndexVec<RecordIx, Option<Newest>>,
     rank_of: IndexVec<RecordIx, Option<Rank>>,
-    /// The first add of each record, for those that are equal in all else.
-    first_adds: OnceCell<IndexVec<RecordIx, Option<OpIx>>>,
     ranked: Ranked,
 }
 
@@ -123,7 +119,7 @@ impl Ranking<'_, '_> {
         keyed.sort_by(|(a, x), (b, y)| {
             let by_content =
                 a.len().cmp(&b.len()).then_with(|| a.cmp(b)).then_with(|| self.cmp_chosen(*x, *y));
-            by_content.then_with(|| self.first_add(*x).cmp(&self.first_add(*y)))
+            by_content.then_with(|| self.graph.first_add(*x).cmp(&self.graph.first_add(*y)))
         });
         for (_, record) in keyed {
             self.take(record);
@@ -143,10 +139,6 @@ impl Ranking<'_, '_> {
             links
         };
         self.graph.inputs.of(record).map(sorted).collect()
-    }
-
-    fn first_add(&self, record: RecordIx) -> Option<OpIx> {
-        self.first_adds.get_or_init(|| self.graph.first_adds())[record]
     }
 
     fn cmp_chosen(&self, a: RecordIx, b: RecordIx) -> Ordering {
