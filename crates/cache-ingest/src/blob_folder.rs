@@ -1,6 +1,6 @@
 //! A folder of files named by their digests, as a build tool may leave its layers.
 //!
-//! It only gives blobs: it has no manifests and no names, and is never written to. As always, who reads verifies.
+//! It only gives blobs: it has no manifests and no names, and is never written to. Its bytes are not verified here.
 
 use std::fs::File;
 use std::io;
@@ -22,7 +22,8 @@ impl BlobFolder {
     /// The blobs of a folder.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where it does not exist, [`ErrorKind::Invalid`] where it is no folder.
+    /// [`ErrorKind::NotFound`] if it does not exist, [`ErrorKind::Invalid`] if it is no folder, [`ErrorKind::Unsupported`]
+    /// outside of a Tokio runtime, which its methods need too.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let root = path.into();
         blocking("open", move || {
@@ -40,7 +41,7 @@ impl BlobFolder {
     fn open_blob(&self, digest: &Digest) -> Result<(File, u64), Error> {
         for path in candidates(&self.root, digest) {
             let failed = |cause| Error::io("open", path.display(), cause);
-            // Opening a pipe would wait for ever, so what it is is asked first.
+            // Opening a pipe would wait for ever, so the kind of file is looked up first.
             match path.metadata() {
                 Ok(metadata) if metadata.is_file() => {}
                 Ok(_) => continue,

@@ -1,7 +1,7 @@
 //! The verified copy of blobs from a provider to an ingester.
 //!
-//! It bounds how many blobs are under way and how often they are tried again. It never names a manifest, and it
-//! holds no blob in memory.
+//! It bounds how many blobs are under way and how often they are retried. It never names a manifest, and holds no blob in
+//! memory.
 
 mod presence;
 
@@ -17,12 +17,12 @@ use crate::{Error, ErrorKind, Event, Ingester, Job, Mismatch, Provider, Side, So
 
 pub use presence::{Presence, presence};
 
-/// What became of the blobs of a copy.
+/// How the blobs of a copy came to be in the destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Blobs whose bytes were written.
     pub stored: Tally,
-    /// Blobs that were there already.
+    /// Blobs that the destination had already.
     pub already_present: Tally,
     /// Blobs that the destination took from another place of its own.
     pub mounted: Tally,
@@ -54,7 +54,7 @@ impl Summary {
         }
     }
 
-    /// All blobs, however they came to be there.
+    /// All blobs.
     pub fn total(&self) -> Tally {
         let tallies = [self.stored, self.already_present, self.mounted];
         Tally {
@@ -93,8 +93,8 @@ pub async fn copy_bytes(
 
 /// Copies many blobs, each distinct digest once, several at a time.
 ///
-/// It sends [`Event::Planned`], and for each blob what [`copy`] sends. The first error ends it, and what is under
-/// way is given up; so it is when the future is dropped. Two descriptors of one digest with different sizes are
+/// It sends [`Event::Planned`], and for each blob what [`copy`] sends. The first error ends it and gives up the blobs that
+/// are under way, and so does dropping the future. Two descriptors of one digest with different sizes are
 /// [`ErrorKind::Invalid`], before anything is copied.
 pub async fn copy_all(
     blobs: impl IntoIterator<Item = (Step, Descriptor)>,

@@ -1,21 +1,21 @@
-//! The one error of the storage seams: a kind that a caller acts on, the operation, what it was about, the cause.
+//! The error of the storage seams: a kind that a caller acts on, the operation, its subject, the reason, the cause.
 //!
-//! Stores of other crates construct it too. It never names a type of a library that a store is made with.
+//! Stores of other crates construct it too. It never names a type of a library that a store uses.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use cache_model::OneLine;
 
-/// What went wrong, as far as a caller would act on it.
+/// The kind of a failure, as far as a caller would act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The blob, manifest, tag or store is not there.
+    /// The blob, manifest, tag or store does not exist.
     NotFound,
     /// The credentials or permissions do not allow it.
     Denied,
-    /// The content is not what its digest, size or format says. Trying the same source again may help.
+    /// The content does not fit its digest, size or format. Trying the same source again may help.
     Corrupt,
     /// It is larger than a limit allows.
     TooLarge,
@@ -23,9 +23,9 @@ pub enum ErrorKind {
     Unavailable,
     /// The store cannot do this at all.
     Unsupported,
-    /// A name does not stand for what was expected, or another process holds a lock.
+    /// A name does not stand for the expected manifest, or another process holds a lock.
     Conflict,
-    /// What was asked for makes no sense.
+    /// The request makes no sense.
     Invalid,
     /// A manifest names a blob that the store does not have; storing its blobs again may help.
     Incomplete,
@@ -76,8 +76,8 @@ impl StdError for AboveMetadataLimit {}
 
 /// A failed operation of a store.
 ///
-/// Displays as `operation subject: reason`, on one line. Its [`source`](StdError::source) is what the line does not say
-/// yet: a cause whose text is in the reason is passed over, so that a chain of errors prints nothing twice.
+/// Displays as `operation subject: reason`, on one line. A cause whose text is part of the reason is passed over by
+/// [`source`](StdError::source), so that a chain of errors prints nothing twice.
 /// [`cause_as`](Self::cause_as) finds that cause too.
 pub struct Error(Box<Inner>);
 
@@ -94,8 +94,8 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of a kind: which operation failed (a verb, as in `"open"`), on what (a digest, a path, a
-    /// reference), and why in a few words, with what to do where that is known.
+    /// An error of a kind: the operation (a verb, as in `"open"`), its subject (a digest, a path, a reference), and the
+    /// reason in a few words, with the remedy if there is a known one.
     pub fn new(
         kind: ErrorKind,
         operation: &'static str,
@@ -157,9 +157,9 @@ impl Error {
         self
     }
 
-    /// The same error, for which trying again will not do: whoever reports it has tried as often as it may.
+    /// The same error, which must not be retried: the store has retried as often as it may.
     ///
-    /// So retries of a store and of what uses it do not multiply.
+    /// So the retries of a store and of its callers do not multiply.
     #[must_use]
     pub fn tried_enough(mut self) -> Self {
         self.0.tried_enough = true;
@@ -172,7 +172,7 @@ impl Error {
         self.0.kind.is_retryable() && !self.0.tried_enough
     }
 
-    /// What a caller would act on.
+    /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -182,7 +182,7 @@ impl Error {
         self.0.operation
     }
 
-    /// What it failed on: a digest, a path, a reference.
+    /// The subject of the operation: a digest, a path, a reference.
     pub fn subject(&self) -> &str {
         &self.0.subject
     }

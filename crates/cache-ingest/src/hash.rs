@@ -1,6 +1,6 @@
 //! The hash functions of digests.
 //!
-//! Knows bytes only; what the digest should have been is the [`Verifier`](crate::Verifier)'s business.
+//! It knows bytes only. Comparing with the expected digest is the [`Verifier`](crate::Verifier)'s part.
 
 use cache_hash::{Sha256, update_together};
 use cache_model::{Algorithm, Digest};
@@ -17,10 +17,10 @@ use sha2::{Digest as _, Sha512};
 /// assert_eq!(hasher.finish(), Hasher::digest(Algorithm::Sha256, b"two parts"));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Hasher(State);
+pub struct Hasher(HasherState);
 
 #[derive(Clone, Debug)]
-enum State {
+enum HasherState {
     Sha256(Sha256),
     Sha512(Box<Sha512>),
 }
@@ -29,8 +29,8 @@ impl Hasher {
     /// A hasher that has seen no bytes.
     pub fn new(algorithm: Algorithm) -> Self {
         Self(match algorithm {
-            Algorithm::Sha256 => State::Sha256(Sha256::new()),
-            Algorithm::Sha512 => State::Sha512(Box::new(Sha512::new())),
+            Algorithm::Sha256 => HasherState::Sha256(Sha256::new()),
+            Algorithm::Sha512 => HasherState::Sha512(Box::new(Sha512::new())),
         })
     }
 
@@ -44,8 +44,8 @@ impl Hasher {
     /// Takes more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            State::Sha256(state) => state.update(bytes),
-            State::Sha512(state) => state.update(bytes),
+            HasherState::Sha256(state) => state.update(bytes),
+            HasherState::Sha512(state) => state.update(bytes),
         }
     }
 
@@ -55,8 +55,8 @@ impl Hasher {
         let mut together = Vec::with_capacity(parts.len());
         for (hasher, bytes) in parts {
             match &mut hasher.0 {
-                State::Sha256(state) => together.push((state, *bytes)),
-                State::Sha512(state) => state.update(bytes),
+                HasherState::Sha256(state) => together.push((state, *bytes)),
+                HasherState::Sha512(state) => state.update(bytes),
             }
         }
         update_together(&mut together);
@@ -65,8 +65,8 @@ impl Hasher {
     /// The digest of all the bytes taken.
     pub fn finish(self) -> Digest {
         match self.0 {
-            State::Sha256(state) => Digest::sha256(state.finish()),
-            State::Sha512(state) => Digest::sha512(state.finalize().into()),
+            HasherState::Sha256(state) => Digest::sha256(state.finish()),
+            HasherState::Sha512(state) => Digest::sha512(state.finalize().into()),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What the steps of one job share, made once and passed to each: retries, bounds, and who hears of progress.
+//! The bounds and the progress that all steps of one job share: made once, passed to each step.
 //!
-//! It does nothing itself.
+//! Nothing here reads, writes or waits.
 
 mod progress;
 mod retry;
@@ -35,7 +35,7 @@ pub struct Job {
     /// The greatest size, in bytes, of a manifest, an index, a config or a list of tags;
     /// [`DEFAULT_MAX_METADATA`](Self::DEFAULT_MAX_METADATA) by default.
     pub max_metadata: u64,
-    /// Hears what happens.
+    /// Receives the events of the job.
     pub progress: Arc<dyn Progress>,
 }
 
@@ -60,7 +60,7 @@ impl Job {
         Self { budget, ..self }
     }
 
-    /// The same job, with so many blobs under way at once.
+    /// The same job, with this many blobs under way at once.
     #[must_use]
     pub fn with_concurrency(self, concurrency: usize) -> Self {
         Self { concurrency, ..self }
@@ -72,7 +72,7 @@ impl Job {
         Self { max_metadata, ..self }
     }
 
-    /// The same job, whose events this hears: a [`Progress`], an `Arc` of one, or a closure.
+    /// The same job with another receiver of events: a [`Progress`], an `Arc` of one, or a closure.
     #[must_use]
     pub fn with_progress(self, progress: impl Progress + 'static) -> Self {
         Self { progress: Arc::new(progress), ..self }

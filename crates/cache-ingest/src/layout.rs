@@ -1,8 +1,8 @@
 //! An OCI image layout in a folder (OCI image specification, image-layout.md), as BuildKit's local cache has it.
 //!
 //! `store` implements the seams on the parts: `marker` is the file `oci-layout`, `index` reads and replaces `index.json`,
-//! `blobs` reads and writes blobs, `folder` is what all writing shares, `durability` is every change on disk and what makes
-//! it last, `threads` runs file operations.
+//! `blobs` reads and writes blobs, `folder` is shared by everything that writes, `durability` makes changes on disk and
+//! makes them last, `threads` runs file operations.
 
 mod blobs;
 mod durability;

@@ -1,10 +1,12 @@
-//! The async seams of a BuildKit remote cache's storage, and what needs nothing but them.
+//! The async seams of a BuildKit remote cache's storage, the verified copy across them, and local stores.
 //!
-//! A place that holds caches implements those of [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`] and
-//! [`Lister`] that it can. [`copy`] and [`copy_all`] bring verified blobs from a provider to an ingester, [`presence`] asks which
-//! blobs are there, [`ProviderExt`] reads small ones whole. Here are [`MemoryStore`], [`LayoutStore`]
-//! (an OCI image layout in a folder), [`BlobFolder`] (a folder of files named by digest) and [`MultiProvider`]
-//! (several providers as one).
+//! A store implements the traits that it can: [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Lister`]. A
+//! [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy`] and [`copy_all`] bring verified blobs from a provider to
+//! an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Job`] bounds all of
+//! it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
+//! [`BlobFolder`] (files named by digest) and [`MultiProvider`] (several providers as one).
+//!
+//! Stores on disk, and retries, need a Tokio runtime with time; outside of one they give an error.
 //!
 //! This crate knows nothing of cache configs and manifests, and nothing of a network. It never prints.
 //!

@@ -1,7 +1,6 @@
 //! A store in memory, for tests and for caches that are made before it is known where they go.
 //!
-//! It obeys the laws of the seams to the letter and checks what a lenient store would let pass. It never frees a
-//! blob by itself.
+//! It obeys the laws of the seams to the letter, also where a real store may be lenient. It never frees a blob by itself.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,10 +17,10 @@ use crate::{
 
 /// Blobs and names in memory. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>);
+pub struct MemoryStore(Arc<Mutex<MemoryState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct MemoryState {
     blobs: HashMap<Digest, Bytes>,
     /// The manifests by tag.
     tags: BTreeMap<String, Descriptor>,
@@ -44,12 +43,12 @@ impl MemoryStore {
         descriptor
     }
 
-    /// The bytes of a blob, where it is there.
+    /// The bytes of a blob, if the store has it.
     pub fn blob(&self, digest: &Digest) -> Option<Bytes> {
         self.state().blobs.get(digest).cloned()
     }
 
-    /// Removes a blob, and says whether it was there.
+    /// Removes a blob, and says whether the store had it.
     pub fn remove(&self, digest: &Digest) -> bool {
         self.state().blobs.remove(digest).is_some()
     }
@@ -66,8 +65,8 @@ impl MemoryStore {
         self.state().tags.keys().cloned().collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No one panics between two changes that belong together.
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
+        // No code panics between two changes that belong together.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,7 +77,7 @@ impl MemoryStore {
     }
 }
 
-impl State {
+impl MemoryState {
     fn current(&self, name: &Name) -> Option<&Descriptor> {
         match name {
             Name::Unspecified => self.tags.get(Name::LATEST).or_else(|| match self.tags.len() {

@@ -1,6 +1,6 @@
 //! Several providers as one.
 //!
-//! They are asked in order. A provider that fails is never taken for one that does not have the blob.
+//! They are asked in order. A failure of one is never taken for the blob's absence.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::{ByteStream, Error, ErrorKind, Info, Origin, Provider};
 
 /// Asks one provider after the other.
 ///
-/// One that does not have the blob, or fails, is passed over. When none has it, the error is the first failure, or
-/// [`ErrorKind::NotFound`] when all of them say that it is not there.
+/// A provider that does not have the blob, or fails, is passed over. If none has it, the error is the first failure, or
+/// [`ErrorKind::NotFound`] if every one of them says so.
 #[derive(Clone, Debug)]
 pub struct MultiProvider<P = Arc<dyn Provider>> {
     providers: Vec<P>,
@@ -75,7 +75,7 @@ impl<P: Provider> Provider for MultiProvider<P> {
         self.providers.iter().find_map(|provider| provider.file(descriptor))
     }
 
-    /// The origin that the first provider with one tells.
+    /// The origin of the first provider that has one.
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         self.providers.iter().find_map(|provider| provider.origin(descriptor))
     }

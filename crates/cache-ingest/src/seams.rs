@@ -1,7 +1,6 @@
-//! The seams: what a place that holds caches can do, one small trait for each ability, and what these traits speak of.
+//! The seams of storage: one small trait for each ability of a store, and the types of their methods.
 //!
-//! A store implements the traits that it can. Nothing here touches a file or a network, and nothing knows what a cache
-//! config is.
+//! A store implements the traits that it can. Nothing here touches a file or a network, and nothing knows cache configs.
 
 mod forward;
 mod ingester;

@@ -1,6 +1,6 @@
-//! Which blobs are there: asked once for each, several at a time.
+//! Which blobs a store has: asked once for each, several at a time.
 //!
-//! Present, absent and *could not tell* are three answers, and the last is never taken for one of the others.
+//! Present, absent and *unknown* are three answers; the last is an error, and never taken for one of the others.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,24 +9,24 @@ use futures_util::{StreamExt, stream};
 
 use crate::{Error, ErrorKind, Job, Provider};
 
-/// The blobs that are there, of those that were asked for.
+/// The blobs that a store has, of those that were asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
     present: HashSet<Digest>,
 }
 
 impl Presence {
-    /// Whether the blob is there.
+    /// Whether the store has the blob.
     pub fn contains(&self, digest: &Digest) -> bool {
         self.present.contains(digest)
     }
 
-    /// How many are there.
+    /// How many blobs the store has.
     pub fn len(&self) -> usize {
         self.present.len()
     }
 
-    /// Whether none is there.
+    /// Whether the store has none of them.
     pub fn is_empty(&self) -> bool {
         self.present.is_empty()
     }
@@ -41,8 +41,9 @@ impl FromIterator<Digest> for Presence {
 
 /// Asks a provider which of the blobs it has, each distinct digest once, as many at a time as the job allows.
 ///
-/// Where it cannot tell of one, that is the error, its kind kept. A blob whose size is not that of its descriptor is
-/// [`ErrorKind::Corrupt`]: to call it absent would lose it silently.
+/// # Errors
+/// The provider's, if it cannot tell whether it has a blob. [`ErrorKind::Corrupt`] for a blob whose size is not that of
+/// its descriptor: calling it absent would lose it silently.
 pub async fn presence<'d>(
     provider: &dyn Provider,
     descriptors: impl IntoIterator<Item = &'d Descriptor>,

@@ -38,7 +38,7 @@ impl<P: Progress + ?Sized> Progress for Arc<P> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// So much is about to be done. May come again when more becomes known; the numbers add up.
+    /// Work that is about to begin. The event may come again when more work becomes known; the numbers add up.
     Planned {
         /// How many blobs.
         blobs: u64,
@@ -47,14 +47,14 @@ pub enum Event<'a> {
     },
     /// Work on a blob began.
     Started {
-        /// What it is.
+        /// The kind of blob and of work.
         step: Step,
-        /// Which blob.
+        /// The blob.
         descriptor: &'a Descriptor,
     },
     /// Bytes of a blob went from source to destination.
     Transferred {
-        /// Which blob.
+        /// The blob.
         descriptor: &'a Descriptor,
         /// How many bytes since the last such event of this blob.
         bytes: u64,
@@ -68,10 +68,10 @@ pub enum Event<'a> {
     },
     /// Something that failed is tried again: a request, the read of a blob where it broke off, or a whole blob.
     Retrying {
-        /// What it is: a verb and a reference or a digest.
+        /// A verb with a reference or a digest.
         request: &'a str,
         /// The blob that begins again at its first byte, so that the bytes that [`Transferred`](Self::Transferred) has
-        /// counted of it are void. `None` where what came so far is kept.
+        /// counted of it are void. `None` where the bytes so far are kept.
         restarted: Option<&'a Descriptor>,
         /// The number of the coming attempt; the first retry is 2.
         attempt: u32,
@@ -82,20 +82,20 @@ pub enum Event<'a> {
     },
     /// Work on a blob that began has failed; no other attempt follows.
     Failed {
-        /// What was done.
+        /// The kind of blob and of work.
         step: Step,
-        /// With which blob.
+        /// The blob.
         descriptor: &'a Descriptor,
         /// Why.
         error: &'a Error,
     },
-    /// A blob is there.
+    /// Work on a blob has succeeded.
     Finished {
-        /// What it is.
+        /// The kind of blob and of work.
         step: Step,
-        /// Which blob.
+        /// The blob.
         descriptor: &'a Descriptor,
-        /// How it got there.
+        /// How it came to be in the store.
         stored: Stored,
     },
     /// Something that the user should know, in one line.
@@ -106,7 +106,7 @@ pub enum Event<'a> {
 }
 
 impl fmt::Display for Event<'_> {
-    /// What a plain log would say, on one line.
+    /// One line, as for a plain log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Planned { blobs, bytes } => write!(f, "{blobs} blobs of {bytes} bytes to do"),
@@ -131,7 +131,7 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-/// What is done with a blob. The steps of an export are named as BuildKit names them.
+/// The work on a blob. The steps of an export have BuildKit's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
@@ -143,7 +143,7 @@ pub enum Step {
     Manifest,
     /// The manifest, in the form of an image manifest.
     ImageManifest,
-    /// The look at a blob that stays where it is.
+    /// A blob is checked and stays where it is.
     Check,
 }
 

@@ -1,6 +1,6 @@
-//! How often something is tried again, and after which wait.
+//! How often a failed operation is retried, and after which wait.
 //!
-//! Decides, and leaves the waiting to others. Nothing is tried again once the budget of the whole job is spent.
+//! It decides; the caller waits. Nothing is retried once the budget of the whole job is spent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,15 +9,15 @@ use std::time::Duration;
 use crate::Error;
 use crate::random::random;
 
-/// The shortest wait that is asked for: the end of a date may be almost here.
+/// The least wait for a Retry-After; a date may already be due.
 const LEAST_ASKED: Duration = Duration::from_secs(1);
-/// How long in all something waits without progress because it is asked to.
+/// The longest total of waits that a server asks for, without progress in between.
 const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
 
-/// How often one blob is tried again, and how long the waits in between are.
+/// How often one blob or request is retried, and how long the waits are.
 ///
-/// The wait doubles from try to try up to the longest one, and a random part of up to a half of it is left out, so
-/// that many clients do not come back at one moment.
+/// The wait doubles with each retry up to the longest one. A random part of up to half of it is left out, so that many
+/// clients do not come back at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How many retries there are in a row without a byte of progress.
@@ -65,7 +65,7 @@ impl Default for RetryBudget {
 }
 
 impl RetryBudget {
-    /// A budget of so many retries.
+    /// A budget of `retries` retries.
     pub fn new(retries: u32) -> Self {
         Self(Arc::new(AtomicU32::new(retries)))
     }
@@ -89,7 +89,7 @@ pub struct Retries {
     policy: RetryPolicy,
     budget: RetryBudget,
     made: u32,
-    /// How often it was asked to wait, and how long in all.
+    /// How often a server asked for a wait, and the sum of these waits.
     asked: (u32, Duration),
 }
 
@@ -99,7 +99,7 @@ impl Retries {
         Self { policy, budget, made: 0, asked: (0, Duration::ZERO) }
     }
 
-    /// Spends a retry after an error and says how long to wait before it; `None` where it is final.
+    /// Spends a retry after an error, and gives the wait before it; `None` where the error is final.
     pub fn next_wait(&mut self, error: &Error) -> Option<Duration> {
         if !error.is_retryable() || self.made >= self.policy.retries || !self.budget.spend() {
             return None;
@@ -108,13 +108,13 @@ impl Retries {
         Some(self.policy.wait(self.made - 1))
     }
 
-    /// How long to wait before the next attempt where the server has asked to be left alone for a time; `None` where
-    /// the error is final.
+    /// The wait before the next attempt after the server has asked for a wait of `asked`; `None` where the error is
+    /// final.
     ///
-    /// That is no failed attempt, and costs no retry: a server that allows so many requests a second may ask each of
-    /// many clients again and again. It is final once it has asked for more than five minutes in all without progress,
-    /// and where the policy allows no retry. The wait is at least a second, and longer than asked for by a random part of
-    /// up to a half, at most by a second.
+    /// Such a wait is no failed attempt and costs no retry: a server with a limit on the rate of requests may ask many
+    /// clients again and again. The error is final once the waits sum up to more than five minutes without progress, or
+    /// if the policy allows no retry. The wait is at least a second. It is longer than `asked` by a random part of up to a
+    /// half, at most by a second.
     pub fn asked_to_wait(&mut self, error: &Error, asked: Duration) -> Option<Duration> {
         let asked = asked.max(LEAST_ASKED);
         let in_all = self.asked.1.saturating_add(asked);
@@ -130,7 +130,7 @@ impl Retries {
         self.made.saturating_add(self.asked.0).saturating_add(1)
     }
 
-    /// Starts counting again, since there was progress. The budget stays spent.
+    /// Starts counting again after progress. The budget stays spent.
     pub fn progressed(&mut self) {
         self.made = 0;
         self.asked.1 = Duration::ZERO;

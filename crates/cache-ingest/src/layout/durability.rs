@@ -1,6 +1,6 @@
-//! Changes on disk and what makes them last: staged files, fsyncs, the lock of the index.
+//! Changes on disk, and making them durable: staged files, fsyncs, the lock of the index.
 //!
-//! Nothing here knows what a blob or an index is.
+//! Nothing here knows blobs or entries.
 
 pub(crate) mod clone;
 pub(crate) mod disk;

@@ -1,6 +1,6 @@
-//! Opens what lies in a layout without following a symbolic link. It changes nothing.
+//! Paths in a layout, and opening the files there without following a symbolic link. It changes nothing.
 //!
-//! A path is made of the layout's root, fixed names and a digest's strict hexadecimal digits, and of nothing else.
+//! A path is made only of the layout's root, fixed names and a digest's strict hexadecimal digits.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,19 +15,19 @@ pub(crate) fn blob_folder(root: &Path, algorithm: Algorithm) -> PathBuf {
     root.join("blobs").join(algorithm.name())
 }
 
-/// Where a blob lies.
+/// The path of a blob.
 pub(crate) fn blob_path(root: &Path, digest: &Digest) -> PathBuf {
     blob_folder(root, digest.algorithm()).join(digest.hex())
 }
 
-/// Opens a blob, and gives its size in bytes. A symbolic link, and what is no regular file, is refused.
+/// Opens a blob, and gives its size in bytes. Refuses a symbolic link and anything that is no regular file.
 pub(crate) fn open_blob(operation: &'static str, root: &Path, digest: &Digest) -> Result<(File, u64), Error> {
     let folder = blob_folder(root, digest.algorithm());
     let file = match open_inside(&folder, &digest.hex()) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
             if !root.is_dir() {
-                // The whole layout has gone, with a mount perhaps: whether it has the blob cannot be told.
+                // The whole layout has vanished, perhaps with a mount, so whether it has the blob is unknown.
                 return Err(Error::new(
                     ErrorKind::Other,
                     operation,
@@ -64,7 +64,7 @@ fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open, openat};
     let no_link = OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | no_link, Mode::empty())?;
-    // Without NONBLOCK, opening a pipe that was put there would wait for ever.
+    // Without NONBLOCK, opening a pipe in the blob's place would wait for ever.
     Ok(openat(&folder, name, OFlags::RDONLY | OFlags::NONBLOCK | no_link, Mode::empty())?.into())
 }
 
@@ -78,14 +78,14 @@ fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a file for reading, wherever a link leads; a pipe that was put there is not waited for.
+/// Opens a file for reading, also behind a link. Does not wait for a pipe.
 #[cfg(unix)]
 pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
     Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
-/// Opens a file for reading, wherever a link leads.
+/// Opens a file for reading, also behind a link.
 #[cfg(not(unix))]
 pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     File::open(path)
@@ -115,7 +115,7 @@ pub(crate) fn read_small(
     Ok(Some(bytes))
 }
 
-/// Whether a file that was made at a path still has that name, or any: none of ours is renamed before it is locked.
+/// Whether a file that was made at a path still has a name: none of ours is renamed before it is locked.
 #[cfg(unix)]
 pub(crate) fn has_name(file: &File, _path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -128,7 +128,7 @@ pub(crate) fn has_name(file: &File, path: &Path) -> bool {
     is_same_file(file, path)
 }
 
-/// Whether a path leads to just the file that is open.
+/// Whether a path leads to this open file.
 #[cfg(unix)]
 pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -138,7 +138,7 @@ pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether a path leads to just the file that is open.
+/// Whether a path leads to this open file.
 #[cfg(not(unix))]
 pub(crate) fn is_same_file(_file: &File, path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|there| there.is_file())

@@ -10,10 +10,10 @@ use cache_model::{Algorithm, Digest};
 use crate::Error;
 use crate::layout::durability::disk::Disk;
 use crate::layout::durability::folder_sync::FolderSync;
-use crate::layout::durability::staging::{Staged, remove_stale};
+use crate::layout::durability::staging::{StagedFile, remove_stale};
 use crate::layout::files::{blob_folder, blob_path};
 
-/// What all ways of writing to a layout share.
+/// The folder of a layout, shared by everything that writes to it.
 #[derive(Debug)]
 pub(crate) struct LayoutFolder {
     root: PathBuf,
@@ -60,29 +60,29 @@ impl LayoutFolder {
     }
 
     /// A new staged file.
-    pub(crate) fn stage(&self) -> Result<Staged, Error> {
+    pub(crate) fn stage(&self) -> Result<StagedFile, Error> {
         self.stage_as(false)
     }
 
     /// A new staged file that is to become a blob: read-only for others, as in containerd.
-    pub(crate) fn stage_blob(&self) -> Result<Staged, Error> {
+    pub(crate) fn stage_blob(&self) -> Result<StagedFile, Error> {
         self.stage_as(true)
     }
 
-    fn stage_as(&self, read_only: bool) -> Result<Staged, Error> {
+    fn stage_as(&self, read_only: bool) -> Result<StagedFile, Error> {
         let ingest = self.root.join("ingest");
-        match Staged::create(&self.disk, &ingest, read_only) {
+        match StagedFile::create(&self.disk, &ingest, read_only) {
             Err(_) if !ingest.is_dir() => {
                 // Another process has removed the folder since it was made.
                 self.disk.ensure_folder(&ingest)?;
-                Staged::create(&self.disk, &ingest, read_only)
+                StagedFile::create(&self.disk, &ingest, read_only)
             }
             staged => staged,
         }
     }
 
     /// Moves a staged file whose content is verified to the place of its blob, durably.
-    pub(crate) fn place_blob(&self, staged: Staged, digest: &Digest) -> Result<(), Error> {
+    pub(crate) fn place_blob(&self, staged: StagedFile, digest: &Digest) -> Result<(), Error> {
         let algorithm = digest.algorithm();
         let folder = blob_folder(&self.root, algorithm);
         let made = self.disk.ensure_folder(&folder)?;

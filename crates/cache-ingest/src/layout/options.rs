@@ -8,11 +8,11 @@ use crate::{DiskHook, Job};
 
 /// How a [`LayoutStore`](crate::LayoutStore) is opened and written to.
 ///
-/// The default opens a layout that exists, trusts its blobs by their size, and syncs what it writes.
+/// The default opens an existing layout, trusts its blobs by their size, and syncs what it writes.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LayoutOptions {
-    /// Whether the layout is made where the folder is absent or empty.
+    /// Whether the layout is made if the folder is absent or empty.
     pub create: bool,
     /// Whether writing waits for the disk (fsync), so that a crash of the machine loses nothing that was reported done.
     ///
@@ -28,15 +28,15 @@ pub struct LayoutOptions {
     pub rehash: bool,
     /// How long a publish waits for other processes that publish; 30 seconds by default.
     pub lock_wait: Duration,
-    /// The greatest `index.json`, and the greatest manifest whose media type is looked for inside, in bytes; as in
-    /// [`Job::max_metadata`].
+    /// The greatest size, in bytes, of `index.json`, and of a manifest whose media type has to be read from inside it: the
+    /// limit of [`Job::max_metadata`].
     pub max_metadata: u64,
-    /// Stands between the store and its disk from the first folder on, for tests of what a crash or a broken disk does.
+    /// Stands between the store and its disk from the first folder on, for tests of crashes and broken disks.
     pub hook: Option<Arc<dyn DiskHook>>,
 }
 
 impl LayoutOptions {
-    /// The default, but the layout is made where the folder is absent or empty.
+    /// The default, except that the layout is made if the folder is absent or empty.
     pub fn create() -> Self {
         Self::default().with_create(true)
     }

@@ -1,8 +1,8 @@
 //! An OCI image layout in a folder (OCI image specification, image-layout.md), as BuildKit's local cache has it.
 //!
 //! Other processes, BuildKit among them, may use the folder at the same time, and any of them may be killed at any
-//! moment: nothing unverified is ever put into `blobs/`, and `index.json` names what was put only when that is durable.
-//! A blob that was there already is as durable as whoever put it there has made it.
+//! moment. So nothing unverified is ever put into `blobs/`, and `index.json` names a manifest only when everything that
+//! this process has put is durable. An existing blob is as durable as the process that wrote it has made it.
 
 use std::collections::HashSet;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What takes blobs: the trait [`Ingester`].
+//! Storing blobs: the trait [`Ingester`].
 
 use async_trait::async_trait;
 use cache_model::Descriptor;
@@ -7,9 +7,17 @@ use crate::{Error, Source, Stored};
 
 /// Takes blobs.
 ///
-/// Laws: putting is idempotent, and a blob that is there already is a success ([`Stored::AlreadyPresent`]). A blob
-/// becomes visible whole and verified, or not at all: after an error, or when the future is dropped, nothing of it is
-/// visible. Two puts of one blob at the same time both succeed.
+/// Duties, each a law of `cache-conformance`:
+/// - A put is idempotent: a blob that the store has already is a success, [`Stored::AlreadyPresent`].
+/// - A blob becomes visible whole and verified, or not at all. While a put is under way, after an error, after a panic of
+///   the source and after its future was dropped, nothing of the blob is visible, and it can be put again.
+/// - A source that is short, long or different, in its stream or in its file, is an error with that
+///   [`Mismatch`](crate::Mismatch) as a cause, and so is a descriptor of the wrong size. A failed put leaves a blob that the
+///   store has.
+/// - A source of single bytes, an empty one, one with a file, and one whose stream breaks and is opened again are stored
+///   like any other.
+/// - Puts at the same time do not disturb each other; of one blob both succeed.
+/// - A store that takes sha512 digests verifies by them.
 #[async_trait]
 pub trait Ingester: Send + Sync {
     /// Stores the blob that `source` gives.

@@ -1,4 +1,4 @@
-//! What lists the manifests of a store: the trait [`Lister`] and its answer.
+//! Listing manifests: the trait [`Lister`] and its answer.
 
 use async_trait::async_trait;
 use cache_model::Descriptor;
@@ -7,9 +7,11 @@ use crate::{Error, Name};
 
 /// Lists the manifests of a store.
 ///
-/// Duties: the order is the store's. Each name is listed once. A manifest with a tag is listed by the tag; one that the
-/// store names without any, by its digest; one that nothing can ask for, without a name. A descriptor is the one that
-/// its name resolves to.
+/// Duties, each a law of `cache-conformance`:
+/// - Every tag is listed once, however often it was published. The order is the store's.
+/// - A descriptor in the list is the one that its name resolves to.
+///
+/// A manifest without a tag is listed by its digest if the store knows of it, and without a name if no name leads to it.
 #[async_trait]
 pub trait Lister: Send + Sync {
     /// All manifests, each with its descriptor where listing reveals it.

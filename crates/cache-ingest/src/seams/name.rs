@@ -1,6 +1,6 @@
-//! Names of manifests within one store, and what they have to stand for before they are published anew.
+//! Names of manifests within one store, and the manifest that a publisher expects behind a name.
 //!
-//! A name never says which store it belongs to: that is the business of whoever made the store.
+//! A name never says which store it belongs to.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use cache_model::{Descriptor, Digest};
 
 use crate::{Error, ErrorKind};
 
-/// What a name has to stand for before it is published anew: a compare-and-swap.
+/// What a name has to stand for when it is published: a compare-and-swap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expect {
     /// Anything or nothing.
@@ -43,12 +43,13 @@ impl fmt::Display for Name {
 }
 
 impl Name {
-    /// The tag that a manifest gets which is published without a name, as in BuildKit.
+    /// The tag of a manifest that is published without a name, as in BuildKit.
     pub const LATEST: &'static str = "latest";
 
-    /// The name to publish a manifest under: `latest` where none is given.
+    /// The name to publish a manifest under: `latest` if none is given. For publishers.
     ///
-    /// For publishers. An empty tag, and a digest other than that of the manifest, are [`ErrorKind::Invalid`].
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for an empty tag, and for a digest other than the manifest's.
     pub fn to_publish(&self, descriptor: &Descriptor) -> Result<Self, Error> {
         let reason = match self {
             Self::Unspecified => return Ok(Self::Tag(Self::LATEST.to_owned())),
@@ -63,9 +64,10 @@ impl Name {
 }
 
 impl Expect {
-    /// Compares with the digest of what `name` stands for now.
+    /// Compares with the digest of the manifest that `name` stands for now. For publishers.
     ///
-    /// For publishers: [`ErrorKind::Conflict`] when it is not what is expected.
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if it is not the expected one.
     pub fn check(self, name: &Name, current: Option<Digest>) -> Result<(), Error> {
         let reason = match (self, current) {
             (Self::Any, _) | (Self::Absent, None) => return Ok(()),

@@ -1,4 +1,4 @@
-//! What gives blobs: the trait [`Provider`] and what it speaks of.
+//! Reading blobs: the trait [`Provider`] and its types.
 //!
 //! Nothing here verifies a byte: that is the part of [`Source`](crate::Source).
 
@@ -15,7 +15,7 @@ use crate::Error;
 /// The bytes of a blob, in chunks. Unverified until something has hashed them: see [`Source`](crate::Source).
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
-/// What a store says of a blob without reading it.
+/// What a store knows of a blob without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
@@ -30,7 +30,7 @@ impl Info {
     }
 }
 
-/// Where a blob lies, told to a destination that may mount it rather than receive its bytes.
+/// Where a blob lies, for a destination that may mount it rather than receive its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The service, as in `registry.example.com:5000`.
@@ -44,30 +44,35 @@ pub struct Origin {
 /// The descriptor's digest says which; its media type may pick the endpoint (a registry has one for manifests and one
 /// for blobs). Its size and annotations are hints.
 ///
-/// Laws: `info` of a blob that is not there is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and no other
-/// failure is: who cannot tell, says so by another kind. `open` may serve wrong bytes without noticing; whoever reads
-/// must verify. Opening at an offset gives the bytes from there on; at the blob's size it gives an empty stream,
-/// beyond it is an error.
+/// Duties, each a law of `cache-conformance`:
+/// - `info` and `open` of an absent blob are [`ErrorKind::NotFound`](crate::ErrorKind::NotFound). No other failure is: a
+///   provider that does not know whether it has the blob gives another kind.
+/// - `info` gives the size that the store has, and reads nothing. The size of the descriptor is a hint.
+/// - `open` at an offset gives the bytes from there on; at the blob's size an empty stream; beyond it an error.
+/// - Any number of readers may read one blob at once, and do not disturb each other.
+/// - A file, where there is one, is positioned at its start and holds exactly the blob.
+///
+/// `open` need not verify: its callers do.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// The blob's size, or that it is not there.
+    /// The blob's size; [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the store does not have it.
     async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error>;
 
     /// The blob's bytes from `offset` (in bytes) on.
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error>;
 
-    /// The blob as an open file, where it is one, so that a copy can clone it. `None` is always a right answer.
+    /// The blob as an open file, if it is one, so that a copy can clone it. `None` is always a right answer.
     ///
-    /// The file is opened anew, is positioned at its start, and holds the blob from its first to its last byte. What
-    /// is in a file stays as it is: when its content is wrong, the blob is not tried again.
+    /// The file is opened anew, is positioned at its start, and holds the blob from its first to its last byte. A copy does
+    /// not retry a file with wrong content: reading it again would give the same.
     fn file(&self, descriptor: &Descriptor) -> Option<File> {
         let _ = descriptor;
         None
     }
 
-    /// Where the blob lies, where another store may be able to take it from without its bytes being sent.
+    /// Where the blob lies, so that another store of the same service can take it without its bytes being sent.
     ///
-    /// A hint: the blob may turn out not to be there. `None` is always a right answer.
+    /// A hint: the blob may turn out to be absent. `None` is always a right answer.
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         let _ = descriptor;
         None

@@ -1,13 +1,13 @@
 //! Conveniences on every provider.
 //!
-//! Nothing here can be overridden, and nothing here does what a provider's own methods could not.
+//! Nothing here can be overridden; everything here is done by the provider's own methods.
 
 use bytes::Bytes;
 use cache_model::Descriptor;
 
 use crate::{Error, Job, Provider, Source};
 
-/// What can be asked of every [`Provider`], and of a `dyn Provider` too.
+/// Conveniences on every [`Provider`], also on a `dyn Provider`.
 pub trait ProviderExt: Provider {
     /// The whole blob, verified.
     ///

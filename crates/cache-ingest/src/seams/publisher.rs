@@ -1,4 +1,4 @@
-//! What names manifests: the trait [`Publisher`].
+//! Naming manifests: the trait [`Publisher`].
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,10 +8,17 @@ use crate::{Error, Expect, Name};
 
 /// Names a manifest, which makes a cache visible.
 ///
-/// Laws: everything that the manifest names is stored before it is published; a reader sees the old or the new one,
-/// never a mixture; when `expect` is not met nothing changes and the error is
-/// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict). A store that checks whether all of it is there says that it is
-/// not by [`ErrorKind::Incomplete`](crate::ErrorKind::Incomplete).
+/// The caller publishes a manifest after it has stored everything that the manifest names. A store that checks this
+/// gives [`ErrorKind::Incomplete`](crate::ErrorKind::Incomplete) if something is missing.
+///
+/// Duties, each a law of `cache-conformance`:
+/// - A published manifest can be read as a blob, and resolves by its name and by its digest. Without a name it is tagged
+///   [`latest`](Name::LATEST) and is the default.
+/// - Publishing again is idempotent, and publishing under one name changes no other.
+/// - If `expect` is not met, nothing changes, and the error is [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
+/// - Bytes that do not fit the descriptor are an error; the name does not change, and the bytes do not become visible.
+/// - A reader sees the old or the new manifest, never a mixture.
+/// - Of several publishers that expect a name to be free, one wins, if the store can compare and swap.
 #[async_trait]
 pub trait Publisher: Send + Sync {
     /// Stores `bytes`, which have the digest and size of `descriptor`, and makes `name` stand for them.
@@ -23,11 +30,11 @@ pub trait Publisher: Send + Sync {
         expect: Expect,
     ) -> Result<(), Error>;
 
-    /// Whether `name` is known to stand for the manifest of `descriptor` already, with all that it names, so that
-    /// nothing has to be stored. `false` is always a right answer.
+    /// Whether `name` stands for the manifest of `descriptor` already, with everything that it names, so that nothing has to
+    /// be stored. `false` is always a right answer.
     ///
-    /// For stores where asking about a name is cheap and asking about every blob is not, and which never lose a blob
-    /// that a manifest names.
+    /// For stores where asking about a name is cheap and asking about every blob is not, and which never lose a blob that a
+    /// manifest names.
     async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
         let _ = (name, descriptor);
         Ok(false)

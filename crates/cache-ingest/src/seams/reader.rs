@@ -23,11 +23,11 @@ pub struct SourceReader<'a> {
     /// How many of the coming bytes are verified but not handed out.
     hidden: u64,
     retries: Retries,
-    state: State,
+    state: ReaderState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ReaderState {
     Reading,
     Verified,
     Failed,
@@ -76,7 +76,7 @@ impl<'a> SourceReader<'a> {
             last: None,
             hidden: offset,
             retries: source.retries(),
-            state: State::Reading,
+            state: ReaderState::Reading,
         }
     }
 
@@ -91,9 +91,9 @@ impl<'a> SourceReader<'a> {
     /// error.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match self.state {
-            State::Reading => {}
-            State::Verified => return Ok(None),
-            State::Failed => {
+            ReaderState::Reading => {}
+            ReaderState::Verified => return Ok(None),
+            ReaderState::Failed => {
                 let digest = self.source.descriptor().digest;
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -109,7 +109,7 @@ impl<'a> SourceReader<'a> {
                 Ok(chunk)
             }
             Err(error) => {
-                self.state = State::Failed;
+                self.state = ReaderState::Failed;
                 (self.stream, self.last) = (None, None);
                 Err(self.source.blame(error))
             }
@@ -120,7 +120,7 @@ impl<'a> SourceReader<'a> {
         loop {
             let Some(chunk) = self.receive().await? else {
                 self.verifier.finish()?;
-                self.state = State::Verified;
+                self.state = ReaderState::Verified;
                 self.stream = None;
                 return Ok(self.last.take().filter(|chunk| !chunk.is_empty()));
             };

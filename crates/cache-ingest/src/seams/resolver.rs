@@ -1,4 +1,4 @@
-//! What finds manifests by their names: the trait [`Resolver`] and its answer.
+//! Finding manifests by name: the trait [`Resolver`] and its answer.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,10 +8,11 @@ use crate::{Error, Job, Name, Provider, Source};
 
 /// Finds the manifests that names stand for.
 ///
-/// Duties: a name that stands for nothing is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), and no other failure
-/// is. A manifest that was published under a tag resolves by the tag and by its digest. The descriptor has the digest,
-/// the size and the media type of the manifest. Bytes, where the answer has any, are the whole manifest of the
-/// descriptor.
+/// Duties, each a law of `cache-conformance`:
+/// - A name that stands for nothing is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): a tag, a digest, or no name in an
+///   empty store.
+/// - A published manifest resolves by its name and by its digest, to its digest, size and media type.
+/// - Bytes in the answer are the whole manifest of the descriptor.
 #[async_trait]
 pub trait Resolver: Send + Sync {
     /// The manifest or index that `name` stands for.
@@ -24,7 +25,7 @@ pub trait Resolver: Send + Sync {
 pub struct Resolved {
     /// Its descriptor.
     pub descriptor: Descriptor,
-    /// Its bytes, where the store has them at hand after finding it. `None` is always a right answer.
+    /// Its bytes, if the store has them at hand after finding it. `None` is always a right answer.
     pub bytes: Option<Bytes>,
 }
 
@@ -48,7 +49,7 @@ impl Resolved {
         }
     }
 
-    /// The bytes of the manifest, verified: those that are here, else those of a provider.
+    /// The bytes of the manifest, verified: these if there are any, else those of a provider.
     ///
     /// # Errors
     /// Those of [`ProviderExt::read`](crate::ProviderExt::read).

@@ -1,4 +1,4 @@
-//! What an ingester takes a blob from: a provider's blob or bytes in memory, the same to whoever reads it.
+//! The source that an ingester takes a blob from: a provider's blob or bytes in memory, read in the same way.
 //!
 //! It can be opened any number of times. It never hands out the end of a blob that it has not verified.
 
@@ -12,14 +12,14 @@ use futures_util::stream;
 
 use crate::{ByteStream, Error, Event, Job, Origin, Provider, Retries, Side, Verifier};
 
-/// The chunks that bytes in memory are handed out in, so that progress is seen and other tasks get their turn.
+/// The size of the chunks of bytes in memory, so that progress is seen and other tasks get their turn.
 const CHUNK: usize = 256 * 1024;
 
 /// The bytes of one blob, to be read as often as it takes.
 ///
 /// An [`Ingester`](crate::Ingester) reads it with [`reader`](Self::reader), which verifies; or it asks for the
-/// [`file`](Self::file) or the [`origin`](Self::origin) and takes the blob by a shorter way. Then it verifies with
-/// [`verifier`](Self::verifier) what it got, and reports the bytes with [`transferred`](Self::transferred).
+/// [`file`](Self::file) or the [`origin`](Self::origin) and takes the blob by a shorter way. Then it verifies
+/// the result with [`verifier`](Self::verifier), and reports the bytes with [`transferred`](Self::transferred).
 pub struct Source<'a> {
     descriptor: Descriptor,
     from: Content<'a>,
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
         self
     }
 
-    /// What it is the blob of.
+    /// The descriptor of the blob.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -85,19 +85,19 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A verifier for the blob, whose errors are told as this source's.
+    /// A verifier for the blob, whose errors count as this source's.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(&self.descriptor).on(self.side)
     }
 
-    /// Tells that a reader opens the source again, from an offset on.
+    /// Reports that a reader opens the source again, from an offset on.
     pub(crate) fn repeats(&self, offset: u64, attempt: u32, wait: Duration, error: &Error) {
         let request = format!("read {} from byte {offset} on", self.descriptor.digest);
         let restarted = None;
         self.job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error });
     }
 
-    /// Tells the progress of bytes that were taken by other means than a reader.
+    /// Reports bytes that were taken by other means than a reader.
     pub fn transferred(&self, bytes: u64) {
         if bytes > 0 {
             self.job.event(&Event::Transferred { descriptor: &self.descriptor, bytes });

@@ -1,6 +1,6 @@
-//! Stores to read from and to write to: what most functions take, as one object.
+//! Stores to read from and to write to, each one object: most functions take them.
 //!
-//! Every type that has both traits is one.
+//! Every type with both traits is one.
 
 use crate::{Ingester, Provider, Publisher, Resolver};
 

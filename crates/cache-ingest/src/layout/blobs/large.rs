@@ -17,7 +17,7 @@ use futures_util::future::{Either, select};
 use tokio::sync::{oneshot, watch};
 
 use crate::layout::blobs::put_file::copy_piece;
-use crate::layout::durability::staging::Staged;
+use crate::layout::durability::staging::StagedFile;
 use crate::layout::folder::LayoutFolder;
 use crate::layout::threads::blocking::stopped;
 use crate::layout::threads::queue::{JobQueue, Worker};
@@ -31,7 +31,7 @@ const AHEAD: u64 = 4 << 20;
 /// How many bytes are hashed between two reports of progress.
 const REPORT: u64 = 8 << 20;
 
-/// The copies of large blobs into one layout. The queue holds what a copy needs, and not the store.
+/// The copies of large blobs into one layout. The queue does not hold the store.
 #[derive(Debug, Default)]
 pub(crate) struct LargeCopies(JobQueue<QueuedCopy>);
 
@@ -87,12 +87,12 @@ impl LargeCopies {
 
 /// Copies queued blobs, as many at once as are hashed together, until there are none.
 fn run_copies(worker: &mut Worker<QueuedCopy>) {
-    let mut lanes: Vec<Lane> = Vec::with_capacity(LANES);
+    let mut lanes: Vec<CopyLane> = Vec::with_capacity(LANES);
     loop {
         while lanes.len() < LANES {
             let queued = if lanes.is_empty() { worker.next() } else { worker.next_unclaimed() };
             match queued {
-                Some(queued) => lanes.extend(contain_panic(|| Lane::new(queued))),
+                Some(queued) => lanes.extend(contain_panic(|| CopyLane::new(queued))),
                 None if lanes.is_empty() => return,
                 None => break,
             }
@@ -106,28 +106,28 @@ fn run_copies(worker: &mut Worker<QueuedCopy>) {
 }
 
 /// Copies and hashes the next piece of every blob. Finished and failed blobs leave.
-fn step(lanes: &mut Vec<Lane>) {
+fn step(lanes: &mut Vec<CopyLane>) {
     let before = std::mem::take(lanes);
-    lanes.extend(before.into_iter().filter_map(|lane| contain_panic(|| lane.advance(Lane::next_piece))));
+    lanes.extend(before.into_iter().filter_map(|lane| contain_panic(|| lane.advance(CopyLane::next_piece))));
     let mut parts: Vec<_> = lanes.iter_mut().map(|lane| lane.hashing.part()).collect();
     Verifier::hash_together(&mut parts);
 }
 
 /// Runs one lane. A panic (in a disk hook) fails that lane's blob only.
-fn contain_panic(work: impl FnOnce() -> Option<Lane>) -> Option<Lane> {
+fn contain_panic(work: impl FnOnce() -> Option<CopyLane>) -> Option<CopyLane> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()
 }
 
 /// A blob that is being copied.
-struct Lane {
+struct CopyLane {
     folder: Arc<LayoutFolder>,
     descriptor: Descriptor,
-    copying: Copying,
-    hashing: Hashing,
+    copying: FileCopier,
+    hashing: FileHasher,
     caller: Caller,
 }
 
-impl Lane {
+impl CopyLane {
     fn new(QueuedCopy { folder, file, descriptor, verifier, caller }: QueuedCopy) -> Option<Self> {
         if caller.done.is_closed() {
             return None;
@@ -135,11 +135,11 @@ impl Lane {
         let begun = folder.stage_blob().and_then(|staged| {
             let (reader, path) = (staged.reader()?, staged.path().display().to_string());
             let hashing =
-                Hashing { reader, path, verifier: verifier.clone(), buffer: vec![0; PIECE], len: 0 };
+                FileHasher { reader, path, verifier: verifier.clone(), buffer: vec![0; PIECE], len: 0 };
             // One byte more than the blob has, so that a longer file is noticed.
             let size = descriptor.size;
             let left = if staged.reflink(&file, size) { 0 } else { size.saturating_add(1) };
-            Ok((Copying { file, staged, verifier, left, copied: 0 }, hashing))
+            Ok((FileCopier { file, staged, verifier, left, copied: 0 }, hashing))
         });
         match begun {
             Ok((copying, hashing)) => Some(Self { folder, descriptor, copying, hashing, caller }),
@@ -150,8 +150,8 @@ impl Lane {
         }
     }
 
-    /// Takes a step, which says whether others follow. After the last one the blob is placed. A blob that nobody waits for
-    /// any more is given up.
+    /// Takes a step, which says whether others follow. After the last one the blob is placed. A blob is given up
+    /// once its caller is gone.
     fn advance(mut self, step: impl FnOnce(&mut Self) -> Result<bool, Error>) -> Option<Self> {
         if self.caller.done.is_closed() {
             return None;
@@ -177,7 +177,7 @@ impl Lane {
 
     /// Verifies and places the blob. If that waits for the disk, another thread does it, so that other blobs go on.
     fn end(self) {
-        let Self { folder, descriptor, copying: Copying { staged, .. }, hashing, caller } = self;
+        let Self { folder, descriptor, copying: FileCopier { staged, .. }, hashing, caller } = self;
         let syncs = folder.disk().syncs();
         let commit = move || {
             if !caller.done.is_closed() {
@@ -230,9 +230,9 @@ impl Caller {
 }
 
 /// Copies the source's file to the staged one.
-struct Copying {
+struct FileCopier {
     file: File,
-    staged: Staged,
+    staged: StagedFile,
     /// Puts errors on the right side of the copy.
     verifier: Verifier,
     /// How many bytes may follow, one more than the blob has.
@@ -240,7 +240,7 @@ struct Copying {
     copied: u64,
 }
 
-impl Copying {
+impl FileCopier {
     /// Copies `bytes` bytes, or up to the end of the file.
     fn copy(&mut self, bytes: u64) -> Result<(), Error> {
         let mut wanted = bytes.min(self.left);
@@ -259,7 +259,7 @@ impl Copying {
 }
 
 /// Hashes the staged file.
-struct Hashing {
+struct FileHasher {
     reader: File,
     path: String,
     verifier: Verifier,
@@ -268,7 +268,7 @@ struct Hashing {
     len: usize,
 }
 
-impl Hashing {
+impl FileHasher {
     /// Reads up to `most` bytes; the verifier counts but does not hash them. False at the end of the file.
     fn read(&mut self, most: u64) -> Result<bool, Error> {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(self.buffer.len());

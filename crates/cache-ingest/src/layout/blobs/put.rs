@@ -25,7 +25,7 @@ const LARGE: u64 = 1 << 20;
 /// How many chunks of a stream may wait to be written.
 const AHEAD: usize = 3;
 
-/// What a blob that exists already is trusted by.
+/// By what an existing blob is trusted.
 #[derive(Clone, Copy)]
 enum Trust {
     Size,
@@ -104,7 +104,7 @@ fn open_verified(root: &Path, descriptor: &Descriptor) -> Option<File> {
     }
 }
 
-/// What is sent to the thread that writes a stream.
+/// A message to the thread that writes a stream.
 enum Piece {
     Chunk(Bytes),
     /// All chunks were sent, and are verified.

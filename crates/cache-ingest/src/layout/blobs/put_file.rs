@@ -10,7 +10,7 @@ use cache_model::Descriptor;
 use tokio::sync::oneshot;
 
 use crate::layout::durability::clone::CopyError;
-use crate::layout::durability::staging::Staged;
+use crate::layout::durability::staging::StagedFile;
 use crate::layout::folder::LayoutFolder;
 use crate::layout::threads::blocking::{BUFFER, ThreadPool, blocking, interrupted};
 use crate::{Error, Source, Verifier};
@@ -44,7 +44,12 @@ pub(crate) async fn put_small_file(
     Ok(())
 }
 
-fn copy_and_hash(file: &File, staged: &mut Staged, mut verifier: Verifier, size: u64) -> Result<(), Error> {
+fn copy_and_hash(
+    file: &File,
+    staged: &mut StagedFile,
+    mut verifier: Verifier,
+    size: u64,
+) -> Result<(), Error> {
     if !staged.reflink(file, size) {
         // One byte more than the blob has, so that a longer file is noticed.
         let mut left = size.saturating_add(1);
@@ -74,7 +79,7 @@ fn copy_and_hash(file: &File, staged: &mut Staged, mut verifier: Verifier, size:
 /// Copies at most `limit` bytes from the file's position, and gives how many: 0 only at its end.
 pub(crate) fn copy_piece(
     file: &File,
-    staged: &mut Staged,
+    staged: &mut StagedFile,
     limit: u64,
     verifier: &Verifier,
 ) -> Result<u64, Error> {

@@ -1,35 +1,35 @@
 //! Brings the bytes of one file to another: as shared blocks, copied by the kernel, or read and written.
 //!
-//! An error says which of the two files it is about. What was copied is not verified here.
+//! An error says which of the two files failed. The copied bytes are not verified here.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-/// How many bytes are read at once where the kernel does not copy.
+/// How many bytes are read at once if the kernel does not copy.
 const CHUNK: usize = 256 * 1024;
 
 /// Why bytes could not be copied.
 #[derive(Debug)]
 pub(crate) enum CopyError {
-    /// They could not be read.
+    /// Reading failed.
     Read(io::Error),
-    /// They could not be written.
+    /// Writing failed.
     Write(io::Error),
 }
 
-/// Makes `to` share the blocks of `from`, where the file system can.
+/// Makes `to` share the blocks of `from`, if the file system can.
 #[cfg(target_os = "linux")]
 pub(crate) fn reflink(from: &File, to: &File) -> io::Result<()> {
     Ok(rustix::fs::ioctl_ficlone(to, from)?)
 }
 
-/// Makes `to` share the blocks of `from`, where the file system can.
+/// Makes `to` share the blocks of `from`, if the file system can.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn reflink(_from: &File, _to: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Copies at most `limit` bytes from where the files stand, and says how many: none only at the end of `from`.
+/// Copies at most `limit` bytes from the files' positions, and gives how many: 0 only at the end of `from`.
 pub(crate) fn copy_piece(from: &File, to: &File, limit: u64) -> Result<u64, CopyError> {
     #[cfg(target_os = "linux")]
     {
@@ -37,7 +37,7 @@ pub(crate) fn copy_piece(from: &File, to: &File, limit: u64) -> Result<u64, Copy
         if let Ok(copied @ 1..) = rustix::fs::copy_file_range(from, None, to, None, len) {
             return Ok(copied as u64);
         }
-        // It cannot, or it is at the end, or one of the files is broken: reading and writing tells which.
+        // The kernel cannot, or the file ends, or one of the files is broken: reading and writing finds out which.
     }
     read_and_write(from, to, limit)
 }

@@ -1,7 +1,7 @@
 //! The one seam through which a layout's files and folders are changed.
 //!
-//! Whatever is made, written, synced, renamed or removed is a [`DiskOperation`] of a [`Disk`]; reading and locking are
-//! not. Without a hook a disk does the operation and nothing else.
+//! Making, writing, syncing, renaming and removing are [`DiskOperation`]s of a [`Disk`]; reading and locking are not.
+//! Without a hook a disk only does the operation.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use crate::{Error, ErrorKind};
 
-/// What a [`LayoutStore`](crate::LayoutStore) is about to change. Paths begin with the store's own.
+/// A change that a [`LayoutStore`](crate::LayoutStore) is about to make. Paths begin with the store's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiskOperation<'a> {
     /// A folder is made, where it is absent.
     CreateFolder(&'a Path),
-    /// An empty file is made. The file of a lock is opened where it is there.
+    /// An empty file is made. The file of a lock is opened if it exists.
     CreateFile(&'a Path),
     /// Bytes are added at the end of a file.
     Write {
@@ -43,14 +43,14 @@ pub enum DiskOperation<'a> {
     Remove(&'a Path),
 }
 
-/// Stands between a [`LayoutStore`](crate::LayoutStore) and its disk: for tests of what a crash or a broken disk does.
+/// Stands between a [`LayoutStore`](crate::LayoutStore) and its disk, for tests of crashes and broken disks.
 ///
 /// It is called on any thread that writes, and from several at once.
 pub trait DiskHook: Send + Sync {
-    /// Does an operation, or does not.
+    /// Performs an operation, or does not.
     ///
-    /// `work` does it, and may be called once. When this returns an error, or `work` was not called or has failed,
-    /// the operation has failed for the store.
+    /// `work` performs it, and may be called once. The operation has failed for the store if this returns an error, or if
+    /// `work` was not called or has failed.
     fn perform(
         &self,
         operation: &DiskOperation<'_>,
@@ -97,7 +97,7 @@ impl Disk {
         done.ok_or_else(|| io::Error::other("the hook has not done it"))
     }
 
-    /// Makes a folder where it is absent, and says whether it did. What is there must be a folder and no link to one.
+    /// Makes a folder if it is absent, and says whether it did. An existing path must be a folder, and no link to one.
     pub(crate) fn ensure_folder(&self, path: &Path) -> Result<bool, Error> {
         let look = || match fs::symlink_metadata(path) {
             Ok(there) if there.is_dir() => Ok(Some(false)),
@@ -105,7 +105,7 @@ impl Disk {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(Error::io("open", path.display(), cause)),
         };
-        // Mostly it is there, and to see that needs no lock on the folder that it lies in, as making it does.
+        // Mostly the folder exists. Seeing that needs no lock on its parent, while making it does.
         if let Some(made) = look()? {
             return Ok(made);
         }
@@ -132,7 +132,7 @@ impl Disk {
         synced.map_err(|cause| Error::io("sync", path.display(), cause))
     }
 
-    /// Makes the names in a folder durable, which elsewhere than on Unix the rename has done.
+    /// Makes the names in a folder durable. On other systems than Unix the rename has done that.
     pub(crate) fn sync_folder(&self, path: &Path) -> Result<(), Error> {
         if !self.sync {
             return Ok(());
@@ -141,13 +141,13 @@ impl Disk {
             if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
         });
         synced.or_else(|cause| match cause.kind() {
-            // Some network file systems have no such thing as a folder's sync.
+            // Some network file systems cannot sync a folder.
             io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Ok(()),
             _ => Err(Error::io("sync", path.display(), cause)),
         })
     }
 
-    /// Removes a file, where that can be done.
+    /// Removes a file if that is possible.
     pub(crate) fn try_remove(&self, path: &Path) {
         let _ = self.perform(DiskOperation::Remove(path), || fs::remove_file(path));
     }

@@ -1,8 +1,8 @@
 //! One fsync of a folder for all the renames that wait for it.
 //!
-//! Whoever comes while one is under way waits for the next, which covers everyone who came meanwhile. A failed one is
-//! a failure for all whom it would have covered, also when a later one succeeds before they hear of it: a kernel may
-//! report a lost write only once.
+//! A caller that comes while an fsync is under way waits for the next one, which covers all callers that came meanwhile.
+//! A failed fsync fails every caller that it would have covered, even if a later one succeeds before they see the
+//! failure: a kernel may report a lost write only once.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -17,23 +17,23 @@ use crate::{Error, ErrorKind};
 pub(crate) struct FolderSync {
     /// The last ticket that was taken; the first is 1.
     taken: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<TicketState>,
 }
 
-/// What became of the tickets.
+/// Which tickets are settled, and how.
 #[derive(Debug, Default)]
-struct State {
+struct TicketState {
     /// The last ticket that an fsync has covered.
     covered: u64,
-    failures: Vec<Failure>,
+    failures: Vec<FailedSync>,
 }
 
-/// A failed fsync that not all of those have heard of whom it would have covered.
+/// A failed fsync that some of its waiters have not yet seen.
 #[derive(Debug)]
-struct Failure {
+struct FailedSync {
     tickets: RangeInclusive<u64>,
-    /// How many have not heard of it.
-    unheard: u64,
+    /// How many waiters have not seen it.
+    unseen: u64,
 }
 
 impl FolderSync {
@@ -47,7 +47,7 @@ impl FolderSync {
         self.taken.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Says what became of a ticket, once for each; runs `sync` where none has covered it yet.
+    /// The outcome of a ticket, to be asked for once. Runs `sync` if no fsync has covered the ticket yet.
     fn settle(
         &self,
         ticket: u64,
@@ -56,7 +56,7 @@ impl FolderSync {
     ) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.covered >= ticket {
-            if state.hear_of_failure(ticket) {
+            if state.has_failed(ticket) {
                 let reason = "it failed for another blob that was stored at the same time";
                 return Err(Error::new(ErrorKind::Other, "sync", folder.display(), reason));
             }
@@ -66,21 +66,21 @@ impl FolderSync {
         let synced = sync(folder);
         state.covered = last;
         if synced.is_err() && first < last {
-            // One of them hears of it here.
-            state.failures.push(Failure { tickets: first..=last, unheard: last - first });
+            // The caller is one of the waiters, and sees it here.
+            state.failures.push(FailedSync { tickets: first..=last, unseen: last - first });
         }
         synced
     }
 }
 
-impl State {
-    /// Whether the fsync that covered a ticket has failed. It is forgotten once all have heard of it.
-    fn hear_of_failure(&mut self, ticket: u64) -> bool {
+impl TicketState {
+    /// Whether the fsync that covered a ticket has failed. The failure is forgotten once all its waiters have seen it.
+    fn has_failed(&mut self, ticket: u64) -> bool {
         let Some(failure) = self.failures.iter_mut().find(|failure| failure.tickets.contains(&ticket)) else {
             return false;
         };
-        failure.unheard -= 1;
-        self.failures.retain(|failure| failure.unheard > 0);
+        failure.unseen -= 1;
+        self.failures.retain(|failure| failure.unseen > 0);
         true
     }
 }

@@ -1,7 +1,8 @@
 //! The lock on a layout's index: flock on `index.json.lock`, as BuildKit takes it.
 //!
-//! BuildKit unlinks the file after unlocking it, so that a lock may be on a file that is no longer there. Such a lock
-//! is never taken for one, and whoever holds one asks again before the decisive step. We leave the file in place.
+//! BuildKit unlinks the file after unlocking it, so that a lock may be on a file that has no name any more. Such a lock is
+//! not taken for one, and the holder of a lock checks again before the decisive step. This crate leaves the file in
+//! place.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ pub(crate) struct IndexLock {
 }
 
 impl IndexLock {
-    /// Takes the lock of the layout at `root`; `None` when another process has it, or gave it back just now.
+    /// Takes the lock of the layout at `root`; `None` if another process holds it, or released it just now.
     pub(crate) fn try_take(disk: &Disk, root: &Path) -> Result<Option<Self>, Error> {
         let path = root.join("index.json.lock");
         let file = disk
@@ -33,7 +34,7 @@ impl IndexLock {
         Ok(lock.is_held().then_some(lock))
     }
 
-    /// Whether the lock file is still the one that was locked.
+    /// Whether the lock file is still the file that was locked.
     pub(crate) fn is_held(&self) -> bool {
         is_same_file(&self.file, &self.path)
     }

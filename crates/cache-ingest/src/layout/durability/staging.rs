@@ -1,6 +1,6 @@
-//! Files in progress: made under `ingest/`, locked while they are written, renamed to their place or removed.
+//! StagedFile files: made under `ingest/`, locked while they are written, renamed to their place or removed.
 //!
-//! The folder is containerd's too. Only files with our prefix that no process has locked are ever cleaned up.
+//! containerd uses the folder too. Only files with our prefix that no process has locked are ever removed as stale.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -12,14 +12,14 @@ use crate::layout::files::{has_name, is_same_file};
 use crate::random::random;
 use crate::{Error, ErrorKind};
 
-/// What the names of our files in progress begin with.
+/// The beginning of the names of our staged files.
 const PREFIX: &str = "bkcache-";
-/// How many names are tried before giving up; a single one that is taken is already unlikely.
+/// How many names are tried before giving up. That even one is taken is unlikely.
 const NAMES: u32 = 16;
 
-/// A file in progress. Dropping it removes it.
+/// A staged file. Dropping it removes it.
 #[derive(Debug)]
-pub(crate) struct Staged {
+pub(crate) struct StagedFile {
     disk: Disk,
     file: File,
     path: PathBuf,
@@ -28,8 +28,8 @@ pub(crate) struct Staged {
     renamed: bool,
 }
 
-impl Staged {
-    /// Makes and locks a new file in `folder`. One that is to be read-only is so for all others from the start.
+impl StagedFile {
+    /// Makes and locks a new file in `folder`; a read-only one is so for others from the start.
     pub(crate) fn create(disk: &Disk, folder: &Path, read_only: bool) -> Result<Self, Error> {
         for _ in 0..NAMES {
             let path = folder.join(format!("{PREFIX}{:016x}", random()));
@@ -39,7 +39,7 @@ impl Staged {
                 Err(cause) => return Err(Error::io("create", path.display(), cause)),
             };
             match file.try_lock() {
-                // Between making and locking it, another process may have taken it for a stale one.
+                // Before it was locked, another process may have removed it as stale.
                 Ok(()) if has_name(&file, &path) => {
                     return Ok(Self { disk: disk.clone(), file, path, len: 0, renamed: false });
                 }
@@ -62,7 +62,7 @@ impl Staged {
         &self.path
     }
 
-    /// The file once more, which reads from its start wherever the other one stands.
+    /// Opens the file once more, to be read from its start.
     pub(crate) fn reader(&self) -> Result<File, Error> {
         File::open(&self.path).map_err(|cause| self.error("open", cause))
     }
@@ -77,12 +77,12 @@ impl Staged {
         Ok(())
     }
 
-    /// Shares the blocks of a file, of which there should be so many bytes, where the file system can.
+    /// Shares the blocks of a file of `len` bytes, if the file system can.
     pub(crate) fn reflink(&self, from: &File, len: u64) -> bool {
         self.disk.perform(self.write_of(len), || reflink(from, &self.file)).is_ok()
     }
 
-    /// Appends at most `limit` bytes from where a file stands, and says how many: none only at its end.
+    /// Appends at most `limit` bytes from a file's position, and gives how many: 0 only at its end.
     pub(crate) fn copy_piece(&mut self, from: &File, limit: u64) -> Result<u64, CopyError> {
         let copied = self.disk.perform(self.write_of(limit), || match copy_piece(from, &self.file, limit) {
             Err(CopyError::Write(cause)) => Err(cause),
@@ -102,7 +102,7 @@ impl Staged {
         self.disk.sync_file(&self.file, &self.path).map_err(|cause| self.error("sync", cause))
     }
 
-    /// Renames it to its place, where it takes the place of what is there.
+    /// Renames it to its place, and replaces a file there.
     pub(crate) fn rename(mut self, to: &Path) -> Result<(), Error> {
         let operation = DiskOperation::Rename { from: &self.path, to };
         self.disk
@@ -117,10 +117,10 @@ impl Staged {
     }
 }
 
-impl Drop for Staged {
+impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.renamed {
-            // What cannot be removed now is removed as stale later.
+            // If that fails, it is removed as stale later.
             self.disk.try_remove(&self.path);
         }
     }
@@ -136,9 +136,7 @@ fn open_new(path: &Path, read_only: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Removes our files in progress that no process has locked: those of processes that were killed.
-///
-/// Nothing depends on its success.
+/// Removes our staged files that no process has locked: the remains of killed processes. Nothing depends on its success.
 pub(crate) fn remove_stale(disk: &Disk, folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -1,6 +1,6 @@
-//! Which entry of an index a name stands for, and by which name each entry is told.
+//! Looks up index entries by name, and names entries for listing.
 //!
-//! A name that an entry is told by always stands for that entry. Nothing here reads or changes the index.
+//! The name that an entry is listed by always leads to that entry. Nothing here reads or changes the index.
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -10,7 +10,7 @@ use cache_model::Digest;
 use crate::layout::index::entry::LayoutEntry;
 use crate::{Listed, Name};
 
-/// The entries of an index by what they are called.
+/// The entries of an index by image name, tag and digest.
 pub(crate) struct ByName<'i> {
     entries: Vec<&'i LayoutEntry>,
     images: HashMap<&'i str, &'i LayoutEntry>,
@@ -18,7 +18,7 @@ pub(crate) struct ByName<'i> {
     digests: HashMap<Digest, &'i LayoutEntry>,
 }
 
-/// What has a tag.
+/// The entry that a tag leads to.
 struct Tagged<'i> {
     entry: &'i LayoutEntry,
     is_alone: bool,
@@ -40,7 +40,7 @@ impl<'i> ByName<'i> {
             let tagged = tags.entry(tag);
             let tagged = tagged.and_modify(|tagged| tagged.is_alone = false);
             let tagged = tagged.or_insert(Tagged { entry, is_alone: true });
-            // Of several images with that tag, the one without a full name is the one that was put under the tag alone.
+            // Of several entries with the tag, the one without a full name was published under the tag alone.
             if tagged.entry.image_name().is_some() && entry.image_name().is_none() {
                 tagged.entry = entry;
             }
@@ -48,7 +48,7 @@ impl<'i> ByName<'i> {
         Self { entries, images, tags, digests }
     }
 
-    /// The entry that a name stands for.
+    /// The entry that a name leads to.
     pub(crate) fn find(&self, name: &Name) -> Option<&'i LayoutEntry> {
         match name {
             Name::Tag(tag) => self.find_tag(tag),
@@ -64,8 +64,8 @@ impl<'i> ByName<'i> {
         self.images.get(name).copied().or_else(|| self.tags.get(name).map(|tagged| tagged.entry))
     }
 
-    /// All entries, each by its tag; by its full image name where others have the tag too; by its digest, each once,
-    /// where neither stands for it. What has no digest either has no name.
+    /// All entries, each by its tag; by its full image name if other entries have the tag too; by its digest, each digest
+    /// once, if neither leads to it. An entry without a valid digest has no name then.
     pub(crate) fn listed(&self) -> Vec<Listed> {
         let mut told = HashSet::new();
         let mut list = Vec::new();
@@ -83,7 +83,7 @@ impl<'i> ByName<'i> {
         list
     }
 
-    /// The tag or full image name that stands for an entry.
+    /// The tag or full image name that leads to an entry.
     fn tag_of(&self, entry: &'i LayoutEntry) -> Option<&'i str> {
         let leads_here = |name: &&str| self.find_tag(name).is_some_and(|found| ptr::eq(found, entry));
         let tag = entry.tag().filter(|tag| !tag.is_empty()).filter(leads_here);

@@ -1,6 +1,6 @@
 //! The text of `index.json`: read entry by entry, and written with one entry replaced.
 //!
-//! What it does not know or did not put there it keeps to the byte. It touches no file.
+//! Unknown members and the entries of other programs are kept to the byte. It touches no file.
 
 use cache_model::{
     ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor,
@@ -13,7 +13,7 @@ use crate::layout::index::entry::{LayoutEntry, parse};
 use crate::layout::index::members::Members;
 use crate::{Listed, Name};
 
-/// The media type that an index gets which says none.
+/// The media type that is added to an index without one.
 const MEDIA_TYPE: &str = r#""application/vnd.oci.image.index.v1+json""#;
 /// How many tags an error lists.
 const TAGS_LISTED: usize = 10;
@@ -21,27 +21,27 @@ const TAGS_LISTED: usize = 10;
 /// An `index.json`.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    members: Vec<Member>,
-    entries: Vec<Entry>,
+    members: Vec<IndexMember>,
+    entries: Vec<IndexEntry>,
 }
 
 #[derive(Debug)]
-enum Member {
-    /// Where the entries stand.
+enum IndexMember {
+    /// The place of the entries.
     Manifests,
     Other(String, Box<RawValue>),
 }
 
 #[derive(Debug)]
-struct Entry {
-    /// The text, as it was or as it will be written.
+struct IndexEntry {
+    /// The text as it was read, or as it will be written.
     text: Vec<u8>,
     parsed: LayoutEntry,
 }
 
 /// Both names of an entry.
 #[derive(Debug, PartialEq, Eq)]
-struct Names {
+struct EntryNames {
     tag: String,
     image: Option<String>,
 }
@@ -54,14 +54,14 @@ impl Index {
         let mut index = Self::default();
         for (key, value) in read {
             if key != "manifests" {
-                index.members.push(Member::Other(key, value));
+                index.members.push(IndexMember::Other(key, value));
                 continue;
             }
             let raw: Option<Vec<Box<RawValue>>> = serde_json::from_str(value.get())?;
             for raw in raw.unwrap_or_default() {
-                index.entries.push(Entry { text: raw.get().into(), parsed: parse(raw.get())? });
+                index.entries.push(IndexEntry { text: raw.get().into(), parsed: parse(raw.get())? });
             }
-            index.members.push(Member::Manifests);
+            index.members.push(IndexMember::Manifests);
         }
         index.fill_defaults()?;
         Ok(index)
@@ -76,19 +76,19 @@ impl Index {
         self.entries.into_iter().map(|entry| entry.parsed).collect()
     }
 
-    /// The entry that a name stands for.
+    /// The entry that a name leads to.
     pub(crate) fn find(&self, name: &Name) -> Option<&LayoutEntry> {
         ByName::of(self.entries()).find(name)
     }
 
-    /// The entries, each with a name that stands for it.
+    /// The entries, each with a name that leads to it.
     pub(crate) fn listed(&self) -> Vec<Listed> {
         ByName::of(self.entries()).listed()
     }
 
-    /// Makes a name stand for a manifest: the entry that had it goes, the new one comes last, as in BuildKit.
+    /// Makes a name stand for a manifest: the entry that had the name is removed, the new one is the last, as in BuildKit.
     ///
-    /// A digest needs no more than an entry; the one that has it stays.
+    /// For a digest an existing entry of that digest is enough, and stays.
     pub(crate) fn put(&mut self, name: &Name, descriptor: &Descriptor) {
         let mut descriptor = descriptor.clone();
         descriptor.annotations.remove(ANNOTATION_REF_NAME);
@@ -106,39 +106,39 @@ impl Index {
                 descriptor.annotations.set(ANNOTATION_IMAGE_NAME, image);
             }
         }
-        self.entries.push(Entry { text: descriptor.json(), parsed: LayoutEntry::new(descriptor) });
+        self.entries.push(IndexEntry { text: descriptor.json(), parsed: LayoutEntry::new(descriptor) });
     }
 
-    /// The names of the entry that a tag or full image name is put under.
-    fn names(&self, name: &str) -> Names {
+    /// The tag and the image name of the entry for a tag or full image name.
+    fn names(&self, name: &str) -> EntryNames {
         if let Some(entry) = self.entries().find(|entry| entry.image_name() == Some(name)) {
             let tag = entry.tag().unwrap_or_default().to_owned();
-            return Names { tag, image: Some(name.to_owned()) };
+            return EntryNames { tag, image: Some(name.to_owned()) };
         }
         match name.rsplit_once('/') {
             Some((_, last)) => {
                 let tag = last.rsplit_once(':').map_or(Name::LATEST, |(_, tag)| tag);
-                Names { tag: tag.to_owned(), image: Some(name.to_owned()) }
+                EntryNames { tag: tag.to_owned(), image: Some(name.to_owned()) }
             }
-            None => Names { tag: name.to_owned(), image: None },
+            None => EntryNames { tag: name.to_owned(), image: None },
         }
     }
 
-    /// Adds what BuildKit adds where it is missing or empty, in Go's order.
+    /// Adds the members that BuildKit adds if they are missing or empty, in Go's order.
     fn fill_defaults(&mut self) -> Result<(), serde_json::Error> {
         let after_version = 1 + self.set_default("schemaVersion", "2", 0)?;
         self.set_default("mediaType", MEDIA_TYPE, after_version)?;
-        if !self.members.iter().any(|member| matches!(member, Member::Manifests)) {
-            self.members.push(Member::Manifests);
+        if !self.members.iter().any(|member| matches!(member, IndexMember::Manifests)) {
+            self.members.push(IndexMember::Manifests);
         }
         Ok(())
     }
 
-    /// Sets a member that is empty, or inserts the missing one at a place; gives the place where it is.
+    /// Sets an empty member, or inserts a missing one at a place; gives the member's place.
     fn set_default(&mut self, key: &str, default: &str, place: usize) -> Result<usize, serde_json::Error> {
         let default = || RawValue::from_string(default.to_owned());
         for (at, member) in self.members.iter_mut().enumerate() {
-            if let Member::Other(other, value) = member
+            if let IndexMember::Other(other, value) = member
                 && other == key
             {
                 if matches!(value.get(), "0" | r#""""# | "null") {
@@ -147,18 +147,18 @@ impl Index {
                 return Ok(at);
             }
         }
-        self.members.insert(place, Member::Other(key.to_owned(), default()?));
+        self.members.insert(place, IndexMember::Other(key.to_owned(), default()?));
         Ok(place)
     }
 
-    /// The text: members and entries as they were read, and what is new in Go's compact form.
+    /// The text: members and entries as they were read, new ones in Go's compact form.
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut object = Object::open(&mut out);
         for member in &self.members {
             match member {
-                Member::Other(key, value) => object.key(key).extend_from_slice(value.get().as_bytes()),
-                Member::Manifests => {
+                IndexMember::Other(key, value) => object.key(key).extend_from_slice(value.get().as_bytes()),
+                IndexMember::Manifests => {
                     push_list(&self.entries, object.key("manifests"), |entry, out| {
                         out.extend_from_slice(&entry.text);
                     });
@@ -184,7 +184,7 @@ impl Index {
     }
 }
 
-impl Names {
+impl EntryNames {
     fn are_of(&self, entry: &LayoutEntry) -> bool {
         entry.tag().unwrap_or_default() == self.tag && entry.image_name() == self.image.as_deref()
     }

@@ -1,7 +1,6 @@
 //! An entry of a layout's index, as data.
 //!
-//! An entry that this crate cannot make a descriptor of is an entry all the same: it has its names, and says what is
-//! wrong with it when it is asked for.
+//! An entry without a valid descriptor is kept: it has its names, and gives an error when its descriptor is asked for.
 
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct LayoutEntry {
     annotations: Annotations,
-    /// The descriptor, or why it is none.
+    /// The descriptor, or why it is invalid.
     descriptor: Result<Descriptor, String>,
 }
 
@@ -37,7 +36,7 @@ impl LayoutEntry {
         self.annotations.get(ANNOTATION_IMAGE_NAME).filter(|name| !name.is_empty())
     }
 
-    /// What the entry names; [`ErrorKind::Corrupt`] where its digest or size cannot be understood.
+    /// The descriptor; [`ErrorKind::Corrupt`] if its digest or size is invalid.
     pub fn descriptor(&self) -> Result<&Descriptor, Error> {
         self.descriptor.as_ref().map_err(|reason| {
             let name = self.image_name().or(self.tag()).unwrap_or("without a name");
@@ -50,22 +49,22 @@ impl LayoutEntry {
     }
 }
 
-/// A descriptor as it is written. Go takes `null` for absent.
+/// A descriptor in the JSON text. `null` counts as absent, as in Go.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Written {
+struct JsonDescriptor {
     media_type: Option<String>,
     digest: Option<String>,
     size: Option<i64>,
     urls: Option<Vec<String>>,
     annotations: Option<Members<Option<String>>>,
     data: Option<String>,
-    platform: Option<WrittenPlatform>,
+    platform: Option<JsonPlatform>,
     artifact_type: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct WrittenPlatform {
+struct JsonPlatform {
     architecture: Option<String>,
     os: Option<String>,
     #[serde(rename = "os.version")]
@@ -77,7 +76,7 @@ struct WrittenPlatform {
 
 /// Reads an entry.
 pub(crate) fn parse(text: &str) -> Result<LayoutEntry, serde_json::Error> {
-    let written: Written = serde_json::from_str(text)?;
+    let written: JsonDescriptor = serde_json::from_str(text)?;
     let annotations = written.annotations.iter().flat_map(|annotations| &annotations.0);
     let annotations: Annotations =
         annotations.map(|(key, value)| (key, value.as_deref().unwrap_or_default())).collect();
@@ -85,7 +84,7 @@ pub(crate) fn parse(text: &str) -> Result<LayoutEntry, serde_json::Error> {
     Ok(LayoutEntry { annotations, descriptor })
 }
 
-impl Written {
+impl JsonDescriptor {
     fn into_descriptor(self, annotations: Annotations) -> Result<Descriptor, String> {
         let digest: Digest = self
             .digest
@@ -97,7 +96,7 @@ impl Written {
         let extra = DescriptorExtra {
             urls: self.urls.unwrap_or_default(),
             data: self.data.unwrap_or_default(),
-            platform: self.platform.map(WrittenPlatform::into_platform),
+            platform: self.platform.map(JsonPlatform::into_platform),
             artifact_type: self.artifact_type.unwrap_or_default(),
         };
         let mut descriptor =
@@ -108,7 +107,7 @@ impl Written {
     }
 }
 
-impl WrittenPlatform {
+impl JsonPlatform {
     fn into_platform(self) -> Platform {
         Platform {
             architecture: self.architecture.unwrap_or_default(),

@@ -1,6 +1,6 @@
-//! The members of a JSON object in their order, of which no two have the same key.
+//! The members of a JSON object in their order. No two have the same key.
 //!
-//! It makes nothing of the values, and leaves out none.
+//! Values are kept as they are.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-/// Keys with their values. A key that comes twice is an error.
+/// Keys with their values. A duplicate key is an error.
 pub(crate) struct Members<V>(pub(crate) Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {

@@ -28,7 +28,7 @@ enum Attempt {
     Hindered(Hindrance),
 }
 
-/// What another process did meanwhile.
+/// Why another process hinders a publish.
 #[derive(Clone, Copy)]
 enum Hindrance {
     /// It held the lock.

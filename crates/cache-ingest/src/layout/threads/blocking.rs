@@ -32,7 +32,7 @@ pub(crate) fn stopped(operation: &'static str) -> Error {
     Error::new(ErrorKind::Other, operation, "file", "the thread that did it was stopped")
 }
 
-/// The error of a put that nobody waits for any more.
+/// The error of a put whose future was dropped.
 pub(crate) fn interrupted(descriptor: &Descriptor) -> Error {
     Error::new(ErrorKind::Other, "put", descriptor.digest, "it was interrupted")
 }

@@ -99,7 +99,7 @@ impl<J> Worker<J> {
         if state.waiting.len() > state.starting { state.waiting.pop_front() } else { None }
     }
 
-    /// Whether there are so many processors that each thread of the queue may use two.
+    /// Whether there are at least two processors for each thread of the queue.
     pub(crate) fn has_spare_processor(&self) -> bool {
         2 * self.queue.lock().threads <= *PROCESSORS
     }
@@ -122,8 +122,8 @@ impl<J> Drop for Worker<J> {
         let mut state = self.queue.lock();
         self.stage.move_to(Stage::Left, &mut state);
         if state.threads == 0 {
-            // Jobs are left only where the runtime has ended, and nothing would ever take them. Dropping them tells
-            // their callers.
+            // Jobs are left only where the runtime has ended, and nothing would ever take them. Dropping them is an error
+            // for their callers.
             let left = std::mem::take(&mut state.waiting);
             drop(state);
             drop(left);
