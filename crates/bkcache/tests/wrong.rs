@@ -261,6 +261,30 @@ fn records_that_cannot_be_taken() {
 }
 
 #[test]
+fn metadata_above_the_limit_is_said_with_the_option_that_raises_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fixture(APP).display().to_string();
+    let to = folder.path().join("copy").display().to_string();
+    let commands: [&[&str]; 5] = [
+        &["ls", &source],
+        &["inspect", &source],
+        &["manifest", &source],
+        &["verify", &source],
+        &["copy", &source, &to],
+    ];
+    for command in commands {
+        let ran = bkcache(command.iter().copied().chain(["--max-metadata-size", "300"]));
+        assert_eq!(ran.code, 1, "{command:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("limit of 300 bytes for metadata"), "{command:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.trim_end().ends_with("; --max-metadata-size raises it"),
+            "{command:?}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
 fn causes_are_shown_on_request() {
     let source = fixture(APP).display().to_string();
     let temp = tempfile::tempdir().unwrap();

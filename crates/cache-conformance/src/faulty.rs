@@ -1,4 +1,4 @@
-//! Providers that go wrong in one way, at a byte that is told.
+//! Providers that go wrong in one way, at a given byte.
 //!
 //! They hold their content in memory and give the same fault on every run.
 
@@ -22,7 +22,7 @@ use crate::Blob;
 pub enum Fault {
     /// Nothing.
     Nothing,
-    /// The content ends, cleanly, after so many bytes.
+    /// The content ends, cleanly, after this many bytes.
     EndsAt(u64),
     /// So many bytes follow that do not belong to the blob.
     GoesOn(u32),
@@ -41,7 +41,7 @@ pub enum Fault {
     StallsAt(u64),
     /// The stream panics in place of this byte.
     PanicsAt(u64),
-    /// Nothing is wrong with the bytes, but the provider tells this size.
+    /// Nothing is wrong with the bytes, but the provider gives this size.
     TellsSize(u64),
 }
 
@@ -49,11 +49,11 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Faulty {
     descriptor: Descriptor,
-    /// What it should serve.
+    /// The right content.
     right: Bytes,
-    /// What it serves.
+    /// The content that it serves.
     content: Bytes,
-    /// What it serves as a file, where it does.
+    /// The content that it serves as a file, if it does.
     in_file: Option<Bytes>,
     fault: Fault,
     chunk: usize,
@@ -89,7 +89,7 @@ impl Faulty {
         }
     }
 
-    /// The same provider, which serves chunks of so many bytes; at least 1.
+    /// The same provider, which serves chunks of `bytes` bytes, at least 1.
     #[must_use]
     pub fn in_chunks_of(mut self, bytes: usize) -> Self {
         self.chunk = bytes.max(1);
@@ -112,12 +112,12 @@ impl Faulty {
         self
     }
 
-    /// What the blob should be.
+    /// The descriptor of the right content.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
-    /// Waits until a stream has come to the byte that fails, stalls or panics. For one who waits, once.
+    /// Waits until a stream has come to the byte that fails, stalls or panics. For one waiter, once.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
@@ -142,7 +142,7 @@ impl Faulty {
         }
     }
 
-    /// What comes in place of the byte.
+    /// The item of the stream in place of the byte.
     fn end(&self) -> ByteStream {
         let (fault, digest, reached) = (self.fault, self.descriptor.digest, self.reached.clone());
         let at_end = stream::once(async move {
@@ -206,7 +206,7 @@ fn file_of(content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// A provider that cannot tell what it has: it answers everything with an error of this kind.
+/// A provider that does not know what it has: it answers everything with an error of this kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Down(pub ErrorKind);
 

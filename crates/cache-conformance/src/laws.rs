@@ -1,6 +1,6 @@
-//! The laws, each a function that is named by what it says.
+//! The laws: functions whose names are sentences.
 //!
-//! A law that stores or names something wants a fresh store. None knows what kind of store it has before it.
+//! A law that stores or names something needs a fresh store. No law knows the kind of store that it checks.
 
 mod breaking;
 mod checks;

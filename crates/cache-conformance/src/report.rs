@@ -1,17 +1,17 @@
-//! What became of each law.
+//! The outcome of each law.
 //!
-//! It holds every violation, not only the first, and tells a law that was left out from one that holds.
+//! It holds every violation, not only the first, and a law that was left out is not counted as one that holds.
 
 use std::fmt;
 
 use crate::Violation;
 
-/// What became of one law.
+/// The outcome of one law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It holds.
     Held,
-    /// The store has not what the law is about, which is named here.
+    /// The law is about a trait or an ability that the store does not have: its name.
     LeftOut(&'static str),
     /// It does not hold.
     Broken(Violation),
@@ -23,7 +23,7 @@ impl From<Result<(), Violation>> for Outcome {
     }
 }
 
-/// What became of all laws, in the order in which they ran. Displays as a line for each violation.
+/// The outcomes of all laws, in the order in which they ran. Displays as a line for each violation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     outcomes: Vec<(&'static str, Outcome)>,

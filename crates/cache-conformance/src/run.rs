@@ -115,7 +115,7 @@ pub async fn assert_conforms(factory: &dyn Factory) {
     assert!(report.conforms(), "{report}");
 }
 
-/// The laws about what is not there.
+/// The laws about absence.
 async fn absence(factory: &dyn Factory, report: &mut Report) {
     fn absent() -> Descriptor {
         Blob::layer(Algorithm::Sha256, 3).descriptor

@@ -1,6 +1,6 @@
-//! The store under test: the traits that it has, what else it says it can do, and how to get a fresh one.
+//! The store under test: its traits, its further abilities, and how to get a fresh one.
 //!
-//! A law gets a store of its own, so that no law sees what another has left behind.
+//! Every law gets a store of its own, so that no law sees the remains of another.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ where
 
 /// A store by the traits that it has. Laws about a trait that is not there are left out.
 ///
-/// They may be different objects: a provider that cannot be written to is tested with an ingester into what is behind
+/// They may be different objects: a provider that cannot be written to is tested with an ingester into the store behind
 /// it.
 #[derive(Clone, Default)]
 pub struct Store {
@@ -36,17 +36,17 @@ pub struct Store {
     pub provider: Option<Arc<dyn Provider>>,
     /// Takes blobs.
     pub ingester: Option<Arc<dyn Ingester>>,
-    /// Finds what the publisher names.
+    /// Finds the manifests that the publisher names.
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Names manifests.
     pub publisher: Option<Arc<dyn Publisher>>,
-    /// Tells what the publisher named.
+    /// Lists the manifests that the publisher named.
     pub lister: Option<Arc<dyn Lister>>,
-    /// A provider of the same kind that cannot tell what it has, as when its network is down.
+    /// A provider of the same kind that does not know what it has, as when its network is down.
     pub unreachable: Option<Arc<dyn Provider>>,
     /// Whether blobs may have sha512 digests; no by default.
     pub sha512: bool,
-    /// Whether comparing with what is expected and publishing are one step, whoever else publishes; yes for
+    /// Whether comparing with the expected manifest and publishing are one step, also beside other publishers; yes for
     /// [`complete`](Self::complete), no by default.
     pub atomic: bool,
 }
@@ -75,14 +75,14 @@ impl Store {
         self
     }
 
-    /// The same store, and what tells its names.
+    /// The same store, with a lister of its manifests.
     #[must_use]
     pub fn with_lister(mut self, lister: impl Lister + 'static) -> Self {
         self.lister = Some(Arc::new(lister));
         self
     }
 
-    /// The same store, with a provider of its kind that cannot tell what it has.
+    /// The same store, with a provider of its kind that does not know what it has.
     #[must_use]
     pub fn with_unreachable(mut self, provider: impl Provider + 'static) -> Self {
         self.unreachable = Some(Arc::new(provider));

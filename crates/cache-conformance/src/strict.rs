@@ -1,6 +1,6 @@
-//! A store in memory that is stricter than real ones, for the tests of what writes caches.
+//! A store in memory that is stricter than real ones, for tests of code that writes caches.
 //!
-//! It never takes a manifest that names what is not there, and notes the order of what it is asked for.
+//! It never takes a manifest that names absent blobs, and records the order of operations.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-/// What a [`StrictStore`] was asked for, with success.
+/// A successful operation of a [`StrictStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// The blob was looked up.
@@ -29,10 +29,10 @@ pub enum Operation {
     Publish(Name, Descriptor),
 }
 
-/// A [`MemoryStore`] that refuses what a lenient one lets pass.
+/// A [`MemoryStore`] that refuses requests that a lenient store takes.
 ///
 /// A manifest is refused as [`ErrorKind::Invalid`] when it is not JSON, or gives a blob that it names (by an object with
-/// a `digest`) another size than it has; as [`ErrorKind::Incomplete`] when such a blob is not there. Invalid, too, is a put whose descriptor gives another digest or size than its source,
+/// a `digest`) another size than it has; as [`ErrorKind::Incomplete`] when such a blob is absent. Invalid, too, is a put whose descriptor gives another digest or size than its source,
 /// or another size than the blob that is there. Streams come in chunks of uneven lengths, some of them empty.
 #[derive(Debug, Default)]
 pub struct StrictStore {
@@ -46,12 +46,12 @@ impl StrictStore {
         Self::default()
     }
 
-    /// What lies in it.
+    /// The store behind it.
     pub fn memory(&self) -> &MemoryStore {
         &self.store
     }
 
-    /// What it was asked for with success, in order.
+    /// The successful operations, in order.
     pub fn operations(&self) -> Vec<Operation> {
         self.operations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,12 +1,12 @@
 //! How a law is broken, and the short way to say so within a law.
 //!
-//! It never ends the program: who runs the laws decides what a violation means.
+//! It never ends the program: the caller of the laws decides what a violation means.
 
 use std::fmt;
 
 use cache_ingest::{Error, ErrorKind};
 
-/// A law that does not hold. Displays as one line: the law, what was expected, what was seen.
+/// A law that does not hold. Displays as one line: the law, the expectation, the observation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     law: &'static str,
@@ -25,12 +25,12 @@ impl Violation {
         self.law
     }
 
-    /// What the law asks for.
+    /// The expectation of the law.
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// What the store did.
+    /// The store's behaviour.
     pub fn seen(&self) -> &str {
         &self.seen
     }
@@ -53,14 +53,14 @@ impl Law {
         Violation::new(self.0, expected, seen)
     }
 
-    /// What `did` gave, which has to be a success.
+    /// The value of a result that has to be a success. `did` names the step.
     pub(crate) fn succeeds<T>(self, did: &str, result: Result<T, Error>) -> Result<T, Violation> {
         result.map_err(|error| {
             self.broken(format_args!("success when {did}"), format_args!("{:?}: {error}", error.kind()))
         })
     }
 
-    /// What `did` gave has to be an error; its kind is left to the store.
+    /// Checks that a result is an error of any kind.
     pub(crate) fn is_an_error<T>(self, did: &str, result: Result<T, Error>) -> Result<Error, Violation> {
         match result {
             Err(error) => Ok(error),
@@ -68,7 +68,7 @@ impl Law {
         }
     }
 
-    /// What `did` gave has to be an error of a kind.
+    /// Checks that a result is an error of this kind.
     pub(crate) fn fails<T>(
         self,
         kind: ErrorKind,

@@ -70,10 +70,8 @@ impl Provider for RegistryStore {
 
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         // Only blobs can be mounted.
-        (!descriptor.media_type.is_manifest()).then(|| Origin {
-            service: self.repository().host().to_owned(),
-            repository: self.repository().path().to_owned(),
-        })
+        (!descriptor.media_type.is_manifest())
+            .then(|| Origin::new(self.repository().host(), self.repository().path()))
     }
 }
 

@@ -31,7 +31,7 @@ async fn put_from(ingester: &dyn Ingester, faulty: &Faulty) -> Result<Stored, Er
     ingester.put(faulty.descriptor(), &source).await
 }
 
-/// Whether nothing is visible, and the blob can be put all the same.
+/// Whether nothing is visible, and the blob can still be put.
 async fn left_nothing(
     law: Law,
     ingester: &dyn Ingester,

@@ -1,4 +1,4 @@
-//! Checks that several laws make: what a store gives back, and what must not be visible in it.
+//! Checks that several laws make: what a store gives back, and that a blob is not visible in it.
 
 use bytes::Bytes;
 use cache_ingest::{ErrorKind, Ingester, Provider, Stored};

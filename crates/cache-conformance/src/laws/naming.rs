@@ -53,7 +53,7 @@ pub async fn an_unknown_name_is_not_found(resolver: &dyn Resolver) -> Result<(),
     Ok(())
 }
 
-/// A tag stands for what was published under it: digest, size, media type.
+/// A tag stands for the manifest that was published under it: digest, size, media type.
 pub async fn a_published_name_resolves_to_what_was_published(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -99,7 +99,7 @@ pub async fn a_published_manifest_resolves_by_its_digest(
     Ok(())
 }
 
-/// What is published without a name is the default, and tagged `latest`.
+/// A manifest that is published without a name is the default, and tagged `latest`.
 pub async fn a_manifest_without_a_name_is_the_latest(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -127,7 +127,7 @@ pub async fn names_do_not_disturb_each_other(
     is_free(law, resolver, &tag("c")).await
 }
 
-/// The bytes of a manifest that was published are those that were given.
+/// The bytes of a published manifest are the given ones.
 pub async fn a_published_manifest_reads_back(
     publisher: &dyn Publisher,
     provider: &dyn Provider,
@@ -159,7 +159,7 @@ pub async fn a_manifest_is_published_after_all_that_it_names(
     Ok(())
 }
 
-/// Publishing what a name stands for already is a success that changes nothing.
+/// Publishing the manifest that a name stands for already is a success that changes nothing.
 pub async fn publishing_again_is_idempotent(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -173,7 +173,7 @@ pub async fn publishing_again_is_idempotent(
     Ok(())
 }
 
-/// Who expects a name to be free gets it when it is, and `Conflict` when it is not.
+/// A publisher that expects a name to be free gets it if it is, and `Conflict` if it is not.
 pub async fn publishing_expects_absent(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -187,7 +187,7 @@ pub async fn publishing_expects_absent(
     law.fails(ErrorKind::Conflict, "expecting a name to be free that is not", published).map(|_| ())
 }
 
-/// Who expects a digest may publish when the name stands for it, and gets `Conflict` when it does not.
+/// A publisher that expects a digest succeeds if the name stands for it, and gets `Conflict` if it does not.
 pub async fn publishing_expects_a_digest(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -204,7 +204,7 @@ pub async fn publishing_expects_a_digest(
     law.fails(ErrorKind::Conflict, "expecting what is no longer there", published).map(|_| ())
 }
 
-/// When what is expected is not met, every name stands for what it stood for.
+/// If an expectation is not met, every name keeps its manifest.
 pub async fn a_refused_publish_changes_nothing(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,

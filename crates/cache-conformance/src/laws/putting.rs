@@ -1,6 +1,6 @@
 //! Laws of ingesters with sources that are right.
 //!
-//! The provider is that of the same store; without it nothing could be seen.
+//! The provider reads the same store; without it nothing could be seen.
 
 use cache_ingest::{Ingester, Job, Provider, Source, Stored};
 use cache_model::Algorithm;
@@ -22,7 +22,7 @@ pub async fn a_put_of_an_absent_blob_stores_it(
     reads_back(law, provider, &blob, 0).await
 }
 
-/// What was put is there from any offset, whatever its length.
+/// A blob of any length that was put reads back from any offset.
 pub async fn a_put_blob_reads_back_from_any_offset(
     ingester: &dyn Ingester,
     provider: &dyn Provider,

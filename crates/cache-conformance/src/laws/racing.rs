@@ -1,4 +1,4 @@
-//! Laws of what happens at once.
+//! Laws of puts, publishes and reads at the same time.
 //!
 //! Everything runs within the caller's task; a store that uses threads of its own is tried harder.
 
@@ -44,7 +44,7 @@ pub async fn two_puts_at_once_both_succeed(
     Ok(())
 }
 
-/// Many blobs can be put at once, and each is what it should be.
+/// Many blobs can be put at once, and each has its own content.
 pub async fn many_puts_at_once_do_not_disturb_each_other(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -129,7 +129,7 @@ async fn sees_one_of(
     }
 }
 
-/// Of those who expect a name to be free and publish at once one wins, and the others get `Conflict`. For stores
+/// Of several publishers that expect a name to be free, at the same time, one wins and the others get `Conflict`. For stores
 /// that say that they compare and publish in one step.
 pub async fn one_of_those_who_expect_absent_wins(
     publisher: &dyn Publisher,

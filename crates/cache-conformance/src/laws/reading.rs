@@ -1,4 +1,4 @@
-//! Laws of providers: what is not there, and how what is there is read.
+//! Laws of providers: absence, sizes, reading.
 //!
 //! They store nothing. Those that take a blob want it to be in the provider.
 
@@ -21,7 +21,7 @@ pub async fn a_blob_that_is_absent_is_not_found(
     is_invisible(Law("a_blob_that_is_absent_is_not_found"), provider, absent).await
 }
 
-/// A provider that cannot tell whether it has a blob never says `NotFound`. It takes one that cannot.
+/// A provider that does not know whether it has a blob never says `NotFound`. The law takes such a provider.
 pub async fn not_being_able_to_tell_is_not_absence(
     unreachable: &dyn Provider,
     absent: &Descriptor,
@@ -35,7 +35,7 @@ pub async fn not_being_able_to_tell_is_not_absence(
     }
 }
 
-/// The size that a provider tells is that of the blob.
+/// The size that a provider gives is that of the blob.
 pub async fn info_gives_the_size_without_reading(
     provider: &dyn Provider,
     blob: &Blob,

@@ -32,11 +32,19 @@ impl Info {
 
 /// Where a blob lies, for a destination that may mount it rather than receive its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Origin {
     /// The service, as in `registry.example.com:5000`.
     pub service: String,
     /// The place within it, as in `team/app`.
     pub repository: String,
+}
+
+impl Origin {
+    /// A place within a service.
+    pub fn new(service: impl Into<String>, repository: impl Into<String>) -> Self {
+        Self { service: service.into(), repository: repository.into() }
+    }
 }
 
 /// Gives blobs.

@@ -29,7 +29,7 @@ impl Provider for Placed {
     }
 
     fn origin(&self, _: &Descriptor) -> Option<Origin> {
-        Some(Origin { service: "registry.example.com".into(), repository: "team/app".into() })
+        Some(Origin::new("registry.example.com", "team/app"))
     }
 }
 
