@@ -66,6 +66,8 @@ impl Summary {
 
 /// Copies one blob.
 ///
+/// Needs a Tokio runtime with time where anything is retried: outside of one, a retry is an error.
+///
 /// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`], and [`Event::Finished`] or [`Event::Failed`].
 /// The source is opened again where its stream breaks; a put that fails is made again where another try may help. The
 /// retries of both are bounded by the job. A blob that is wrong is tried again unless it is in memory or in a file. The error says on which
@@ -171,7 +173,10 @@ async fn transfer(
         let request = format!("copy {}", descriptor.digest);
         let (restarted, attempt) = (Some(descriptor), retries.attempt());
         job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error: &error });
-        pause("copy", wait).await?;
+        if let Err(cannot_wait) = pause("copy", wait).await {
+            job.event(&Event::Failed { step, descriptor, error: &error });
+            return Err(cannot_wait.with_cause(error));
+        }
     }
 }
 

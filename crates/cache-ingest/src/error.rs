@@ -147,7 +147,7 @@ impl Error {
         limit: u64,
     ) -> Self {
         let cause = AboveMetadataLimit { size, limit };
-        Self::new(ErrorKind::TooLarge, operation, subject, &cause).with_cause(cause)
+        Self::new(ErrorKind::TooLarge, operation, subject, cause).with_cause(cause)
     }
 
     /// The same error, on one side of a copy.

@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 pub(crate) fn runtime(operation: &'static str) -> Result<Handle, Error> {
     Handle::try_current().map_err(|cause| {
         let reason = "there is no Tokio runtime: it has to be called within one";
-        Error::new(ErrorKind::Unsupported, operation, "a store", reason).with_cause(cause)
+        Error::new(ErrorKind::Unsupported, operation, "a blob or file", reason).with_cause(cause)
     })
 }
 

@@ -113,7 +113,7 @@ impl LayoutStore {
         if descriptor.size > self.0.index.limit() {
             return Ok(Resolved::new(descriptor));
         }
-        let job = Job::default().with_max_metadata(self.0.index.limit());
+        let job = Job::without_retries().with_max_metadata(self.0.index.limit());
         let bytes = self.read(&descriptor, &job).await?;
         descriptor.media_type = stated_media_type(&bytes).unwrap_or_default();
         Ok(Resolved::new(descriptor).with_bytes(bytes))

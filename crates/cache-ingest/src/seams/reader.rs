@@ -169,7 +169,7 @@ impl<'a> SourceReader<'a> {
             }
             let Some(wait) = self.retries.next_wait(&error) else { return Err(error) };
             self.source.repeats(self.verifier.received(), self.retries.attempt(), wait, &error);
-            pause("read", wait).await?;
+            pause("read", wait).await.map_err(|cannot_wait| cannot_wait.with_cause(error))?;
         }
     }
 }

@@ -36,9 +36,9 @@ pub(crate) async fn put_small_file(
     // Puts that wait for the disk wait together, each on its own thread. Without such waits, more threads than processors
     // would only hinder each other.
     if folder.disk().syncs() {
-        blocking("put", work).await?
+        blocking("put", work).await?;
     } else {
-        pool.run("put", work).await?
+        pool.run("put", work).await?;
     }
     source.transferred(descriptor.size);
     Ok(())
