@@ -2,14 +2,14 @@
 //!
 //! Read-only. Every record has at least one link in each of its inputs, and no cycle is left.
 
-mod bits;
+pub(crate) mod budget;
 mod buildkit;
 mod closed;
 mod cycles;
 pub(crate) mod draft;
 mod order;
-mod order_list;
-pub(crate) mod read;
+mod read;
+mod records;
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -37,7 +37,6 @@ pub struct Graph<'a> {
     /// The records by digest, once they were asked for.
     by_digest: OnceLock<Vec<(DigestIx, RecordIx)>>,
     pub(crate) left_out: Vec<DigestIx>,
-    unsearched: u64,
 }
 
 /// The chains of a graph.
@@ -142,12 +141,6 @@ impl Graph<'_> {
     /// one of their inputs, or because all records that an input of theirs depends on were left out.
     pub fn left_out(&self) -> impl ExactSizeIterator<Item = &RecordDigest> {
         self.left_out.iter().map(|digest| self.chains.digests.value(*digest))
-    }
-
-    /// How many links were left out unsearched: those of which it would have taken too long to find out whether they
-    /// close cycles. 0 for every cache that a build exports, and for a closed graph; a config made to be slow has some.
-    pub fn unsearched_links(&self) -> u64 {
-        self.unsearched
     }
 
     /// The records with a digest, in their order. The first call sorts the records, which later calls share.

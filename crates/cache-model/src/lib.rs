@@ -25,7 +25,7 @@ pub use config::{
     CacheConfig, CacheConfigBuilder, ConfigChain, ConfigLayer, ConfigLink, ConfigRecord, ConfigResult,
     InputBuilder, LayerAnnotations, RecordBuilder,
 };
-pub use graph::read::ReadError;
+pub use graph::budget::ReadError;
 pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
 pub use marshal::{MarshalWarning, Marshalled};
 pub use words::descriptor::{

@@ -14,7 +14,7 @@ use std::ops::Range;
 use crate::arena::index::{IndexVec, Rank, RecordIx};
 use crate::chains::CacheChains;
 use crate::graph::Graph;
-use crate::graph::read::ReadError;
+use crate::graph::budget::ReadError;
 use crate::{CacheConfig, CacheConfigBuilder, ConfigResult, Descriptor, Digest, RecordDigest, Timestamp};
 use layer_list::{Export, ExportedLayers};
 use presence::{Choice, Newest, Presence};
@@ -64,12 +64,6 @@ pub enum MarshalWarning {
         /// The digest of the record.
         record: RecordDigest,
     },
-    /// Links are left out of which it would have taken too long to find out whether they close cycles: the cache was
-    /// made to be slow.
-    Unsearched {
-        /// How many.
-        links: u64,
-    },
 }
 
 impl std::fmt::Display for MarshalWarning {
@@ -85,11 +79,6 @@ impl std::fmt::Display for MarshalWarning {
             Self::LeftOut { record } => {
                 write!(f, "record {record} is left out: an input of it has no link left that closes no cycle")
             }
-            Self::Unsearched { links } => write!(
-                f,
-                "links left out: {links}, of which it would take too long to find out whether they close cycles; \
-                 no build exports such a cache"
-            ),
         }
     }
 }
@@ -114,9 +103,6 @@ impl Graph<'_> {
     pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
         let mut warnings: Vec<_> =
             self.left_out().map(|record| MarshalWarning::LeftOut { record: record.clone() }).collect();
-        if self.unsearched_links() > 0 {
-            warnings.push(MarshalWarning::Unsearched { links: self.unsearched_links() });
-        }
         let chosen = self.choose(present, &mut warnings);
         warnings.sort_by_cached_key(ToString::to_string);
         let ranked = Ranked::new(self, &chosen);

@@ -97,6 +97,11 @@ impl<I: Idx, T> IndexVec<I, T> {
         index
     }
 
+    /// The index that the next item will have.
+    pub(crate) fn next_index(&self) -> I {
+        I::new(self.items.len())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }

@@ -1,8 +1,8 @@
-//! The closed reading of a log: records that overlap are one, whatever the order in which they came.
+//! The closed rule: records that overlap are one, whatever the order in which they came.
 //!
-//! Classes of adds grow until none shares a link in every input with another of its digest and number of inputs;
-//! then the links within a cycle of classes are left out. Nothing is dropped before all is known. What takes long to
-//! compare waits until all else is done, for then it is compared once and not again and again.
+//! Classes of adds grow until none shares a link in every input with another of its digest and number of inputs; then
+//! the links within a cycle of classes are left out. Nothing is dropped before all is known. Expensive comparisons are
+//! deferred until the cheap ones are exhausted, so each is made once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,32 +12,32 @@ use smallvec::SmallVec;
 use crate::arena::index::{DigestIx, EdgeIx, Idx, IndexVec, NodeIx, OpIx, Rows, SelectorIx};
 use crate::chains::CacheChains;
 use crate::chains::log::Log;
-use crate::graph::bits::{Intersection, Limits, Sharers};
+use crate::graph::budget::{Budget, ReadError, Spent};
 use crate::graph::cycles::components;
 use crate::graph::draft::{Draft, DraftLink, DraftNode};
 
-/// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
-pub(crate) fn draft(chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
-    draft_within(Limits::default(), chains, shared)
-}
+/// A comparison is cheap if it looks up no more links.
+const CHEAP: usize = 64;
 
-/// As [`draft`], with other limits than usual between ways to find the same.
-pub(crate) fn draft_within(limits: Limits, chains: &CacheChains, shared: &IndexVec<DigestIx, bool>) -> Draft {
+/// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
+pub(crate) fn draft(
+    chains: &CacheChains,
+    shared: &IndexVec<DigestIx, bool>,
+    budget: Budget,
+) -> Result<Draft, ReadError> {
     let ops = chains.log.len();
     let mut closing = Closing {
         log: &chains.log,
-        limits,
+        budget,
         classes: Classes::new(ops),
         edges: IndexVec::new(),
         in_edges: Lists::new(ops),
         out_edges: Lists::new(ops),
         sharing: HashMap::default(),
         linked: HashSet::default(),
-        has_sets: false,
         settled: IndexVec::filled(false, ops),
-        spent: IndexVec::filled(0, ops),
         queue: Vec::new(),
-        waiting: Vec::new(),
+        deferred: Vec::new(),
     };
     let mut roots: IndexVec<DigestIx, Option<OpIx>> = IndexVec::filled(None, chains.digests.len());
     for (op, digest) in chains.log.digests.iter_indexed() {
@@ -46,59 +46,39 @@ pub(crate) fn draft_within(limits: Limits, chains: &CacheChains, shared: &IndexV
         }
         if chains.log.inputs.count(op) == 0 {
             let root = *roots[*digest].get_or_insert(op);
-            closing.unite(root, op);
+            closing.unite(root, op).map_err(|Spent| closing.budget.error(chains, *digest))?;
         } else {
             closing.register_links(op);
         }
+        // Adds that are one with an earlier one are so before anything depends on them: then the least has to be moved.
+        closing.run(chains)?;
     }
-    closing.run();
-    closing.finish()
+    while let Some(class) = closing.deferred.pop() {
+        let compared = closing.compare_with_all(class);
+        compared.map_err(|Spent| closing.budget.error(chains, chains.log.digests[class]))?;
+        closing.run(chains)?;
+    }
+    Ok(closing.finish())
 }
 
 struct Closing<'a> {
     log: &'a Log,
-    limits: Limits,
+    budget: Budget,
     classes: Classes,
     /// The links of the adds that may overlap others.
     edges: IndexVec<EdgeIx, Edge>,
     in_edges: Lists,
     out_edges: Lists,
-    sharing: HashMap<Key, Sharing, RandomState>,
-    has_sets: bool,
+    /// The classes that are linked as a key says, some of them by names that they no longer have.
+    sharing: HashMap<Key, SmallVec<[OpIx; 4]>, RandomState>,
     /// The same by class and key.
     linked: HashSet<(OpIx, Key), RandomState>,
-    /// Classes that were compared with all that they could be one with, and not linked anew since.
+    /// Classes that were compared with all others that could be one with them, and not linked anew since.
     settled: IndexVec<OpIx, bool>,
-    /// Edges that link their class in a way in which it was not linked before.
+    /// Links that link their class in a way in which it was not linked before.
     queue: Vec<EdgeIx>,
-    /// Those of them for which it takes long to compare the class with others.
-    waiting: Vec<EdgeIx>,
-    /// How many links were looked at to compare a class by such edges, since it was compared with all.
-    spent: IndexVec<OpIx, usize>,
-}
-
-/// The classes that are linked as a key says.
-enum Sharing {
-    /// Some of them by names that they no longer have.
-    Listed(SmallVec<[OpIx; 4]>),
-    Many(Sharers),
-}
-
-impl Sharing {
-    fn len(&self) -> usize {
-        match self {
-            Self::Listed(list) => list.len(),
-            Self::Many(set) => set.len(),
-        }
-    }
-
-    /// Goes through the classes by the names that they have now; one can come twice.
-    fn each(&self, classes: &mut Classes, mut take: impl FnMut(OpIx)) {
-        match self {
-            Self::Listed(list) => list.iter().for_each(|class| take(classes.find(*class))),
-            Self::Many(set) => set.bits().iter().for_each(|class| take(OpIx::new(class))),
-        }
-    }
+    /// Classes for which the comparison by such a link is expensive.
+    deferred: Vec<OpIx>,
 }
 
 #[derive(Clone, Copy)]
@@ -109,7 +89,7 @@ struct Edge {
     input: u32,
 }
 
-/// What classes are looked up by: they are linked as this. `source` is a class.
+/// The links that count as the same: classes are looked up by it. `source` is a class.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     input: u32,
@@ -226,141 +206,111 @@ impl Closing<'_> {
         }
         self.settled[class] = false;
         self.queue.push(edge);
-        let Self { limits, log, classes, sharing, has_sets, .. } = self;
-        let sharing = sharing.entry(key).or_insert_with(|| Sharing::Listed(SmallVec::new()));
-        match sharing {
-            Sharing::Many(set) => set.insert(class.position()),
-            Sharing::Listed(list) => {
-                list.push(class);
-                if limits.are_many(list.len(), log.len()) {
-                    rename(list, classes);
-                    if limits.are_many(list.len(), log.len()) {
-                        *sharing = Sharing::Many(list.iter().map(|class| class.position()).collect());
-                        *has_sets = true;
-                    }
-                }
-            }
-        }
+        self.sharing.entry(key).or_default().push(class);
     }
 
-    fn run(&mut self) {
-        loop {
-            if let Some(edge) = self.queue.pop() {
-                let class = self.classes.find(self.edges[edge].target);
-                if self.settled[class] {
-                    continue;
-                }
-                match self.sharing_within(self.limits.lookups, edge, class) {
-                    Some((others, _)) => self.compare(class, &others),
-                    None => self.waiting.push(edge),
-                }
-            } else if let Some(edge) = self.waiting.pop() {
-                let class = self.classes.find(self.edges[edge].target);
-                if self.settled[class] {
-                    continue;
-                }
-                // Either way costs about as much as the class has links, for all that is spent on one.
-                let left = (self.in_edges.lens[class] as usize).saturating_sub(self.spent[class]);
-                let others = if let Some((others, cost)) = self.sharing_within(left, edge, class) {
-                    self.spent[class] += cost;
-                    others
-                } else {
-                    self.spent[class] = 0;
-                    self.settled[class] = true;
-                    self.candidates(class)
-                };
-                self.compare(class, &others);
-            } else {
-                return;
+    /// Compares classes by all links in the queue, except for those for which that is expensive.
+    fn run(&mut self, chains: &CacheChains) -> Result<(), ReadError> {
+        while let Some(edge) = self.queue.pop() {
+            let class = self.classes.find(self.edges[edge].target);
+            if !self.settled[class] {
+                let compared = self.compare_by(edge, class);
+                compared.map_err(|Spent| self.budget.error(chains, self.log.digests[class]))?;
             }
         }
+        Ok(())
     }
 
-    /// Makes a class one with those of others with which it shares a link in every input.
-    fn compare(&mut self, mut class: OpIx, others: &[OpIx]) {
+    /// Compares a class with those that share one of its links, now or later.
+    fn compare_by(&mut self, edge: EdgeIx, mut class: OpIx) -> Result<(), Spent> {
+        let Some(others) = self.cheap_candidates(edge, class) else {
+            self.deferred.push(class);
+            return Ok(());
+        };
         for other in others {
             // Uniting one may have changed another.
-            let other = self.classes.find(*other);
-            if other != class && self.share_all_inputs(class, other) {
-                self.unite(class, other);
+            let other = self.classes.find(other);
+            if other != class && self.share_all_inputs(class, other)? {
+                self.unite(class, other)?;
                 class = self.classes.find(class);
             }
         }
+        Ok(())
     }
 
-    /// The classes that share the key of an edge, and how many links are looked at to compare its class with them;
-    /// `None` if that is more than `limit`.
-    fn sharing_within(
-        &mut self,
-        limit: usize,
-        edge: EdgeIx,
-        class: OpIx,
-    ) -> Option<(SmallVec<[OpIx; 4]>, usize)> {
+    /// Makes a class one with all that share a link with it in every input.
+    fn compare_with_all(&mut self, class: OpIx) -> Result<(), Spent> {
+        let class = self.classes.find(class);
+        if !std::mem::replace(&mut self.settled[class], true) {
+            for other in self.candidates(class)? {
+                self.unite(class, other)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The classes that share a link of a class, if it is cheap to compare it with them.
+    fn cheap_candidates(&mut self, edge: EdgeIx, class: OpIx) -> Option<SmallVec<[OpIx; 4]>> {
         let key = self.key(edge);
-        let Some(Sharing::Listed(list)) = self.sharing.get_mut(&key) else { return None };
+        let list = self.sharing.get_mut(&key)?;
         // The class is one of them.
-        if list.len() > limit.saturating_add(1) {
+        if list.len() > CHEAP + 1 {
             return None;
         }
         rename(list, &mut self.classes);
         let lens = &self.in_edges.lens;
         let others = list.iter().filter(|other| **other != class);
-        let cost = others.map(|other| lens[*other].min(lens[class]) as usize).sum();
-        (cost <= limit).then(|| (list.clone(), cost))
+        let cost: usize = others.map(|other| lens[*other].min(lens[class]) as usize).sum();
+        (cost <= CHEAP).then(|| list.clone())
     }
 
-    /// Classes among which are all that share, in every input, a link with a class.
-    fn candidates(&mut self, class: OpIx) -> SmallVec<[OpIx; 4]> {
+    /// The classes that share, in every input, a link with a class.
+    ///
+    /// Only those that share the rarest input are looked at, and the next rarest input tells most of them apart.
+    fn candidates(&mut self, class: OpIx) -> Result<Vec<OpIx>, Spent> {
+        self.budget.spend(self.in_edges.lens[class] as usize)?;
         let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
         let mut keys: Vec<Key> = edges.into_iter().map(|edge| self.key(edge)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let mut fewest_first: SmallVec<[(usize, &[Key]); 4]> = SmallVec::new();
-        for of_input in keys.chunk_by(|a, b| a.input == b.input) {
-            let sharing = of_input.iter().filter_map(|key| self.sharing.get(key)).map(Sharing::len).sum();
-            fewest_first.push((sharing, of_input));
-        }
-        fewest_first.sort_unstable_by_key(|(sharing, _)| *sharing);
-        let Some((fewest, rarest)) = fewest_first.first() else { return SmallVec::new() };
-        if *fewest == 1 {
-            // That is the class itself.
-            return SmallVec::new();
-        }
-        if self.limits.are_few_lookups(fewest.saturating_mul(keys.len()), self.log.len()) {
-            let mut found = SmallVec::new();
-            for sharing in rarest.iter().filter_map(|key| self.sharing.get(key)) {
-                sharing.each(&mut self.classes, |class| found.push(class));
-            }
-            found.sort_unstable();
-            found.dedup();
-            return found;
-        }
-        let mut shared = Intersection::default();
-        for (_, keys) in &fewest_first {
-            if let [key] = keys
-                && let Some(Sharing::Many(set)) = self.sharing.get(key)
-            {
-                shared.input(set);
-            } else {
-                for sharing in keys.iter().filter_map(|key| self.sharing.get(key)) {
-                    match sharing {
-                        Sharing::Many(set) => shared.open_input().unite(set.bits()),
-                        Sharing::Listed(_) => sharing.each(&mut self.classes, |class| {
-                            shared.open_input().insert(class.position());
-                        }),
-                    }
+        let sharing = |keys: &[Key]| -> usize {
+            keys.iter().filter_map(|key| self.sharing.get(key)).map(SmallVec::len).sum()
+        };
+        let mut inputs: Vec<(usize, &[Key])> =
+            keys.chunk_by(|a, b| a.input == b.input).map(|keys| (sharing(keys), keys)).collect();
+        inputs.sort_unstable_by_key(|(sharing, _)| *sharing);
+        let Some(((sharing, rarest), others)) = inputs.split_first() else { return Ok(Vec::new()) };
+        self.budget.spend(*sharing)?;
+        let Self { classes, sharing, linked, budget, .. } = self;
+        let mut found: Vec<OpIx> = rarest
+            .iter()
+            .filter_map(|key| sharing.get(key))
+            .flat_map(|list| list.iter().map(|class| classes.find(*class)).collect::<SmallVec<[OpIx; 4]>>())
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        let mut candidates = Vec::new();
+        for other in found {
+            let mut shares_all = true;
+            for (_, keys) in others {
+                let looked_at = keys.iter().position(|key| linked.contains(&(other, *key)));
+                budget.spend(looked_at.unwrap_or(keys.len()) + 1)?;
+                shares_all = looked_at.is_some();
+                if !shares_all {
+                    break;
                 }
-                shared.end_input();
+            }
+            if shares_all {
+                candidates.push(other);
             }
         }
-        let found: SmallVec<[OpIx; 4]> = shared.iter().map(OpIx::new).collect();
-        debug_assert!(found.iter().all(|class| self.classes.parent[*class] == *class));
-        found
+        Ok(candidates)
     }
 
     /// Whether two classes share a link in every input. Looks at the links of the one that has fewer.
-    fn share_all_inputs(&mut self, a: OpIx, b: OpIx) -> bool {
+    fn share_all_inputs(&mut self, a: OpIx, b: OpIx) -> Result<bool, Spent> {
         let (few, many) = if self.in_edges.lens[a] <= self.in_edges.lens[b] { (a, b) } else { (b, a) };
+        self.budget.spend(self.in_edges.lens[few] as usize)?;
         let edges: SmallVec<[EdgeIx; 16]> = self.in_edges.of(few).collect();
         let mut shared: SmallVec<[u32; 16]> = SmallVec::new();
         let mut inputs = 0;
@@ -373,43 +323,27 @@ impl Closing<'_> {
         }
         shared.sort_unstable();
         shared.dedup();
-        shared.len() == inputs
+        Ok(shared.len() == inputs)
     }
 
     /// Makes two classes one: the links from and to the one with fewer are noted anew.
-    fn unite(&mut self, a: OpIx, b: OpIx) {
+    fn unite(&mut self, a: OpIx, b: OpIx) -> Result<(), Spent> {
         let (a, b) = (self.classes.find(a), self.classes.find(b));
         if a == b {
-            return;
+            return Ok(());
         }
         let weight =
             |class: OpIx| u64::from(self.in_edges.lens[class]) + u64::from(self.out_edges.lens[class]);
         let (heavy, light) = if weight(a) >= weight(b) { (a, b) } else { (b, a) };
         let moved: Vec<EdgeIx> = self.out_edges.of(light).chain(self.in_edges.of(light)).collect();
-        if self.has_sets {
-            self.leave_sets(light);
-        }
+        self.budget.spend(moved.len())?;
         self.classes.parent[light] = heavy;
         self.in_edges.join(heavy, light);
         self.out_edges.join(heavy, light);
         for edge in moved {
             self.note(edge);
         }
-    }
-
-    /// Takes a class that is about to lose its name out of all sets, and drops what shares a link to it: that is all
-    /// linked anew.
-    fn leave_sets(&mut self, class: OpIx) {
-        for edge in self.in_edges.of(class).collect::<Vec<EdgeIx>>() {
-            let key = self.key(edge);
-            if let Some(Sharing::Many(set)) = self.sharing.get_mut(&key) {
-                set.remove(class.position());
-            }
-        }
-        for edge in self.out_edges.of(class).collect::<Vec<EdgeIx>>() {
-            let key = self.key(edge);
-            self.sharing.remove(&key);
-        }
+        Ok(())
     }
 
     fn finish(mut self) -> Draft {
@@ -439,7 +373,6 @@ impl Closing<'_> {
             nodes,
             order: Vec::with_capacity(nodes),
             inputs: Rows::with_capacity(log.inputs.rows().len(), log.inputs.rows().items_len()),
-            unsearched: 0,
         };
         let mut links: Vec<(u32, DraftLink)> = Vec::new();
         for node in sources_first {

@@ -1,6 +1,6 @@
 //! A graph in the making: nodes, their links, and an order with sources first.
 //!
-//! The two readings of a log (`overlap`, `close`) each end in a draft; [`Graph`](crate::Graph) is made of it.
+//! Both rules (`buildkit`, `closed`) end in a draft; [`Graph`](crate::Graph) is made of it.
 
 use crate::arena::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
 use crate::chains::log::Log;
@@ -15,8 +15,6 @@ pub(crate) struct Draft {
     pub(crate) order: Vec<DraftNode>,
     /// The links of all inputs, in the order of `order`.
     pub(crate) inputs: Rows<InputIx, DraftLink>,
-    /// How many links are missing because finding out whether they close cycles would have taken too long.
-    pub(crate) unsearched: u64,
 }
 
 /// A node: its inputs are the next `inputs` rows.
@@ -65,7 +63,7 @@ impl Draft {
             order.push(DraftNode { node: node(op), digest: *digest, inputs: count });
         }
         let node_of_op = IndexVec::from_vec(log.digests.indices().map(node).collect());
-        Self { node_of_op, nodes: log.len(), order, inputs, unsearched: 0 }
+        Self { node_of_op, nodes: log.len(), order, inputs }
     }
 }
 

@@ -4,31 +4,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::RecordDigest;
 use crate::arena::index::{Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows};
 use crate::chains::log::{LogResult, cmp_results};
 use crate::chains::{CacheChains, Rule};
+use crate::graph::budget::{Budget, ReadError};
 use crate::graph::draft::{Draft, DraftLink, shared_digests};
 use crate::graph::{ChainsRef, Graph, GraphLink, buildkit, closed};
-
-/// Why no graph can be read from chains.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The records of one digest are linked with one another in so many ways that finding out which of them are one
-    /// takes more work than any cache that a build exports.
-    #[error(
-        "records are too tangled: it takes more than {budget} steps to tell which records are one; at {record} this was \
-         given up. No build exports such a cache: have it exported anew"
-    )]
-    #[non_exhaustive]
-    TooTangled {
-        /// The digest of the records that were being compared.
-        record: RecordDigest,
-        /// How many steps are allowed for a cache of this size.
-        budget: u64,
-    },
-}
 
 impl CacheChains {
     /// Reads the graph by the [`rule`](Self::rule) of the chains.
@@ -61,11 +42,16 @@ impl Graph<'static> {
 
 impl<'a> Graph<'a> {
     fn read(chains: ChainsRef<'a>) -> Result<Self, ReadError> {
+        let budget = Budget::of(&chains.log);
+        Self::read_within(budget, chains)
+    }
+
+    fn read_within(budget: Budget, chains: ChainsRef<'a>) -> Result<Self, ReadError> {
         let draft = match shared_digests(&chains.log, chains.digests.len()) {
             None => Draft::without_overlap(&chains.log),
             Some(shared) => match chains.rule() {
-                Rule::BuildKit => buildkit::draft(&chains, &shared),
-                Rule::Closed => closed::draft(&chains, &shared),
+                Rule::BuildKit => buildkit::draft(&chains, &shared, budget)?,
+                Rule::Closed => closed::draft(&chains, &shared, budget)?,
             },
         };
         Ok(Self::from_draft(chains, &draft))
@@ -113,7 +99,6 @@ impl<'a> Graph<'a> {
             first_adds: OnceLock::new(),
             by_digest: OnceLock::new(),
             left_out,
-            unsearched: draft.unsearched,
         }
     }
 }
@@ -152,33 +137,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arena::index::DigestIx;
-    use crate::graph::bits::Limits;
-    use crate::{Link, MarshalWarning, RecordDigest};
+    use crate::{Link, RecordDigest};
 
-    /// The graph by BuildKit's rule, with so many links to follow.
-    fn within(budget: u64, chains: &CacheChains) -> Graph<'_> {
-        read(chains, |chains, shared| buildkit::draft_within(budget, Limits::default(), chains, shared))
-    }
-
-    fn read(
-        chains: &CacheChains,
-        rule: impl Fn(&CacheChains, &IndexVec<DigestIx, bool>) -> Draft,
-    ) -> Graph<'_> {
-        match shared_digests(&chains.log, chains.digests.len()) {
-            None => chains.graph().unwrap(),
-            Some(shared) => Graph::from_draft(ChainsRef::Borrowed(chains), &rule(chains, &shared)),
-        }
-    }
-
-    /// Chains of adds, each a digest and the positions of earlier adds that its one input is linked to.
-    fn chains(adds: &[(u8, Vec<usize>)]) -> CacheChains {
-        let adds: Vec<_> = adds.iter().map(|(digest, sources)| (*digest, vec![sources.clone()])).collect();
-        chains_of_inputs(&adds)
-    }
-
-    /// The same with any number of inputs; one without sources is left out.
-    fn chains_of_inputs(adds: &[(u8, Vec<Vec<usize>>)]) -> CacheChains {
+    /// Chains of adds, each a digest and, for each input, the positions of earlier adds; an input without sources is left
+    /// out.
+    fn chains(adds: &[(u8, Vec<Vec<usize>>)]) -> CacheChains {
         let (mut chains, mut ids) = (CacheChains::new(), Vec::new());
         for (digest, inputs) in adds {
             let link = |source: &usize| {
@@ -194,82 +157,44 @@ mod tests {
         chains
     }
 
-    #[test]
-    fn a_link_that_nobody_could_afford_to_look_at_is_left_out_and_told() {
-        // The last links the second record to what depends on it: a cycle, if anyone looks.
-        let chains = chains(&[(0, vec![]), (1, vec![0]), (2, vec![1]), (1, vec![0, 2])]);
-        let warnings = |budget| within(budget, &chains).marshal(&|_| true).warnings;
-        assert_eq!(warnings(100), []);
-        assert_eq!(warnings(0), [MarshalWarning::Unsearched { links: 1 }]);
-        assert_eq!(within(0, &chains).links_len(), within(100, &chains).links_len());
-        let told = warnings(0)[0].to_string();
-        assert!(told.starts_with("links left out: 1, of which it would take too long"), "{told}");
+    fn within(budget: u64, chains: &CacheChains) -> Result<Graph<'_>, ReadError> {
+        Graph::read_within(Budget::new(budget), ChainsRef::Borrowed(chains))
     }
 
     #[test]
-    fn a_link_that_a_union_gives_up_unlooked_at_is_told() {
-        // The last makes two records of digest 2 one. The younger depends on what comes after the older, which has
-        // dependents: a way from these to that could close a cycle.
-        let chains = chains(&[
-            (0, vec![]),
-            (1, vec![]),
-            (2, vec![0]),
-            (3, vec![]),
-            (4, vec![2]),
-            (2, vec![1, 3]),
-            (2, vec![0, 1]),
-        ]);
-        let told = |budget| (within(budget, &chains).unsearched_links(), within(budget, &chains).links_len());
-        assert_eq!(told(100), (0, 4));
-        assert_eq!(told(0), (1, 3));
+    fn a_graph_that_takes_too_long_to_read_is_refused_and_the_error_names_a_record() {
+        // The last links the second record to one that depends on it.
+        let mut chains =
+            chains(&[(0, vec![]), (1, vec![vec![0]]), (2, vec![vec![1]]), (1, vec![vec![0, 2]])]);
+        for rule in [Rule::BuildKit, Rule::Closed] {
+            chains.set_rule(rule);
+            assert!(within(100, &chains).is_ok());
+            let error = within(0, &chains).unwrap_err();
+            let ReadError::TooTangled { record, budget: 0 } = &error else { panic!("{error:?}") };
+            assert_eq!(record.to_string(), "1");
+            assert!(error.to_string().starts_with("the records of 1 are too tangled"), "{error}");
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
-        /// Law: whether overlapping records are found by lists or by sets changes nothing, in either reading.
+        /// Law: a budget refuses the graph or changes nothing about it.
         #[test]
-        fn lists_and_sets_find_the_same(
+        fn a_budget_changes_no_graph(
             adds in prop::collection::vec(
-                (0u8..3, prop::collection::vec(prop::collection::vec(0usize..12, 1..3), 0..4)),
-                1..30,
+                (0u8..3, prop::collection::vec(prop::collection::vec(0usize..20, 1..3), 0..3)),
+                1..20,
             ),
-            (many, lookups) in (0usize..4, 0usize..8),
+            budget in 0u64..60,
+            is_closed in any::<bool>(),
         ) {
-            let chains = chains_of_inputs(&adds);
-            let limits = Limits { many, lookups };
-            let is_same = |by_sets: Graph<'_>, usual: Graph<'_>| {
-                let (by_sets, usual) = (by_sets.marshal(&|_| true), usual.marshal(&|_| true));
-                prop_assert_eq!(by_sets.config, usual.config);
-                prop_assert_eq!(by_sets.warnings, usual.warnings);
-                Ok(())
-            };
-            let by_order = read(&chains, |c, shared| buildkit::draft_within(u64::MAX, limits, c, shared));
-            is_same(by_order, chains.graph().unwrap())?;
-            let mut chains = chains.clone();
-            chains.set_rule(Rule::Closed);
-            let closed = read(&chains, |c, shared| closed::draft_within(limits, c, shared));
-            is_same(closed, chains.graph().unwrap())?;
-        }
-
-        /// Law: whatever the budget, no cycle is left; and where it suffices, the graph is the one without a bound.
-        #[test]
-        fn a_budget_costs_links_and_nothing_else(
-            adds in prop::collection::vec((0u8..4, prop::collection::vec(0usize..20, 0..3)), 1..20),
-            budget in 0u64..30,
-        ) {
-            let chains = chains(&adds);
-            let (bounded, free) = (within(budget, &chains), chains.graph().unwrap());
-            let marshalled = bounded.marshal(&|_| true);
-            CacheChains::from_config(&marshalled.config, []).unwrap();
-            prop_assert_eq!(free.unsearched_links(), 0);
-            if bounded.unsearched_links() == 0 {
-                let unbounded = free.marshal(&|_| true);
-                prop_assert_eq!(marshalled.config, unbounded.config);
-                prop_assert_eq!(marshalled.warnings, unbounded.warnings);
-            } else {
-                let told = MarshalWarning::Unsearched { links: bounded.unsearched_links() };
-                prop_assert!(marshalled.warnings.contains(&told));
+            let mut chains = chains(&adds);
+            chains.set_rule(if is_closed { Rule::Closed } else { Rule::BuildKit });
+            if let Ok(graph) = within(budget, &chains) {
+                let (bounded, free) = (graph.marshal(&|_| true), chains.marshal(&|_| true).unwrap());
+                prop_assert_eq!(bounded.config, free.config);
+                prop_assert_eq!(bounded.warnings, free.warnings);
             }
         }
     }

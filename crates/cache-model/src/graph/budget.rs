@@ -1,0 +1,70 @@
+//! How much work reading a graph may take, and the error of a graph that takes more.
+//!
+//! Reading by either rule is linear where few records share links, which is nearly always. In the worst case it is
+//! quadratic, so a config of ten megabytes could ask for hours.
+
+use crate::RecordDigest;
+use crate::arena::index::DigestIx;
+use crate::chains::CacheChains;
+use crate::chains::log::Log;
+
+/// Steps that are allowed for any cache, and for each add and each link of one.
+///
+/// The upper end is time: a config of 10 MB has up to 770,000 adds and links, so about 23 million steps. A step takes 45 to
+/// 70 ns where memory is slow to reach, which makes 1.0 to 1.6 s. The lower end is honest caches: merges of 100 builds of
+/// 1,000 records use at most 1/30 of it, merges of random graphs with up to nine links a record between 1/30 and 1/6, real
+/// caches less than 1/5000.
+const STEPS: u64 = 1 << 22;
+const STEPS_OF_A_LINK: u64 = 24;
+
+/// Why no graph can be read from chains.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The records share links in so many ways that it takes too long to tell which records are one. No build exports
+    /// such a cache.
+    #[error(
+        "the records of {record} are too tangled: telling which of them are one takes more than {budget} steps; no build \
+         exports such a cache, so export it anew"
+    )]
+    #[non_exhaustive]
+    TooTangled {
+        /// The digest of the records at which the steps were used up.
+        record: RecordDigest,
+        /// How many steps are allowed for a cache of this size.
+        budget: u64,
+    },
+}
+
+/// The steps that are left. A step is one link that is followed, looked up or moved.
+pub(crate) struct Budget {
+    total: u64,
+    left: u64,
+}
+
+/// No step is left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Spent;
+
+impl Budget {
+    pub(crate) fn new(total: u64) -> Self {
+        Self { total, left: total }
+    }
+
+    /// The budget for a log.
+    pub(crate) fn of(log: &Log) -> Self {
+        let size = (log.len() + log.inputs.rows().items_len()) as u64;
+        Self::new(STEPS + STEPS_OF_A_LINK * size)
+    }
+
+    #[inline]
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), Spent> {
+        self.left = self.left.checked_sub(steps as u64).ok_or(Spent)?;
+        Ok(())
+    }
+
+    /// The error of a budget that was used up at a record.
+    pub(crate) fn error(&self, chains: &CacheChains, digest: DigestIx) -> ReadError {
+        ReadError::TooTangled { record: chains.digests.value(digest).clone(), budget: self.total }
+    }
+}
