@@ -91,9 +91,9 @@ impl Client {
     /// The URL of a path of the registry, such as `v2/app/tags/list`.
     pub(crate) async fn url(&self, call: &Call<'_>, path: &str) -> Result<Url, Error> {
         let endpoint = self.repeat(&call.operation, || self.endpoint(call)).await?;
-        endpoint
-            .join(path)
-            .map_err(|cause| call.operation.error(ErrorKind::Invalid, "it makes no URL").with_cause(cause))
+        endpoint.join(path).map_err(|cause| {
+            call.operation.error(ErrorKind::Invalid, "its URL is malformed").with_cause(cause)
+        })
     }
 
     /// Sends a request, and again as often as the options allow if the failure or the answer is transient.
@@ -132,7 +132,7 @@ impl Client {
         let RequestFailure { error, retry_after } = failure;
         let asked = retry_after.map_or(Duration::ZERO, |after| after.wait);
         if asked > LONGEST_WAIT {
-            let reason = format_args!("{}; it asks to come back in {} s", error.reason(), asked.as_secs());
+            let reason = format_args!("{}; it asks to wait {} s", error.reason(), asked.as_secs());
             return Err(operation.error(error.kind(), reason).tried_enough());
         }
         let wait = if retry_after.is_some_and(|after| after.is_rate_limit) {

@@ -19,7 +19,9 @@ pub(crate) async fn find_endpoint(
     let (operation, address) = (&call.operation, address(call.repository.host()));
     let parse = |scheme: &str| {
         let url = Url::parse(&format!("{scheme}://{address}/"));
-        url.map_err(|cause| operation.error(ErrorKind::Invalid, "its host makes no URL").with_cause(cause))
+        url.map_err(|cause| {
+            operation.error(ErrorKind::Invalid, "the URL of its host is malformed").with_cause(cause)
+        })
     };
     let (https, http) = (parse("https")?, parse("http")?);
     if is_loopback(&http) && !transport.tls().is_asked_for() && !insecure {

@@ -37,7 +37,7 @@ impl Operation {
         };
         self.error(
             kind,
-            format_args!("{}, to which the registry sends, answers {}", printable(host), response.status),
+            format_args!("{}, to which the registry redirects, answers {}", printable(host), response.status),
         )
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn accepted() -> String {
 
 /// The value of a header, from a text that is expected to be valid as one.
 pub(crate) fn header(text: &str, operation: &Operation) -> Result<HeaderValue, Error> {
-    HeaderValue::from_str(text)
-        .map_err(|cause| operation.error(ErrorKind::Invalid, "it makes no header").with_cause(cause))
+    HeaderValue::from_str(text).map_err(|cause| {
+        operation.error(ErrorKind::Invalid, "it cannot be sent in a header").with_cause(cause)
+    })
 }

@@ -48,7 +48,7 @@ impl RepositoryClient {
             if seen != Some(descriptor.digest) {
                 let seen = seen.map_or("nothing".to_owned(), |seen| seen.to_string());
                 let reason = format_args!(
-                    "it was published, and stands for {seen} already: someone else publishes, too"
+                    "it was published, but already stands for {seen}: someone else publishes it as well"
                 );
                 return Err(call.operation.error(ErrorKind::Conflict, reason));
             }

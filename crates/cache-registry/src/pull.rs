@@ -41,7 +41,7 @@ impl RepositoryClient {
                 Err(self.client.refusal(answer, &call.operation).await.1)
             }
             Some(size) => Ok(size),
-            None => Err(call.operation.error(ErrorKind::Unsupported, "the registry does not tell its size")),
+            None => Err(call.operation.error(ErrorKind::Unsupported, "the registry does not state its size")),
         }
     }
 
@@ -51,7 +51,7 @@ impl RepositoryClient {
             Ok(size) if size == descriptor.size => Ok(true),
             Ok(size) => {
                 let reason = format_args!(
-                    "the registry has it with {size} bytes, its descriptor says {}",
+                    "the registry has it with {size} bytes, but its descriptor states {}",
                     descriptor.size
                 );
                 Err(call.operation.error(ErrorKind::Invalid, reason))
@@ -83,7 +83,7 @@ impl RepositoryClient {
                 }
                 _ => Err(call.operation.error(
                     ErrorKind::Corrupt,
-                    format_args!("the registry answers with another part than that from byte {offset} on"),
+                    format_args!("the registry answers with another range than that from byte {offset}"),
                 )),
             },
             StatusCode::RANGE_NOT_SATISFIABLE if is_range => {

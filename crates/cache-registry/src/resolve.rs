@@ -55,7 +55,7 @@ impl RepositoryClient {
         };
         let digest = Hasher::digest(algorithm, &body);
         if let Some(other) = head.digest.filter(|stated| *stated != digest) {
-            let reason = format_args!("the registry says its digest is {other}, and it is {digest}");
+            let reason = format_args!("the registry states the digest {other}, but it is {digest}");
             return Err(call.operation.error(ErrorKind::Corrupt, reason));
         }
         check_digest(&call, name, digest)?;
@@ -63,7 +63,7 @@ impl RepositoryClient {
             // A manifest with two media types is refused (OCI distribution specification, "Pulling manifests").
             (Some(head), Some(body)) if head != body => {
                 let reason = format_args!(
-                    "the registry says it is {head}, and it says itself that it is {}",
+                    "the registry declares it as {head}, but its mediaType is {}",
                     printable(body.as_str())
                 );
                 return Err(call.operation.error(ErrorKind::Corrupt, reason));
@@ -73,7 +73,7 @@ impl RepositoryClient {
             (None, _) => {
                 return Err(call
                     .operation
-                    .error(ErrorKind::Unsupported, "it is no manifest or index of a known type"));
+                    .error(ErrorKind::Unsupported, "it is not a manifest or index of a known type"));
             }
         };
         Ok(Resolved::new(Descriptor::new(media_type, digest, body.len() as u64)).with_bytes(body))
@@ -124,7 +124,7 @@ impl RepositoryClient {
         match name {
             Name::Unspecified => Ok(self.path(format_args!("manifests/{}", Name::LATEST))),
             Name::Tag(tag) if Reference::is_tag(tag) => Ok(self.path(format_args!("manifests/{tag}"))),
-            Name::Tag(_) => Err(call.operation.error(ErrorKind::Invalid, "a registry has no such tags")),
+            Name::Tag(_) => Err(call.operation.error(ErrorKind::Invalid, "it is not a valid tag")),
             Name::Digest(digest) => Ok(self.path(format_args!("manifests/{digest}"))),
         }
     }
@@ -148,7 +148,7 @@ impl ManifestHead {
             Some(Ok(digest)) => Some(digest),
             Some(Err(cause)) => {
                 let cause = printable(&cause.to_string());
-                let reason = format_args!("the registry gives it a digest that is none: {cause}");
+                let reason = format_args!("the registry states a malformed digest: {cause}");
                 return Err(call.operation.error(ErrorKind::Corrupt, reason));
             }
         };

@@ -101,7 +101,7 @@ impl Scheme for RegistryScheme {
             Role::Destination => {
                 if reference.digest().is_some() {
                     return Err(TargetError::usage(format_args!(
-                        "{reference}: a destination is named by a tag; its digest is that of what is written"
+                        "{reference}: a destination takes a tag and no digest, since its content is not written yet"
                     )));
                 }
                 let name = Name::Tag(reference.tag().unwrap_or(Name::LATEST).to_owned());

@@ -56,8 +56,8 @@ impl RepositoryClient {
             visited.insert(url);
             match next {
                 None => return Ok(tags),
-                Some(next) if next.origin() != origin => return broken("the list goes on at another host"),
-                Some(next) if visited.contains(&next) => return broken("the list goes round in circles"),
+                Some(next) if next.origin() != origin => return broken("the list continues at another host"),
+                Some(next) if visited.contains(&next) => return broken("the list repeats a page"),
                 Some(_) if visited.len() >= MOST_PAGES => return broken("the list does not end"),
                 Some(next) => url = next,
             }

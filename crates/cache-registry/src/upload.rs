@@ -247,7 +247,7 @@ impl<'u> Upload<'u> {
             return Err(UploadInterruption::Final(call.operation.error(ErrorKind::Corrupt, reason)));
         }
         if answer.status() == StatusCode::ACCEPTED {
-            let reason = "the registry does not say that it has stored the blob";
+            let reason = "the registry does not confirm that it has stored the blob";
             return Err(UploadInterruption::Final(call.operation.error(ErrorKind::Other, reason)));
         }
         Ok(())

@@ -55,16 +55,14 @@ pub(crate) fn attributes(
     exists: &dyn Fn(&Path) -> bool,
 ) -> Result<Attributes, TargetError> {
     if text == "-" {
-        return Err(TargetError::usage("`-` is no cache: name a folder (./- is one of that name)"));
+        return Err(TargetError::usage("`-` is not a cache: name a folder, such as ./-"));
     }
     if let Some((scheme, _)) = text.split_once("://") {
         return Err(TargetError::usage(match scheme {
             "docker" | "http" | "https" => format!(
                 "`{text}` is not a folder: a registry's name has no {scheme}://, as in registry.example.com/app"
             ),
-            _ => format!(
-                "`{text}` is not a folder: a place that is no folder is named by type=, not by {scheme}://"
-            ),
+            _ => format!("`{text}` is not a folder: use type= to name a store, not {scheme}://"),
         }));
     }
     if is_host_alone(text, exists) {
@@ -84,7 +82,7 @@ pub(crate) fn attributes(
     {
         if role == Role::Destination {
             return Err(TargetError::usage(format_args!(
-                "`{text}`: a destination is named by a tag; its digest is that of what is written"
+                "`{text}`: a destination takes a tag and no digest, since its content is not written yet"
             )));
         }
         crate::value::digest("digest", digest)?;

@@ -128,7 +128,7 @@ impl ExportAttributes {
             "mode",
             MODE,
             "max",
-            "a cache is written with all that it has; what it has was chosen when it was built",
+            "a cache is copied whole; its steps were chosen when it was built",
         ),
         Attribute::refused("compression", COMPRESSION, AS_THEY_ARE),
         Attribute::refused("compression-level", ValueKind::Integer, AS_THEY_ARE),

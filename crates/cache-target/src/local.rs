@@ -23,7 +23,12 @@ const SOURCE: &[Attribute] = &[
 const DESTINATION: &[Attribute] = &[
     Attribute::new("dest", ValueKind::Text),
     Attribute::new("tag", ValueKind::Text),
-    Attribute::only("reset", ValueKind::Bool, "false", "what no tag reaches is not dropped from a folder"),
+    Attribute::only(
+        "reset",
+        ValueKind::Bool,
+        "false",
+        "caches without a tag are never removed from a folder",
+    ),
 ];
 
 /// Local folders.

@@ -107,9 +107,9 @@ async fn an_attribute_that_cannot_be_honoured_is_refused_with_a_reason() {
         ("force-compression=1", "force-compression=1 cannot be honoured: layers are copied as they are"),
         (
             "mode=min",
-            "mode=min cannot be honoured: a cache is written with all that it has; what it has was chosen when it was built",
+            "mode=min cannot be honoured: a cache is copied whole; its steps were chosen when it was built",
         ),
-        ("reset=true", "reset=true cannot be honoured: what no tag reaches is not dropped from a folder"),
+        ("reset=true", "reset=true cannot be honoured: caches without a tag are never removed from a folder"),
     ] {
         let text = format!("type=local,dest=never-made,{attribute}");
         let error = Targets::with_local().open(&text, Role::Destination).await.unwrap_err();
@@ -136,7 +136,7 @@ async fn a_build_tool_gets_the_values_that_a_copy_refuses() {
     for (attributes, expected) in [
         ("mode=mxa", "mode=mxa: expected one of min, max"),
         ("compression-level=high", "compression-level=high: expected a whole number"),
-        ("reset=true", "reset=true cannot be honoured: what no tag reaches is not dropped from a folder"),
+        ("reset=true", "reset=true cannot be honoured: caches without a tag are never removed from a folder"),
     ] {
         assert_eq!(open(attributes).await.unwrap_err().to_string(), expected);
     }

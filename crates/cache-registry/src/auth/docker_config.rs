@@ -62,7 +62,7 @@ impl DockerConfig {
             }
             Err(E::HelperFailure { helper, .. }) => Err(format!("{} fails", printable(&helper))),
             Err(E::HelperCommunicationError) => Err(format!(
-                "docker-credential-{}, which it names, cannot be run: install it, or take it out there",
+                "docker-credential-{}, which it names, cannot be run: install it, or remove it there",
                 printable(self.helper(server))
             )),
             Err(cause) => Err(cause.to_string()),

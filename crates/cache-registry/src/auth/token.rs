@@ -116,24 +116,19 @@ pub(super) fn check_realm(
     transport: &Transport,
     operation: &Operation,
 ) -> Result<(), Error> {
-    let parsed = Url::parse(realm);
-    // The path and query may hold a signature, so they are not shown.
-    let shown = match &parsed {
-        Ok(url) if url.has_host() => format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()),
-        _ => "nowhere".to_owned(),
-    };
-    let reason = match parsed {
+    let reason = match Url::parse(realm) {
         Ok(url) if url.scheme() == "https" && url.has_host() => return Ok(()),
         Ok(url) if url.scheme() == "http" && url.has_host() => {
             // An answer that came over TLS must not lead to where others can listen, not even on this machine.
             if registry.scheme() == "http" && transport.is_safe(&url) {
                 return Ok(());
             }
-            "over plain HTTP, which is not safe"
+            // The path and query may hold a signature, so they are not shown.
+            let host = printable(url.host_str().unwrap_or_default());
+            format!("the registry names a token server over plain HTTP, which is not safe: http://{host}")
         }
-        _ => "by what is no URL of HTTP",
+        _ => "the registry names a token server by a URL that is not HTTP".to_owned(),
     };
-    let reason = format_args!("the registry sends for a token to {}, {reason}", printable(&shown));
     Err(operation.error(ErrorKind::Denied, reason))
 }
 

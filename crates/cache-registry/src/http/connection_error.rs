@@ -25,7 +25,7 @@ impl Operation {
                 "; name the authority that signed its certificate (--ca), or allow any with registry.insecure=true",
             ),
             Some(TlsFailure::Identity) => {
-                (ErrorKind::Denied, "; it wants a certificate of yours that it knows (--cert, --key)")
+                (ErrorKind::Denied, "; it requires a client certificate that it trusts (--cert, --key)")
             }
             Some(TlsFailure::Other) => {
                 (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with registry.insecure=true")
@@ -39,7 +39,7 @@ impl Operation {
                 "; name the user in the variable that names the proxy, as in HTTPS_PROXY=http://USER:PASSWORD@PROXY",
             ),
             None if CLOSED_EARLY.iter().any(|text| causes(&cause).contains(text)) => {
-                (ErrorKind::Unavailable, "; it may want a certificate of yours (--cert, --key)")
+                (ErrorKind::Unavailable, "; it may require a client certificate (--cert, --key)")
             }
             None => (ErrorKind::Unavailable, ""),
         };

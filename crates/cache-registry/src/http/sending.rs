@@ -132,7 +132,7 @@ async fn fill(
     let mut left = len;
     while left > 0 {
         let Some(piece) = source.take_piece(left).await? else {
-            let error = operation.error(ErrorKind::Invalid, "the source gives less than it has to");
+            let error = operation.error(ErrorKind::Invalid, "the source ended early");
             return Err(UploadInterruption::Final(error));
         };
         left = left.saturating_sub(piece.len() as u64);
@@ -141,7 +141,7 @@ async fn fill(
             // The connection is closed, and the request's own error will say why.
             Ok(Err(_)) => return Ok(()),
             Err(_) => {
-                let reason = format_args!("the registry takes no more bytes for {stall:?}");
+                let reason = format_args!("the registry has taken no bytes for {stall:?}");
                 return Err(RequestFailure::from(operation.error(ErrorKind::Unavailable, reason)).into());
             }
         }

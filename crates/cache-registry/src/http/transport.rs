@@ -212,7 +212,10 @@ impl Transport {
         let reads = request.method == Method::GET || request.method == Method::HEAD;
         if !reads && !matches!(status.as_u16(), 307 | 308) {
             return Err(operation
-                .error(ErrorKind::Unsupported, format_args!("it is redirected with {}", status.as_u16()))
+                .error(
+                    ErrorKind::Unsupported,
+                    format_args!("the registry redirects it with {}", status.as_u16()),
+                )
                 .into());
         }
         match answer.response.headers().get(LOCATION) {
@@ -220,12 +223,15 @@ impl Transport {
                 let to = follow(&answer.url, location, operation)?;
                 // A body may hold a secret for that host, such as an identity token.
                 if !request.body.is_empty() && to.origin() != request.url.origin() {
-                    let reason = "it is redirected to another host, which may not get what is sent";
+                    let reason =
+                        "the registry redirects it to another host, which must not receive its content";
                     return Err(operation.error(ErrorKind::Denied, reason).into());
                 }
                 Ok(Some(to))
             }
-            None => Err(operation.error(ErrorKind::Other, "it is redirected to nowhere").into()),
+            None => {
+                Err(operation.error(ErrorKind::Other, "the registry redirects it without a Location").into())
+            }
         }
     }
 }
@@ -233,14 +239,14 @@ impl Transport {
 /// Resolves a `Location` against the URL of its answer.
 pub(crate) fn follow(from: &Url, location: &HeaderValue, operation: &Operation) -> Result<Url, Error> {
     let wrong = |reason: &str| operation.error(ErrorKind::Other, reason);
-    let text = location.to_str().map_err(|_| wrong("it is sent to what is no URL"))?;
-    let to = from.join(text).map_err(|_| wrong("it is sent to what is no URL"))?;
+    let text = location.to_str().map_err(|_| wrong("the registry leads to a malformed URL"))?;
+    let to = from.join(text).map_err(|_| wrong("the registry leads to a malformed URL"))?;
     match (from.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") if to.has_host() => Ok(to),
         ("https", "http") => Err(wrong(
-            "it is sent from HTTPS to plain HTTP, which is not safe; a proxy before the registry may have to set X-Forwarded-Proto",
+            "the registry leads from HTTPS to plain HTTP, which is not safe; a proxy in front of the registry may have to set X-Forwarded-Proto",
         )),
-        _ => Err(wrong("it is sent to what is no URL of HTTP")),
+        _ => Err(wrong("the registry leads to a URL that is not HTTP")),
     }
 }
 

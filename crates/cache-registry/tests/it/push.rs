@@ -241,7 +241,10 @@ async fn an_upload_that_another_host_refuses_gets_a_new_address() {
         let next = Blob::layer(Algorithm::Sha256, SIZE + 1);
         let error = transfer(&next, &memory(&next), &store).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert!(error.to_string().contains("127.0.0.1, to which the registry sends, answers 403"), "{error}");
+        assert!(
+            error.to_string().contains("127.0.0.1, to which the registry redirects, answers 403"),
+            "{error}"
+        );
         assert!(!error.to_string().contains("docker login"), "{error}");
     }
 }

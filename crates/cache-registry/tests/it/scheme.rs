@@ -71,7 +71,7 @@ async fn a_malformed_target_is_refused_with_a_reason() {
         (
             "type=registry,ref=app,mode=min",
             Role::Destination,
-            "mode=min cannot be honoured: a cache is written with all that it has; what it has was chosen when it was built",
+            "mode=min cannot be honoured: a cache is copied whole; its steps were chosen when it was built",
         ),
         (
             "type=registry,reff=app",
@@ -84,6 +84,6 @@ async fn a_malformed_target_is_refused_with_a_reason() {
     let by_digest = format!("r.example/x@{DIGEST}");
     assert_eq!(
         refused(&by_digest, Role::Destination).await,
-        format!("{by_digest}: a destination is named by a tag; its digest is that of what is written")
+        format!("{by_digest}: a destination takes a tag and no digest, since its content is not written yet")
     );
 }

@@ -173,7 +173,7 @@ fn a_host_without_a_repository_is_an_error_and_no_folder() {
 
 #[test]
 fn a_malformed_bare_path_is_an_error() {
-    bad("-", "`-` is no cache: name a folder (./- is one of that name)");
+    bad("-", "`-` is not a cache: name a folder, such as ./-");
     bad("cache:", "`cache:`: there is no tag after the colon");
     bad(":main", "`:main`: there is no path before the tag or digest");
     bad(&format!("@{DIGEST}"), &format!("`@{DIGEST}`: there is no path before the tag or digest"));
@@ -185,14 +185,11 @@ fn a_malformed_bare_path_is_an_error() {
         "docker://example.com/app:cache",
         "`docker://example.com/app:cache` is not a folder: a registry's name has no docker://, as in registry.example.com/app",
     );
-    bad(
-        "s3://bucket/cache",
-        "`s3://bucket/cache` is not a folder: a place that is no folder is named by type=, not by s3://",
-    );
+    bad("s3://bucket/cache", "`s3://bucket/cache` is not a folder: use type= to name a store, not s3://");
     assert_eq!(
         read(&format!("cache@{DIGEST}"), Role::Destination, &[]),
         Err(format!(
-            "`cache@{DIGEST}`: a destination is named by a tag; its digest is that of what is written"
+            "`cache@{DIGEST}`: a destination takes a tag and no digest, since its content is not written yet"
         ))
     );
 }
