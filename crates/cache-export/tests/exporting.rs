@@ -164,7 +164,7 @@ async fn a_blob_that_the_store_forgot_is_stored_again_once() {
         if times == 1 {
             let blobs = exported.unwrap().blobs;
             assert_eq!((blobs.stored.blobs, blobs.already_present.blobs), (5, 0), "four, one of them twice");
-            store.store.resolve(&name).await.unwrap().descriptor;
+            store.store.resolve(&name).await.unwrap();
         } else {
             assert_eq!(exported.unwrap_err().kind(), ErrorKind::Incomplete);
             assert_eq!(store.store.resolve(&name).await.unwrap_err().kind(), ErrorKind::NotFound);

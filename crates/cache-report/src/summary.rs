@@ -94,16 +94,16 @@ fn sizes(found: &Inspection) -> String {
 fn compressions(found: &Inspection) -> String {
     let each =
         found.compressions.iter().map(|(compression, n)| format!("{} {n}", compression_name(*compression)));
-    joined(each.collect())
+    joined(&each.collect::<Vec<_>>())
 }
 
 fn media_types(layers: &[Descriptor]) -> String {
     let mut types: Vec<String> = layers.iter().map(|layer| layer.media_type.to_string()).collect();
     types.sort_unstable();
     types.dedup();
-    joined(types)
+    joined(&types)
 }
 
-fn joined(words: Vec<String>) -> String {
+fn joined(words: &[String]) -> String {
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }

@@ -6,6 +6,9 @@ use cache_model::{Descriptor, Dialect, MediaType};
 
 use crate::ManifestOrIndex;
 
+/// The config of a cache and its layers.
+pub(crate) type ConfigAndLayers<'a> = (&'a Descriptor, Vec<Descriptor>);
+
 pub(crate) struct FormRules {
     /// The name that users type.
     pub(crate) name: &'static str,
@@ -14,7 +17,7 @@ pub(crate) struct FormRules {
     /// The dialect of the layers' media types.
     pub(crate) dialect: Dialect,
     /// The config and the layers of a document in this form; `None` for a document that is no cache in this form.
-    pub(crate) split: fn(&ManifestOrIndex) -> Option<(&Descriptor, Vec<Descriptor>)>,
+    pub(crate) split: fn(&ManifestOrIndex) -> Option<ConfigAndLayers<'_>>,
     /// The document that names a config and layers.
     pub(crate) join: fn(config: Descriptor, layers: Vec<Descriptor>) -> ManifestOrIndex,
 }

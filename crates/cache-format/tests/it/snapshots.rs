@@ -52,7 +52,7 @@ fn a_manifest_with_everything() {
     };
     let as_manifest = String::from_utf8(manifest.clone().pack(Vec::new()).unwrap().root.bytes).unwrap();
     manifest.form = Form::Index;
-    let as_index = String::from_utf8(manifest.clone().pack(Vec::new()).unwrap().root.bytes).unwrap();
+    let as_index = String::from_utf8(manifest.pack(Vec::new()).unwrap().root.bytes).unwrap();
     insta::assert_snapshot!("with_everything", format!("{as_manifest}\n\n{as_index}"));
 }
 

@@ -17,8 +17,11 @@ use crate::adds::{
 struct Question {
     record: Index,
     without: usize,
-    inputs: Vec<(Vec<bool>, Option<(Index, usize)>)>,
+    inputs: Vec<(Vec<bool>, Option<Further>)>,
 }
+
+/// A record, and which of the selectors.
+type Further = (Index, usize);
 
 fn questions() -> impl Strategy<Value = Vec<Question>> {
     let kept = prop::collection::vec(prop::bool::weighted(0.8), 8);
@@ -144,7 +147,7 @@ proptest! {
         let there = std::thread::spawn(move || ids(&moved)).join().unwrap();
         prop_assert_eq!(there, ids(&keys));
         prop_assert_eq!(keys.len(), keys.ids().len());
-        prop_assert_eq!(keys.is_empty(), keys.len() == 0);
+        prop_assert_eq!(keys.is_empty(), keys.ids().next().is_none());
     }
 }
 
