@@ -361,7 +361,7 @@ impl RecordBuilder<'_> {
         last_position(self.config.records.len())
     }
 
-    /// Replaces the digest: a config may give it after the inputs.
+    /// Replaces the digest. A decoder needs this: a config names the digest of a record behind its results.
     pub fn digest(&mut self, digest: RecordDigest) -> &mut Self {
         if let Some(row) = self.config.records.last_mut() {
             row.digest = digest;

@@ -27,6 +27,7 @@ pub struct Marshalled {
     /// The config.
     pub config: CacheConfig,
     /// One descriptor for each distinct blob of the config's layers, with OCI media types, sorted by digest.
+    /// A manifest lists [`layer_descriptors`](Self::layer_descriptors) instead, in which blobs repeat as layers do.
     pub descriptors: Vec<Descriptor>,
     /// What was left out.
     pub warnings: Vec<MarshalWarning>,

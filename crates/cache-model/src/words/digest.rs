@@ -154,6 +154,24 @@ impl FromStr for Digest {
     }
 }
 
+impl TryFrom<&str> for Digest {
+    type Error = DigestError;
+
+    fn try_from(text: &str) -> Result<Self, DigestError> {
+        text.parse()
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = DigestError;
+
+    /// Reads the [`name`](Self::name).
+    fn from_str(name: &str) -> Result<Self, DigestError> {
+        let known = [Self::Sha256, Self::Sha512].into_iter().find(|algorithm| algorithm.name() == name);
+        known.ok_or_else(|| DigestError::Algorithm(name.to_owned()))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.algorithm().name())?;
@@ -201,6 +219,15 @@ mod tests {
         ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn algorithms_are_read_by_their_names() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
+        }
+        assert_eq!("SHA256".parse::<Algorithm>(), Err(DigestError::Algorithm("SHA256".to_owned())));
+        assert_eq!(Digest::try_from(EMPTY), Ok(Digest::of("")));
     }
 
     proptest! {

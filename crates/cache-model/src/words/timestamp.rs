@@ -76,6 +76,11 @@ impl Timestamp {
         self.0.unix_timestamp()
     }
 
+    /// The nanoseconds after [`unix_seconds`](Self::unix_seconds), below 1,000,000,000.
+    pub fn subsec_nanoseconds(&self) -> u32 {
+        self.0.nanosecond()
+    }
+
     /// Whether this is the instant of Go's zero time.
     pub fn is_zero(&self) -> bool {
         *self == Self::ZERO
@@ -177,6 +182,14 @@ impl FromStr for Timestamp {
     }
 }
 
+impl TryFrom<&str> for Timestamp {
+    type Error = TimestampError;
+
+    fn try_from(text: &str) -> Result<Self, TimestampError> {
+        text.parse()
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = Vec::with_capacity(35);
@@ -224,7 +237,7 @@ impl TryFrom<Timestamp> for SystemTime {
         } else {
             Self::UNIX_EPOCH.checked_add(whole)
         };
-        let fraction = Duration::from_nanos(timestamp.0.nanosecond().into());
+        let fraction = Duration::from_nanos(timestamp.subsec_nanoseconds().into());
         time.and_then(|time| time.checked_add(fraction)).ok_or(TimestampError::Platform(timestamp))
     }
 }
@@ -339,7 +352,8 @@ mod tests {
             let back: Timestamp = t.to_string().parse().unwrap();
             prop_assert_eq!(back, t);
             prop_assert_eq!(back.to_string(), t.to_string());
-            prop_assert_eq!(back.unix_seconds(), seconds);
+            prop_assert_eq!((back.unix_seconds(), back.subsec_nanoseconds()), (seconds, nanos));
+            prop_assert_eq!(Timestamp::try_from(t.to_string().as_str()), Ok(t));
         }
 
         /// Law: a system time has the same instant, before 1970 and after.
