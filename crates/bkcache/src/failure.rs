@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// The causes behind the line, nearest first, each once: not those that the line or a cause before has in it.
+    /// The causes behind the line, nearest first. A cause whose text has been shown already is left out.
     pub(crate) fn causes(&self) -> Vec<String> {
         let Self::Failed { error, .. } = self else { return Vec::new() };
         let mut shown = vec![printable(&error.to_string())];

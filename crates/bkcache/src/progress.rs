@@ -22,7 +22,7 @@ pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
     by_mode(global, ProgressMode::Plain)
 }
 
-/// The same for a command whose output would drown in a line for each blob: these are printed only on request.
+/// The progress that the options ask for. Without a terminal none, since lines for each blob would bury the output.
 pub(crate) fn quiet_reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
     by_mode(global, ProgressMode::None)
 }

@@ -138,7 +138,7 @@ proptest! {
         prop_assert!(digests.contains(&other.as_str()));
     }
 
-    /// The same of a table, whose cells are cut besides.
+    /// Foreign text breaks no line of a table either, and long text is cut.
     #[test]
     fn foreign_text_breaks_no_table(name in foreign(), long in 0..3000usize, reason in foreign()) {
         let artifact = descriptor(&format!("application/{name}{}", "x".repeat(long)), 3, 7);
