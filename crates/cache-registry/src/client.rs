@@ -210,11 +210,11 @@ impl Client {
     /// The failure of an answer with a transient status.
     pub(crate) async fn transient_failure(&self, answer: Answer, operation: &Operation) -> RequestFailure {
         let retry_after = answer.retry_after();
-        RequestFailure { error: self.refusal(answer, operation).await.1, retry_after }
+        RequestFailure { error: self.read_refusal(answer, operation).await.1, retry_after }
     }
 
     /// Reads an answer that is no success. Returns what it reports, and the error for it.
-    pub(crate) async fn refusal(&self, answer: Answer, operation: &Operation) -> (ErrorResponse, Error) {
+    pub(crate) async fn read_refusal(&self, answer: Answer, operation: &Operation) -> (ErrorResponse, Error) {
         let (status, elsewhere) = (answer.status(), answer.elsewhere);
         let server = answer.url.host_str().unwrap_or_default().to_owned();
         // So servers with TLS answer plain HTTP: Go's with HTTP/1.0, others with a text.

@@ -86,7 +86,7 @@ impl RepositoryClient {
             self.trust_all();
             return Ok(());
         }
-        let (response, error) = self.client.refusal(answer, &call.operation).await;
+        let (response, error) = self.client.read_refusal(answer, &call.operation).await;
         let is_index = [MediaType::OCI_INDEX, MediaType::DOCKER_LIST].contains(&descriptor.media_type);
         let missing = response.digests(BLOB_UNKNOWN);
         let refuses_form = match response.status {

@@ -32,13 +32,13 @@ impl RepositoryClient {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {}
             // The links of object stores may be signed for GET only.
             StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if answer.elsewhere => {}
-            _ => return Err(self.client.refusal(answer, &call.operation).await.1),
+            _ => return Err(self.client.read_refusal(answer, &call.operation).await.1),
         }
         let request = Request { method: Method::GET, ..request };
         let answer = self.client.send(&call, &request).await?;
         match answer.length() {
             _ if answer.status() != StatusCode::OK => {
-                Err(self.client.refusal(answer, &call.operation).await.1)
+                Err(self.client.read_refusal(answer, &call.operation).await.1)
             }
             Some(size) => Ok(size),
             None => Err(call.operation.error(ErrorKind::Unsupported, "the registry does not state its size")),
@@ -94,10 +94,12 @@ impl RepositoryClient {
                 match offset.cmp(&size) {
                     std::cmp::Ordering::Equal => Ok(Box::pin(stream::empty())),
                     std::cmp::Ordering::Greater => Err(beyond(&call.operation, offset, size)),
-                    std::cmp::Ordering::Less => Err(self.client.refusal(answer, &call.operation).await.1),
+                    std::cmp::Ordering::Less => {
+                        Err(self.client.read_refusal(answer, &call.operation).await.1)
+                    }
                 }
             }
-            _ => Err(self.client.refusal(answer, &call.operation).await.1),
+            _ => Err(self.client.read_refusal(answer, &call.operation).await.1),
         }
     }
 

@@ -85,7 +85,7 @@ impl RepositoryClient {
         let answer = self.client.send(call, &Request::new(Method::POST, url)).await?;
         match answer.status() {
             StatusCode::ACCEPTED => session(&answer, call),
-            _ => Err(self.client.refusal(answer, &call.operation).await.1),
+            _ => Err(self.client.read_refusal(answer, &call.operation).await.1),
         }
     }
 }

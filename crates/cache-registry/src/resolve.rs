@@ -31,7 +31,7 @@ impl RepositoryClient {
             // A registry may support GET only.
             StatusCode::METHOD_NOT_ALLOWED => return Ok(self.resolve(name).await?.descriptor),
             StatusCode::NOT_FOUND => return Err(no_such_manifest(&call, name)),
-            _ => return Err(self.client.refusal(answer, &call.operation).await.1),
+            _ => return Err(self.client.read_refusal(answer, &call.operation).await.1),
         }
         match ManifestHead::of(&answer, &call)? {
             ManifestHead { media_type: Some(media_type), digest: Some(digest), size: Some(size) } => {
@@ -90,7 +90,7 @@ impl RepositoryClient {
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(no_such_manifest(call, name).into()),
-            _ => return Err(self.client.refusal(answer, &call.operation).await.1.into()),
+            _ => return Err(self.client.read_refusal(answer, &call.operation).await.1.into()),
         }
         let head = ManifestHead::of(&answer, call)?;
         let stall = self.client.transport().stall();

@@ -36,7 +36,7 @@ impl RepositoryClient {
         loop {
             let answer = self.client.send(&call, &Request::new(Method::GET, url.clone())).await?;
             if answer.status() != StatusCode::OK {
-                return Err(self.client.refusal(answer, &call.operation).await.1);
+                return Err(self.client.read_refusal(answer, &call.operation).await.1);
             }
             let next = answer
                 .response

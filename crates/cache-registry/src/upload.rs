@@ -50,7 +50,7 @@ pub(crate) struct Upload<'u> {
     repository: &'u RepositoryClient,
     descriptor: &'u Descriptor,
     source: &'u Source<'u>,
-    reading: BodySource<'u>,
+    body: BodySource<'u>,
     /// How many bytes the registry has received.
     offset: u64,
     /// The least size, in bytes, of each chunk but the last.
@@ -67,7 +67,7 @@ impl<'u> Upload<'u> {
             repository,
             descriptor,
             source,
-            reading: BodySource::new(source.reader()),
+            body: BodySource::new(source.reader()),
             offset: 0,
             min_chunk: 0,
         }
@@ -75,7 +75,7 @@ impl<'u> Upload<'u> {
 
     /// Opens the source and reads its first chunk.
     pub(crate) async fn prepare(&mut self) -> Result<(), Error> {
-        self.reading.peek().await.map(|_| ())
+        self.body.peek().await.map(|_| ())
     }
 
     /// Sends the blob in a session of the registry.
@@ -113,7 +113,7 @@ impl<'u> Upload<'u> {
                         reauthorizations = 0;
                     }
                     self.offset = offset;
-                    self.reading = BodySource::new(self.source.reader_at(offset));
+                    self.body = BodySource::new(self.source.reader_at(offset));
                 }
                 Ok(None) => return self.lost(call, error).await,
                 Err(unknown) if unknown.kind() == ErrorKind::Unavailable => {
@@ -153,7 +153,7 @@ impl<'u> Upload<'u> {
             }
         }
         // If nothing was left to send, the source has not been verified yet.
-        self.reading.finish().await?;
+        self.body.finish().await?;
         let mut request = Request::new(Method::PUT, self.finish_url(location));
         request.headers = octets();
         request.patience = STORING;
@@ -187,14 +187,14 @@ impl<'u> Upload<'u> {
             request.headers.insert(CONTENT_RANGE, header(range, &call.operation)?);
         }
         let elsewhere = !client.is_registry(call, &request.url).await?;
-        if let Some(whole) = self.reading.take_from_chunk(len).await? {
+        if let Some(whole) = self.body.take_from_chunk(len).await? {
             request.body = whole;
             let answer = client.attempt(call, &request).await?;
             return self.judge(call, Answer { elsewhere, ..answer }, Sending::Repeatedly).await;
         }
         let used = client.authorization(call, &request.url).await?;
         let streamed = StreamedRequest { request, authorization: used.clone(), len, elsewhere };
-        let answer = streamed.send(client.transport(), &mut self.reading, &call.operation).await?;
+        let answer = streamed.send(client.transport(), &mut self.body, &call.operation).await?;
         self.judge(call, answer, Sending::Once(used.as_ref())).await
     }
 
@@ -219,7 +219,7 @@ impl<'u> Upload<'u> {
             }
             _ => false,
         };
-        let (_, error) = client.refusal(answer, &call.operation).await;
+        let (_, error) = client.read_refusal(answer, &call.operation).await;
         match status {
             StatusCode::UNAUTHORIZED if again => Err(UploadInterruption::Refreshed(error)),
             StatusCode::NOT_FOUND => Err(UploadInterruption::Lost(error)),
