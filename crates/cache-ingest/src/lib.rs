@@ -1,7 +1,7 @@
 //! The async seams of a BuildKit remote cache's storage, the verified copy across them, and local stores.
 //!
 //! A store implements the traits that it can: [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Lister`]. A
-//! [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy`] and [`copy_all`] bring verified blobs from a provider to
+//! [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a provider to
 //! an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Job`] bounds all of
 //! it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
 //! [`BlobFolder`] (files named by digest) and [`MultiProvider`] (several providers as one).

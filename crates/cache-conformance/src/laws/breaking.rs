@@ -87,11 +87,10 @@ pub async fn a_different_source_leaves_nothing_visible(
     is_refused(law, ingester, provider, Fault::Differs(u64::from(LEN) / 2)).await
 }
 
-/// A source whose file is short, long or different is `Corrupt` where its stream is so, too, and nothing of it is
-/// visible. Where the stream is right the store may take that; what it says is stored is the blob.
+/// A source whose file and stream are short, long or different is `Corrupt`, and nothing of it is visible. If only the file
+/// is wrong, the store may take the stream, and then stores the blob.
 ///
-/// A store that takes the file by a shorter way than the reader's (clones it, has the kernel copy it) has to hash what it
-/// got.
+/// A store that clones the file, or has the kernel copy it, has to hash the result.
 pub async fn a_faulty_file_leaves_nothing_visible(
     ingester: &dyn Ingester,
     provider: &dyn Provider,

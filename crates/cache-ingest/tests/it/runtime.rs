@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 
 use crate::faults::{Fault, Faulty, describe, noise, options};
 
+/// The error of an outcome that came without waiting.
 fn needs_a_runtime<T: std::fmt::Debug>(outcome: Option<Result<T, Error>>) -> Error {
-    let error = outcome.expect("it waits for nothing").unwrap_err();
+    let error = outcome.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     assert!(error.to_string().contains("there is no Tokio runtime"), "{error}");
     error

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::layout::index::by_name::ByName;
 use crate::layout::index::entry::{LayoutEntry, parse};
-use crate::layout::index::members::Members;
+use crate::layout::index::members::JsonMembers;
 use crate::{Listed, Name};
 
 /// The media type that is added to an index without one.
@@ -49,8 +49,8 @@ struct EntryNames {
 impl Index {
     /// Reads a text. An empty one has no entries, as for BuildKit.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
-        let Members::<Box<RawValue>>(read) =
-            if text.is_empty() { Members(Vec::new()) } else { serde_json::from_slice(text)? };
+        let JsonMembers::<Box<RawValue>>(read) =
+            if text.is_empty() { JsonMembers(Vec::new()) } else { serde_json::from_slice(text)? };
         let mut index = Self::default();
         for (key, value) in read {
             if key != "manifests" {

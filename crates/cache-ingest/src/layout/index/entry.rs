@@ -10,7 +10,7 @@ use cache_model::{
 };
 use serde::Deserialize;
 
-use crate::layout::index::members::Members;
+use crate::layout::index::members::JsonMembers;
 use crate::{Error, ErrorKind};
 
 /// An entry of the `index.json` of a [`LayoutStore`](crate::LayoutStore).
@@ -57,7 +57,7 @@ struct JsonDescriptor {
     digest: Option<String>,
     size: Option<i64>,
     urls: Option<Vec<String>>,
-    annotations: Option<Members<Option<String>>>,
+    annotations: Option<JsonMembers<Option<String>>>,
     data: Option<String>,
     platform: Option<JsonPlatform>,
     artifact_type: Option<String>,

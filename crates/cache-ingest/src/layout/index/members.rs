@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 /// Keys with their values. A duplicate key is an error.
-pub(crate) struct Members<V>(pub(crate) Vec<(String, V)>);
+pub(crate) struct JsonMembers<V>(pub(crate) Vec<(String, V)>);
 
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for JsonMembers<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(MembersVisitor(PhantomData))
     }
@@ -21,13 +21,13 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
 struct MembersVisitor<V>(PhantomData<V>);
 
 impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
-    type Value = Members<V>;
+    type Value = JsonMembers<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<V>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonMembers<V>, A::Error> {
         let mut members = Vec::new();
         let mut keys = HashSet::new();
         while let Some((key, value)) = map.next_entry::<String, V>()? {
@@ -36,6 +36,6 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
             }
             members.push((key, value));
         }
-        Ok(Members(members))
+        Ok(JsonMembers(members))
     }
 }
