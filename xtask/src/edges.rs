@@ -29,6 +29,7 @@ const VERIFY: &str = "cache-verify";
 const REPORT: &str = "cache-report";
 const CLI: &str = "bkcache";
 const TESTS: &str = "tests";
+const REFERENCE: &str = "reference";
 const REGISTRIES: &str = "test-registries";
 const BENCH: &str = "bench";
 const CRASH: &str = "crash";
@@ -37,6 +38,21 @@ const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
 const LIBRARIES: &[&str] =
     &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT];
+const FUZZED: &[&str] = &[
+    HASH,
+    MODEL,
+    KEYS,
+    FORMAT,
+    INGEST,
+    TARGET,
+    REGISTRY,
+    CONFORMANCE,
+    EXPORT,
+    IMPORT,
+    VERIFY,
+    REPORT,
+    REFERENCE,
+];
 const EVERYTHING: &[&str] =
     &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT, CLI];
 
@@ -53,7 +69,7 @@ const ROWS: &[Row] = &[
     Row {
         name: MODEL,
         uses: &[],
-        tests_use: &[],
+        tests_use: &[REFERENCE],
         never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
     },
     Row {
@@ -109,14 +125,15 @@ const ROWS: &[Row] = &[
     },
     Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES], never: &[] },
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },
-    // Independent of the crates that it tests, so that no mistake is made twice.
+    // Independent of the crates that they test, so that no mistake is made twice.
+    Row { name: REFERENCE, uses: &[], tests_use: &[], never: &[] },
     Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
     // It starts the same servers as the tests.
     Row { name: BENCH, uses: &[MODEL, KEYS, FORMAT, INGEST, VERIFY, REGISTRIES], tests_use: &[], never: &[] },
     Row { name: CRASH, uses: &[MODEL, FORMAT, INGEST, EXPORT, IMPORT, VERIFY], tests_use: &[], never: &[] },
     // No crate of the product, so that it builds in seconds.
     Row { name: XTASK, uses: &[], tests_use: &[], never: &["reqwest", "rustls*", "tokio*"] },
-    Row { name: FUZZ_TARGETS, uses: LIBRARIES, tests_use: &[], never: &[] },
+    Row { name: FUZZ_TARGETS, uses: FUZZED, tests_use: &[], never: &[] },
 ];
 
 /// External crates that only some crates of the workspace may use; tests always may.

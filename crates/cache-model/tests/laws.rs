@@ -15,11 +15,13 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cache_model::{
-    CacheChains, CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Link, NewResult, RecordDigest,
-    Rule, Timestamp,
+    CacheChains, CacheConfig, CacheConfigBuilder, ConfigLayer, ConfigResult, Graph, Link, NewResult,
+    RecordDigest, RecordId, Rule, Timestamp,
 };
 use proptest::prelude::*;
-use support::{Add, Kind, add_in_order, again, chains, closed, descriptor, marshal, script, shuffled, text};
+use support::{
+    Add, Kind, add_in_order, again, chains, closed, descriptor, marshal, reference_of, script, shuffled, text,
+};
 
 const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, selectors: 3, len: 24 };
 const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, selectors: 3, len: 16 };
@@ -74,71 +76,38 @@ fn closed_text(chains: &CacheChains) -> String {
     text(&marshal(&closed(chains)).config)
 }
 
-/// Closing as its definition says it, with no index and no care for cost: classes of adds, joined until nothing is
-/// left to join; then the links within a cycle go, then the records with an empty input. Gives, for each record that
-/// stays, its digest, and how many links each of its inputs has.
-fn closed_by_definition(script: &[Add]) -> Vec<(String, Vec<usize>)> {
-    let mut class: Vec<usize> = (0..script.len()).collect();
-    let links = |class: &[usize], of: usize, input: usize| -> BTreeSet<(usize, String)> {
-        let members = (0..script.len()).filter(|n| class[*n] == of);
-        members
-            .flat_map(|n| script[n].inputs[input].iter())
-            .map(|(s, sel)| (class[*s], sel.clone()))
-            .collect()
+/// The digest and the links of each record, by the first add that is part of it; a link leads to such an add.
+type Meaning = BTreeMap<usize, (String, Vec<BTreeSet<(usize, String)>>)>;
+
+/// What the records of the reference mean, less those that are left out.
+fn expected(mut records: reference::Records<'_>) -> Meaning {
+    reference::leave_out(&mut records);
+    let owned = |links: BTreeSet<(usize, &str)>| {
+        links.into_iter().map(|(source, selector)| (source, selector.to_owned())).collect()
     };
-    loop {
-        let mut joined = None;
-        for a in 0..script.len() {
-            for b in 0..a {
-                let alike =
-                    script[a].digest == script[b].digest && script[a].inputs.len() == script[b].inputs.len();
-                let meet =
-                    |input| !links(&class, class[a], input).is_disjoint(&links(&class, class[b], input));
-                if class[a] != class[b] && alike && (0..script[a].inputs.len()).all(meet) {
-                    joined = Some((class[a], class[b]));
-                }
-            }
-        }
-        let Some((a, b)) = joined else { break };
-        class.iter_mut().filter(|c| **c == a).for_each(|c| *c = b);
-    }
-    let classes: BTreeSet<usize> = class.iter().copied().collect();
-    let sources = |of: usize| -> BTreeSet<usize> {
-        (0..script.len())
-            .filter(|n| class[*n] == of)
-            .flat_map(|n| script[n].inputs.iter().flatten())
-            .map(|(source, _)| class[*source])
-            .collect()
-    };
-    let mut reach: BTreeMap<usize, BTreeSet<usize>> = classes.iter().map(|c| (*c, sources(*c))).collect();
-    for _ in 0..classes.len() {
-        for of in &classes {
-            let more: BTreeSet<usize> = reach[of].iter().flat_map(|c| reach[c].iter().copied()).collect();
-            reach.get_mut(of).unwrap().extend(more);
-        }
-    }
-    let mut kept: BTreeMap<usize, Vec<BTreeSet<(usize, String)>>> = classes
-        .iter()
-        .map(|of| {
-            let inputs = (0..script[*of].inputs.len()).map(|input| {
-                let outside = |(source, _): &(usize, String)| !reach[source].contains(of) && source != of;
-                links(&class, *of, input).into_iter().filter(outside).collect()
-            });
-            (*of, inputs.collect())
-        })
-        .collect();
-    while let Some(gone) =
-        kept.iter().find(|(_, inputs)| inputs.iter().any(BTreeSet::is_empty)).map(|(of, _)| *of)
-    {
-        kept.remove(&gone);
-        kept.values_mut().flatten().for_each(|links| links.retain(|(source, _)| *source != gone));
-    }
-    let mut records: Vec<_> = kept
-        .iter()
-        .map(|(of, inputs)| (script[*of].digest.clone(), inputs.iter().map(BTreeSet::len).collect()))
-        .collect();
-    records.sort();
+    let records = records.into_iter();
     records
+        .map(|(at, record)| (at, (record.digest.to_owned(), record.inputs.into_iter().map(owned).collect())))
+        .collect()
+}
+
+/// What a graph means, and the first add of each add's record.
+fn meaning(graph: &Graph<'_>, ids: &[RecordId]) -> (Meaning, Vec<Option<usize>>) {
+    let mut first = BTreeMap::new();
+    for (n, id) in ids.iter().enumerate() {
+        if let Some(record) = graph.record(*id) {
+            first.entry(record.position()).or_insert(n);
+        }
+    }
+    let links = |input: &mut dyn Iterator<Item = cache_model::LinkRef<'_>>| -> BTreeSet<(usize, String)> {
+        input.map(|link| (first[&link.source.position()], link.selector.to_owned())).collect()
+    };
+    let meaning = graph.records().map(|record| {
+        let inputs = record.inputs().map(|mut input| links(&mut input)).collect();
+        (first[&record.position()], (record.digest().to_string(), inputs))
+    });
+    let firsts = ids.iter().map(|id| graph.record(*id).map(|record| first[&record.position()]));
+    (meaning.collect(), firsts.collect())
 }
 
 proptest! {
@@ -179,14 +148,11 @@ proptest! {
     /// Law: closing is what its definition says.
     #[test]
     fn closing_is_what_its_definition_says(script in script(OVERLAPPING)) {
-        let chains = closed(&chains(&script));
-        let graph = chains.graph().unwrap();
-        let mut records: Vec<(String, Vec<usize>)> = graph
-            .records()
-            .map(|record| (record.digest().to_string(), record.inputs().map(|input| input.len()).collect()))
-            .collect();
-        records.sort();
-        prop_assert_eq!(records, closed_by_definition(&script));
+        let mut chains = CacheChains::new();
+        let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
+        chains.set_rule(Rule::Closed);
+        let (found, _) = meaning(&chains.graph().unwrap(), &ids);
+        prop_assert_eq!(found, expected(reference_of(&script).closed()));
     }
 
     /// Law: BuildKit's reading is what its definition says: which adds are one record, and every link.
@@ -194,19 +160,13 @@ proptest! {
     fn the_graph_by_order_is_what_its_definition_says(script in prop_oneof![script(OVERLAPPING), script(TANGLED)]) {
         let mut chains = CacheChains::new();
         let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
-        let graph = chains.graph().unwrap();
-        let position = |n: usize| graph.record(ids[n]).map(|record| record.position());
-        let adds = |at: usize| (0..ids.len()).filter(move |n| position(*n) == Some(at));
-        let first = |at: usize| adds(at).next().unwrap();
-        let mut outcome = BTreeMap::new();
-        for record in graph.records() {
-            let links = |input: &mut dyn Iterator<Item = cache_model::LinkRef<'_>>| -> BTreeSet<(usize, String)> {
-                input.map(|link| (first(link.source.position()), link.selector.to_owned())).collect()
-            };
-            let inputs: Vec<_> = record.inputs().map(|mut input| links(&mut input)).collect();
-            outcome.insert(adds(record.position()).collect::<BTreeSet<_>>(), inputs);
+        let (found, firsts) = meaning(&chains.graph().unwrap(), &ids);
+        let reference = reference_of(&script);
+        let kept = expected(reference.by_order());
+        for (n, first) in firsts.into_iter().enumerate() {
+            prop_assert_eq!(first, reference.record_of(n).filter(|record| kept.contains_key(record)));
         }
-        prop_assert_eq!(outcome, support::definition::by_order(&script));
+        prop_assert_eq!(found, kept);
     }
 
     /// Law: closing is idempotent: what a closed graph marshals to is closed.

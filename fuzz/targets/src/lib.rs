@@ -18,7 +18,6 @@ pub mod decode_manifest;
 pub mod digest_and_reference;
 pub mod layout_open;
 pub mod manifest_builder;
-mod reference;
 pub mod roundtrip;
 mod script;
 

@@ -147,6 +147,25 @@ impl RawResult {
     }
 }
 
+impl Add {
+    /// The add in the reference's terms.
+    pub(crate) fn as_text(&self) -> reference::Add<'static> {
+        let layer = |layer: &Layer| reference::Layer { blob: layer.blob(), exported: layer.exported() };
+        let result = |result: &Outcome| reference::Outcome {
+            instant: result.instant,
+            time: result.time,
+            layers: result.layers.iter().map(layer).collect(),
+        };
+        let links =
+            |links: &Vec<Link>| links.iter().map(|link| (link.source, link.selector)).collect::<Vec<_>>();
+        reference::Add {
+            digest: self.digest,
+            inputs: self.inputs.iter().map(links).collect(),
+            results: self.results.iter().map(result).collect(),
+        }
+    }
+}
+
 impl Outcome {
     /// The time in the model's terms.
     pub(crate) fn created_at(&self) -> Timestamp {

@@ -1,39 +1,34 @@
-//! BuildKit's rules for adding and marshalling records, slow and simple: maps and sets, everything computed anew.
-//!
-//! It is written from the description of what BuildKit does, shares nothing with the model that it is compared with,
-//! and cares for no cost. A record goes by the position of the first add that is part of it.
-
-mod closed;
-mod marshal;
-mod record;
+//! Adding records by BuildKit's rule. A record goes by the position of the first add that is part of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::script::Add;
-
-pub(crate) use marshal::{Exported, marshal};
-pub(crate) use record::Records;
-use record::{Link, Record};
+use crate::add::{Add, Link};
+use crate::closed;
+use crate::record::{Record, Records};
 
 /// Why an add is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub enum Refused {
+    /// The input at this position has no links.
     EmptyInput(usize),
 }
 
 /// What was added so far.
 #[derive(Debug, Default)]
-pub(crate) struct Reference {
-    records: Records,
+pub struct Reference<'a> {
+    records: Records<'a>,
     /// The record of each add that is part of one.
     record_of: Vec<Option<usize>>,
     /// The adds that are part of a record.
-    adds: BTreeMap<usize, Add>,
+    adds: BTreeMap<usize, Add<'a>>,
 }
 
-impl Reference {
+impl<'a> Reference<'a> {
     /// Adds a record; false where it is skipped. Its links lead to adds that are part of a record.
-    pub(crate) fn add(&mut self, add: &Add) -> Result<bool, Refused> {
+    ///
+    /// # Errors
+    /// [`Refused::EmptyInput`] for an input without links.
+    pub fn add(&mut self, add: &Add<'a>) -> Result<bool, Refused> {
         let at = self.record_of.len();
         self.record_of.push(None);
         if add.digest.starts_with("random:") {
@@ -50,19 +45,24 @@ impl Reference {
         Ok(true)
     }
 
+    /// The record that an add is part of.
+    pub fn record_of(&self, add: usize) -> Option<usize> {
+        self.record_of.get(add).copied().flatten()
+    }
+
     /// The records as BuildKit's rule leaves them.
-    pub(crate) fn by_order(&self) -> Records {
+    pub fn by_order(&self) -> Records<'a> {
         self.records.clone()
     }
 
     /// The records of the closed reading.
-    pub(crate) fn closed(&self) -> Records {
+    pub fn closed(&self) -> Records<'a> {
         closed::records(&self.adds)
     }
 
     /// The root of the add's digest: there is one for each.
-    fn root(&mut self, at: usize, add: &Add) -> usize {
-        let is_root = |record: &Record| record.digest == add.digest && record.inputs.is_empty();
+    fn root(&mut self, at: usize, add: &Add<'a>) -> usize {
+        let is_root = |record: &Record<'_>| record.digest == add.digest && record.inputs.is_empty();
         let root = self.records.iter().find(|(_, record)| is_root(record)).map(|(root, _)| *root);
         root.unwrap_or_else(|| {
             self.records.insert(at, Record { digest: add.digest, ..Record::default() });
@@ -70,7 +70,7 @@ impl Reference {
         })
     }
 
-    fn with_inputs(&mut self, at: usize, add: &Add) -> usize {
+    fn with_inputs(&mut self, at: usize, add: &Add<'a>) -> usize {
         let candidates = self.candidates(add);
         let Some((oldest, others)) = candidates.split_first() else {
             let inputs = self.links(add).into_iter().map(BTreeSet::from_iter).collect();
@@ -85,9 +85,9 @@ impl Reference {
     }
 
     /// The records that are linked, in every input of the add, with one of its links; oldest first.
-    fn candidates(&self, add: &Add) -> Vec<usize> {
+    fn candidates(&self, add: &Add<'a>) -> Vec<usize> {
         let links = self.links(add);
-        let is_candidate = |record: &Record| {
+        let is_candidate = |record: &Record<'_>| {
             record.digest == add.digest
                 && links.iter().enumerate().all(|(input, given)| {
                     let known = record.inputs.get(input);
@@ -98,13 +98,13 @@ impl Reference {
     }
 
     /// The add's links to the records that their sources are now.
-    fn links(&self, add: &Add) -> Vec<Vec<Link>> {
-        let link = |link: &crate::script::Link| (self.record_of[link.source].unwrap(), link.selector);
+    fn links(&self, add: &Add<'a>) -> Vec<Vec<Link<'a>>> {
+        let link = |(source, selector): &Link<'a>| (self.record_of[*source].unwrap(), *selector);
         add.inputs.iter().map(|links| links.iter().map(link).collect()).collect()
     }
 
     /// Adds a link, unless it would close a cycle.
-    fn link(&mut self, record: usize, input: usize, link: Link) {
+    fn link(&mut self, record: usize, input: usize, link: Link<'a>) {
         if !self.depends(link.0, record) {
             let inputs = &mut self.records.get_mut(&record).unwrap().inputs;
             inputs.resize(inputs.len().max(input + 1), BTreeSet::new());
@@ -129,7 +129,7 @@ impl Reference {
     /// Merges a younger record whole into an older one: links from it, links to it, results.
     fn merge(&mut self, older: usize, younger: usize) {
         let gone = self.records.remove(&younger).unwrap();
-        let mut links_to: Vec<(usize, usize, &'static str)> = Vec::new();
+        let mut links_to: Vec<(usize, usize, &'a str)> = Vec::new();
         for (target, record) in &mut self.records {
             for (input, links) in record.inputs.iter_mut().enumerate() {
                 let to = links.iter().filter(|(source, _)| *source == younger);

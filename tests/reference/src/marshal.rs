@@ -3,25 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::record::{Details, Link, Record, Records};
+use crate::add::Link;
+use crate::record::{Details, Record, Records};
 
 /// A cache as it is exported.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Exported {
+pub struct Exported {
     /// The JSON text of the config.
-    pub(crate) config: String,
+    pub config: String,
     /// The JSON texts of the descriptors, one for each distinct blob, by digest.
-    pub(crate) descriptors: Vec<String>,
+    pub descriptors: Vec<String>,
 }
 
 /// The result that marshalling takes of a record.
-type Chosen<'r> = Option<(&'r (u64, Vec<String>), &'r Details)>;
+type Chosen<'r> = Option<(&'r (u64, Vec<String>), &'r Details<'r>)>;
 
 /// A layer: a blob, and the number of the layer below it.
 type Layer = (String, Option<usize>);
 
 struct Marshal<'r> {
-    records: &'r Records,
+    records: &'r Records<'r>,
     chosen: BTreeMap<usize, Chosen<'r>>,
     rank: BTreeMap<usize, usize>,
     finished: Vec<usize>,
@@ -33,7 +34,7 @@ struct Marshal<'r> {
 }
 
 /// Marshals; the blobs in `absent` are not there.
-pub(crate) fn marshal(mut records: Records, absent: &[String]) -> Exported {
+pub fn marshal(mut records: Records<'_>, absent: &[String]) -> Exported {
     leave_out(&mut records);
     let mut marshal = Marshal {
         chosen: records.iter().map(|(at, record)| (*at, choose(record, absent))).collect(),
@@ -50,7 +51,7 @@ pub(crate) fn marshal(mut records: Records, absent: &[String]) -> Exported {
 }
 
 /// Leaves out the records that have an input without links, and the links to them, until there are none.
-fn leave_out(records: &mut Records) {
+pub fn leave_out(records: &mut Records<'_>) {
     while let Some(gone) =
         records.iter().find(|(_, record)| record.inputs.iter().any(BTreeSet::is_empty)).map(|(at, _)| *at)
     {
@@ -62,13 +63,13 @@ fn leave_out(records: &mut Records) {
 
 /// The newest result, of equal instants the one with the greater list of blobs; the next where a blob is absent, none
 /// where it has no layers.
-fn choose<'r>(record: &'r Record, absent: &[String]) -> Chosen<'r> {
+fn choose<'r>(record: &'r Record<'r>, absent: &[String]) -> Chosen<'r> {
     let complete =
         record.results.iter().rev().find(|((_, blobs), _)| !blobs.iter().any(|b| absent.contains(b)));
     complete.filter(|((_, blobs), _)| !blobs.is_empty())
 }
 
-impl Marshal<'_> {
+impl<'r> Marshal<'r> {
     fn height(&self, record: usize, known: &mut BTreeMap<usize, usize>) -> usize {
         if let Some(height) = known.get(&record) {
             return *height;
@@ -100,7 +101,7 @@ impl Marshal<'_> {
     }
 
     /// The links of an input as (selector, rank of the source), sorted.
-    fn canonical_keys(&self, links: &BTreeSet<Link>) -> Vec<(&'static str, usize)> {
+    fn canonical_keys(&self, links: &BTreeSet<Link<'r>>) -> Vec<(&'r str, usize)> {
         let mut keys: Vec<_> =
             links.iter().map(|(source, selector)| (*selector, self.rank[source])).collect();
         keys.sort_unstable();
@@ -108,8 +109,8 @@ impl Marshal<'_> {
     }
 
     /// The links of an input in canonical order.
-    fn canonical(&self, links: &BTreeSet<Link>) -> Vec<Link> {
-        let mut links: Vec<Link> = links.iter().copied().collect();
+    fn canonical(&self, links: &BTreeSet<Link<'r>>) -> Vec<Link<'r>> {
+        let mut links: Vec<Link<'r>> = links.iter().copied().collect();
         links.sort_by_key(|(source, selector)| (*selector, self.rank[source]));
         links
     }
@@ -171,14 +172,14 @@ impl Marshal<'_> {
         let mut sorted = self.finished.clone();
         sorted.sort_by_cached_key(|at| {
             let record = &self.records[at];
-            let key = |(source, selector): Link| (selector, self.records[&source].digest);
-            let row = |links: &BTreeSet<Link>| {
+            let key = |(source, selector): Link<'r>| (selector, self.records[&source].digest);
+            let row = |links: &BTreeSet<Link<'r>>| {
                 (links.len(), self.canonical(links).into_iter().map(key).collect::<Vec<_>>())
             };
             (record.digest, record.inputs.len(), record.inputs.iter().map(row).collect::<Vec<_>>())
         });
         let record_at = |record: usize| sorted.iter().position(|other| *other == record).unwrap();
-        let input = |links: &BTreeSet<Link>| {
+        let input = |links: &BTreeSet<Link<'r>>| {
             let mut links: Vec<(usize, &str)> =
                 links.iter().map(|(source, selector)| (record_at(*source), *selector)).collect();
             links.sort_unstable();

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::record::{Link, Record, Records};
-use crate::script::Add;
+use crate::add::{Add, Link};
+use crate::record::{Record, Records};
 
-pub(super) fn records(adds: &BTreeMap<usize, Add>) -> Records {
+pub(crate) fn records<'a>(adds: &BTreeMap<usize, Add<'a>>) -> Records<'a> {
     let mut record_of: BTreeMap<usize, usize> = adds.keys().map(|at| (*at, *at)).collect();
     while let Some((older, younger)) = next_to_join(adds, &record_of) {
         record_of.values_mut().filter(|of| **of == younger).for_each(|of| *of = older);
@@ -19,7 +19,7 @@ pub(super) fn records(adds: &BTreeMap<usize, Add>) -> Records {
 }
 
 /// The records that the adds make up, the links of all united.
-fn united(adds: &BTreeMap<usize, Add>, record_of: &BTreeMap<usize, usize>) -> Records {
+fn united<'a>(adds: &BTreeMap<usize, Add<'a>>, record_of: &BTreeMap<usize, usize>) -> Records<'a> {
     let mut records = Records::new();
     for (at, add) in adds {
         let record = records.entry(record_of[at]).or_insert_with(|| Record {
@@ -28,14 +28,17 @@ fn united(adds: &BTreeMap<usize, Add>, record_of: &BTreeMap<usize, usize>) -> Re
             ..Record::default()
         });
         for (all, links) in record.inputs.iter_mut().zip(&add.inputs) {
-            all.extend(links.iter().map(|link| -> Link { (record_of[&link.source], link.selector) }));
+            all.extend(links.iter().map(|(source, selector)| -> Link<'a> { (record_of[source], *selector) }));
         }
         add.results.iter().for_each(|result| record.merge_result(result));
     }
     records
 }
 
-fn next_to_join(adds: &BTreeMap<usize, Add>, record_of: &BTreeMap<usize, usize>) -> Option<(usize, usize)> {
+fn next_to_join(
+    adds: &BTreeMap<usize, Add<'_>>,
+    record_of: &BTreeMap<usize, usize>,
+) -> Option<(usize, usize)> {
     let records = united(adds, record_of);
     for (older, a) in &records {
         for (younger, b) in records.range(older + 1..) {
@@ -50,7 +53,7 @@ fn next_to_join(adds: &BTreeMap<usize, Add>, record_of: &BTreeMap<usize, usize>)
 }
 
 /// Drops each link whose source depends on the record, or is it.
-fn cut_cycles(records: &mut Records) {
+fn cut_cycles(records: &mut Records<'_>) {
     let whole = records.clone();
     let reached = |from: usize| {
         let mut found = BTreeSet::from([from]);

@@ -1,0 +1,35 @@
+//! What is added: digests, links, results and layers, all of them texts.
+
+/// One add.
+#[derive(Clone, Debug)]
+pub struct Add<'a> {
+    /// The digest of the record.
+    pub digest: &'a str,
+    /// For each input, the links to earlier adds.
+    pub inputs: Vec<Vec<Link<'a>>>,
+    /// The results of the record.
+    pub results: Vec<Outcome<'a>>,
+}
+
+/// A link: the position of the source among all adds, and the selector.
+pub type Link<'a> = (usize, &'a str);
+
+/// A result.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
+    /// A number that orders the instants.
+    pub instant: u64,
+    /// The text of the time.
+    pub time: &'a str,
+    /// The layers, lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer: the digest of its blob, and the text of its descriptor as it is exported.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The digest of the blob.
+    pub blob: String,
+    /// The text of the descriptor, with an OCI media type.
+    pub exported: String,
+}
