@@ -14,7 +14,7 @@ mod records;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::arena::index::{DigestIx, Idx, IndexVec, Inputs, LayerIx, OpIx, RecordIx, Rows, SelectorIx};
 use crate::chains::layers::{Layers, compression_bit};
@@ -32,10 +32,8 @@ pub struct Graph<'a> {
     pub(crate) inputs: Inputs<RecordIx, GraphLink>,
     pub(crate) results: Rows<RecordIx, LogResult>,
     record_of_op: IndexVec<OpIx, Option<RecordIx>>,
-    /// The first add of each record, once it was asked for.
-    first_adds: OnceLock<IndexVec<RecordIx, OpIx>>,
-    /// The records by digest, once they were asked for.
-    by_digest: OnceLock<Vec<(DigestIx, RecordIx)>>,
+    /// The first add of each record.
+    first_adds: IndexVec<RecordIx, OpIx>,
     pub(crate) left_out: Vec<DigestIx>,
 }
 
@@ -143,39 +141,22 @@ impl Graph<'_> {
         self.left_out.iter().map(|digest| self.chains.digests.value(*digest))
     }
 
-    /// The records with a digest, in their order. The first call sorts the records, which later calls share.
+    /// The records with a digest, in their order. Takes time for all records; `CacheKeys` of cache-keys answers many
+    /// questions from an index.
     pub fn with_digest(&self, digest: &RecordDigest) -> impl Iterator<Item = RecordRef<'_>> + use<'_> {
-        let by_digest = self.by_digest.get_or_init(|| {
-            let mut by_digest: Vec<_> =
-                self.digests.iter_indexed().map(|(at, digest)| (*digest, at)).collect();
-            by_digest.sort_unstable();
-            by_digest
-        });
         let digest = self.chains.digests.find(digest);
-        let start = by_digest.partition_point(|(known, _)| Some(*known) < digest);
-        let from = by_digest.get(start..).unwrap_or_default().iter();
-        from.take_while(move |(known, _)| Some(*known) == digest)
-            .map(|(_, record)| RecordRef { graph: self, record: *record })
+        let records = self.digests.iter_indexed().filter(move |(_, known)| Some(**known) == digest);
+        records.map(|(record, _)| RecordRef { graph: self, record })
     }
 
     /// The first add of a record.
     pub(crate) fn first_add(&self, record: RecordIx) -> OpIx {
-        let first_adds = self.first_adds.get_or_init(|| {
-            let mut first = IndexVec::filled(OpIx::new(0), self.len());
-            for op in self.record_of_op.indices().rev() {
-                if let Some(record) = self.record_of_op[op] {
-                    first[record] = op;
-                }
-            }
-            first
-        });
-        first_adds[record]
+        self.first_adds[record]
     }
 }
 
 impl<'g> RecordRef<'g> {
     /// The id of the record in the [`chains`](Graph::chains) of its graph and in their clones: what a new record links to.
-    /// The first call for a graph looks at all adds, later calls share the outcome.
     ///
     /// ```
     /// use cache_model::{CacheChains, Graph, Link};

@@ -2,7 +2,7 @@
 //!
 //! A rule makes a draft of the log; here records are made of the draft, and their results are put in order.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::arena::index::{Idx, IndexVec, InputIx, Inputs, NodeIx, OpIx, RecordIx, Rows};
 use crate::chains::log::{LogResult, cmp_results};
@@ -89,26 +89,17 @@ impl<'a> Graph<'a> {
         }
         let record_of_op: IndexVec<OpIx, _> =
             IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
-        let results = collect_results(&chains, &record_of_op, digests.len());
-        Self {
-            chains,
-            digests,
-            inputs,
-            results,
-            record_of_op,
-            first_adds: OnceLock::new(),
-            by_digest: OnceLock::new(),
-            left_out,
-        }
+        let (results, first_adds) = collect_results(&chains, &record_of_op, digests.len());
+        Self { chains, digests, inputs, results, record_of_op, first_adds, left_out }
     }
 }
 
-/// The results of each record, newest first.
+/// The results of each record, newest first, and the first add of each record.
 fn collect_results(
     chains: &CacheChains,
     record_of_op: &IndexVec<OpIx, Option<RecordIx>>,
     records: usize,
-) -> Rows<RecordIx, LogResult> {
+) -> (Rows<RecordIx, LogResult>, IndexVec<RecordIx, OpIx>) {
     let mut found: Vec<(RecordIx, OpIx)> = Vec::with_capacity(record_of_op.len());
     for (op, record) in record_of_op.iter_indexed() {
         if let Some(record) = record {
@@ -118,8 +109,11 @@ fn collect_results(
     // Already sorted where nothing was merged and nothing was left out.
     found.sort_unstable();
     let mut results = Rows::with_capacity(records, chains.log.results.items_len());
+    let mut first_adds = IndexVec::with_capacity(records);
     let mut found = found.into_iter().peekable();
     for record in (0..records).map(RecordIx::new) {
+        // Every record has an add.
+        first_adds.push(found.peek().map_or(OpIx::new(0), |(_, op)| *op));
         while let Some((_, op)) = found.next_if(|(at, _)| *at == record) {
             chains.log.results.row(op).iter().for_each(|result| results.push(*result));
         }
@@ -129,7 +123,7 @@ fn collect_results(
         });
         results.end_row();
     }
-    results
+    (results, first_adds)
 }
 
 #[cfg(test)]
