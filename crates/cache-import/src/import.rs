@@ -1,7 +1,7 @@
 //! Importing: from an opened manifest to chains.
 //!
-//! What is left out on the way (a result whose layer the manifest does not list, an image that is not there or has no
-//! inline cache) is a warning with its reason, never an error and never silence.
+//! A result whose layer the manifest does not list, and an image that is missing or has no inline cache, are left out
+//! with a warning that has the reason.
 
 use cache_format::{CacheOrigin, decode_config};
 use cache_ingest::{Job, Provider};
@@ -11,12 +11,12 @@ use crate::open::read_metadata;
 use crate::{ImportError, OpenedCache, inline};
 
 impl OpenedCache {
-    /// Reads the records: from the config that the manifest names, or, where it is an image or an index of images,
-    /// from the inline caches inside.
+    /// Reads the records: from the config that the manifest names, or, for an image or an index of images, from the
+    /// inline caches inside.
     ///
     /// # Errors
     /// [`ImportError::Graph`] and [`ImportError::Format`] for a config that makes no sense,
-    /// [`ImportError::NotACache`] where there is none, and those of the store.
+    /// [`ImportError::NotACache`] if there is no cache, and the errors of the store.
     pub async fn import(&self, provider: &dyn Provider, job: &Job) -> Result<Imported, ImportError> {
         let Some(manifest) = &self.manifest else {
             return inline::import(self, provider, job).await;

@@ -1,7 +1,6 @@
-//! Inline caches: from an image, or an index of images, to the caches inside their configs.
+//! Importing inline caches: from an image, or an index of images, to the caches inside their configs.
 //!
-//! Follows indexes within indexes, but neither in a circle nor without end. What is not there is passed over with a
-//! warning, as long as anything is left.
+//! Missing manifests and configs are skipped with a warning. It is an error only if no cache is left.
 
 use bytes::Bytes;
 use cache_format::{
@@ -14,14 +13,14 @@ use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
 use crate::{ImportError, ImportWarning, OpenedCache};
 
-/// How many of the things that are missing an error names.
+/// The most missing documents that an error names.
 const NAMED: usize = 3;
 
-/// What a walk through the manifests below a name found.
+/// The documents that a walk through the manifests below a name found.
 pub(crate) struct Walked {
     /// The caches inside the images.
     pub(crate) imported: Imported,
-    /// The images whose configs are there, with a cache inside or without.
+    /// The images whose configs are in the store, with a cache inside or without.
     pub(crate) images: Vec<Image>,
     /// The manifests below the name.
     pub(crate) manifests: Vec<Descriptor>,
@@ -40,7 +39,7 @@ pub(crate) async fn import(
     Ok(imported)
 }
 
-/// Looks into all images behind a name.
+/// Reads the configs of all images behind a name.
 pub(crate) async fn walk(
     opened: &OpenedCache,
     provider: &dyn Provider,
@@ -82,11 +81,16 @@ impl Walk<'_> {
         self.walked.imported.warnings.push(warning);
     }
 
-    /// The bytes of a manifest or config; `None` where it is not in the store.
-    async fn read(&self, descriptor: &Descriptor, what: &'static str) -> Result<Option<Bytes>, ImportError> {
+    /// The bytes of a manifest or config; `None` if it is not in the store.
+    async fn read(
+        &self,
+        descriptor: &Descriptor,
+        what: &'static str,
+        step: Step,
+    ) -> Result<Option<Bytes>, ImportError> {
         match read_metadata(self.provider, descriptor, what, self.job).await {
             Ok(bytes) => Ok(Some(bytes)),
-            // Only some of the platforms may have been copied.
+            // Maybe only some of the platforms were copied.
             Err(ImportError::Store(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -131,7 +135,7 @@ impl Walk<'_> {
     }
 }
 
-/// Why there is no cache, given what was left out.
+/// Why there is no cache, from the warnings.
 fn why_none(warnings: &[ImportWarning]) -> String {
     let (mut images, mut limit) = (0, None);
     let mut skipped = None;

@@ -1,4 +1,6 @@
-//! Opening: from a name to the manifest or index behind it, verified and understood.
+//! Opening a cache: from a name to its manifest or index, verified and decoded.
+//!
+//! The cache config is not read here.
 
 use bytes::Bytes;
 use cache_format::{CacheManifest, ManifestOrIndex};
@@ -7,25 +9,25 @@ use cache_model::Descriptor;
 
 use crate::ImportError;
 
-/// A manifest or index that a name stands for.
+/// The manifest or index that a name stands for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OpenedCache {
-    /// Its descriptor, as the store has it.
+    /// Its descriptor, from the store.
     pub descriptor: Descriptor,
     /// Its bytes, verified.
     pub bytes: Bytes,
-    /// What the bytes say.
+    /// The document, decoded from the bytes.
     pub document: ManifestOrIndex,
-    /// The same as the manifest of a cache; `None` where no descriptor has the cache config's media type, as in an
-    /// image, which may have a cache inside.
+    /// The document as the manifest of a cache; `None` if no descriptor in it has the cache config's media type. Then it
+    /// may be an image with a cache inside.
     pub manifest: Option<CacheManifest>,
 }
 
 /// Resolves a name and reads the manifest or index that it stands for.
 ///
 /// # Errors
-/// [`ImportError::Store`], [`ImportError::TooLarge`], and [`ImportError::Format`] where it is neither.
+/// [`ImportError::Store`], [`ImportError::TooLarge`], and [`ImportError::Format`] for any other document.
 pub async fn open(store: &dyn ReadStore, name: &Name, job: &Job) -> Result<OpenedCache, ImportError> {
     job.event(&Event::Importing { what: "cache manifest", from: &name.to_string() });
     let resolved = store.resolve(name).await.map_err(ImportError::Store)?;
@@ -38,15 +40,15 @@ pub(crate) async fn open_resolved(
     job: &Job,
 ) -> Result<OpenedCache, ImportError> {
     check_size(&resolved.descriptor, "manifest", job)?;
-    let bytes = resolved.read(provider, job).await.map_err(ImportError::Store)?;
     let descriptor = resolved.descriptor.clone();
+    let bytes = resolved.read(provider, job).await.map_err(ImportError::Store)?;
     let document = decode(&descriptor, &bytes)?;
     let manifest = CacheManifest::from_document(&document);
     Ok(OpenedCache { descriptor, bytes, document, manifest })
 }
 
 impl OpenedCache {
-    /// Reads the bytes of the cache config; `None` where this is no manifest of a cache.
+    /// Reads the bytes of the cache config; `None` if this is not the manifest of a cache.
     ///
     /// # Errors
     /// [`ImportError::Store`] and [`ImportError::TooLarge`].

@@ -1,7 +1,7 @@
-//! One blob: read once, its digest and its content checked in the same pass.
+//! Checking a blob: it is read once, for its digest and its content.
 //!
-//! The bytes are verified where they come in, and decompressed on a thread of their own, which is at most a few
-//! chunks behind. What that thread says of a blob that is not the descriptor's is never told.
+//! The bytes are verified as they come in, and decompressed on another thread, which is at most a few chunks behind. The
+//! content of a blob with the wrong digest is never reported.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -17,41 +17,41 @@ use crate::chunks::ChunkReader;
 use crate::content::{LayerContent, examine};
 use crate::{FindingKind, VerifyOptions};
 
-/// How many chunks may wait to be decompressed.
+/// The most chunks that wait to be decompressed.
 const AHEAD: usize = 4;
 
-/// Where blobs are read from, and how.
+/// Checks the blobs of one store.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading<'a> {
+pub(crate) struct BlobChecker<'a> {
     pub(crate) provider: &'a dyn Provider,
     pub(crate) options: &'a VerifyOptions,
     pub(crate) job: &'a Job,
 }
 
-/// A layer's blob to look at, and the algorithms of the diff IDs that it is said to have.
+/// A layer's blob to check, and the algorithms of the diff IDs that its descriptors claim.
 pub(crate) struct BlobCheck {
     pub(crate) descriptor: Descriptor,
     pub(crate) algorithms: Vec<Algorithm>,
 }
 
-/// What a look at a blob gave: what is wrong with it, or its contents where they were read.
-pub(crate) struct Outcome {
+/// The outcome of checking a blob: a defect, or its content if it was read.
+pub(crate) struct BlobOutcome {
     pub(crate) verdict: Result<Option<LayerContent>, FindingKind>,
-    /// How many bytes were read.
+    /// The number of bytes that were read.
     pub(crate) bytes: u64,
 }
 
-impl Reading<'_> {
-    /// Looks at blobs, several at a time; the outcomes are in the order of the checks.
-    pub(crate) async fn look_at_all(self, checks: &[BlobCheck]) -> Vec<Outcome> {
+impl BlobChecker<'_> {
+    /// Checks blobs, several at a time. The outcomes are in the order of the checks.
+    pub(crate) async fn check_all(self, checks: &[BlobCheck]) -> Vec<BlobOutcome> {
         if !checks.is_empty() {
             let bytes = checks.iter().fold(0u64, |sum, check| sum.saturating_add(check.descriptor.size));
             self.job.event(&Event::Planned { blobs: checks.len() as u64, bytes });
         }
-        stream::iter(checks).map(|check| self.look_at(check)).buffered(self.concurrency()).collect().await
+        stream::iter(checks).map(|check| self.check(check)).buffered(self.concurrency()).collect().await
     }
 
-    async fn look_at(self, check: &BlobCheck) -> Outcome {
+    async fn check(self, check: &BlobCheck) -> BlobOutcome {
         let descriptor = &check.descriptor;
         self.started(descriptor);
         let (verdict, bytes) = if self.options.blobs {
@@ -63,7 +63,7 @@ impl Reading<'_> {
         if verdict.is_ok() {
             self.finished(descriptor);
         }
-        Outcome { verdict, bytes }
+        BlobOutcome { verdict, bytes }
     }
 
     pub(crate) fn started(self, descriptor: &Descriptor) {
@@ -79,15 +79,15 @@ impl Reading<'_> {
         Source::new(self.provider, descriptor.clone(), self.job)
     }
 
-    /// How many blobs are read at once. Each takes a thread that decompresses, and for Zstandard the window that its
-    /// frames ask for (up to 128 MiB; frames with a larger one are not decompressed). So there are no more than cores,
-    /// and two where there is one core.
+    /// The number of blobs that are read at once. Each takes a thread that decompresses, and for Zstandard the window of
+    /// its frames (up to 128 MiB; frames with a larger one are not decompressed). So the cores are the limit, but two
+    /// blobs are always allowed.
     fn concurrency(self) -> usize {
         let cores = available_parallelism().map_or(2, |cores| cores.get().max(2));
         self.job.concurrency.clamp(1, cores)
     }
 
-    /// Whether the blob is there and has its size.
+    /// Checks that the blob is present and has its size.
     async fn ask(self, descriptor: &Descriptor) -> Result<(), FindingKind> {
         let expected = descriptor.size;
         match self.provider.info(descriptor).await {
@@ -107,7 +107,7 @@ impl Reading<'_> {
         let limit = self.options.max_expansion;
         let examined = spawn_blocking(move || examine(ChunkReader::new(receiver), &algorithms, own, limit));
         let (read, bytes) = feed(&self.source(descriptor), sender).await;
-        // The sender is gone, so the thread comes to its end.
+        // The sender has been dropped, so the thread ends.
         let examined = examined.await;
         let verdict = match (read, examined) {
             (Err(error), _) => Err(self.fault(descriptor, error).await),
@@ -120,7 +120,7 @@ impl Reading<'_> {
         (verdict, bytes)
     }
 
-    /// What an error of reading a blob says of it.
+    /// What an error of checker a blob says of it.
     pub(crate) async fn fault(self, descriptor: &Descriptor, error: Error) -> FindingKind {
         if error.kind() == ErrorKind::NotFound {
             return FindingKind::MissingBlob;
@@ -140,7 +140,7 @@ impl Reading<'_> {
     }
 }
 
-/// Reads a blob to its end and sends its chunks for as long as someone takes them; says how many bytes there were.
+/// Reads a blob to its end, and sends its chunks as long as there is a receiver. Also returns the number of bytes.
 async fn feed(source: &Source<'_>, sender: mpsc::Sender<Bytes>) -> (Result<(), Error>, u64) {
     let mut sender = Some(sender);
     let mut reader = source.reader();

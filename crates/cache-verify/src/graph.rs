@@ -1,26 +1,26 @@
 //! A cache config, checked against the manifest's list and against itself.
 //!
-//! Pure. The config may have indices out of range and layers in circles. No recursion. Takes the time of reading the graph, by either rule.
+//! Pure. The config may have indices out of range and layers in circles. No recursion. Takes the time of checker the graph, by either rule.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cache_format::encode_config;
 use cache_model::{CacheChains, CacheConfig, Digest, Graph, RecordDigest, Rule};
 
-use crate::section::Section;
+use crate::cache_findings::CacheFindings;
 use crate::{FindingKind, Place};
 
 /// The checks beyond those of the records.
 #[derive(Clone, Copy)]
-pub(crate) enum Checks<'a> {
+pub(crate) enum GraphChecks<'a> {
     /// The layers are the config's own; these are its bytes.
     OfConfig(&'a [u8]),
     /// The layers are an image's. The cache need not use all of them, and BuildKit has several orders for its records.
     OfInline,
 }
 
-/// Checks that the manifest lists the layers of the config.
-pub(crate) fn check_layer_list(section: &mut Section, manifest: Place, config: &CacheConfig) {
+/// GraphChecks that the manifest lists the layers of the config.
+pub(crate) fn check_layer_list(section: &mut CacheFindings, manifest: Place, config: &CacheConfig) {
     let of_config: HashSet<Digest> = config.layers().iter().filter_map(|layer| layer.blob).collect();
     let mut unknown: Vec<(Digest, Vec<usize>)> = Vec::new();
     let mut place_of = HashMap::new();
@@ -63,8 +63,13 @@ fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -
     }
 }
 
-/// Checks the records, then the rest that `checks` names.
-pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, checks: Checks<'_>) {
+/// GraphChecks the records, then the rest that `checks` names.
+pub(crate) fn check(
+    section: &mut CacheFindings,
+    place: &Place,
+    config: &CacheConfig,
+    checks: GraphChecks<'_>,
+) {
     let loaded = match CacheChains::from_config(config, &section.layers) {
         Ok(loaded) => loaded,
         Err(error) => return section.metadata(place.clone(), FindingKind::GraphUnsound { error }),
@@ -84,11 +89,11 @@ pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, 
         }
     };
     check_records(section, config, &graph, &closed);
-    if let Checks::OfConfig(bytes) = checks {
+    if let GraphChecks::OfConfig(bytes) = checks {
         check_layers(section, config);
         // A config with findings re-encodes differently anyway.
         if !section.has_findings() {
-            // Either reading has a canonical order; a cache that was closed is only canonical by its own.
+            // Either checker has a canonical order; a cache that was closed is only canonical by its own.
             let canonical = encode_config(&graph.marshal(&|_| true).config);
             if canonical != bytes && encode_config(&closed.marshal(&|_| true).config) != bytes {
                 let canonical = Digest::of(&canonical);
@@ -98,7 +103,7 @@ pub(crate) fn check(section: &mut Section, place: &Place, config: &CacheConfig, 
     }
 }
 
-fn check_records(section: &mut Section, config: &CacheConfig, graph: &Graph<'_>, closed: &Graph<'_>) {
+fn check_records(section: &mut CacheFindings, config: &CacheConfig, graph: &Graph<'_>, closed: &Graph<'_>) {
     let mut positions: BTreeMap<&RecordDigest, Vec<usize>> = BTreeMap::new();
     for record in config.records().filter(|record| !record.digest().is_random()) {
         positions.entry(record.digest()).or_default().push(record.position());
@@ -124,7 +129,7 @@ fn check_records(section: &mut Section, config: &CacheConfig, graph: &Graph<'_>,
 }
 
 /// Finds duplicate layers, and layers that no result uses.
-fn check_layers(section: &mut Section, config: &CacheConfig) {
+fn check_layers(section: &mut CacheFindings, config: &CacheConfig) {
     let reached = reached(config);
     let mut known = HashMap::new();
     for (position, layer) in config.layers().iter().enumerate() {

@@ -1,19 +1,19 @@
-//! The layers of all caches: which blobs there are to look at, and what their descriptors and contents say together.
+//! The layers of all caches: the blobs to check, and the findings about their descriptors and contents.
 //!
-//! A blob is looked at once, however many descriptors it has; each descriptor is held against it.
+//! A blob is checked once, even with many descriptors. Then each descriptor is compared with it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
 
-use crate::blob::{BlobCheck, Outcome};
+use crate::blob::{BlobCheck, BlobOutcome};
+use crate::cache_findings::CacheFindings;
 use crate::content::{ContentFormat, LayerContent};
-use crate::section::Section;
 use crate::sink::DecodeFailure;
 use crate::{Finding, FindingKind, Place, Undecodable, VerifyOptions};
 
-/// The distinct blobs. Of one digest with two sizes at least one descriptor is wrong, so each is looked at.
+/// The distinct blobs. If one digest has descriptors of two sizes, one of them is wrong, so both are checked.
 pub(crate) struct BlobChecks {
     list: Vec<BlobCheck>,
     place_of: HashMap<(Digest, u64), usize>,
@@ -21,30 +21,32 @@ pub(crate) struct BlobChecks {
 
 impl BlobChecks {
     pub(crate) fn of<'d>(descriptors: impl Iterator<Item = &'d Descriptor>) -> Self {
-        let mut jobs = Self { list: Vec::new(), place_of: HashMap::new() };
+        let mut checks = Self { list: Vec::new(), place_of: HashMap::new() };
         for descriptor in descriptors {
             let algorithm = descriptor.diff_id().map_or(Algorithm::Sha256, |diff_id| diff_id.algorithm());
-            let place = *jobs.place_of.entry(blob_of(descriptor)).or_insert(jobs.list.len());
-            match jobs.list.get_mut(place) {
+            let place = *checks.place_of.entry(blob_of(descriptor)).or_insert(checks.list.len());
+            match checks.list.get_mut(place) {
                 None => {
-                    jobs.list.push(BlobCheck { descriptor: descriptor.clone(), algorithms: vec![algorithm] });
+                    checks
+                        .list
+                        .push(BlobCheck { descriptor: descriptor.clone(), algorithms: vec![algorithm] });
                 }
-                Some(job) if !job.algorithms.contains(&algorithm) => job.algorithms.push(algorithm),
+                Some(check) if !check.algorithms.contains(&algorithm) => check.algorithms.push(algorithm),
                 Some(_) => {}
             }
         }
-        jobs
+        checks
     }
 
     pub(crate) fn list(&self) -> &[BlobCheck] {
         &self.list
     }
 
-    /// What is found about the layers of a cache.
+    /// The findings about the layers of a cache.
     pub(crate) fn findings(
         &self,
-        section: &Section,
-        outcomes: &[Outcome],
+        section: &CacheFindings,
+        outcomes: &[BlobOutcome],
         options: &VerifyOptions,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -84,7 +86,7 @@ fn blob_of(descriptor: &Descriptor) -> (Digest, u64) {
     (descriptor.digest, descriptor.size)
 }
 
-/// What a descriptor says of its blob's content: the media type and the diff ID.
+/// The claims of a descriptor about its blob's content: the media type and the diff ID.
 fn claims_of(descriptor: &Descriptor) -> (&str, Option<&str>) {
     (descriptor.media_type.as_str(), descriptor.annotations.get(ANNOTATION_DIFF_ID))
 }
@@ -92,7 +94,7 @@ fn claims_of(descriptor: &Descriptor) -> (&str, Option<&str>) {
 /// A layer with its position.
 type Positioned<'d> = (usize, &'d Descriptor);
 
-/// The layers by what they have in common, in the order of the first ones.
+/// The layers grouped by a key, in the order of the groups' first layers.
 fn grouped<'d, K: Copy + Eq + Hash>(
     layers: impl Iterator<Item = Positioned<'d>>,
     key_of: impl Fn(&'d Descriptor) -> K,
@@ -110,7 +112,7 @@ fn grouped<'d, K: Copy + Eq + Hash>(
     groups
 }
 
-/// What is wrong with a descriptor, whatever the blob.
+/// The defects of a descriptor that do not depend on the blob.
 fn about_claims(descriptor: &Descriptor, diff_id: Option<&str>) -> Vec<FindingKind> {
     let mut kinds = Vec::new();
     if descriptor.media_type.compression().is_none() {
@@ -126,7 +128,7 @@ fn about_claims(descriptor: &Descriptor, diff_id: Option<&str>) -> Vec<FindingKi
     kinds
 }
 
-/// Whether the content is what the descriptor says.
+/// The defects of a descriptor that show in the content.
 fn about_contents(
     descriptor: &Descriptor,
     contents: &LayerContent,
@@ -152,7 +154,7 @@ fn about_contents(
         Err(DecodeFailure::Undecodable(reason)) => {
             kinds.push(FindingKind::NotDecompressible { compression, reason: reason.clone() });
         }
-        // Compressed in a way that is not known: there is no telling.
+        // The compression is unknown, so the diff ID cannot be computed.
         Ok(_) if declared.is_none() && contents.format == ContentFormat::Other => {}
         Ok(diff_ids) => kinds.extend(diff_id_mismatch(descriptor, diff_ids)),
     }
@@ -161,7 +163,7 @@ fn about_contents(
 fn diff_id_mismatch(descriptor: &Descriptor, diff_ids: &[Digest]) -> Option<FindingKind> {
     let expected = descriptor.diff_id()?;
     let computed = diff_ids.iter().find(|actual| actual.algorithm() == expected.algorithm());
-    // Only that of an uncompressed layer by its own algorithm is not computed again.
+    // It is not computed for an uncompressed layer under its own digest's algorithm.
     let actual = *computed.unwrap_or(&descriptor.digest);
     (actual != expected).then_some(FindingKind::DiffIdMismatch { expected, actual })
 }

@@ -1,8 +1,8 @@
 //! Findings about BuildKit remote caches.
 //!
-//! [`verify`] looks at everything behind a name: the manifest, the cache config and its graph, and every layer's
-//! blob, its digest and, decompressed, its diff ID; for images the caches inside them. What is wrong is a
-//! [`Finding`], and the look goes on.
+//! [`verify`] checks everything behind a name: the manifest, the cache config and its graph, and each layer's blob by its
+//! digest and, decompressed, by its diff ID. Of images it checks the caches inside. A defect is a [`Finding`], and the
+//! checks go on.
 //!
 //! It never prints, never writes, and never holds a blob in memory.
 //!
@@ -24,6 +24,7 @@
 //! ```
 
 mod blob;
+mod cache_findings;
 mod chunks;
 mod content;
 mod error;
@@ -35,7 +36,6 @@ mod layers;
 mod metadata;
 mod options;
 mod report;
-mod section;
 mod severity;
 mod sink;
 mod undecodable;

@@ -1,6 +1,6 @@
-//! Manifests and configs: read whole and verified, within a limit.
+//! Reading manifests and configs: whole and verified, within a limit.
 //!
-//! It never understands what it reads.
+//! Nothing is parsed here.
 
 use bytes::Bytes;
 use cache_format::BUILDKIT_IMPORT_LIMIT;
@@ -8,15 +8,15 @@ use cache_ingest::{Error, Event, Resolved, Source};
 use cache_model::Descriptor;
 
 use crate::FindingKind;
-use crate::blob::Reading;
+use crate::blob::BlobChecker;
 
-/// Why there are no bytes.
+/// Why a manifest or config was not read.
 pub(crate) enum Unread {
     TooLarge(FindingKind),
     Failed(Error),
 }
 
-impl Reading<'_> {
+impl BlobChecker<'_> {
     /// The bytes of a manifest or config.
     pub(crate) async fn metadata(self, descriptor: &Descriptor) -> Result<Bytes, Unread> {
         self.read_metadata(descriptor, self.source(descriptor)).await
@@ -39,7 +39,7 @@ impl Reading<'_> {
         Ok(bytes)
     }
 
-    /// The bytes of a manifest or config, or the finding that there are none.
+    /// The bytes of a manifest or config, or the finding about it.
     pub(crate) async fn metadata_or_finding(self, descriptor: &Descriptor) -> Result<Bytes, FindingKind> {
         match self.metadata(descriptor).await {
             Ok(bytes) => Ok(bytes),
@@ -49,7 +49,7 @@ impl Reading<'_> {
     }
 }
 
-/// That BuildKit does not import it, where it is too large for that.
+/// The finding that BuildKit does not import a document of this size, if it is above BuildKit's limit.
 pub(crate) fn above_import_limit(descriptor: &Descriptor) -> Option<FindingKind> {
     let size = descriptor.size;
     (size > BUILDKIT_IMPORT_LIMIT).then_some(FindingKind::AboveImportLimit { size })

@@ -1,6 +1,6 @@
-//! How much is verified, and within which bounds.
+//! The extent and the bounds of a verification.
 //!
-//! No bound changes what is right: what is above one is a finding that says so.
+//! Exceeding a bound is a finding of its own, never a pass.
 
 /// How a cache is verified.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
-//! The way through manifests and configs, down to the layers to look at.
+//! The way through manifests and configs, down to the layers to check.
 //!
-//! Follows indexes within indexes, but neither in a circle nor without end. It never reads a layer.
+//! It never reads a layer.
 
 use std::collections::HashSet;
 
@@ -11,16 +11,16 @@ use cache_format::{
 };
 use cache_model::{CacheConfig, Descriptor, Digest};
 
-use crate::blob::Reading;
-use crate::graph::{self, Checks};
+use crate::blob::BlobChecker;
+use crate::cache_findings::CacheFindings;
+use crate::graph::{self, GraphChecks};
 use crate::metadata::above_import_limit;
-use crate::section::Section;
 use crate::{Finding, FindingKind, Place, Severity};
 
-/// What was met so far.
-pub(crate) struct Walk<'a> {
-    reading: Reading<'a>,
-    pub(crate) sections: Vec<Section>,
+/// The manifests, configs and caches that were met so far.
+pub(crate) struct MetadataWalk<'a> {
+    checker: BlobChecker<'a>,
+    pub(crate) sections: Vec<CacheFindings>,
     pub(crate) form: Option<Form>,
     pub(crate) caches: u64,
     pub(crate) records: u64,
@@ -32,10 +32,10 @@ fn manifest(descriptor: &Descriptor) -> Place {
     Place::Manifest { digest: descriptor.digest }
 }
 
-impl<'a> Walk<'a> {
-    pub(crate) fn new(reading: Reading<'a>) -> Self {
+impl<'a> MetadataWalk<'a> {
+    pub(crate) fn new(checker: BlobChecker<'a>) -> Self {
         Self {
-            reading,
+            checker,
             sections: Vec::new(),
             form: None,
             caches: 0,
@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts a blob that was looked at.
+    /// Counts a blob that was checked.
     pub(crate) fn count(&mut self, descriptor: &Descriptor, bytes: u64) {
         self.blobs.insert(descriptor.digest);
         self.bytes = self.bytes.saturating_add(bytes);
@@ -53,13 +53,13 @@ impl<'a> Walk<'a> {
 
     /// Adds a finding about a manifest that leads no further.
     pub(crate) fn manifest_finding(&mut self, descriptor: &Descriptor, kind: FindingKind) {
-        let mut section = Section::default();
+        let mut section = CacheFindings::default();
         section.metadata(manifest(descriptor), kind);
         self.sections.push(section);
     }
 
     async fn read(&mut self, descriptor: &Descriptor) -> Result<Bytes, FindingKind> {
-        let bytes = self.reading.metadata_or_finding(descriptor).await;
+        let bytes = self.checker.metadata_or_finding(descriptor).await;
         self.count(descriptor, bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
         bytes
     }
@@ -79,13 +79,13 @@ impl<'a> Walk<'a> {
     pub(crate) async fn cache(&mut self, subject: &Descriptor, cache: CacheManifest) {
         self.form = Some(cache.form);
         self.caches += 1;
-        let mut section = Section { layers: cache.layers, ..Section::default() };
+        let mut section = CacheFindings { layers: cache.layers, ..CacheFindings::default() };
         let place = Place::Config { digest: cache.config.digest };
         match self.read_config(&cache.config).await {
             Err(kind) => section.metadata(place.clone(), kind),
             Ok((bytes, config)) => {
                 self.records += config.records_len() as u64;
-                graph::check(&mut section, &place, &config, Checks::OfConfig(&bytes));
+                graph::check(&mut section, &place, &config, GraphChecks::OfConfig(&bytes));
                 graph::check_layer_list(&mut section, manifest(subject), &config);
             }
         }
@@ -94,7 +94,7 @@ impl<'a> Walk<'a> {
                 section.metadata(place, kind);
             }
         }
-        // Stable, so what was found first of a place stays first.
+        // The sort is stable: findings about one place stay in the order of the checks.
         section.about_metadata.sort_by_key(|finding| finding.place != manifest(subject));
         self.sections.push(section);
     }
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
                 Err(kind) => self.manifest_finding(&descriptor, kind),
             }
         }
-        // Where something could not be read, there may be a cache in it.
+        // A document that could not be read may lead to a cache.
         let found = self.sections.iter().flat_map(|section| &section.about_metadata);
         let is_known = found.map(Finding::severity).all(|severity| severity != Severity::Error);
         if self.caches == 0 && is_known {
@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn image(&mut self, descriptor: &Descriptor, image: &ImageManifest) {
-        let mut section = Section { image: Some(descriptor.digest), ..Section::default() };
+        let mut section = CacheFindings { image: Some(descriptor.digest), ..CacheFindings::default() };
         let place = Place::Config { digest: image.config.digest };
         match self.read_inline(image).await {
             Err(kind) => section.metadata(place, kind),
@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
                 self.caches += 1;
                 self.records += cache.config.records_len() as u64;
                 section.layers = cache.layers;
-                graph::check(&mut section, &place, &cache.config, Checks::OfInline);
+                graph::check(&mut section, &place, &cache.config, GraphChecks::OfInline);
             }
         }
         self.sections.push(section);

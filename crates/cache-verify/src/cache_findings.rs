@@ -8,7 +8,7 @@ use crate::{Finding, FindingKind, Place};
 
 /// One cache, or a manifest that leads to no cache.
 #[derive(Default)]
-pub(crate) struct Section {
+pub(crate) struct CacheFindings {
     /// The manifest of the image that contains the cache, by its digest.
     pub(crate) image: Option<Digest>,
     pub(crate) layers: Vec<Descriptor>,
@@ -17,7 +17,7 @@ pub(crate) struct Section {
     pub(crate) about_records: Vec<Finding>,
 }
 
-impl Section {
+impl CacheFindings {
     /// Adds a finding about the manifest or the config.
     pub(crate) fn metadata(&mut self, place: Place, kind: FindingKind) {
         self.about_metadata.push(Finding { image: self.image, place, kind });
