@@ -107,7 +107,7 @@ const ROWS: &[Row] = &[
     Row {
         name: IMPORT,
         uses: &[MODEL, FORMAT, INGEST],
-        tests_use: &[CONFORMANCE],
+        tests_use: &[CONFORMANCE, EXPORT, KEYS],
         never: &["reqwest", "http"],
     },
     Row {

@@ -4,7 +4,36 @@
 //! reads JSON, written as Go writes it, to the byte. The feature `oci-spec`, on by default, adds conversions to and
 //! from the types of that crate.
 //!
-//! It is pure: it never opens a file or a connection, and knows nothing of async.
+//! [`pack`] turns a config and its layers into the blobs to store, in the order of writing; [`unpack`] turns the document
+//! that a name stands for into a cache again. [`read_inline`] and [`write_inline`] do the same for caches inside images.
+//!
+//! It is pure: it never opens a file or a connection, and knows nothing of async. A tool that writes caches by its own
+//! means needs no other crate but `cache-model`:
+//!
+//! ```
+//! use cache_format::{Form, Unpacked, decode_config, pack, unpack};
+//! use cache_model::{CacheChains, Descriptor, MediaType, NewResult, RecordDigest, Timestamp};
+//!
+//! let layer = Descriptor::of(MediaType::OCI_LAYER_GZIP, "the bytes of a layer");
+//! let mut chains = CacheChains::new();
+//! let result = NewResult::new(chains.layers([&layer])?, Timestamp::now());
+//! chains.add(&RecordDigest::of_output("sha256:step", 0), &[], &[result])?;
+//! let marshalled = chains.marshal(&|_| true)?;
+//! let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
+//!
+//! let packed = pack(Form::Index, &marshalled.config, &layers)?;
+//! for layer in &packed.layers {
+//!     println!("copy {}", layer.digest);
+//! }
+//! for document in packed.metadata.iter().chain([&packed.root]) {
+//!     println!("write {} bytes as {}", document.bytes.len(), document.descriptor.digest);
+//! }
+//!
+//! let Unpacked::Cache(cache) = unpack(&packed.root.descriptor, &packed.root.bytes)? else { panic!("no cache") };
+//! assert_eq!(cache.layers, layers);
+//! assert_eq!(decode_config(&packed.metadata[0].bytes)?, marshalled.config);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod error;

@@ -82,12 +82,7 @@ impl Walk<'_> {
     }
 
     /// The bytes of a manifest or config; `None` if it is not in the store.
-    async fn read(
-        &self,
-        descriptor: &Descriptor,
-        what: &'static str,
-        step: Step,
-    ) -> Result<Option<Bytes>, ImportError> {
+    async fn read(&self, descriptor: &Descriptor, what: &'static str) -> Result<Option<Bytes>, ImportError> {
         match read_metadata(self.provider, descriptor, what, self.job).await {
             Ok(bytes) => Ok(Some(bytes)),
             // Maybe only some of the platforms were copied.

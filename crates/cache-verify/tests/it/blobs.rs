@@ -181,3 +181,10 @@ async fn a_manifest_that_is_missing_corrupt_too_large_or_unreadable_is_a_finding
     assert_eq!(code, "manifest-unreadable");
     insta::assert_snapshot!(line, @"error manifest-unreadable: manifest sha256:#0: it cannot be read: manifest: config: EOF while parsing a value (line 1, column 10)");
 }
+
+#[test]
+fn without_a_runtime_it_is_an_error_and_no_panic() {
+    let (store, options, job) = (Store::default(), options(), job());
+    let verified = futures_util::FutureExt::now_or_never(verify(&store, &Name::Unspecified, &options, &job));
+    assert!(matches!(verified, Some(Err(VerifyError::NoRuntime))));
+}
