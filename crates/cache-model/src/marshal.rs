@@ -1,8 +1,8 @@
 //! Marshalling: from a graph to a cache config, in BuildKit's order with a canonical one in the place of every random
 //! choice.
 //!
-//! Knows descriptors, not bytes: which blobs are there is asked, not looked up. Cannot fail; what it leaves out, it
-//! says.
+//! It knows descriptors, not bytes: the caller says which blobs are present. It cannot fail; everything that it leaves
+//! out is a warning.
 
 mod layer_list;
 mod presence;
@@ -49,18 +49,18 @@ impl Marshalled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MarshalWarning {
-    /// The newest result of a record has a blob that is not there.
+    /// The newest result of a record has an absent blob.
     IncompleteResult {
         /// The digest of the record.
         record: RecordDigest,
         /// When the result was made.
         created_at: Timestamp,
-        /// The lowest blob of it that is not there.
+        /// Its lowest absent blob.
         missing: Digest,
-        /// Whether an older result, which is complete, was taken instead.
+        /// Whether an older, complete result is exported instead.
         replaced: bool,
     },
-    /// A record is left with an input that depends on nothing, so that nothing could ever match it.
+    /// A record has an input without links: every link of it would have closed a cycle. No build could match the record.
     LeftOut {
         /// The digest of the record.
         record: RecordDigest,

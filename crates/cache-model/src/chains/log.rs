@@ -9,7 +9,7 @@ use crate::{Digest, RecordDigest, Timestamp};
 /// How many of anything the chains hold at the most, a little below what an index can name.
 pub(crate) const CAPACITY: usize = (u32::MAX - 64) as usize;
 
-/// The adds, end to end.
+/// All adds, one after the other.
 #[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) digests: IndexVec<OpIx, DigestIx>,

@@ -1,4 +1,4 @@
-//! A graph in the making: nodes, their links, and an order with sources first.
+//! The outcome of a rule: nodes, their links, and an order in which sources come first.
 //!
 //! Both rules (`buildkit`, `closed`) end in a draft; [`Graph`](crate::Graph) is made of it.
 

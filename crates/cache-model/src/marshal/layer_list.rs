@@ -1,4 +1,4 @@
-//! The layers of a config: numbered as the results that have them come, then sorted.
+//! The list of layers of a config: layers are numbered in the order of the results that use them, then sorted.
 
 use crate::arena::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
 use crate::chains::layers::Layers;
@@ -16,7 +16,7 @@ pub(crate) struct Export<'a> {
     seen: IndexVec<LayerIx, bool>,
 }
 
-/// What the layers come to.
+/// The finished list.
 pub(crate) struct ExportedLayers {
     pub(crate) layers: Vec<ConfigLayer>,
     /// The new number of each old one.

@@ -1,4 +1,4 @@
-//! Which results are complete: whether a blob is there is asked once for each, and only when it matters.
+//! Finds each record's newest complete result. Each blob is asked for at most once, and only if a choice depends on it.
 
 use crate::Digest;
 use crate::arena::index::{BlobIx, ChainIx, IndexVec};
@@ -10,7 +10,7 @@ pub(crate) struct Presence<'a> {
     layers: &'a Layers,
     present: &'a dyn Fn(&Digest) -> bool,
     blobs: IndexVec<BlobIx, Option<bool>>,
-    /// The lowest absent blob of each chain that was asked for.
+    /// The lowest absent blob of each chain that was looked at.
     chains: IndexVec<ChainIx, Option<Option<BlobIx>>>,
     path: Vec<ChainIx>,
 }
@@ -22,7 +22,7 @@ impl<'a> Presence<'a> {
         Self { layers, present, blobs, chains, path: Vec::new() }
     }
 
-    /// The lowest blob of a list that is not there.
+    /// The lowest absent blob of a list.
     fn missing(&mut self, chain: ChainIx) -> Option<BlobIx> {
         let mut at = Some(chain);
         let mut missing = None;
@@ -57,11 +57,11 @@ pub(crate) struct Newest {
     pub(crate) count: u32,
 }
 
-/// What a record's results come to.
+/// The outcome of choosing among a record's results.
 pub(crate) struct Choice {
     /// `None` for no result.
     pub(crate) newest: Option<Newest>,
-    /// The newest result that was passed over, and a blob of it that is not there.
+    /// The newest result that was passed over, and its lowest absent blob.
     pub(crate) passed_over: Option<(LogResult, BlobIx)>,
 }
 
