@@ -1,5 +1,6 @@
-//! Arenas: vectors that only a typed index of their own kind indexes, and interned values. No other file of this crate
-//! indexes.
+//! Arenas: vectors with typed indices, and interned values.
+//!
+//! No other file of this crate indexes a slice.
 
 pub(crate) mod index;
 pub(crate) mod intern;

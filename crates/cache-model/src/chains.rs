@@ -1,8 +1,7 @@
-//! Cache chains: what was added, in order, with everything that repeats interned.
+//! Cache chains: a log of the added records, with repeated values interned.
 //!
-//! The chains are a log. What the log means (which adds are one record, which links fall away) is decided when a
-//! [`Graph`](crate::Graph) is read from it, by the [`Rule`] of the chains. Nothing that one rule drops is lost to the
-//! other.
+//! Adding never merges records and never drops links. A [`Graph`](crate::Graph) that is read from the log does, by the
+//! [`Rule`] of the chains. So links that one rule drops are still there for the other.
 
 pub(crate) mod layers;
 pub(crate) mod load;
@@ -50,34 +49,36 @@ pub struct CacheChains {
 pub enum Rule {
     /// BuildKit's: each add joins the records that it overlaps, in the order of the adds.
     ///
-    /// An add without inputs is the one root of its digest. Any other joins the records of its digest that share, in
-    /// every input that the add has, a link with it; if there are several they become one; if there is none it is a new
-    /// record. A link that would close a cycle is dropped. Where records overlap, the graph can depend on the order of
-    /// the adds.
+    /// Adds without inputs are one root for each digest. An add with inputs overlaps a record of its digest if they share
+    /// a link in every input of the add. It joins all records that it overlaps, which become one record. If it overlaps
+    /// none, it is a new record. A link that would close a cycle is dropped. Where records overlap, the graph can depend
+    /// on the order of the adds.
     #[default]
     BuildKit,
     /// The one graph that all orders of the adds lead to.
     ///
-    /// Records of one digest and one number of inputs that share a link in every input are one record, to a fixed
-    /// point; then the links within a cycle go, and a record that is left with an input without links goes.
+    /// Records of one digest and one number of inputs that share a link in every input are merged, until no such pair
+    /// is left. Then all links within cycles are dropped, and records that have an input without links are left out.
     ///
-    /// For merging caches. On a cache that one build exported it changes nothing, except in rare cases.
+    /// Use it for merging caches. A cache that one build exported has the same graph by both rules, except in rare
+    /// cases.
     ///
-    /// Marshalling a closed graph, loading the config and closing it again gives the same bytes. Read by BuildKit's rule
-    /// the same bytes are only certain where each digest has one number of inputs: BuildKit's rule joins a record with
-    /// fewer inputs to an earlier one with more. Marshalling loses the links that closed cycles. So merging chains is
-    /// associative; merging caches that were written in between is associative only if no link was lost.
+    /// Marshalling a closed graph, loading the config and reading it closed again gives the same bytes. Reading it by
+    /// BuildKit's rule gives the same bytes if each digest has one number of inputs; otherwise it may not, since
+    /// BuildKit's rule joins a record with fewer inputs to an earlier one with more. Marshalling loses the links that
+    /// closed cycles. So merging chains is associative; merging caches that were written in between is associative only
+    /// if no link was lost.
     Closed,
 }
 
-/// A record of some chains. Stays valid when records are merged.
+/// The id of an added record in its chains. It stays valid when records are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RecordId {
     tag: u32,
     op: OpIx,
 }
 
-/// A layer of some chains, with all layers below it.
+/// The id of a layer in its chains; it stands for the layer and all layers below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LayerId {
     tag: u32,
@@ -89,14 +90,14 @@ pub struct LayerId {
 pub struct Link<'a> {
     /// The record that the input depends on.
     pub source: RecordId,
-    /// Which part of it counts; empty for the whole.
+    /// The part of the record that counts; empty for all of it.
     pub selector: &'a str,
 }
 
 /// A result that a record gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewResult {
-    /// When it was made.
+    /// The time at which the result was made.
     pub created_at: Timestamp,
     /// Its topmost layer; `None` for a result without layers.
     pub layer: Option<LayerId>,
@@ -147,17 +148,17 @@ impl CacheChains {
         }
     }
 
-    /// The layer of `descriptor` on top of `parent`; the same one each time it is asked for.
+    /// The layer of `descriptor` on top of `parent`. The same arguments give the same id.
     ///
     /// # Errors
-    /// [`AddError::SizeConflict`] when the blob is known with another size, [`AddError::ForeignParent`] when the
-    /// parent is of other chains.
+    /// [`AddError::SizeConflict`] if an earlier descriptor gave the blob another size, [`AddError::ForeignParent`] if the
+    /// parent belongs to other chains.
     pub fn layer(&mut self, parent: Option<LayerId>, descriptor: &Descriptor) -> Result<LayerId, AddError> {
         let digest = descriptor.digest;
         if parent.is_some_and(|parent| !self.has_layer(parent)) {
             return Err(AddError::ForeignParent { digest });
         }
-        if self.layers.chains_len() >= CAPACITY {
+        if self.layers.stacks_len() >= CAPACITY {
             return Err(AddError::Full);
         }
         let layer = self.intern_layer(parent.map(|parent| parent.layer), descriptor)?;
@@ -175,7 +176,7 @@ impl CacheChains {
     /// The topmost layer of a list of descriptors, lowest first; `None` for the empty list.
     ///
     /// # Errors
-    /// [`AddError::SizeConflict`], as [`layer`](Self::layer) has it.
+    /// [`AddError::SizeConflict`], as [`layer`](Self::layer).
     pub fn layers<'d>(
         &mut self,
         descriptors: impl IntoIterator<Item = &'d Descriptor>,
@@ -187,16 +188,16 @@ impl CacheChains {
         Ok(top)
     }
 
-    /// Adds a record: its digest, for each input the links to the alternative records that it depends on, and its
-    /// results. Gives `None` for a `random:` digest, which BuildKit does not cache.
+    /// Adds a record: its digest, its inputs and its results. Each input is a list of links to alternative source
+    /// records. Gives `None` for a `random:` digest, which BuildKit does not cache.
     ///
-    /// The record of a build step's output stands under [`RecordDigest::of_output`] of the step's digest. A solver asks
-    /// for that digest, so a record under the bare digest of a step is never found.
+    /// The digest is [`RecordDigest::of_output`] of the build step's digest. A solver asks for that digest, so it never
+    /// finds a record under the bare digest of a step.
     ///
-    /// Which adds are one record is decided when the chains are read: see [`Rule`].
+    /// Several adds can be one record of the [`graph`](Self::graph): see [`Rule`].
     ///
     /// # Errors
-    /// [`AddError::EmptyInput`], and [`AddError::Foreign`] where a source or a result's layer is of other chains.
+    /// [`AddError::EmptyInput`], and [`AddError::Foreign`] if a source or a result's layer belongs to other chains.
     pub fn add(
         &mut self,
         digest: &RecordDigest,
@@ -246,12 +247,12 @@ impl CacheChains {
         self.rule = rule;
     }
 
-    /// Appends everything that was added to `other`, and sets the rule to [`Rule::Closed`]: the graph of the united
-    /// caches does not depend on the order in which they are united.
+    /// Appends all adds of `other`, and sets the rule to [`Rule::Closed`], so that the graph of united caches does not
+    /// depend on the order in which they are united.
     ///
     /// # Errors
-    /// [`AddError::SizeConflict`] when the two give one blob different sizes, [`AddError::Full`] when there is no room;
-    /// the chains are then unchanged.
+    /// [`AddError::SizeConflict`] if the two give one blob different sizes, [`AddError::Full`] if there is no room. Then
+    /// the chains are unchanged.
     pub fn unite(&mut self, other: &Self) -> Result<(), AddError> {
         let log = &other.log;
         self.log.check_room(
@@ -260,7 +261,7 @@ impl CacheChains {
             log.inputs.rows().items_len(),
             log.results.items_len(),
         )?;
-        if self.layers.chains_len() + other.layers.chains_len() >= CAPACITY {
+        if self.layers.stacks_len() + other.layers.stacks_len() >= CAPACITY {
             return Err(AddError::Full);
         }
         if let Some((digest, conflict)) = self.layers.first_conflict(&other.layers) {
@@ -302,7 +303,7 @@ impl CacheChains {
         Ok(ours)
     }
 
-    /// A descriptor of each distinct blob of the results: what to ask the store for before marshalling.
+    /// A descriptor of each distinct blob of the results: the blobs to look up in the store before marshalling.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let mut blobs =
             self.layers.descriptors_of(self.log.results.items().filter_map(|result| result.layer));
@@ -329,7 +330,7 @@ impl CacheChains {
         self.has_record(record).then_some(record.op)
     }
 
-    /// Whether an id is one of these chains. Clones have one tag, and each can grow on its own.
+    /// Whether an id belongs to these chains. Clones have the same tag and grow apart, so the position is checked too.
     fn has_record(&self, record: RecordId) -> bool {
         record.tag == self.tag && record.op.position() < self.log.len()
     }
@@ -348,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_adds_inputs_links_and_results_each_has_room_for_four_billion() {
+    fn there_is_room_for_four_billion_each_of_adds_inputs_links_and_results() {
         let mut chains = CacheChains::new();
         let source = chains.add(&"r".into(), &[], &[]).unwrap().unwrap();
         let result = NewResult { created_at: Timestamp::ZERO, layer: None };

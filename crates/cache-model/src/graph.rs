@@ -1,6 +1,6 @@
-//! The graph that a log stands for: records, each after the records that it depends on.
+//! The graph that is read from a log: records, each after the records that it depends on.
 //!
-//! Read-only. Every record has at least one link in each of its inputs, and no cycle is left.
+//! Read-only. Every record has at least one link in each of its inputs, and there are no cycles.
 
 pub(crate) mod budget;
 mod buildkit;
@@ -72,7 +72,7 @@ pub struct RecordRef<'g> {
 /// A link of a record of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkRef<'g> {
-    /// Which part of the source counts; empty for the whole.
+    /// The part of the source that counts; empty for all of it.
     pub selector: &'g str,
     /// The record that the input depends on.
     pub source: RecordRef<'g>,
@@ -108,7 +108,7 @@ impl Graph<'_> {
         self.len() == 0
     }
 
-    /// The distinct descriptors of the layers of all results. A blob that came with several has several.
+    /// The distinct descriptors of the layers of all results. A blob appears once for each of its descriptors.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let tops = self.results.items().filter_map(|result| result.layer);
         self.chains.layers.descriptors_of(tops).into_iter()
@@ -119,7 +119,7 @@ impl Graph<'_> {
         self.inputs.rows().items_len()
     }
 
-    /// The records, each after those that it depends on.
+    /// The records, each after the records that it depends on.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = RecordRef<'_>> + ExactSizeIterator {
         self.digests.indices().map(|record| RecordRef { graph: self, record })
     }
@@ -129,20 +129,20 @@ impl Graph<'_> {
         (position < self.len()).then(|| RecordRef { graph: self, record: RecordIx::new(position) })
     }
 
-    /// The record that an added one has become part of; `None` for a foreign id or a record that was left out.
+    /// The record that an added record is part of; `None` if the id belongs to other chains or the record was left out.
     pub fn record(&self, id: RecordId) -> Option<RecordRef<'_>> {
         let record = (*self.record_of_op.lookup(self.chains.op_of(id)?)?)?;
         Some(RecordRef { graph: self, record })
     }
 
-    /// The digests of the records that were left out, because a link that would have closed a cycle was the last of
-    /// one of their inputs, or because all records that an input of theirs depends on were left out.
+    /// The digests of the records that were left out because one of their inputs has no links: all of its links closed
+    /// cycles or led to records that were left out.
     pub fn left_out(&self) -> impl ExactSizeIterator<Item = &RecordDigest> {
         self.left_out.iter().map(|digest| self.chains.digests.value(*digest))
     }
 
-    /// The records with a digest, in their order. Takes time for all records; `CacheKeys` of cache-keys answers many
-    /// questions from an index.
+    /// The records with a digest, in the order of [`records`](Self::records). Looks at every record; for many lookups
+    /// use the index `CacheKeys` of cache-keys.
     pub fn with_digest(&self, digest: &RecordDigest) -> impl Iterator<Item = RecordRef<'_>> + use<'_> {
         let digest = self.chains.digests.find(digest);
         let records = self.digests.iter_indexed().filter(move |(_, known)| Some(**known) == digest);
@@ -156,21 +156,21 @@ impl Graph<'_> {
 }
 
 impl<'g> RecordRef<'g> {
-    /// The id of the record in the [`chains`](Graph::chains) of its graph and in their clones: what a new record links to.
+    /// The id of the record in the [`chains`](Graph::chains) of its graph and in their clones. New records link to it.
     ///
     /// ```
-    /// use cache_model::{CacheChains, Graph, Link};
+    /// use cache_model::{CacheChains, Graph, Link, RecordDigest};
     /// # let mut built = CacheChains::new();
-    /// # built.add(&"base".into(), &[], &[])?;
+    /// # built.add(&RecordDigest::of_output("sha256:base", 0), &[], &[])?;
     /// # let exported = built.marshal(&|_| true)?;
-    /// // A cache that was imported, in which a record is looked up.
+    /// // Look up a record in an imported cache.
     /// let imported = CacheChains::from_config(&exported.config, exported.layer_descriptors())?.chains;
     /// let graph = imported.graph()?;
-    /// let base = graph.with_digest(&"base".into()).next().expect("the base");
+    /// let base = graph.with_digest(&RecordDigest::of_output("sha256:base", 0)).next().expect("the base");
     ///
-    /// // More records are added to a copy.
+    /// // Add more records to a copy.
     /// let mut extended = imported.clone();
-    /// extended.add(&"next".into(), &[&[Link::new(base.id(), "")]], &[])?;
+    /// extended.add(&RecordDigest::of_output("sha256:next", 0), &[&[Link::new(base.id(), "")]], &[])?;
     /// assert_eq!(extended.graph()?.len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -193,7 +193,7 @@ impl<'g> RecordRef<'g> {
         self.graph.inputs.count(self.record)
     }
 
-    /// Its inputs, each the links to the alternative records that it depends on.
+    /// Its inputs, each a list of links to alternative source records.
     pub fn inputs(
         self,
     ) -> impl Iterator<Item = impl ExactSizeIterator<Item = LinkRef<'g>> + use<'g>> + use<'g> {
@@ -206,19 +206,19 @@ impl<'g> RecordRef<'g> {
         })
     }
 
-    /// Its results, newest first. What has the same instant and the same list of blobs is one result.
+    /// Its results, newest first. Results with the same instant and the same list of blobs are one.
     pub fn results(self) -> impl Iterator<Item = ResultRef<'g>> {
         let layers = &self.graph.chains.layers;
         let same = |a: &LogResult, b: &LogResult| cmp_results(layers, a, b).is_eq();
-        // Those that are one stand side by side, the one to keep first.
+        // Equal results are adjacent, and the first of them is kept.
         let groups = self.graph.results.row(self.record).chunk_by(same);
         groups.filter_map(move |group| group.first()).map(move |result| ResultRef { layers, result })
     }
 }
 
 impl<'g> ResultRef<'g> {
-    /// Older before newer; of equal instants by the lists of blob digests, lowest layer first. Takes logarithmic time in
-    /// the number of layers where both are of the same chains.
+    /// Orders results by time, older first; at the same instant by their lists of blob digests, lowest layer first. Takes
+    /// logarithmic time in the number of layers if both belong to the same chains.
     pub fn cmp_by_age(self, other: Self) -> Ordering {
         if std::ptr::eq(self.layers, other.layers) {
             return cmp_results(self.layers, self.result, other.result);
@@ -227,14 +227,14 @@ impl<'g> ResultRef<'g> {
         self.created_at().cmp(&other.created_at()).then_with(|| blobs(self).cmp(blobs(other)))
     }
 
-    /// When it was made.
+    /// The time at which it was made.
     pub fn created_at(self) -> Timestamp {
         self.result.created_at
     }
 
     /// How many layers it has.
     pub fn layers_len(self) -> usize {
-        self.result.chain(self.layers).map_or(0, |chain| self.layers.depth(chain) as usize)
+        self.result.stack(self.layers).map_or(0, |stack| self.layers.depth(stack) as usize)
     }
 
     /// The size in bytes of all its layers together; takes constant time.
@@ -242,7 +242,7 @@ impl<'g> ResultRef<'g> {
         self.result.layer.map_or(0, |layer| self.layers.total(layer))
     }
 
-    /// Whether one of its layers at least has this compression; takes constant time.
+    /// Whether at least one of its layers has this compression; takes constant time.
     pub fn has_compression(self, compression: Compression) -> bool {
         self.compressions() & compression_bit(Some(compression)) != 0
     }
@@ -277,7 +277,7 @@ impl<'g> ResultRef<'g> {
 }
 
 impl<'g> LayerRef<'g> {
-    /// A number that this layer has and no other of the same chains.
+    /// The position of the layer in its chains; no other layer of the same chains has it.
     pub fn position(self) -> usize {
         self.layer.position()
     }

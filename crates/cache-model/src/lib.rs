@@ -1,13 +1,13 @@
 //! The graph of a BuildKit remote cache.
 //!
-//! A *record* is a cache key with the records that it depends on and the results that it gives; a *link* leads from
-//! an input of a record to a source record, under a selector; a *result* is a list of layers and the time at which
-//! they were made. This crate holds such graphs, merges records as BuildKit does, and marshals them into a
+//! A *record* is a cache key with its inputs and its results. An *input* is a list of links to alternative source
+//! records; each *link* has a selector, which names the part of the source that counts. A *result* is a list of layers
+//! and the time at which they were made. This crate holds such graphs, merges records as BuildKit does, and marshals them into a
 //! [`CacheConfig`] in one canonical order.
 //!
-//! A record does not stand under the digest of a build step but under [`RecordDigest::of_output`], which hashes that
-//! digest with the number of the output. A record that was added under the bare digest of a step is valid, but no
-//! solver finds it.
+//! The digest of a record is not that of a build step. It is [`RecordDigest::of_output`], which hashes the step's digest
+//! with the number of the output. A record that was added under the bare digest of a step is valid, but no solver finds
+//! it. Short examples use short names in place of record digests.
 //!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 

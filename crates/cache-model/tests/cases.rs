@@ -1,4 +1,4 @@
-//! Small graphs, each for one rule that random ones rarely show alone.
+//! Small graphs, each for one case that random graphs rarely show alone.
 //!
 //! Roots are `r`, `s`, `A`, `B`; a snapshot shows the layers and records that marshalling gives.
 #![allow(
@@ -20,7 +20,7 @@ use cache_model::{
 };
 use support::{Add, add_in_order, again, blob, chains, closed, descriptor, marshal, text, time};
 
-/// Marshals a script by BuildKit's rule and closed, both of which are shown.
+/// Marshals a script by both rules and shows both outcomes.
 fn shown(script: &[Add]) -> String {
     let order: Vec<usize> = (0..script.len()).collect();
     shown_in_order(script, &order)
@@ -82,8 +82,8 @@ fn sources_that_become_one_leave_two_records_on_it_until_closed() {
 
 #[test]
 fn records_alike_in_everything_keep_the_order_in_which_they_were_added() {
-    // Late links, from the second `u` to the first `x` and the other way, put the second ahead of the first wherever
-    // sources come first. Then their sources become one, and only the `y` on top of them tell them apart.
+    // Late links from each `u` to the `x` of the other root put the second `x` ahead of the first. Then the sources merge,
+    // so that only the `y` that depends on the first `x` tells the two apart.
     let script = [
         Add::new("A", &[]),
         Add::new("B", &[]),
@@ -123,7 +123,7 @@ fn a_merge_that_would_close_a_cycle_drops_the_link_and_the_record_that_it_emptie
 
 #[test]
 fn a_merge_drops_the_links_of_the_younger_record_also_where_that_has_more_of_them() {
-    // The younger x is the source of y, which the older x depends on; then the other way round.
+    // First the older x depends on y, and y on the younger x; then the younger depends on y, and y on the older.
     let dependents = |of: usize| (0..4).map(move |n| Add::new(&format!("d{n}"), &[&[(of, "")]]));
     let roots = [
         Add::new("r1", &[]),
@@ -396,7 +396,7 @@ fn uniting_caches_that_disagree_about_a_size_is_refused_whole() {
     assert!(matches!(a.unite(&b), Err(AddError::SizeConflict { .. })));
     assert_eq!(text(&marshal(&a).config), before);
     assert_eq!(a.blobs().count(), 1);
-    // Nothing that the other said of sizes is left.
+    // The sizes of the other chains have left no trace.
     let mut other = descriptor(2, 0);
     other.size += 1;
     a.layer(None, &other).unwrap();
@@ -479,7 +479,7 @@ fn a_record_is_itself_and_no_other_also_of_an_equal_graph() {
 
 #[test]
 fn records_are_one_where_they_share_both_inputs_and_not_where_they_share_either() {
-    // So many that some hashes meet, which by themselves must neither unite records nor keep them apart.
+    // Enough records for some hashes to collide. A collision must not change which records are one.
     let side = 24;
     let mut script: Vec<Add> = (0..2 * side).map(|n| Add::new(&format!("root {n}"), &[])).collect();
     for _ in 0..2 {
@@ -493,7 +493,7 @@ fn records_are_one_where_they_share_both_inputs_and_not_where_they_share_either(
 
 #[test]
 fn what_is_added_again_is_the_same_record_whatever_its_hashes() {
-    // So many, and hashed anew so often, that the hashes of some two links of one input meet.
+    // Enough links, with enough hash seeds, for the hashes of two links of one input to collide.
     let roots = 30;
     let mut script: Vec<Add> = (0..roots).map(|n| Add::new(&format!("root {n}"), &[])).collect();
     let pairs: Vec<(usize, usize)> = (1..roots).flat_map(|b| (0..b).map(move |a| (a, b))).collect();
@@ -513,8 +513,8 @@ fn what_is_added_again_is_the_same_record_whatever_its_hashes() {
 
 #[test]
 fn what_was_united_is_still_found_by_all_that_each_was_linked_to() {
-    // First each pair becomes one, by a source of its own; then all do, by the source that half of them have. Many times,
-    // as hashes that meet could unite them by chance.
+    // First each pair is united by a source of its own. Then all are united by a source that half of them have. This is
+    // repeated, since colliding hashes could unite them by chance.
     let (times, pairs) = (16, 4);
     let mut script: Vec<Add> = (0..=pairs).map(|n| Add::new(&format!("root {n}"), &[])).collect();
     for time in 0..times {
@@ -554,7 +554,7 @@ fn a_class_that_grows_record_by_record_is_not_looked_at_whole_each_time() {
     star.extend((0..records).map(|n| Add::new("x", &[&[(0, ""), (n + 1, "")], &[(0, "")]])));
     let mut ladder = script.clone();
     ladder.extend((0..records).map(|n| Add::new("x", &[&[(0, ""), (n + 1, "")], &[(0, ""), (n + 2, "")]])));
-    // One after the other, each joined to the next by a source of their own only.
+    // Each record shares one source with the next, and no other.
     let mut path = script.clone();
     path.extend((0..records).map(|n| Add::new("x", &[&[(n + 1, ""), (n + 2, "")]])));
     for script in [star, ladder, path] {
@@ -564,7 +564,7 @@ fn a_class_that_grows_record_by_record_is_not_looked_at_whole_each_time() {
 
 #[test]
 fn many_records_that_share_one_input_but_not_another_are_closed_one_by_one() {
-    // Looking at all that share the first input, for each of them, would take 4 × 10^8 steps.
+    // Comparing each record with all that share its first input would take 4 × 10^8 steps.
     let records = 20_000;
     let mut script = vec![Add::new("base", &[])];
     script.extend((0..records).map(|n| Add::new(&format!("file {n}"), &[])));

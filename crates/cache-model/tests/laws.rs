@@ -25,11 +25,11 @@ use support::{
 
 const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, selectors: 3, len: 24 };
 const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, selectors: 3, len: 16 };
-/// Few digests, one input, so that nearly every add merges something.
+/// Few digests and one input, so that nearly every add merges records.
 const TANGLED: Kind = Kind { digests: 2, inputs: 1, inputs_by_digest: false, selectors: 1, len: 14 };
 const OVERLAPPING_ALIKE: Kind = Kind { digests: 5, inputs: 2, inputs_by_digest: true, selectors: 3, len: 16 };
 
-/// Scripts in which digests are shared but no add joins another: each that would is given a digest of its own.
+/// Scripts in which adds share digests but never join: an add that would join another gets a digest of its own.
 fn apart_with_shared_digests() -> impl Strategy<Value = Vec<Add>> {
     script(OVERLAPPING).prop_map(|script| {
         let mut apart: Vec<Add> = Vec::new();
@@ -40,7 +40,7 @@ fn apart_with_shared_digests() -> impl Strategy<Value = Vec<Add>> {
                 chains.graph().unwrap().len() == script.len()
                     && closed(&chains).graph().unwrap().len() == script.len()
             };
-            // Another order may let a record with more inputs come before one with fewer, which it would take in.
+            // In another order a record with more inputs may come first and then take in one with fewer.
             let alike =
                 |other: &Add| other.digest == apart[n].digest && other.inputs.len() != apart[n].inputs.len();
             if !is_apart(&apart) || apart.iter().take(n).any(alike) {
@@ -66,7 +66,7 @@ fn united(parts: &[&CacheChains]) -> CacheChains {
     all
 }
 
-/// Chains that hold just what marshalling the closed graph of others gives.
+/// The chains after marshalling their closed graph and loading the config.
 fn reloaded(chains: &CacheChains) -> CacheChains {
     let marshalled = marshal(&closed(chains));
     CacheChains::from_config(&marshalled.config, &marshalled.descriptors).unwrap().chains
@@ -76,10 +76,10 @@ fn closed_text(chains: &CacheChains) -> String {
     text(&marshal(&closed(chains)).config)
 }
 
-/// The digest and the links of each record, by the first add that is part of it; a link leads to such an add.
+/// The digest and the links of each record. The first add of a record names it, also in links.
 type Meaning = BTreeMap<usize, (String, Vec<BTreeSet<(usize, String)>>)>;
 
-/// What the records of the reference mean, less those that are left out.
+/// The meaning of the reference's records, without the records that are left out.
 fn expected(mut records: reference::Records<'_>) -> Meaning {
     reference::leave_out(&mut records);
     let owned = |links: BTreeSet<(usize, &str)>| {
@@ -91,7 +91,7 @@ fn expected(mut records: reference::Records<'_>) -> Meaning {
         .collect()
 }
 
-/// What a graph means, and the first add of each add's record.
+/// The meaning of a graph, and for each add the first add of its record.
 fn meaning(graph: &Graph<'_>, ids: &[RecordId]) -> (Meaning, Vec<Option<usize>>) {
     let mut first = BTreeMap::new();
     for (n, id) in ids.iter().enumerate() {
@@ -113,8 +113,8 @@ fn meaning(graph: &Graph<'_>, ids: &[RecordId]) -> (Meaning, Vec<Option<usize>>)
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
-    /// Law: where no records overlap, marshalling depends neither on the order in which records are added, sources
-    /// first, nor on that of links and results.
+    /// Law: if no records overlap, marshalling does not depend on the order of the adds (sources first), of links, or of
+    /// results.
     #[test]
     fn marshal_does_not_depend_on_the_order(script in script(APART), priorities: [u32; 8]) {
         let first = marshal(&chains(&script));
@@ -123,7 +123,8 @@ proptest! {
         prop_assert_eq!(first.descriptors, second.descriptors);
     }
 
-    /// Law: the same where digests are shared, as long as no records overlap: then only the links tell records apart.
+    /// Law: if records share digests but do not overlap, so that only their links differ, marshalling does not depend on
+    /// the order either.
     #[test]
     fn marshal_does_not_depend_on_the_order_of_records_with_one_digest(
         script in apart_with_shared_digests(), priorities: [u32; 8],
@@ -134,7 +135,7 @@ proptest! {
         prop_assert_eq!(text(&marshal(&first).config), closed_text(&first));
     }
 
-    /// Law: once closed, that is true of any graph.
+    /// Law: a closed graph never depends on the order of the adds.
     #[test]
     fn a_closed_graph_does_not_depend_on_the_order(script in script(OVERLAPPING), priorities: [u32; 8]) {
         let first = marshal(&closed(&chains(&script)));
@@ -145,7 +146,7 @@ proptest! {
         prop_assert_eq!(first.warnings, second.warnings);
     }
 
-    /// Law: closing is what its definition says.
+    /// Law: a graph by the closed rule is that of the reference.
     #[test]
     fn closing_is_what_its_definition_says(script in script(OVERLAPPING)) {
         let mut chains = CacheChains::new();
@@ -155,7 +156,7 @@ proptest! {
         prop_assert_eq!(found, expected(reference_of(&script).closed()));
     }
 
-    /// Law: BuildKit's reading is what its definition says: which adds are one record, and every link.
+    /// Law: a graph by BuildKit's rule is that of the reference, in the adds of each record and in every link.
     #[test]
     fn the_graph_by_order_is_what_its_definition_says(script in prop_oneof![script(OVERLAPPING), script(TANGLED)]) {
         let mut chains = CacheChains::new();
@@ -169,22 +170,22 @@ proptest! {
         prop_assert_eq!(found, kept);
     }
 
-    /// Law: closing is idempotent: what a closed graph marshals to is closed.
+    /// Law: closing is idempotent: the marshalled config of a closed graph, read closed, marshals to itself.
     #[test]
     fn closing_is_idempotent(script in script(OVERLAPPING)) {
         let closed = marshal(&closed(&chains(&script)));
         prop_assert_eq!(text(&again(&closed, true)), text(&closed.config));
     }
 
-    /// Law: where each digest has one number of inputs, marshalling a closed graph, loading that and marshalling it
-    /// again is a fixed point, without closing it again.
+    /// Law: if each digest has one number of inputs, the marshalled config of a closed graph, read by BuildKit's rule,
+    /// marshals to itself.
     #[test]
     fn a_closed_graph_is_a_fixed_point(script in script(OVERLAPPING_ALIKE)) {
         let closed = marshal(&closed(&chains(&script)));
         prop_assert_eq!(text(&again(&closed, false)), text(&closed.config));
     }
 
-    /// Law: where no records overlap, BuildKit's reading and the closed one are the same.
+    /// Law: if no records overlap, both rules give the same graph.
     #[test]
     fn closing_changes_nothing_where_nothing_overlaps(script in script(APART)) {
         let chains = chains(&script);
@@ -204,8 +205,8 @@ proptest! {
         prop_assert_eq!(closed_text(&left), closed_text(&right));
     }
 
-    /// Law: the same of caches that were marshalled in between, save for the grouping: a link that a cycle took away
-    /// is not in the marshalled cache.
+    /// Law: uniting caches that were marshalled in between is commutative and idempotent. It is not associative, since a
+    /// marshalled cache lacks the links that closed cycles.
     #[test]
     fn uniting_marshalled_caches_is_commutative_and_idempotent(a in script(OVERLAPPING), b in script(OVERLAPPING)) {
         let (a, b) = (reloaded(&chains(&a)), reloaded(&chains(&b)));
@@ -213,7 +214,7 @@ proptest! {
         prop_assert_eq!(closed_text(&united(&[&a, &a])), closed_text(&a));
     }
 
-    /// Law: every id stays valid: it leads to a record with its digest, unless that was left out.
+    /// Law: every id stays valid: it leads to a record with its digest, unless that record was left out.
     #[test]
     fn ids_stay_valid_when_records_merge(script in script(OVERLAPPING)) {
         let mut chains = CacheChains::new();
@@ -232,7 +233,7 @@ proptest! {
         }
     }
 
-    /// Law: whatever is absent, every exported layer is present, and each record gives its newest complete result.
+    /// Law: if blobs are absent, no exported layer is, and each record has its newest complete result.
     #[test]
     fn nothing_absent_is_exported(script in script(APART), absent in 0u8..5) {
         let chains = chains(&script);
@@ -254,7 +255,7 @@ proptest! {
     }
 }
 
-/// A config of any indices, most of them near what is there.
+/// A config with any indices, most of them in range or nearly so.
 fn wild_config() -> impl Strategy<Value = CacheConfig> {
     let index = || prop_oneof![8 => -1i32..6, 1 => any::<i32>(), 1 => Just(i32::MIN), 1 => Just(i32::MAX)];
     let layer = (0u8..4, index());
@@ -294,7 +295,7 @@ fn wild_config() -> impl Strategy<Value = CacheConfig> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
-    /// Law: no config panics. It is refused and leaves nothing, or it is loaded and what it marshals to loads again.
+    /// Law: no config makes loading panic. It is refused, or it is loaded and the config that it marshals to loads again.
     #[test]
     fn any_config_is_refused_or_loaded(config in wild_config()) {
         let descriptors = [descriptor(0, 0), descriptor(1, 0), descriptor(2, 0)];

@@ -1,4 +1,4 @@
-//! Records of a graph looked up by digest and by id, and chains extended from what was found.
+//! Looking up records by digest and by id, and extending chains from a record that was found.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

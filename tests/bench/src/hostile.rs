@@ -1,7 +1,7 @@
-//! `cargo xtask bench hostile`: what a config can cost that was made to be slow, within the bytes that it has.
+//! `cargo xtask bench hostile`: the cost of configs that were made to be slow, all of the same size.
 //!
-//! Every shape is measured in a process of its own. Each reading of a shape is done or refused as too tangled; either way
-//! within the limits, or the run fails.
+//! Every shape is measured in a process of its own. Each rule reads the shape or refuses it as too tangled. The run fails
+//! if either takes more than the limits.
 
 mod shapes;
 
@@ -24,17 +24,17 @@ use crate::process::{run_self, words};
 /// Options of `cargo xtask bench hostile`.
 #[derive(Args)]
 pub(crate) struct Hostile {
-    /// The shapes of config; all of them by default
+    /// The shapes to measure; all by default
     #[arg(long, value_enum, value_delimiter = ',')]
     shapes: Vec<Shape>,
     /// The size of each config, in megabytes (1,000,000 bytes)
     #[arg(long, default_value_t = 10)]
     megabytes: usize,
-    /// The longest that either reading may take from bytes to bytes, or asking for the results of every key, in seconds;
-    /// verifying does both readings and may take twice as long
+    /// The most seconds for reading by each rule, from bytes to bytes, and for looking up the results of every key;
+    /// verifying reads by both rules and may take twice as long
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// The most memory that a process may hold, with its input, in MiB
+    /// The most memory of a process, its input included, in MiB
     #[arg(long, default_value_t = 500.0)]
     mebibytes: f64,
     /// Measure one shape in this process; the result is a line of JSON
@@ -42,7 +42,7 @@ pub(crate) struct Hostile {
     here: bool,
 }
 
-/// What one shape cost.
+/// The cost of one shape.
 struct Cost {
     bytes: u64,
     records: u64,
@@ -55,7 +55,7 @@ struct Cost {
     keys: f64,
     verify: f64,
     peak: f64,
-    /// The readings that refuse the shape; empty where both are done.
+    /// The rules by which the shape is refused; empty if it is read by both.
     refused: String,
 }
 
@@ -150,14 +150,14 @@ impl Hostile {
     }
 }
 
-/// Reads one config by both readings, asks for the results of its keys, and verifies it, once each.
+/// Reads one config by both rules, looks up the results of its keys, and verifies it, once each.
 fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     let text = shapes::config(shape, bytes);
     let (config, decode) = timed(|| decode_config(&text));
-    let config = config.context("a shape that is no config")?;
+    let config = config.context("cannot decode the shape as a config")?;
     let layers = descriptors(&config);
     let (loaded, load) = timed(|| CacheChains::from_config(&config, &layers));
-    let chains = loaded.context("a shape that makes no sense")?.chains;
+    let chains = loaded.context("cannot load the shape")?.chains;
     let (records, links) = (config.records_len(), config.links_len());
     drop((config, layers));
     let (marshalled, marshal) = timed(|| chains.marshal(&|_| true));
@@ -186,7 +186,7 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     drop(chains);
     let bytes = text.len();
     let verify = verify_alone(text)?;
-    let peak = peak_bytes().context("this system does not tell how much memory a process has held")?;
+    let peak = peak_bytes().context("this system does not report the peak memory of a process")?;
     Ok(json!({
         "bytes": bytes,
         "records": records,
@@ -203,7 +203,7 @@ fn measure(shape: Shape, bytes: usize) -> Result<Value> {
     }))
 }
 
-/// Asks for everything that leads from every key, and for its results of one compression. Gives how many there were.
+/// Looks up the links and results of every key, also the results of one compression. Gives their number.
 fn ask(keys: &CacheKeys) -> usize {
     let ids = keys.ids().map(|id| {
         let gzip = keys.results(id, ResultFilter::EveryLayer(Compression::Gzip)).count();
@@ -213,7 +213,7 @@ fn ask(keys: &CacheKeys) -> usize {
     ids.sum()
 }
 
-/// Verifies a cache with this config, whose layers nobody has.
+/// Verifies a cache with this config. No store has its layers.
 fn verify_alone(text: Vec<u8>) -> Result<Duration> {
     let store = MemoryStore::new();
     let layers = descriptors(&decode_config(&text)?);
@@ -231,7 +231,7 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
     })
 }
 
-/// What a manifest would list for the layers of a config.
+/// The descriptors that a manifest lists for the layers of a config.
 fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
     let gzip = MediaType::OCI_LAYER_GZIP;
     let blobs = config.layers().iter().filter_map(|layer| layer.blob);

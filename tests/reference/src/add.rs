@@ -1,4 +1,4 @@
-//! What is added: digests, links, results and layers, all of them texts.
+//! The input of the reference: digests, links, results and layers, all of them texts.
 
 /// One add.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Outcome<'a> {
     pub layers: Vec<Layer>,
 }
 
-/// A layer: the digest of its blob, and the text of its descriptor as it is exported.
+/// A layer: the digest of its blob, and the text of its exported descriptor.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// The digest of the blob.

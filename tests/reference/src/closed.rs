@@ -1,7 +1,7 @@
-//! The closed reading, as its definition says it.
+//! The closed rule by its definition.
 //!
-//! Adds of one digest and one number of inputs whose links meet in every input are one record, to a fixed point; then
-//! the links within a cycle go.
+//! Records of one digest and one number of inputs that share a link in every input are merged, until no such pair is
+//! left. Then the links within cycles are dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub(crate) fn records<'a>(adds: &BTreeMap<usize, Add<'a>>) -> Records<'a> {
     records
 }
 
-/// The records that the adds make up, the links of all united.
+/// The records that the adds are part of, with the links and results of all their adds.
 fn united<'a>(adds: &BTreeMap<usize, Add<'a>>, record_of: &BTreeMap<usize, usize>) -> Records<'a> {
     let mut records = Records::new();
     for (at, add) in adds {
@@ -52,7 +52,7 @@ fn next_to_join(
     None
 }
 
-/// Drops each link whose source depends on the record, or is it.
+/// Drops each link from the record itself or from a record that depends on it.
 fn cut_cycles(records: &mut Records<'_>) {
     let whole = records.clone();
     let reached = |from: usize| {

@@ -1,8 +1,7 @@
-//! BuildKit's rules for adding, closing and marshalling records, slow and simple: maps and sets, everything computed
-//! anew.
+//! The rules for adding, closing and marshalling records, slow and simple: maps and sets, and nothing is cached.
 //!
-//! The reference is written from the description of what BuildKit does, shares nothing with the model that is compared
-//! with it, and spares no cost. Laws and fuzz targets use it alike.
+//! The reference is written from the description of BuildKit's behaviour and shares no code with the model, so that laws
+//! and fuzz targets can compare the two.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

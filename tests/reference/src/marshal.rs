@@ -1,12 +1,13 @@
-//! Marshalling records into the text of a cache config, with the canonical order in the place of BuildKit's random
-//! ones.
+//! Marshals records into the text of a cache config.
+//!
+//! The order is canonical; BuildKit's is random in places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::add::Link;
 use crate::record::{Details, Record, Records};
 
-/// A cache as it is exported.
+/// An exported cache.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Exported {
     /// The JSON text of the config.
@@ -15,7 +16,7 @@ pub struct Exported {
     pub descriptors: Vec<String>,
 }
 
-/// The result that marshalling takes of a record.
+/// The result of a record that is marshalled.
 type Chosen<'r> = Option<(&'r (u64, Vec<String>), &'r Details<'r>)>;
 
 /// A layer: a blob, and the number of the layer below it.
@@ -29,11 +30,11 @@ struct Marshal<'r> {
     layers: Vec<Layer>,
     /// The number of the topmost layer of each record's result.
     top: BTreeMap<usize, usize>,
-    /// The texts of the descriptors that each exported blob came with.
+    /// The texts of all descriptors of each exported blob.
     descriptors: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Marshals; the blobs in `absent` are not there.
+/// Marshals records; the blobs in `absent` are missing from the store.
 pub fn marshal(mut records: Records<'_>, absent: &[String]) -> Exported {
     leave_out(&mut records);
     let mut marshal = Marshal {
@@ -50,7 +51,7 @@ pub fn marshal(mut records: Records<'_>, absent: &[String]) -> Exported {
     marshal.export()
 }
 
-/// Leaves out the records that have an input without links, and the links to them, until there are none.
+/// Removes records that have an input without links, and the links to them, until no such record is left.
 pub fn leave_out(records: &mut Records<'_>) {
     while let Some(gone) =
         records.iter().find(|(_, record)| record.inputs.iter().any(BTreeSet::is_empty)).map(|(at, _)| *at)
@@ -61,8 +62,8 @@ pub fn leave_out(records: &mut Records<'_>) {
     }
 }
 
-/// The newest result, of equal instants the one with the greater list of blobs; the next where a blob is absent, none
-/// where it has no layers.
+/// The newest result whose blobs are all present; at the same instant the one with the greater list of blobs. `None` if
+/// that result has no layers.
 fn choose<'r>(record: &'r Record<'r>, absent: &[String]) -> Chosen<'r> {
     let complete =
         record.results.iter().rev().find(|((_, blobs), _)| !blobs.iter().any(|b| absent.contains(b)));
@@ -80,7 +81,7 @@ impl<'r> Marshal<'r> {
         height
     }
 
-    /// Ranks the records by height, digest, number of inputs, links, result; else the older one comes first.
+    /// Ranks the records by height, digest, number of inputs, links, result and age, the oldest first.
     fn rank_all(&mut self) {
         let mut heights = BTreeMap::new();
         let mut by_height: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -115,7 +116,7 @@ impl<'r> Marshal<'r> {
         links
     }
 
-    /// Walks from each leaf, by rank.
+    /// Visits every record, starting at the leaves in the order of their ranks.
     fn walk(&mut self) {
         let sources: BTreeSet<usize> = self
             .records
@@ -129,7 +130,7 @@ impl<'r> Marshal<'r> {
         leaves.into_iter().for_each(|leaf| self.visit(leaf));
     }
 
-    /// Finishes a record after all of its sources, once.
+    /// Finishes a record once, after all of its sources.
     fn visit(&mut self, record: usize) {
         if self.finished.contains(&record) {
             return;

@@ -1,4 +1,4 @@
-//! Records, and the results that they gather.
+//! Records, and the results that their adds gave them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,21 +14,21 @@ pub struct Record<'a> {
     pub digest: &'a str,
     /// The links of each input.
     pub inputs: Vec<BTreeSet<Link<'a>>>,
-    /// By instant and list of blobs, which make a result what it is.
+    /// The results by instant and list of blobs, oldest first. These two identify a result.
     pub results: BTreeMap<(u64, Vec<String>), Details<'a>>,
 }
 
-/// What may differ between two results that are one.
+/// The parts of a result that do not identify it.
 #[derive(Clone, Debug)]
 pub struct Details<'a> {
     /// The text of the time.
     pub time: &'a str,
-    /// The texts of the descriptors that each blob came with.
+    /// The digests of the blobs, each with the text of one of its descriptors.
     pub descriptors: BTreeSet<(String, String)>,
 }
 
 impl<'a> Record<'a> {
-    /// The same instant and the same list of blobs is the same result; of two texts the smaller is kept.
+    /// Adds a result. Two with the same instant and list of blobs are one, with the smaller of the two texts of the time.
     pub(crate) fn merge_result(&mut self, result: &Outcome<'a>) {
         let blobs = result.layers.iter().map(|layer| layer.blob.clone()).collect();
         let descriptors =

@@ -1,4 +1,6 @@
-//! Adding records by BuildKit's rule. A record goes by the position of the first add that is part of it.
+//! Adds records by BuildKit's rule.
+//!
+//! The position of its first add names a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ pub enum Refused {
     EmptyInput(usize),
 }
 
-/// What was added so far.
+/// The records of all adds so far.
 #[derive(Debug, Default)]
 pub struct Reference<'a> {
     records: Records<'a>,
@@ -24,7 +26,7 @@ pub struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Adds a record; false where it is skipped. Its links lead to adds that are part of a record.
+    /// Adds a record. False if it is skipped, as for a `random:` digest. Links to skipped adds panic.
     ///
     /// # Errors
     /// [`Refused::EmptyInput`] for an input without links.
@@ -50,17 +52,17 @@ impl<'a> Reference<'a> {
         self.record_of.get(add).copied().flatten()
     }
 
-    /// The records as BuildKit's rule leaves them.
+    /// The records by BuildKit's rule.
     pub fn by_order(&self) -> Records<'a> {
         self.records.clone()
     }
 
-    /// The records of the closed reading.
+    /// The records by the closed rule.
     pub fn closed(&self) -> Records<'a> {
         closed::records(&self.adds)
     }
 
-    /// The root of the add's digest: there is one for each.
+    /// The root of the add's digest. Each digest has one root.
     fn root(&mut self, at: usize, add: &Add<'a>) -> usize {
         let is_root = |record: &Record<'_>| record.digest == add.digest && record.inputs.is_empty();
         let root = self.records.iter().find(|(_, record)| is_root(record)).map(|(root, _)| *root);
@@ -84,7 +86,7 @@ impl<'a> Reference<'a> {
         *oldest
     }
 
-    /// The records that are linked, in every input of the add, with one of its links; oldest first.
+    /// The records that share a link with the add in every input of the add; oldest first.
     fn candidates(&self, add: &Add<'a>) -> Vec<usize> {
         let links = self.links(add);
         let is_candidate = |record: &Record<'_>| {
@@ -97,7 +99,7 @@ impl<'a> Reference<'a> {
         self.records.iter().filter(|(_, record)| is_candidate(record)).map(|(at, _)| *at).collect()
     }
 
-    /// The add's links to the records that their sources are now.
+    /// The add's links, to the records that its sources are part of now.
     fn links(&self, add: &Add<'a>) -> Vec<Vec<Link<'a>>> {
         let link = |(source, selector): &Link<'a>| (self.record_of[*source].unwrap(), *selector);
         add.inputs.iter().map(|links| links.iter().map(link).collect()).collect()
@@ -126,7 +128,7 @@ impl<'a> Reference<'a> {
         found.contains(&on)
     }
 
-    /// Merges a younger record whole into an older one: links from it, links to it, results.
+    /// Merges a younger record into an older one: results, links from it, links to it.
     fn merge(&mut self, older: usize, younger: usize) {
         let gone = self.records.remove(&younger).unwrap();
         let mut links_to: Vec<(usize, usize, &'a str)> = Vec::new();

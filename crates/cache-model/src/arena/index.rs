@@ -1,6 +1,6 @@
-//! Typed indices and the arenas they index: the only place of this crate that indexes.
+//! Typed indices and the arenas that they index.
 //!
-//! An index is made by the arena that it indexes, so it is in range. Nothing here reads data from outside.
+//! An arena makes the indices into it, so an index is in range. Nothing here reads data from outside.
 
 #![allow(clippy::indexing_slicing, reason = "an index is made by pushing into the arena that it is used on")]
 
@@ -14,7 +14,7 @@ pub(crate) trait Idx: Copy + Ord + 'static {
     fn position(self) -> usize;
 }
 
-/// Defines a typed 32-bit index, of which an `Option` is no larger.
+/// Defines typed 32-bit indices. An `Option` of one takes no more memory.
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
@@ -51,19 +51,19 @@ index_types! {
     DescriptorIx;
     /// A descriptor on top of a parent layer.
     LayerIx;
-    /// A blob on top of a parent chain: the layers that have the same list of blob digests.
-    ChainIx;
-    /// A record of a graph, sources before what depends on them.
+    /// A stack of layers: a blob on top of a parent stack. All layers with the same list of blob digests have one.
+    StackIx;
+    /// A record of a graph. Sources have smaller indices than the records that depend on them.
     RecordIx;
     /// A record's position in the canonical order.
     Rank;
-    /// A class of ops, or a record in the making.
+    /// A node: a class of ops that will be one record.
     NodeIx;
-    /// A link in the making.
+    /// A link between nodes.
     EdgeIx;
 }
 
-/// A vector that only its own kind of index indexes.
+/// A vector that is indexed by one kind of index only.
 #[derive(Clone, Debug)]
 pub(crate) struct IndexVec<I, T> {
     items: Vec<T>,
@@ -148,7 +148,7 @@ impl<I: Idx, T> IndexMut<I> for IndexVec<I, T> {
     }
 }
 
-/// Rows of items, one a key, end to end in one vector (compressed sparse rows).
+/// A row of items for each key, all in one vector (compressed sparse rows).
 #[derive(Clone, Debug)]
 pub(crate) struct Rows<K, T> {
     ends: Vec<u32>,
@@ -171,7 +171,7 @@ impl<K: Idx, T> Rows<K, T> {
         self.items.push(item);
     }
 
-    /// Closes the row of all items pushed since the last one was closed.
+    /// Ends the open row and opens the next.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
     pub(crate) fn end_row(&mut self) -> K {
@@ -181,7 +181,7 @@ impl<K: Idx, T> Rows<K, T> {
         row
     }
 
-    /// Appends an item to the row that was closed last; there must be one.
+    /// Appends an item to the last closed row; there must be one, and the open row must be empty.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
     pub(crate) fn push_to_last(&mut self, item: T) {
@@ -191,7 +191,7 @@ impl<K: Idx, T> Rows<K, T> {
         }
     }
 
-    /// The items of the row that is still open.
+    /// The items of the open row.
     pub(crate) fn open_row(&mut self) -> &mut [T] {
         let start = self.ends.last().map_or(0, |end| *end as usize);
         &mut self.items[start..]
@@ -222,7 +222,7 @@ impl<K: Idx, T> Rows<K, T> {
         (first.position()..end.position()).map(|row| &self.items[self.range(row)])
     }
 
-    /// The item at a position among those of all rows.
+    /// The item at a position among the items of all rows.
     #[inline]
     pub(crate) fn item(&self, position: usize) -> Option<&T> {
         self.items.get(position)
@@ -247,7 +247,7 @@ impl<K: Idx, T> Inputs<K, T> {
         Self { rows: Rows::with_capacity(inputs, links), ends: IndexVec::with_capacity(keys) }
     }
 
-    /// The links of all inputs, and the input that is open.
+    /// The inputs of all keys as rows of links, the open input included.
     pub(crate) fn rows(&self) -> &Rows<InputIx, T> {
         &self.rows
     }
@@ -262,7 +262,7 @@ impl<K: Idx, T> Inputs<K, T> {
         self.rows.end_row();
     }
 
-    /// Sorts the links of the open input and drops those that repeat one.
+    /// Sorts the links of the open input and drops repeated links.
     pub(crate) fn sort_and_dedup_open_input(&mut self)
     where
         T: Ord,
@@ -282,7 +282,7 @@ impl<K: Idx, T> Inputs<K, T> {
         self.rows.items.truncate(kept);
     }
 
-    /// Closes the key whose inputs were closed since the last one.
+    /// Ends the open key, which has the inputs that were ended since the key before it.
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
     pub(crate) fn end_key(&mut self) -> K {
         self.ends.push(self.rows.len() as u32)
@@ -299,7 +299,7 @@ impl<K: Idx, T> Inputs<K, T> {
         self.range(key).len()
     }
 
-    /// The positions of a key's links among those of all keys.
+    /// The positions of a key's links among the links of all keys.
     pub(crate) fn span(&self, key: K) -> Range<usize> {
         let Range { start, end } = self.range(key);
         let item = |input: usize| if input == 0 { 0 } else { self.rows.ends[input - 1] as usize };

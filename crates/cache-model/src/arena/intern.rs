@@ -1,4 +1,6 @@
-//! Interning: one index for each distinct value, looked up in a randomly seeded table over the arena.
+//! Interning: one index for each distinct value.
+//!
+//! Values are looked up in a hash table with a random seed. The indices never depend on the seed.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
@@ -8,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::index::{Idx, IndexVec};
 
-/// A set of distinct values, numbered in the order in which they came.
+/// A set of distinct values, numbered in the order of insertion.
 #[derive(Clone)]
 pub(crate) struct Interner<I, T> {
     values: IndexVec<I, T>,
@@ -21,7 +23,7 @@ impl<I: Idx, T: Hash + Eq> Interner<I, T> {
         Self { values: IndexVec::new(), table: HashTable::new(), state: RandomState::default() }
     }
 
-    /// The index of the value equal to `key`, which `make` makes where there is none; and whether it is new.
+    /// The index of the value that equals `key`, and whether it is new. `make` makes a new value.
     pub(crate) fn intern<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, make: impl FnOnce(&Q) -> T) -> (I, bool)
     where
         T: Borrow<Q>,

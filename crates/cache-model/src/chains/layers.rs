@@ -1,26 +1,26 @@
-//! Layers, interned as a trie the moment they come in.
+//! Layers, interned as a trie when they are added.
 //!
-//! A *layer* is a descriptor on top of a parent layer; a *chain* is the same without the descriptors' details: a blob
-//! on top of a parent chain. Two layers with one chain have the same list of blob digests. So memory follows the
-//! number of distinct layers, not the sum of the lengths of all results.
+//! A *layer* is a descriptor on top of a parent layer. A *stack* is a blob on top of a parent stack: a layer without the
+//! details of its descriptors. Layers with the same list of blob digests have the same stack. Memory grows with the
+//! number of distinct layers, not with the total length of all results.
 
 use std::cmp::Ordering;
 
-use crate::arena::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
+use crate::arena::index::{BlobIx, DescriptorIx, IndexVec, LayerIx, StackIx};
 use crate::arena::intern::Interner;
 use crate::{Compression, Descriptor, Digest};
 
-/// All layers of some chains.
+/// All layers of a cache.
 #[derive(Clone)]
 pub(crate) struct Layers {
     blobs: Interner<BlobIx, Digest>,
     first_descriptors: IndexVec<BlobIx, Option<DescriptorIx>>,
     descriptors: Interner<DescriptorIx, Descriptor>,
     descriptor_blobs: IndexVec<DescriptorIx, BlobIx>,
-    chains: Interner<ChainIx, ChainKey>,
-    places: IndexVec<ChainIx, Place>,
+    stacks: Interner<StackIx, StackKey>,
+    places: IndexVec<StackIx, Place>,
     layers: Interner<LayerIx, LayerKey>,
-    layer_chains: IndexVec<LayerIx, ChainIx>,
+    layer_stacks: IndexVec<LayerIx, StackIx>,
     /// The size in bytes of each layer with all below it.
     totals: IndexVec<LayerIx, u64>,
     /// The [`compression_bit`]s of each layer and all below it.
@@ -28,9 +28,9 @@ pub(crate) struct Layers {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct ChainKey {
+struct StackKey {
     blob: BlobIx,
-    parent: Option<ChainIx>,
+    parent: Option<StackIx>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,12 +39,12 @@ struct LayerKey {
     parent: Option<LayerIx>,
 }
 
-/// Where a chain stands in the trie. `jump` is an ancestor (or the chain itself at the bottom) such that any ancestor
-/// is reached in logarithmically many steps (Myers, "An applicative random-access stack", 1983).
+/// The place of a stack in the trie. `jump` is an ancestor (or the stack itself at the bottom), chosen so that any
+/// ancestor is reached in logarithmically many steps (Myers, "An applicative random-access stack", 1983).
 #[derive(Clone, Copy)]
 struct Place {
     depth: u32,
-    jump: ChainIx,
+    jump: StackIx,
 }
 
 /// Two descriptors give one blob different sizes.
@@ -53,7 +53,7 @@ pub(crate) struct SizeConflict {
     pub(crate) given: u64,
 }
 
-/// A bit for each compression, and one for those that are not known.
+/// The bit of a compression, or of an unknown compression.
 pub(crate) fn compression_bit(compression: Option<Compression>) -> u8 {
     match compression {
         None => 1,
@@ -71,10 +71,10 @@ impl Layers {
             first_descriptors: IndexVec::new(),
             descriptors: Interner::new(),
             descriptor_blobs: IndexVec::new(),
-            chains: Interner::new(),
+            stacks: Interner::new(),
             places: IndexVec::new(),
             layers: Interner::new(),
-            layer_chains: IndexVec::new(),
+            layer_stacks: IndexVec::new(),
             totals: IndexVec::new(),
             compressions: IndexVec::new(),
         }
@@ -89,7 +89,7 @@ impl Layers {
         blob
     }
 
-    /// The index of a known blob.
+    /// The index of a blob; `None` if it was never added.
     pub(crate) fn find_blob(&self, digest: &Digest) -> Option<BlobIx> {
         self.blobs.find(digest)
     }
@@ -97,7 +97,7 @@ impl Layers {
     pub(crate) fn reserve(&mut self, layers: usize) {
         self.blobs.reserve(layers);
         self.descriptors.reserve(layers);
-        self.chains.reserve(layers);
+        self.stacks.reserve(layers);
         self.layers.reserve(layers);
     }
 
@@ -118,9 +118,9 @@ impl Layers {
         }
         let (layer, is_new) = self.layers.intern(&LayerKey { descriptor: index, parent }, |key| *key);
         if is_new {
-            let below = parent.map(|parent| self.layer_chains[parent]);
-            let chain = self.chain(blob, below);
-            self.layer_chains.push(chain);
+            let below = parent.map(|parent| self.layer_stacks[parent]);
+            let stack = self.stack(blob, below);
+            self.layer_stacks.push(stack);
             let total = parent.map_or(0, |parent| self.totals[parent]);
             self.totals.push(total.saturating_add(descriptor.size));
             let below = parent.map_or(0, |parent| self.compressions[parent]);
@@ -129,11 +129,11 @@ impl Layers {
         Ok(layer)
     }
 
-    fn chain(&mut self, blob: BlobIx, parent: Option<ChainIx>) -> ChainIx {
-        let (chain, is_new) = self.chains.intern(&ChainKey { blob, parent }, |key| *key);
+    fn stack(&mut self, blob: BlobIx, parent: Option<StackIx>) -> StackIx {
+        let (stack, is_new) = self.stacks.intern(&StackKey { blob, parent }, |key| *key);
         if is_new {
             let place = match parent {
-                None => Place { depth: 1, jump: chain },
+                None => Place { depth: 1, jump: stack },
                 Some(parent) => {
                     let below = self.places[parent];
                     let far = self.places[below.jump];
@@ -144,11 +144,11 @@ impl Layers {
             };
             self.places.push(place);
         }
-        chain
+        stack
     }
 
-    pub(crate) fn chains_len(&self) -> usize {
-        self.chains.len()
+    pub(crate) fn stacks_len(&self) -> usize {
+        self.stacks.len()
     }
 
     pub(crate) fn layers_len(&self) -> usize {
@@ -176,7 +176,7 @@ impl Layers {
         })
     }
 
-    /// The size in bytes of a blob, which all of its descriptors give.
+    /// The size in bytes of a blob. All of its descriptors give the same size.
     fn size(&self, blob: BlobIx) -> Option<u64> {
         Some(self.descriptor(self.first_descriptors[blob]?).size)
     }
@@ -233,20 +233,20 @@ impl Layers {
         self.compressions[layer]
     }
 
-    pub(crate) fn layer_chain(&self, layer: LayerIx) -> ChainIx {
-        self.layer_chains[layer]
+    pub(crate) fn layer_stack(&self, layer: LayerIx) -> StackIx {
+        self.layer_stacks[layer]
     }
 
-    pub(crate) fn chain_blob(&self, chain: ChainIx) -> BlobIx {
-        self.chains.value(chain).blob
+    pub(crate) fn stack_blob(&self, stack: StackIx) -> BlobIx {
+        self.stacks.value(stack).blob
     }
 
-    pub(crate) fn chain_parent(&self, chain: ChainIx) -> Option<ChainIx> {
-        self.chains.value(chain).parent
+    pub(crate) fn stack_parent(&self, stack: StackIx) -> Option<StackIx> {
+        self.stacks.value(stack).parent
     }
 
-    pub(crate) fn depth(&self, chain: ChainIx) -> u32 {
-        self.places[chain].depth
+    pub(crate) fn depth(&self, stack: StackIx) -> u32 {
+        self.places[stack].depth
     }
 
     /// A layer and all below it, topmost first.
@@ -254,38 +254,38 @@ impl Layers {
         std::iter::successors(Some(top), |layer| self.layer_parent(*layer))
     }
 
-    /// Orders two chains by their lists of blob digests, lowest first; a list comes after its beginnings. Takes
+    /// Orders two stacks by their lists of blob digests, lowest layer first; a list comes after its own prefixes. Takes
     /// logarithmic time in the length of the lists.
-    pub(crate) fn cmp_chains(&self, a: ChainIx, b: ChainIx) -> Ordering {
+    pub(crate) fn cmp_stacks(&self, a: StackIx, b: StackIx) -> Ordering {
         let (depth_a, depth_b) = (self.depth(a), self.depth(b));
         let level = depth_a.min(depth_b);
         let (mut x, mut y) = (self.ancestor(a, level), self.ancestor(b, level));
         if x == y {
             return depth_a.cmp(&depth_b);
         }
-        // Down to the lowest pair that differs: its parents are one chain, or none.
+        // Go down to the lowest pair that differs: both have the same parent, or none.
         loop {
-            match (self.chain_parent(x), self.chain_parent(y)) {
+            match (self.stack_parent(x), self.stack_parent(y)) {
                 (Some(p), Some(q)) if p != q => {
                     let (jump_x, jump_y) = (self.places[x].jump, self.places[y].jump);
                     (x, y) = if jump_x == jump_y { (p, q) } else { (jump_x, jump_y) };
                 }
-                _ => return self.digest(self.chain_blob(x)).cmp(self.digest(self.chain_blob(y))),
+                _ => return self.digest(self.stack_blob(x)).cmp(self.digest(self.stack_blob(y))),
             }
         }
     }
 
-    /// The ancestor of `chain` whose list has `depth` blobs.
-    fn ancestor(&self, mut chain: ChainIx, depth: u32) -> ChainIx {
-        while self.depth(chain) > depth {
-            let jump = self.places[chain].jump;
-            chain = match self.chain_parent(chain) {
+    /// The ancestor of `stack` with `depth` blobs.
+    fn ancestor(&self, mut stack: StackIx, depth: u32) -> StackIx {
+        while self.depth(stack) > depth {
+            let jump = self.places[stack].jump;
+            stack = match self.stack_parent(stack) {
                 _ if self.depth(jump) >= depth => jump,
                 Some(parent) => parent,
-                None => return chain,
+                None => return stack,
             };
         }
-        chain
+        stack
     }
 }
 
@@ -296,23 +296,23 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Law: chains order as the lists of their blobs' digests do.
+        /// Law: stacks have the same order as the lists of their blobs' digests.
         #[test]
-        fn chains_order_as_their_lists(lists in prop::collection::vec(prop::collection::vec(0u8..3, 1..40), 2..12)) {
+        fn stacks_have_the_order_of_their_lists(lists in prop::collection::vec(prop::collection::vec(0u8..3, 1..40), 2..12)) {
             let mut layers = Layers::new();
-            let mut chains = Vec::new();
+            let mut stacks = Vec::new();
             for list in &lists {
                 let mut top = None;
                 for byte in list {
                     let descriptor = Descriptor::new(MediaType::default(), Digest::sha256([*byte; 32]), 1);
                     top = layers.layer(top, &descriptor).ok();
                 }
-                chains.push(layers.layer_chain(top.unwrap()));
+                stacks.push(layers.layer_stack(top.unwrap()));
             }
-            for (a, x) in lists.iter().zip(&chains) {
+            for (a, x) in lists.iter().zip(&stacks) {
                 prop_assert_eq!(layers.depth(*x) as usize, a.len());
-                for (b, y) in lists.iter().zip(&chains) {
-                    prop_assert_eq!(layers.cmp_chains(*x, *y), a.cmp(b));
+                for (b, y) in lists.iter().zip(&stacks) {
+                    prop_assert_eq!(layers.cmp_stacks(*x, *y), a.cmp(b));
                     prop_assert_eq!(x == y, a == b);
                 }
             }
@@ -320,8 +320,8 @@ mod tests {
     }
 
     #[test]
-    fn comparing_two_deep_chains_takes_few_steps() {
-        // A comparison that walks down would take 2^17 steps, ten thousand of them a billion.
+    fn comparing_two_deep_stacks_takes_few_steps() {
+        // A comparison that visits each layer would take 2^17 steps; ten thousand would take more than a billion.
         let mut layers = Layers::new();
         let descriptor = |n: u32| {
             let mut bytes = [0; 32];
@@ -335,9 +335,9 @@ mod tests {
                 *top = layers.layer(*top, &descriptor(n)).ok();
             }
         }
-        let [a, b] = tops.map(|top| layers.layer_chain(top.unwrap()));
+        let [a, b] = tops.map(|top| layers.layer_stack(top.unwrap()));
         for _ in 0..10_000 {
-            assert_eq!(std::hint::black_box(&layers).cmp_chains(a, b), Ordering::Less);
+            assert_eq!(std::hint::black_box(&layers).cmp_stacks(a, b), Ordering::Less);
         }
     }
 }

@@ -1,15 +1,17 @@
-//! The log: what was added, in order. It knows nothing of what the adds mean together.
+//! The log of added records, in order.
+//!
+//! It never merges or drops anything.
 
 use std::cmp::Ordering;
 
-use crate::arena::index::{ChainIx, DigestIx, IndexVec, Inputs, LayerIx, OpIx, Rows, SelectorIx};
+use crate::arena::index::{DigestIx, IndexVec, Inputs, LayerIx, OpIx, Rows, SelectorIx, StackIx};
 use crate::chains::layers::Layers;
 use crate::{Digest, RecordDigest, Timestamp};
 
-/// How many of anything the chains hold at the most, a little below what an index can name.
+/// The most adds, inputs, links, results or layers that chains can hold; a little below the range of an index.
 pub(crate) const CAPACITY: usize = (u32::MAX - 64) as usize;
 
-/// All adds, one after the other.
+/// All adds, in order.
 #[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) digests: IndexVec<OpIx, DigestIx>,
@@ -24,7 +26,7 @@ pub(crate) struct LogLink {
     pub(crate) selector: SelectorIx,
 }
 
-/// A result of the log; no layer where it has none.
+/// A result of the log. `layer` is the topmost layer; `None` for a result without layers.
 #[derive(Clone, Copy)]
 pub(crate) struct LogResult {
     pub(crate) created_at: Timestamp,
@@ -32,13 +34,13 @@ pub(crate) struct LogResult {
 }
 
 impl LogResult {
-    /// Its list of blobs.
-    pub(crate) fn chain(&self, layers: &Layers) -> Option<ChainIx> {
-        self.layer.map(|layer| layers.layer_chain(layer))
+    /// Its stack of layers.
+    pub(crate) fn stack(&self, layers: &Layers) -> Option<StackIx> {
+        self.layer.map(|layer| layers.layer_stack(layer))
     }
 }
 
-/// Why something cannot be added. The chains are then as they were.
+/// Why a record, a layer or other chains cannot be added. The chains are unchanged then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
@@ -50,13 +52,13 @@ pub enum AddError {
         /// The position of the input, from 0.
         input: usize,
     },
-    /// A record or layer of other chains.
+    /// The record refers to a record or layer of other chains.
     #[error("record {digest} refers to a record or layer of other chains")]
     Foreign {
         /// The digest of the record.
         digest: RecordDigest,
     },
-    /// A parent layer of other chains.
+    /// The parent layer belongs to other chains.
     #[error("layer {digest} is put on a layer of other chains")]
     ForeignParent {
         /// The digest of the layer's blob.
@@ -101,7 +103,7 @@ impl Log {
         if all_fit { Ok(()) } else { Err(AddError::Full) }
     }
 
-    /// Closes the add whose inputs and results were pushed since the last one.
+    /// Ends an add, which has the inputs and results that were pushed since the add before it.
     pub(crate) fn end_op(&mut self, digest: DigestIx) -> OpIx {
         self.results.end_row();
         self.inputs.end_key();
@@ -109,10 +111,10 @@ impl Log {
     }
 }
 
-/// Older before newer; of equal instants by the lists of blob digests.
+/// Orders results by time, older first; at the same instant by their lists of blob digests.
 pub(crate) fn cmp_results(layers: &Layers, a: &LogResult, b: &LogResult) -> Ordering {
-    a.created_at.cmp(&b.created_at).then_with(|| match (a.chain(layers), b.chain(layers)) {
-        (Some(a), Some(b)) => layers.cmp_chains(a, b),
+    a.created_at.cmp(&b.created_at).then_with(|| match (a.stack(layers), b.stack(layers)) {
+        (Some(a), Some(b)) => layers.cmp_stacks(a, b),
         (a, b) => a.is_some().cmp(&b.is_some()),
     })
 }

@@ -1,19 +1,19 @@
-//! How much work reading a graph may take, and the error of a graph that takes more.
+//! The limit on the work of reading a graph, and the error of a graph that exceeds it.
 //!
-//! Reading by either rule is linear where few records share links, which is nearly always. In the worst case it is
-//! quadratic, so a config of ten megabytes could ask for hours.
+//! Reading takes linear time by either rule if few records share links, as in nearly all caches. In the worst case it
+//! takes quadratic time, so that a config of ten megabytes could take hours.
 
 use crate::RecordDigest;
 use crate::arena::index::DigestIx;
 use crate::chains::CacheChains;
 use crate::chains::log::Log;
 
-/// Steps that are allowed for any cache, and for each add and each link of one.
+/// The steps allowed for any cache, and the further steps for each add and each link.
 ///
-/// The upper end is time: a config of 10 MB has up to 770,000 adds and links, so about 23 million steps. A step takes 45 to
-/// 70 ns where memory is slow to reach, which makes 1.0 to 1.6 s. The lower end is honest caches: merges of 100 builds of
-/// 1,000 records use at most 1/30 of it, merges of random graphs with up to nine links a record between 1/30 and 1/6, real
-/// caches less than 1/5000.
+/// Time limits them from above: a config of 10 MB has up to 770,000 adds and links, so about 23 million steps. A step
+/// takes 45 to 70 ns when memory is slow, so they take 1.0 to 1.6 s. Valid caches limit them from below: merges of 100
+/// builds of 1,000 records use at most 1/30 of the steps, merges of random graphs with up to nine links a record between
+/// 1/30 and 1/6, real caches less than 1/5000.
 const STEPS: u64 = 1 << 22;
 const STEPS_OF_A_LINK: u64 = 24;
 
@@ -21,22 +21,22 @@ const STEPS_OF_A_LINK: u64 = 24;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The records share links in so many ways that it takes too long to tell which records are one. No build exports
-    /// such a cache.
+    /// The records share links in so many ways that it takes too long to find out which records are one. No build
+    /// exports such a cache.
     #[error(
         "the records of {record} are too tangled: telling which of them are one takes more than {budget} steps; no build \
          exports such a cache, so export it anew"
     )]
     #[non_exhaustive]
     TooTangled {
-        /// The digest of the records at which the steps were used up.
+        /// The digest of the record at which the budget was used up.
         record: RecordDigest,
-        /// How many steps are allowed for a cache of this size.
+        /// The number of steps allowed for a cache of this size.
         budget: u64,
     },
 }
 
-/// The steps that are left. A step is one link that is followed, looked up or moved.
+/// The remaining steps. A step follows, looks up or moves one link.
 pub(crate) struct Budget {
     total: u64,
     left: u64,
@@ -63,7 +63,7 @@ impl Budget {
         Ok(())
     }
 
-    /// The error of a budget that was used up at a record.
+    /// The error for a budget that was used up at a record.
     pub(crate) fn error(&self, chains: &CacheChains, digest: DigestIx) -> ReadError {
         ReadError::TooTangled { record: chains.digests.value(digest).clone(), budget: self.total }
     }

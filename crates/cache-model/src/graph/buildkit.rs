@@ -1,6 +1,6 @@
 //! BuildKit's rule: each add joins the records that it overlaps, in the order of the adds.
 //!
-//! Only the links of adds whose digest another add has too are looked up, since no others can overlap.
+//! An add can only overlap adds of the same digest. So the links of a digest that a single add has are never looked up.
 
 use std::hash::BuildHasher;
 
@@ -48,7 +48,7 @@ struct Joining<'a> {
     order: Order,
     node_of_op: IndexVec<OpIx, NodeIx>,
     roots: IndexVec<DigestIx, Option<NodeIx>>,
-    /// The first link of each [`Key`]; the others follow by `next_same`.
+    /// The first link of each [`Key`]; the other links of the key follow by `next_same`.
     first_same: HashTable<EdgeIx>,
     /// The links by key and target.
     exact: HashTable<EdgeIx>,
@@ -78,13 +78,13 @@ impl Joining<'_> {
         for other in others {
             record = self.merge(record, *other)?;
         }
-        // A merge may have moved a source.
+        // Merging may have replaced a source.
         let inputs = self.inputs(op);
         self.link_all(&inputs, record, true)?;
         Ok(record)
     }
 
-    /// The links of an add to the records that its sources have become part of.
+    /// The links of an add, to the records that its sources are part of now.
     fn inputs(&mut self, op: OpIx) -> Vec<Vec<DraftLink>> {
         let log = self.log;
         log.inputs.of(op).map(|links| links.iter().map(|link| self.resolve(*link)).collect()).collect()
@@ -100,10 +100,9 @@ impl Joining<'_> {
         self.records.push(digest, u32::try_from(inputs).unwrap_or(u32::MAX))
     }
 
-    /// The records of `digest` that have, in every given input, one of the links given for it.
+    /// The records of `digest` that have at least one of the given links in every given input.
     ///
-    /// Only those that share the rarest input are looked at: many records that share one input but not another do not
-    /// make each other slow.
+    /// Only the records that share the rarest input are checked, so many records that share another input cost nothing.
     fn candidates(&mut self, digest: DigestIx, inputs: &[Vec<DraftLink>]) -> Result<Vec<NodeIx>, Spent> {
         let mut rarest: Option<(usize, u32, &[DraftLink])> = None;
         for (input, links) in (0u32..).zip(inputs) {
@@ -166,7 +165,8 @@ impl Joining<'_> {
         Ok(())
     }
 
-    /// Adds a link, unless it is there already or would close a cycle. The links of a new record cannot.
+    /// Adds a link, unless the record has it already or it would close a cycle. The links of a new record cannot close
+    /// cycles.
     fn link(
         &mut self,
         link: DraftLink,
@@ -205,10 +205,10 @@ impl Joining<'_> {
         exact.insert_unique(state.hash_one((key, target)), edge, rehash);
     }
 
-    /// Makes two records one: the links of both, from and to, less those of the younger one that would close a cycle.
-    /// Gives the one that is left.
+    /// Merges two records and gives the merged one. It has the links to and from both, except for links of the younger
+    /// that would close a cycle.
     ///
-    /// The one with fewer links is moved, so that a record with many is not moved again and again.
+    /// The record with fewer links is moved, so that a record with many links is not moved over and over.
     fn merge(&mut self, older: NodeIx, younger: NodeIx) -> Result<NodeIx, Spent> {
         let closing = self.order.links_between(&self.records, &mut self.budget, older, younger)?;
         self.records.remove(&closing);

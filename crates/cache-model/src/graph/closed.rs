@@ -1,8 +1,8 @@
-//! The closed rule: records that overlap are one, whatever the order in which they came.
+//! The closed rule: records that overlap are one, in any order of the adds.
 //!
-//! Classes of adds grow until none shares a link in every input with another of its digest and number of inputs; then
-//! the links within a cycle of classes are left out. Nothing is dropped before all is known. Expensive comparisons are
-//! deferred until the cheap ones are exhausted, so each is made once.
+//! Adds form classes. Two classes with the same digest and number of inputs are united if they share a link in every
+//! input. When no such pair is left, the links within cycles of classes are dropped, never before. Expensive comparisons
+//! are deferred until the cheap ones are exhausted, so each is made once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::graph::budget::{Budget, ReadError, Spent};
 use crate::graph::cycles::components;
 use crate::graph::draft::{Draft, DraftLink, DraftNode};
 
-/// A comparison is cheap if it looks up no more links.
+/// The most links that a cheap comparison looks up.
 const CHEAP: usize = 64;
 
 /// Reads the log of `chains`, in which the adds of `shared` digests may overlap.
@@ -50,7 +50,7 @@ pub(crate) fn draft(
         } else {
             closing.register_links(op);
         }
-        // Adds that are one with an earlier one are so before anything depends on them: then the least has to be moved.
+        // Unite at once: an add that nothing depends on yet has few links to move.
         closing.run(chains)?;
     }
     while let Some(class) = closing.deferred.pop() {
@@ -65,19 +65,19 @@ struct Closing<'a> {
     log: &'a Log,
     budget: Budget,
     classes: Classes,
-    /// The links of the adds that may overlap others.
+    /// The links of the adds that may overlap other adds.
     edges: IndexVec<EdgeIx, Edge>,
     in_edges: Lists,
     out_edges: Lists,
-    /// The classes that are linked as a key says, some of them by names that they no longer have.
+    /// The classes that have a link with the key. Some names are outdated: their class was united with another.
     sharing: HashMap<Key, SmallVec<[OpIx; 4]>, RandomState>,
-    /// The same by class and key.
+    /// The pairs of a class and the key of one of its links; some class names are outdated, too.
     linked: HashSet<(OpIx, Key), RandomState>,
-    /// Classes that were compared with all others that could be one with them, and not linked anew since.
+    /// The classes that were compared with all candidates and have no new links since.
     settled: IndexVec<OpIx, bool>,
-    /// Links that link their class in a way in which it was not linked before.
+    /// Links that gave their class a new key; the class is still to be compared by them.
     queue: Vec<EdgeIx>,
-    /// Classes for which the comparison by such a link is expensive.
+    /// The classes that are expensive to compare.
     deferred: Vec<OpIx>,
 }
 
@@ -89,7 +89,7 @@ struct Edge {
     input: u32,
 }
 
-/// The links that count as the same: classes are looked up by it. `source` is a class.
+/// Links with the same key are the same. Classes are looked up by it. `source` is a class.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     input: u32,
@@ -122,7 +122,7 @@ impl Classes {
     }
 }
 
-/// Gives each class in a list the name that it has now, and once.
+/// Updates the names of the classes in a list and drops duplicates.
 fn rename(list: &mut SmallVec<[OpIx; 4]>, classes: &mut Classes) {
     for class in list.iter_mut() {
         *class = classes.find(*class);
@@ -133,7 +133,7 @@ fn rename(list: &mut SmallVec<[OpIx; 4]>, classes: &mut Classes) {
     }
 }
 
-/// A list of edges for each class; two are joined in constant time.
+/// A list of edges for each class. Two lists are joined in constant time.
 struct Lists {
     ends: IndexVec<OpIx, Option<(EdgeIx, EdgeIx)>>,
     lens: IndexVec<OpIx, u32>,
@@ -197,7 +197,7 @@ impl Closing<'_> {
         Key { source: self.classes.find(source), selector, input, inputs, digest }
     }
 
-    /// Notes how an edge links its class now. If nothing did so before, the class may share a link that it did not.
+    /// Indexes an edge by its present key. If its class had no edge with that key, the class is compared again.
     fn note(&mut self, edge: EdgeIx) {
         let key = self.key(edge);
         let class = self.classes.find(self.edges[edge].target);
@@ -209,7 +209,7 @@ impl Closing<'_> {
         self.sharing.entry(key).or_default().push(class);
     }
 
-    /// Compares classes by all links in the queue, except for those for which that is expensive.
+    /// Compares classes by all links in the queue; expensive comparisons are deferred.
     fn run(&mut self, chains: &CacheChains) -> Result<(), ReadError> {
         while let Some(edge) = self.queue.pop() {
             let class = self.classes.find(self.edges[edge].target);
@@ -221,14 +221,14 @@ impl Closing<'_> {
         Ok(())
     }
 
-    /// Compares a class with those that share one of its links, now or later.
+    /// Compares a class with the classes that share one of its links, or defers the comparison if it is expensive.
     fn compare_by(&mut self, edge: EdgeIx, mut class: OpIx) -> Result<(), Spent> {
         let Some(others) = self.cheap_candidates(edge, class) else {
             self.deferred.push(class);
             return Ok(());
         };
         for other in others {
-            // Uniting one may have changed another.
+            // An earlier union may have renamed the other class.
             let other = self.classes.find(other);
             if other != class && self.share_all_inputs(class, other)? {
                 self.unite(class, other)?;
@@ -238,7 +238,7 @@ impl Closing<'_> {
         Ok(())
     }
 
-    /// Makes a class one with all that share a link with it in every input.
+    /// Unites a class with all classes that share a link with it in every input.
     fn compare_with_all(&mut self, class: OpIx) -> Result<(), Spent> {
         let class = self.classes.find(class);
         if !std::mem::replace(&mut self.settled[class], true) {
@@ -249,11 +249,11 @@ impl Closing<'_> {
         Ok(())
     }
 
-    /// The classes that share a link of a class, if it is cheap to compare it with them.
+    /// The classes that share a link with a class; `None` if comparing the class with them is expensive.
     fn cheap_candidates(&mut self, edge: EdgeIx, class: OpIx) -> Option<SmallVec<[OpIx; 4]>> {
         let key = self.key(edge);
         let list = self.sharing.get_mut(&key)?;
-        // The class is one of them.
+        // The list contains the class itself.
         if list.len() > CHEAP + 1 {
             return None;
         }
@@ -264,9 +264,10 @@ impl Closing<'_> {
         (cost <= CHEAP).then(|| list.clone())
     }
 
-    /// The classes that share, in every input, a link with a class.
+    /// The classes that share a link with a class in every input.
     ///
-    /// Only those that share the rarest input are looked at, and the next rarest input tells most of them apart.
+    /// Only the classes that share the rarest input are checked, first by the next rarest input, which rules out most of
+    /// them.
     fn candidates(&mut self, class: OpIx) -> Result<Vec<OpIx>, Spent> {
         self.budget.spend(self.in_edges.lens[class] as usize)?;
         let edges: Vec<EdgeIx> = self.in_edges.of(class).collect();
@@ -307,7 +308,7 @@ impl Closing<'_> {
         Ok(candidates)
     }
 
-    /// Whether two classes share a link in every input. Looks at the links of the one that has fewer.
+    /// Whether two classes share a link in every input. Checks the links of the class that has fewer.
     fn share_all_inputs(&mut self, a: OpIx, b: OpIx) -> Result<bool, Spent> {
         let (few, many) = if self.in_edges.lens[a] <= self.in_edges.lens[b] { (a, b) } else { (b, a) };
         self.budget.spend(self.in_edges.lens[few] as usize)?;
@@ -326,7 +327,7 @@ impl Closing<'_> {
         Ok(shared.len() == inputs)
     }
 
-    /// Makes two classes one: the links from and to the one with fewer are noted anew.
+    /// Unites two classes. The links to and from the class that has fewer are indexed again.
     fn unite(&mut self, a: OpIx, b: OpIx) -> Result<(), Spent> {
         let (a, b) = (self.classes.find(a), self.classes.find(b));
         if a == b {
@@ -386,7 +387,7 @@ impl Closing<'_> {
                     links.extend(outside.map(|link| (input, link)));
                 }
             }
-            // All adds of a class have one digest and one number of inputs.
+            // All adds of a class have the same digest and number of inputs.
             if let Some(op) = ops_of_node[node].first() {
                 let inputs = u32::try_from(log.inputs.count(*op)).unwrap_or(u32::MAX);
                 draft.push(DraftNode { node, digest: log.digests[*op], inputs }, &mut links);

@@ -1,19 +1,19 @@
-//! The outcome of a rule: nodes, their links, and an order in which sources come first.
+//! The outcome of a rule: nodes and their links, in an order with sources first.
 //!
-//! Both rules (`buildkit`, `closed`) end in a draft; [`Graph`](crate::Graph) is made of it.
+//! Both rules (`buildkit`, `closed`) make a draft; a [`Graph`](crate::Graph) is made from it.
 
 use crate::arena::index::{DigestIx, Idx, IndexVec, InputIx, NodeIx, OpIx, Rows, SelectorIx};
 use crate::chains::log::Log;
 
-/// Nodes that will be records, unless an input of theirs is left without links.
+/// The nodes of a graph. A node becomes a record unless one of its inputs has no links.
 pub(crate) struct Draft {
-    /// Which node each add belongs to.
+    /// The node of each add.
     pub(crate) node_of_op: IndexVec<OpIx, NodeIx>,
     /// How many nodes there are.
     pub(crate) nodes: usize,
-    /// The nodes to make records of, each after its sources.
+    /// The nodes that may become records, each after its sources.
     pub(crate) order: Vec<DraftNode>,
-    /// The links of all inputs, in the order of `order`.
+    /// The links of all inputs, in the order of `order` and of each node's inputs.
     pub(crate) inputs: Rows<InputIx, DraftLink>,
 }
 
@@ -33,8 +33,8 @@ pub(crate) struct DraftLink {
 }
 
 impl Draft {
-    /// Appends a node, which comes after its sources. `links` are those of all its inputs, each with its input, in any
-    /// order.
+    /// Appends a node, after its sources. `links` has the links of all of its inputs in any order, each with the position
+    /// of its input.
     pub(crate) fn push(&mut self, node: DraftNode, links: &mut [(u32, DraftLink)]) {
         links.sort_unstable();
         let mut rest: &[(u32, DraftLink)] = links;
@@ -47,7 +47,7 @@ impl Draft {
         self.order.push(node);
     }
 
-    /// The draft of a log in which no two adds have one digest: every add is a record, under either rule.
+    /// The draft of a log in which no two adds have the same digest: every add is a record, by either rule.
     pub(crate) fn without_overlap(log: &Log) -> Self {
         let node = |op: OpIx| NodeIx::new(op.position());
         let mut inputs = Rows::with_capacity(log.inputs.rows().len(), log.inputs.rows().items_len());
@@ -67,7 +67,7 @@ impl Draft {
     }
 }
 
-/// Which digests several adds have, so that records may overlap; `None` when there is no such digest.
+/// Marks the digests that several adds have, so that records may overlap; `None` if there is no such digest.
 pub(crate) fn shared_digests(log: &Log, digests: usize) -> Option<IndexVec<DigestIx, bool>> {
     if log.len() == digests {
         return None;

@@ -1,14 +1,14 @@
-//! A topological order of a graph that grows, kept so that a link which closes a cycle is found at the link.
+//! A topological order of a growing graph, to find a link that would close a cycle before it is added.
 //!
-//! Nothing is walked for a link whose source already comes first, as all links of a new record do. Otherwise only the
-//! part of the graph between the two ends is walked (Pearce and Kelly, "A dynamic topological sort algorithm for
-//! directed acyclic graphs", 2006).
+//! A link from an earlier record, as all links of a new record are, needs no search. For any other link only the part of
+//! the graph between its two ends is searched (Pearce and Kelly, "A dynamic topological sort algorithm for directed
+//! acyclic graphs", 2006).
 
 use crate::arena::index::{EdgeIx, IndexVec, NodeIx};
 use crate::graph::budget::{Budget, Spent};
 use crate::graph::records::{Direction, Records};
 
-/// Following a link takes about twice the time of other steps: nothing of what it leads to is in the cache.
+/// Following a link takes about twice the time of other steps: the record at its end is not in the processor's cache.
 const STEPS_OF_A_WALK: usize = 2;
 
 /// Positions of records such that every link leads from a lower to a higher one.
@@ -20,7 +20,7 @@ pub(crate) struct Order {
 #[derive(Clone, Copy)]
 struct Place {
     position: u32,
-    /// The round in which the record was last reached.
+    /// The last search that reached the record.
     reached: u32,
 }
 
@@ -29,7 +29,7 @@ impl Order {
         Self { places: IndexVec::new(), round: 0 }
     }
 
-    /// Takes in a new record, last.
+    /// Appends a new record.
     pub(crate) fn push(&mut self) -> NodeIx {
         let position = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.places.push(Place { position, reached: 0 })
@@ -39,7 +39,8 @@ impl Order {
         self.places[node].position
     }
 
-    /// Makes room for a link from `source` to `target`. False, and nothing changed, if it would close a cycle.
+    /// Reorders records so that a link from `source` to `target` can be added. False, with nothing changed, if the link
+    /// would close a cycle.
     pub(crate) fn allow(
         &mut self,
         records: &Records,
@@ -63,7 +64,7 @@ impl Order {
         Ok(true)
     }
 
-    /// The links of `younger` that would close a cycle were it one record with `older`: those on the paths between them.
+    /// The links of `younger` that would close a cycle if it were merged with `older`: the links on paths between the two.
     pub(crate) fn links_between(
         &mut self,
         records: &Records,
@@ -80,7 +81,7 @@ impl Order {
         Ok(records.links(younger, back).filter(is_between).collect())
     }
 
-    /// The records that can be reached from `start` without passing the position `limit`.
+    /// The records that are reachable from `start` without passing the position `limit`.
     fn reach(
         &mut self,
         records: &Records,
@@ -113,7 +114,7 @@ impl Order {
         Ok(reached)
     }
 
-    /// Puts all of `before` ahead of all of `after`, in the positions that they have together.
+    /// Moves all of `before` ahead of all of `after`, within the positions that they occupy together.
     fn reorder(&mut self, mut before: Vec<NodeIx>, mut after: Vec<NodeIx>) {
         before.sort_unstable_by_key(|node| self.places[*node].position);
         after.sort_unstable_by_key(|node| self.places[*node].position);

@@ -1,6 +1,6 @@
-//! Reads a graph from the log of chains, by one rule or the other.
+//! Reads a graph from the log of chains by their rule.
 //!
-//! A rule makes a draft of the log; here records are made of the draft, and their results are put in order.
+//! The rule makes a draft of the log. This file makes records from the draft and sorts their results.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ impl CacheChains {
     /// Reads the graph by the [`rule`](Self::rule) of the chains.
     ///
     /// # Errors
-    /// [`ReadError::TooTangled`] for a cache that was made to be slow to read.
+    /// [`ReadError::TooTangled`] if reading would take too long, as for a cache that was made to be slow.
     pub fn graph(&self) -> Result<Graph<'_>, ReadError> {
         Graph::read(ChainsRef::Borrowed(self))
     }
@@ -25,9 +25,9 @@ impl Graph<'static> {
     /// Reads a graph that owns its chains, to keep it in a struct or move it into a task.
     ///
     /// ```
-    /// use cache_model::{CacheChains, Graph};
+    /// use cache_model::{CacheChains, Graph, RecordDigest};
     /// let mut chains = CacheChains::new();
-    /// chains.add(&"root".into(), &[], &[])?;
+    /// chains.add(&RecordDigest::of_output("sha256:root", 0), &[], &[])?;
     /// let graph: Graph<'static> = Graph::shared(chains)?;
     /// assert_eq!(std::thread::spawn(move || graph.len()).join().expect("no panic"), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -57,8 +57,8 @@ impl<'a> Graph<'a> {
         Ok(Self::from_draft(chains, &draft))
     }
 
-    /// Makes records of nodes, less those that are left with an input without links. Sources come first, so one pass
-    /// settles it.
+    /// Makes a record of each node, except for nodes that have an input without links. One pass is enough, since sources
+    /// come first.
     fn from_draft(chains: ChainsRef<'a>, draft: &Draft) -> Self {
         let mut record_of_node: IndexVec<NodeIx, Option<RecordIx>> = IndexVec::filled(None, draft.nodes);
         let mut digests = IndexVec::with_capacity(draft.order.len());
@@ -106,18 +106,18 @@ fn collect_results(
             found.push((*record, op));
         }
     }
-    // Already sorted where nothing was merged and nothing was left out.
+    // Already sorted if nothing was merged or left out.
     found.sort_unstable();
     let mut results = Rows::with_capacity(records, chains.log.results.items_len());
     let mut first_adds = IndexVec::with_capacity(records);
     let mut found = found.into_iter().peekable();
     for record in (0..records).map(RecordIx::new) {
-        // Every record has an add.
+        // Every record has at least one add, so the default is never used.
         first_adds.push(found.peek().map_or(OpIx::new(0), |(_, op)| *op));
         while let Some((_, op)) = found.next_if(|(at, _)| *at == record) {
             chains.log.results.row(op).iter().for_each(|result| results.push(*result));
         }
-        // Newest first; of two texts for one instant the smaller is the one to keep.
+        // Newest first. Of two texts for one instant the smaller is kept, so it comes first.
         results.open_row().sort_by(|a, b| {
             cmp_results(&chains.layers, b, a).then_with(|| a.created_at.cmp_with_text(&b.created_at))
         });
@@ -133,8 +133,8 @@ mod tests {
     use super::*;
     use crate::{Link, RecordDigest};
 
-    /// Chains of adds, each a digest and, for each input, the positions of earlier adds; an input without sources is left
-    /// out.
+    /// Chains with these adds. Each has a digest and, for each input, the positions of earlier adds; an input without
+    /// positions is skipped.
     fn chains(adds: &[(u8, Vec<Vec<usize>>)]) -> CacheChains {
         let (mut chains, mut ids) = (CacheChains::new(), Vec::new());
         for (digest, inputs) in adds {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_graph_that_takes_too_long_to_read_is_refused_and_the_error_names_a_record() {
-        // The last links the second record to one that depends on it.
+        // The last add links the second record to a record that depends on it.
         let mut chains =
             chains(&[(0, vec![]), (1, vec![vec![0]]), (2, vec![vec![1]]), (1, vec![vec![0, 2]])]);
         for rule in [Rule::BuildKit, Rule::Closed] {
@@ -173,7 +173,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
-        /// Law: a budget refuses the graph or changes nothing about it.
+        /// Law: a graph that is read within a budget is the graph that is read without one.
         #[test]
         fn a_budget_changes_no_graph(
             adds in prop::collection::vec(

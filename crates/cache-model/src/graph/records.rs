@@ -1,10 +1,10 @@
-//! Records in the making and the links between them, as lists through the links.
+//! The nodes and links that BuildKit's rule works on, as linked lists.
 //!
-//! Links are added and removed and records become one; what that means is for the rule to say.
+//! It adds and removes links as the rule asks. It never decides which records are one.
 
 use crate::arena::index::{DigestIx, EdgeIx, IndexVec, NodeIx, SelectorIx};
 
-/// The records so far, and the links between them.
+/// The records and the links between them.
 pub(crate) struct Records {
     pub(crate) nodes: IndexVec<NodeIx, Node>,
     pub(crate) edges: IndexVec<EdgeIx, Edge>,
@@ -16,14 +16,14 @@ pub(crate) struct Node {
     pub(crate) inputs: u32,
     first_in: Option<EdgeIx>,
     first_out: Option<EdgeIx>,
-    /// How many links were ever put into the two lists.
+    /// The number of links that were ever added to the two lists.
     pub(crate) weight: u32,
-    /// The first of the records that were merged into this one.
+    /// The oldest of the records that were merged into this one.
     pub(crate) oldest: NodeIx,
     pub(crate) merged_into: Option<NodeIx>,
 }
 
-/// A link. A removed one stays in its lists and is passed over.
+/// A link. A removed link stays in its lists and is skipped.
 #[derive(Clone, Copy)]
 pub(crate) struct Edge {
     pub(crate) source: NodeIx,
@@ -35,11 +35,11 @@ pub(crate) struct Edge {
     next_out: Option<EdgeIx>,
     /// The next link of the same [`Key`].
     pub(crate) next_same: Option<EdgeIx>,
-    /// Of the first link of a key: how many links have that key.
+    /// For the first link of a key: the number of links with that key.
     pub(crate) same: u32,
 }
 
-/// The links that BuildKit takes for the same: candidates for a new record are looked up by it.
+/// Links with the same key are the same to BuildKit. The records that an add may overlap are looked up by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) source: NodeIx,
@@ -116,7 +116,7 @@ impl Records {
         Key { source, selector, input, digest: self.nodes[target].digest }
     }
 
-    /// The links of a record in a direction, the removed ones among them.
+    /// The links of a record in a direction, removed links included.
     pub(crate) fn all_links(&self, node: NodeIx, direction: Direction) -> impl Iterator<Item = EdgeIx> {
         let first = match direction {
             Direction::ToDependents => self.nodes[node].first_out,
@@ -128,13 +128,13 @@ impl Records {
         })
     }
 
-    /// The links of a record in a direction.
+    /// The links of a record in a direction, without removed links.
     pub(crate) fn links(&self, node: NodeIx, direction: Direction) -> impl Iterator<Item = EdgeIx> {
         self.all_links(node, direction).filter(|edge| self.edges[*edge].alive)
     }
 
-    /// Adds the targets of the links that have the key of `first`, the first of them, and takes the removed links out of
-    /// the list.
+    /// Collects the targets of the links with the same key as `first`, which is the first of them. Unlinks removed links
+    /// from the list.
     pub(crate) fn targets_of_same(&mut self, first: EdgeIx, found: &mut Vec<NodeIx>) {
         let (mut last, mut next) = (first, Some(first));
         while let Some(at) = next {
@@ -150,7 +150,7 @@ impl Records {
         }
     }
 
-    /// The record that a record has become part of.
+    /// The record that a record was merged into; the record itself if it was not merged.
     pub(crate) fn find(&mut self, node: NodeIx) -> NodeIx {
         let mut root = node;
         while let Some(next) = self.nodes[root].merged_into {

@@ -1,15 +1,17 @@
-//! The list of layers of a config: layers are numbered in the order of the results that use them, then sorted.
+//! The list of layers of a config.
+//!
+//! Layers are numbered in the order of the results that use them, then sorted and renumbered.
 
-use crate::arena::index::{BlobIx, ChainIx, DescriptorIx, IndexVec, LayerIx};
+use crate::arena::index::{BlobIx, DescriptorIx, IndexVec, LayerIx, StackIx};
 use crate::chains::layers::Layers;
 use crate::marshal::rank::{TextOrder, blob_prefix};
 use crate::{ConfigLayer, Descriptor, Dialect};
 
-/// The layers of the results that are exported, numbered as they come.
+/// The layers of the exported results, numbered in the order of [`number`](Self::number).
 pub(crate) struct Export<'a> {
     layers: &'a Layers,
-    number_of: IndexVec<ChainIx, Option<u32>>,
-    chains: Vec<ChainIx>,
+    number_of: IndexVec<StackIx, Option<u32>>,
+    stacks: Vec<StackIx>,
     /// The descriptor of each exported blob.
     chosen: IndexVec<BlobIx, Option<DescriptorIx>>,
     blobs: usize,
@@ -29,15 +31,15 @@ impl<'a> Export<'a> {
     pub(crate) fn new(layers: &'a Layers) -> Self {
         Self {
             layers,
-            number_of: IndexVec::filled(None, layers.chains_len()),
-            chains: Vec::new(),
+            number_of: IndexVec::filled(None, layers.stacks_len()),
+            stacks: Vec::new(),
             chosen: IndexVec::filled(None, layers.blobs_len()),
             blobs: 0,
             seen: IndexVec::filled(false, layers.layers_len()),
         }
     }
 
-    /// The number of a layer; it and those below it get one, from the lowest up, if they have none.
+    /// The number of a layer. If it has none yet, it and the layers below it get one, lowest first.
     pub(crate) fn number(&mut self, top: LayerIx) -> u32 {
         for layer in self.layers.downwards(top) {
             if std::mem::replace(&mut self.seen[layer], true) {
@@ -45,22 +47,22 @@ impl<'a> Export<'a> {
             }
             self.note(self.layers.descriptor_of(layer));
         }
-        let top = self.layers.layer_chain(top);
-        let first_new = self.chains.len();
+        let top = self.layers.layer_stack(top);
+        let first_new = self.stacks.len();
         let mut at = Some(top);
-        while let Some(chain) = at.filter(|chain| self.number_of[*chain].is_none()) {
-            self.chains.push(chain);
-            at = self.layers.chain_parent(chain);
+        while let Some(stack) = at.filter(|stack| self.number_of[*stack].is_none()) {
+            self.stacks.push(stack);
+            at = self.layers.stack_parent(stack);
         }
-        let new = self.chains.get_mut(first_new..).unwrap_or_default();
+        let new = self.stacks.get_mut(first_new..).unwrap_or_default();
         new.reverse();
-        for (number, chain) in (first_new..).zip(new.iter()) {
-            self.number_of[*chain] = u32::try_from(number).ok();
+        for (number, stack) in (first_new..).zip(new.iter()) {
+            self.number_of[*stack] = u32::try_from(number).ok();
         }
         self.number_of[top].unwrap_or(u32::MAX)
     }
 
-    /// Of several descriptors for one blob the one with the smallest text is exported.
+    /// Chooses the descriptor of a blob for the export: of several the one with the smallest text.
     fn note(&mut self, descriptor: DescriptorIx) {
         let blob = self.layers.descriptor_blob(descriptor);
         match self.chosen[blob] {
@@ -78,15 +80,15 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// Sorts the layers by blob and the number that the parent had, and renumbers them.
+    /// Sorts the layers by blob, then by the old number of the parent, and renumbers them.
     pub(crate) fn finish(self) -> ExportedLayers {
         let by_text = TextOrder::new(self.layers.blobs(), blob_prefix);
-        let number = |chain: ChainIx| self.number_of[chain].and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
-        let mut sorted: Vec<(u32, i32, u32, ChainIx)> = (0u32..)
-            .zip(&self.chains)
-            .map(|(old, chain)| {
-                let parent = self.layers.chain_parent(*chain).map_or(-1, number);
-                (by_text.rank(self.layers.chain_blob(*chain)), parent, old, *chain)
+        let number = |stack: StackIx| self.number_of[stack].and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
+        let mut sorted: Vec<(u32, i32, u32, StackIx)> = (0u32..)
+            .zip(&self.stacks)
+            .map(|(old, stack)| {
+                let parent = self.layers.stack_parent(*stack).map_or(-1, number);
+                (by_text.rank(self.layers.stack_blob(*stack)), parent, old, *stack)
             })
             .collect();
         sorted.sort_unstable();
@@ -100,8 +102,8 @@ impl<'a> Export<'a> {
         let mut layers = Vec::with_capacity(sorted.len());
         let mut descriptors = Vec::with_capacity(self.blobs);
         let mut last = None;
-        for (rank, parent, _, chain) in &sorted {
-            let blob = self.layers.chain_blob(*chain);
+        for (rank, parent, _, stack) in &sorted {
+            let blob = self.layers.stack_blob(*stack);
             let digest = *self.layers.digest(blob);
             let parent = new_number(*parent).unwrap_or(-1);
             layers.push(ConfigLayer { blob: Some(digest), parent, annotations: None });

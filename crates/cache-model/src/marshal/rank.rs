@@ -1,7 +1,7 @@
-//! The rank of records: one order for each graph, whatever the order in which it was put together.
+//! The canonical order of the records of a graph; it does not depend on the order in which they were added.
 //!
-//! Records go by height, then digest, then number of inputs, then their sorted links, then the result that marshal
-//! takes. No hash and no address has a part in it.
+//! Records are ordered by height, digest, number of inputs, sorted links, and the result that is marshalled. The order
+//! never depends on hash seeds or addresses.
 
 use std::cmp::Ordering;
 
@@ -84,7 +84,7 @@ impl Ranking<'_, '_> {
         }
     }
 
-    /// 0 for a record without inputs, else one more than the greatest of its sources.
+    /// The height of each record: 0 without inputs, otherwise one more than the greatest height of its sources.
     fn heights(&self) -> IndexVec<RecordIx, u32> {
         let mut heights = IndexVec::with_capacity(self.graph.len());
         for record in self.graph.digests.indices() {
@@ -112,7 +112,7 @@ impl Ranking<'_, '_> {
         self.rank_of[record] = Some(self.ranked.records.push(record));
     }
 
-    /// Gives records of one height and digest the next ranks.
+    /// Gives the next ranks to records with the same height and digest.
     fn take_tied(&mut self, records: Vec<RecordIx>) {
         let mut keyed: Vec<(Vec<Vec<RankedLink>>, RecordIx)> =
             records.into_iter().map(|record| (self.sorted_links(record), record)).collect();
@@ -156,14 +156,15 @@ impl Ranking<'_, '_> {
     }
 }
 
-/// Distinct values in the order of their texts.
+/// The order of distinct values by their texts.
 pub(crate) struct TextOrder<I> {
     ranks: IndexVec<I, u32>,
     sorted: Vec<I>,
 }
 
 impl<I: Idx> TextOrder<I> {
-    /// Sorts values. `prefix` must never fall where values rise; it spares most comparisons.
+    /// Sorts values. `prefix` must be monotonic: a greater value never has a smaller prefix. It avoids most comparisons of
+    /// texts.
     pub(crate) fn new<T: Ord>(values: &IndexVec<I, T>, prefix: impl Fn(&T) -> u64) -> Self {
         let mut sorted: Vec<(u64, I)> =
             values.iter_indexed().map(|(index, value)| (prefix(value), index)).collect();
@@ -193,7 +194,7 @@ fn head(bytes: &[u8]) -> u64 {
     u64::from_be_bytes(head)
 }
 
-/// The first bytes of record digests' hashes, where all are well-formed; else nothing.
+/// The first bytes of the hashes of record digests; 0 for all if one of them is not well-formed.
 fn digest_prefix(digests: &IndexVec<DigestIx, RecordDigest>) -> impl Fn(&RecordDigest) -> u64 {
     let all_sha256 = digests.iter().all(|digest| digest.as_sha256().is_some());
     move |digest| if all_sha256 { digest.as_sha256().map_or(0, |bytes| head(bytes)) } else { 0 }

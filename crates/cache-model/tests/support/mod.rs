@@ -1,4 +1,4 @@
-//! Random graphs as scripts of adds, and the adding of them in any order.
+//! Random graphs as scripts of adds, which can be added in any order.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,16 +40,16 @@ impl Add {
     }
 }
 
-/// What a script is made of.
+/// The limits of random scripts.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// How many digests there are to choose from; 0 for a new one each time.
+    /// The number of digests to choose from; 0 gives each add a digest of its own.
     pub digests: usize,
     /// The greatest number of inputs.
     pub inputs: usize,
     /// Whether the number of inputs follows from the digest.
     pub inputs_by_digest: bool,
-    /// How many selectors there are to choose from, at most 3.
+    /// The number of selectors to choose from, at most 3.
     pub selectors: usize,
     pub len: usize,
 }
@@ -79,7 +79,7 @@ pub fn script(kind: Kind) -> impl Strategy<Value = Vec<Add>> {
             if kind.inputs_by_digest {
                 inputs.truncate(digest % (kind.inputs + 1));
             }
-            // Without a fixed number of inputs for each digest every number comes; with one, pad with the last input.
+            // If the digest fixes the number of inputs, repeat the last input up to that number.
             while kind.inputs_by_digest && n > 0 && inputs.len() < digest % (kind.inputs + 1) {
                 inputs.push(inputs.last().cloned().unwrap_or_else(|| vec![(n - 1, String::new())]));
             }
@@ -146,7 +146,7 @@ pub fn chains(script: &[Add]) -> CacheChains {
     chains
 }
 
-/// The reference that a script was added to.
+/// The reference after adding a script.
 pub fn reference_of<'s>(script: &'s [Add]) -> Reference<'s> {
     let mut reference = Reference::default();
     for add in script {
@@ -159,14 +159,14 @@ pub fn reference_of<'s>(script: &'s [Add]) -> Reference<'s> {
     reference
 }
 
-/// The same chains, to be read closed.
+/// The same chains under the closed rule.
 pub fn closed(chains: &CacheChains) -> CacheChains {
     let mut closed = chains.clone();
     closed.set_rule(Rule::Closed);
     closed
 }
 
-/// What chains marshal to with every blob present.
+/// Marshals chains with every blob present.
 pub fn marshal(chains: &CacheChains) -> Marshalled {
     chains.marshal(&all).unwrap()
 }
@@ -199,7 +199,7 @@ pub fn shuffled(script: &[Add], priorities: &[u32]) -> (Vec<Add>, Vec<usize>) {
     (mixed, order)
 }
 
-/// What loading a marshalled config and marshalling it again gives, closed or not.
+/// Loads a marshalled config and marshals it again, by the closed rule if `close`, otherwise by BuildKit's.
 pub fn again(marshalled: &Marshalled, close: bool) -> CacheConfig {
     let mut loaded = CacheChains::from_config(&marshalled.config, &marshalled.descriptors).unwrap();
     assert!(loaded.dropped.is_empty());

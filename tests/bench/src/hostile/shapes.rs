@@ -1,7 +1,7 @@
-//! Cache configs of a given size that are made to be slow: each shape aims at one step of loading and marshalling.
+//! Cache configs of a given size that are made to be slow.
 //!
-//! What a shape is made of is written as JSON text, so that nothing but the reader decides what it means. All of them
-//! are valid.
+//! Each shape attacks one step of loading, reading or marshalling. Shapes are written as JSON text, so that no code of the
+//! model helps to make them. All of them are valid.
 
 use std::fmt::Write as _;
 
@@ -10,53 +10,53 @@ use clap::ValueEnum;
 /// A shape of hostile config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shape {
-    /// Records without anything, all of them the same root
+    /// Empty records, all of them the same root
     Empty,
-    /// One long chain, all records of one digest
+    /// A long chain of records with one digest
     Chain,
-    /// Each record has a link to every record before it
+    /// Records that link to every earlier record
     Dense,
-    /// One digest, and links to anything that comes before
+    /// Records of one digest with links to any earlier records
     Equal,
-    /// One record with as many links as there is room for
+    /// A record with as many links as fit
     Wide,
-    /// A root whose digest takes half of the room, and as many links to it as the rest has, half of them of one record
+    /// A root with a digest of half the size, and as many links to it as fit, half of them from one record
     Long,
-    /// One digest and two inputs: each record shares one input with many, and both with none
+    /// Records of one digest with two inputs, which share each input with many others and both with none
     Grid,
-    /// One digest and as many inputs of two links to choose from as it takes that no two records are alike
+    /// Records of one digest that choose one of two links in each input, no two records alike
     Cube,
-    /// The same with twenty links to choose from
+    /// The cube with twenty links to choose from
     Dice,
-    /// The cube with two links in each input that go together
+    /// The cube with pairs of links to choose from
     Pairs,
-    /// Two records with as many links as there is room for, all of which they share, but for one input
+    /// Two records with as many links as fit, which share all links except those of one input
     Twins,
-    /// Records that share a thousand links, but for one input
+    /// Records that share a thousand links in one input and none in the other
     Crowd,
-    /// Links from a far descendant of the record that they are added to: each would close a cycle
+    /// Links from far descendants of a record to the record: each would close a cycle
     Cycles,
-    /// Records of few digests with links to anything, which become one again and again
+    /// Records of few digests with links to any earlier records, which are merged over and over
     Tangle,
-    /// Roots that are added late to a record on which many depend
+    /// A record with many dependents that gets links to new roots
     Late,
-    /// Records at the end of a long chain become one with a record at its start
+    /// Records at the end of a long chain that are merged with a record at its start
     Folds,
-    /// Two long chains that are one as soon as their first records are
+    /// Two long chains that are merged once their first records are
     Cascade,
-    /// Records that become one with a record on which many depend
+    /// Records that are merged with a record with many dependents
     Merges,
-    /// One long chain of layers, with a result at each
+    /// A long stack of layers with a result at each layer
     Layers,
-    /// One record with as many results as there is room for, of one instant, on a long chain of layers
+    /// A record with as many results as fit, at one instant, on a long stack of layers
     Results,
-    /// Two records that come to be equal, with as many results as there is room for, of one instant
+    /// Two records that are merged, with as many results as fit, at one instant
     Alike,
-    /// Lists of layers that are alike but for their ends
+    /// Lists of layers that differ only at their ends
     Lists,
 }
 
-/// A config in the making.
+/// Writes the text of a config.
 struct Writer {
     room: usize,
     layers: String,
@@ -67,7 +67,7 @@ struct Writer {
 
 const INSTANT: &str = "2024-01-01T00:00:00Z";
 
-/// The config of a shape, of about so many bytes.
+/// The config of a shape, with a length of about `bytes`.
 pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
     let mut to =
         Writer { room: bytes, layers: String::new(), layers_count: 0, records: String::new(), count: 0 };
@@ -116,7 +116,7 @@ fn dense(to: &mut Writer) {
     }
 }
 
-/// Records of a few digests, with one or two inputs of one to three links each, to anything that comes before.
+/// Records of a few digests, with one or two inputs of one to three links each to any earlier records.
 fn tangle(to: &mut Writer, digests: usize) {
     let mut random = Random(1);
     to.record(1.0, format_args!(""));
@@ -176,8 +176,8 @@ fn grid(to: &mut Writer, bytes: usize) {
     }
 }
 
-/// Records of one digest that each choose, in every input, one of `choice` roots, no two of them all the same ones. With
-/// `pairs` each root has another that always goes with it.
+/// Records of one digest that choose one of `choice` roots in each input; no two make all the same choices. With `pairs`
+/// each choice is a pair of roots.
 fn cube(to: &mut Writer, bytes: usize, choice: usize, pairs: bool) {
     let links = if pairs { 2 } else { 1 };
     let inputs = (1u32..).find(|inputs| {
@@ -205,7 +205,7 @@ fn cube(to: &mut Writer, bytes: usize, choice: usize, pairs: bool) {
     }
 }
 
-/// So many records of one digest that have all links in common in one input, and none in another.
+/// Records of one digest that share all links in one input, and none in the other.
 fn crowd(to: &mut Writer, records: usize) {
     for root in 0..records {
         to.record(1.0, format_args!(r#""digest":"own {root}""#));
@@ -224,15 +224,15 @@ fn crowd(to: &mut Writer, records: usize) {
     }
 }
 
-/// A long chain, and then records of it again and again, each with a link to another record far down the chain: a link
-/// that nothing else has, so that it is not what makes two records one.
+/// A long chain, then adds of its records, each with another link to a record far down the chain. No two records share
+/// such a link, so it does not merge them.
 fn cycles(to: &mut Writer) {
     to.record(1.0, format_args!(""));
     while to.has_room(0.4, 0) && to.linked_to_last() {}
     let end = to.count;
     let (mut random, mut source) = (Random(2), 0);
     loop {
-        // Each time from further down, so that no two walks are the same.
+        // Each link comes from further down, so that no two searches are the same.
         source = (source + 1) % (end / 2);
         let far = end / 2 + random.below(end / 2);
         let written = to.record(
@@ -245,8 +245,8 @@ fn cycles(to: &mut Writer) {
     }
 }
 
-/// A record on which many depend, and to which new roots are linked; with `merges` another record of its digest is first,
-/// so that the two become one.
+/// A record with many dependents that gets links to new roots. With `merges` another record of its digest has such a link
+/// first, so that the two are merged.
 fn hub(to: &mut Writer, merges: bool) {
     to.record(1.0, format_args!(r#""digest":"root""#));
     to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}}]]"#));
@@ -272,7 +272,7 @@ fn folds(to: &mut Writer) {
     while to.linked_to_last() && to.has_room(0.4, 0) {}
     let end = to.count - 1;
     loop {
-        // A record of the hub's digest behind the chain, and one that shares a link with both.
+        // A record of the same digest at the end of the chain, and an add that shares a link with both.
         let root = to.count;
         to.record(1.0, format_args!(r#""digest":"{root}""#));
         to.record(1.0, format_args!(r#""digest":"fold","inputs":[[{{"link":{root}}},{{"link":{end}}}]]"#));
@@ -367,12 +367,12 @@ fn lists(to: &mut Writer) {
 }
 
 impl Writer {
-    /// Whether there is room for more bytes within a share of all.
+    /// Whether `more` bytes fit into a share of the size.
     fn has_room(&self, share: f64, more: usize) -> bool {
         ((self.layers.len() + self.records.len() + more) as f64) < self.room as f64 * share
     }
 
-    /// Appends a record, if what was written so far is within a share of the room; false where it is not.
+    /// Appends a record if the text so far is within a share of the size; otherwise false.
     fn record(&mut self, share: f64, members: std::fmt::Arguments<'_>) -> bool {
         if !self.has_room(share, 0) {
             return false;
