@@ -1,4 +1,4 @@
-//! Blobs to test with: content in memory and the descriptor that fits it.
+//! Blobs to test with: content in memory and its descriptor.
 //!
 //! The same length or label gives the same bytes on every run; nothing here is random.
 
@@ -37,7 +37,7 @@ impl Blob {
         Self::hashed(algorithm, MediaType::OCI_LAYER_TAR, bytes.into())
     }
 
-    /// An OCI index that names nothing; those with different labels are different.
+    /// An OCI index without entries. Different labels give different indexes.
     pub fn index(label: &str) -> Self {
         let text = serde_json::json!({
             "schemaVersion": 2,
@@ -66,7 +66,7 @@ impl Blob {
         Self::new(MediaType::OCI_MANIFEST, text)
     }
 
-    /// A source of the blob that is never tried again.
+    /// A source of the blob without retries.
     pub fn source(&self) -> Source<'static> {
         Source::from_bytes(self.descriptor.clone(), self.bytes.clone()).with_job(&Job::without_retries())
     }

@@ -1,6 +1,6 @@
-//! Providers that go wrong in one way, at a given byte.
+//! Providers with one fault, at a given byte.
 //!
-//! They hold their content in memory and give the same fault on every run.
+//! They hold their content in memory and have the same fault on every run.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -17,16 +17,16 @@ use tokio::sync::Notify;
 
 use crate::Blob;
 
-/// What goes wrong. Bytes count from 0, from the start of the blob.
+/// The fault of a provider. Bytes count from 0, from the start of the blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     Nothing,
     /// The content ends, cleanly, after this many bytes.
     EndsAt(u64),
-    /// So many bytes follow that do not belong to the blob.
+    /// This many bytes that do not belong to the blob follow it.
     GoesOn(u32),
-    /// The byte at this place is another one. A place beyond the end changes nothing.
+    /// The byte at this position is wrong. A position beyond the end changes nothing.
     Differs(u64),
     /// The stream gives an error in place of this byte.
     FailsAt {
@@ -34,14 +34,14 @@ pub enum Fault {
         byte: u64,
         /// The kind of the error.
         kind: ErrorKind,
-        /// How often; after that nothing goes wrong.
+        /// The number of errors; after that there is no fault.
         times: u32,
     },
-    /// The stream gives nothing any more in place of this byte, and does not end.
+    /// The stream stalls in place of this byte, and does not end.
     StallsAt(u64),
     /// The stream panics in place of this byte.
     PanicsAt(u64),
-    /// Nothing is wrong with the bytes, but the provider gives this size.
+    /// The bytes are right, but the provider gives this size.
     TellsSize(u64),
 }
 
@@ -51,19 +51,19 @@ pub struct Faulty {
     descriptor: Descriptor,
     /// The right content.
     right: Bytes,
-    /// The content that it serves.
+    /// The content that it serves as a stream.
     content: Bytes,
-    /// The content that it serves as a file, if it does.
+    /// The content that it serves as a file; `None` if it serves none.
     in_file: Option<Bytes>,
     fault: Fault,
     chunk: usize,
-    /// How often the fault may still show.
+    /// The number of times that the fault will still show.
     left: AtomicU32,
     reached: Arc<Notify>,
 }
 
 impl Faulty {
-    /// A provider that has only `blob`, and this fault. It serves chunks of 64 KiB.
+    /// A provider of `blob` alone, with this fault. It serves chunks of 64 KiB.
     pub fn new(blob: &Blob, fault: Fault) -> Self {
         let mut content = blob.bytes.to_vec();
         match fault {
@@ -89,23 +89,23 @@ impl Faulty {
         }
     }
 
-    /// The same provider, which serves chunks of `bytes` bytes, at least 1.
+    /// The same provider with chunks of `bytes` bytes, at least 1.
     #[must_use]
     pub fn in_chunks_of(mut self, bytes: usize) -> Self {
         self.chunk = bytes.max(1);
         self
     }
 
-    /// The same provider, which gives the blob as a file, too. Content that is short, long or different is so in the
-    /// file as it is in the stream; no other fault shows in it.
+    /// The same provider, which also gives the blob as a file. A fault that makes content short, long or different shows in
+    /// the file and in the stream. No other fault shows in the file.
     #[must_use]
     pub fn with_file(mut self) -> Self {
         self.in_file = Some(self.content.clone());
         self
     }
 
-    /// The same provider, which gives the blob as a file, too. Content that is short, long or different is so in the
-    /// file alone, and the stream is right.
+    /// The same provider, which also gives the blob as a file. A fault that makes content short, long or different shows in
+    /// the file only, and the stream is right.
     #[must_use]
     pub fn with_file_alone(mut self) -> Self {
         self.in_file = Some(std::mem::replace(&mut self.content, self.right.clone()));
@@ -117,7 +117,7 @@ impl Faulty {
         &self.descriptor
     }
 
-    /// Waits until a stream has come to the byte that fails, stalls or panics. For one waiter, once.
+    /// Waits until a stream has reached the byte that fails, stalls or panics. Only one caller may wait, once.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
@@ -129,7 +129,7 @@ impl Faulty {
         Err(Error::new(ErrorKind::NotFound, operation, descriptor.digest, "only one blob is here"))
     }
 
-    /// The byte at which the bytes stop, where the fault shows this time.
+    /// The byte at which the stream stops; `None` if the fault does not show this time.
     fn stop(&self) -> Option<u64> {
         match self.fault {
             Fault::StallsAt(byte) | Fault::PanicsAt(byte) => Some(byte),
@@ -142,14 +142,14 @@ impl Faulty {
         }
     }
 
-    /// The item of the stream in place of the byte.
+    /// The item that the stream gives in place of the byte.
     fn end(&self) -> ByteStream {
         let (fault, digest, reached) = (self.fault, self.descriptor.digest, self.reached.clone());
         let at_end = stream::once(async move {
             reached.notify_one();
             match fault {
                 Fault::StallsAt(_) => std::future::pending().await,
-                // Without the message that a panic would print.
+                // Panic without printing a message.
                 Fault::PanicsAt(_) => resume_unwind(Box::new("the source panics")),
                 Fault::FailsAt { kind, .. } => Err(Error::new(kind, "read", digest, "the source fails")),
                 _ => Ok(Bytes::new()),
@@ -181,7 +181,7 @@ impl Provider for Faulty {
                 ErrorKind::Invalid,
                 "open",
                 descriptor.digest,
-                "there are not so many bytes",
+                "the offset is beyond the end of the blob",
             ));
         };
         let mut rest = content.split_off(start);
@@ -192,7 +192,7 @@ impl Provider for Faulty {
         Ok(if stop.is_some() { Box::pin(chunks.chain(self.end())) } else { Box::pin(chunks) })
     }
 
-    /// A temporary file without a name; none where it cannot be made.
+    /// A temporary file without a name; `None` if it cannot be made.
     fn file(&self, descriptor: &Descriptor) -> Option<File> {
         self.missing("open", descriptor).ok()?;
         self.in_file.as_ref().and_then(|content| file_of(content).ok())
@@ -206,7 +206,7 @@ fn file_of(content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// A provider that does not know what it has: it answers everything with an error of this kind.
+/// A provider that cannot be reached: it answers every request with an error of this kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Down(pub ErrorKind);
 

@@ -1,4 +1,4 @@
-//! The laws: functions whose names are sentences.
+//! The laws. The name of each function is the sentence that it checks.
 //!
 //! A law that stores or names something needs a fresh store. No law knows the kind of store that it checks.
 

@@ -1,9 +1,9 @@
 //! The laws of [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`] and [`Lister`], to be run against a store.
 //!
-//! Each law is a function in [`laws`]; [`run_all`] runs those that a store has the traits for, each on a fresh store,
-//! and [`assert_conforms`] does so for a test. [`Faulty`] and [`Down`] are providers that go wrong in one way, in their
-//! streams and in the files that they give; [`StrictStore`] is a store that refuses what real ones let pass. Nothing
-//! here knows a store by name or prints, and no law panics.
+//! Each law is a function in [`laws`]. [`run_all`] runs the laws of all traits that a store has, each on a fresh store;
+//! [`assert_conforms`] does so in a test. [`Faulty`] and [`Down`] are providers with one fault, in their streams and
+//! files. [`StrictStore`] is a store that refuses faulty requests that real stores accept. Nothing here knows a store by
+//! name or prints, and no law panics.
 //!
 //! [`Provider`]: cache_ingest::Provider
 //! [`Ingester`]: cache_ingest::Ingester

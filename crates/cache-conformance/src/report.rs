@@ -1,6 +1,6 @@
 //! The outcome of each law.
 //!
-//! It holds every violation, not only the first, and a law that was left out is not counted as one that holds.
+//! It has every violation, not only the first. A law that was left out does not count as holding.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use crate::Violation;
 /// The outcome of one law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It holds.
+    /// The law holds.
     Held,
-    /// The law is about a trait or an ability that the store does not have: its name.
+    /// The law was left out, since the store lacks the trait or ability of this name.
     LeftOut(&'static str),
-    /// It does not hold.
+    /// The law is broken.
     Broken(Violation),
 }
 

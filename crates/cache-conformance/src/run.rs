@@ -1,6 +1,6 @@
 //! Runs all laws against a store.
 //!
-//! Each gets a fresh store and limited time, and none keeps another from running, not even by a panic.
+//! Each law gets a fresh store and limited time. No law can stop the others, not even by a panic.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use tokio::time::timeout;
 
 use crate::{Blob, Factory, Outcome, Report, Store, Violation, laws};
 
-/// The time that a law may take.
+/// The time limit of a law.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The lengths in bytes of the blobs that the laws about reading are tried with.
+/// The lengths in bytes of the blobs for the laws about reading.
 const LENGTHS: [u32; 4] = [0, 1, 4000, 600_000];
 
-/// Runs the laws that the store has the traits for.
+/// Runs the laws of all traits that the store has.
 ///
-/// Runs within a Tokio runtime with time. A law that takes more than a minute is broken, and so is one that panics.
+/// Needs a Tokio runtime with time. A law that takes more than a minute or panics is broken.
 pub async fn run_all(factory: &dyn Factory) -> Report {
     let mut report = Report::default();
     macro_rules! laws {
@@ -105,11 +105,11 @@ pub async fn run_all(factory: &dyn Factory) -> Report {
     report
 }
 
-/// Runs all laws, for a test.
+/// Runs all laws in a test.
 ///
 /// # Panics
 ///
-/// When a law is broken; the message has a line for each.
+/// If a law is broken. The message has a line for each broken law.
 pub async fn assert_conforms(factory: &dyn Factory) {
     let report = run_all(factory).await;
     assert!(report.conforms(), "{report}");

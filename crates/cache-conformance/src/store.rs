@@ -1,6 +1,6 @@
 //! The store under test: its traits, its further abilities, and how to get a fresh one.
 //!
-//! Every law gets a store of its own, so that no law sees the remains of another.
+//! Every law gets a store of its own, so that laws do not affect each other.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_ingest::{Error, Ingester, Lister, Provider, Publisher, Resolver};
 
-/// Makes the stores to test. A function or closure that gives a future of a store is one.
+/// Makes the stores to test. Implemented by functions and closures that give a future of a store.
 #[async_trait]
 pub trait Factory: Send + Sync {
-    /// A store without blobs and names, which shares none with those made before.
+    /// An empty store, which shares nothing with earlier stores.
     async fn fresh(&self) -> Result<Store, Error>;
 }
 
@@ -26,10 +26,9 @@ where
     }
 }
 
-/// A store by the traits that it has. Laws about a trait that is not there are left out.
+/// A store as the traits that it has. Laws about a missing trait are left out.
 ///
-/// They may be different objects: a provider that cannot be written to is tested with an ingester into the store behind
-/// it.
+/// The traits may be different objects: a read-only provider is tested with an ingester into the store behind it.
 #[derive(Clone, Default)]
 pub struct Store {
     /// Gives the blobs that the ingester takes.
@@ -42,12 +41,12 @@ pub struct Store {
     pub publisher: Option<Arc<dyn Publisher>>,
     /// Lists the manifests that the publisher named.
     pub lister: Option<Arc<dyn Lister>>,
-    /// A provider of the same kind that does not know what it has, as when its network is down.
+    /// A provider of the same kind that cannot tell what it has, as when its network is down.
     pub unreachable: Option<Arc<dyn Provider>>,
-    /// Whether blobs may have sha512 digests; no by default.
+    /// Whether blobs may have sha512 digests; false by default.
     pub sha512: bool,
-    /// Whether comparing with the expected manifest and publishing are one step, also beside other publishers; yes for
-    /// [`complete`](Self::complete), no by default.
+    /// Whether comparing with the expected manifest and publishing are one atomic step; true for
+    /// [`complete`](Self::complete), false by default.
     pub atomic: bool,
 }
 
@@ -68,7 +67,7 @@ impl Store {
         }
     }
 
-    /// The same store, which takes blobs with sha512 digests.
+    /// The same store, marked as supporting sha512 digests.
     #[must_use]
     pub fn with_sha512(mut self) -> Self {
         self.sha512 = true;
@@ -82,14 +81,14 @@ impl Store {
         self
     }
 
-    /// The same store, with a provider of its kind that does not know what it has.
+    /// The same store, with a provider of its kind that cannot tell what it has.
     #[must_use]
     pub fn with_unreachable(mut self, provider: impl Provider + 'static) -> Self {
         self.unreachable = Some(Arc::new(provider));
         self
     }
 
-    /// The same store, for which two that publish at once may both win.
+    /// The same store, marked as not atomic: two publishers at once may both succeed.
     #[must_use]
     pub fn not_atomic(mut self) -> Self {
         self.atomic = false;

@@ -21,7 +21,7 @@ pub enum Operation {
     Info(Descriptor),
     /// The blob was opened at this offset in bytes.
     Open(Descriptor, u64),
-    /// The blob was put, or was there already.
+    /// The blob was put, or was already present.
     Put(Descriptor, Stored),
     /// The name was resolved.
     Resolve(Name),
@@ -29,11 +29,12 @@ pub enum Operation {
     Publish(Name, Descriptor),
 }
 
-/// A [`MemoryStore`] that refuses requests that a lenient store takes.
+/// A [`MemoryStore`] that refuses faulty requests that a lenient store accepts.
 ///
-/// A manifest is refused as [`ErrorKind::Invalid`] when it is not JSON, or gives a blob that it names (by an object with
-/// a `digest`) another size than it has; as [`ErrorKind::Incomplete`] when such a blob is absent. Invalid, too, is a put whose descriptor gives another digest or size than its source,
-/// or another size than the blob that is there. Streams come in chunks of uneven lengths, some of them empty.
+/// A manifest names a blob by an object with a `digest`. A manifest is refused as [`ErrorKind::Invalid`] if it is not JSON
+/// or gives a blob a wrong size, and as [`ErrorKind::Incomplete`] if a blob is absent. A put is refused as
+/// [`ErrorKind::Invalid`] if its descriptor does not match its source, or gives a stored blob a wrong size. Streams come in
+/// chunks of uneven lengths, some of them empty.
 #[derive(Debug, Default)]
 pub struct StrictStore {
     store: MemoryStore,
@@ -69,7 +70,7 @@ impl StrictStore {
         self.operations.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
     }
 
-    /// Whether all that a manifest names is there.
+    /// Checks that all blobs that a manifest names are stored, with the right sizes.
     fn check_named(&self, name: &Name, manifest: &[u8]) -> Result<(), Error> {
         let refuse = |reason: String| Err(Error::new(ErrorKind::Invalid, "publish", name, reason));
         let manifest = match serde_json::from_slice::<Value>(manifest) {
@@ -85,14 +86,14 @@ impl StrictStore {
             }
             let Some(named) = value.get("digest").and_then(Value::as_str) else { continue };
             let Ok(digest) = named.parse::<Digest>() else {
-                return refuse(format!("the manifest names {named:?}, which is no digest"));
+                return refuse(format!("the manifest names {named:?}, which is not a digest"));
             };
             let Some(blob) = self.store.blob(&digest) else {
-                let reason = format_args!("the manifest names {named}, which is not there");
+                let reason = format_args!("the manifest names {named}, which is not stored");
                 return Err(Error::new(ErrorKind::Incomplete, "publish", name, reason));
             };
             if value.get("size").is_some_and(|size| size.as_u64() != Some(blob.len() as u64)) {
-                return refuse(format!("the manifest gives {named} another size than it has"));
+                return refuse(format!("the manifest gives {named} a wrong size"));
             }
         }
         Ok(())
@@ -114,7 +115,7 @@ impl Provider for StrictStore {
     }
 }
 
-/// Cuts bytes into pieces whose lengths go 0, 1, 1, 2, 3, 5, …
+/// Cuts bytes into pieces of 0, 1, 1, 2, 3, 5, … bytes.
 fn uneven(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     let (mut this, mut next) = (0, 1usize);
     std::iter::from_fn(move || {
@@ -133,10 +134,10 @@ impl Ingester for StrictStore {
         let refuse = |reason| Err(Error::new(ErrorKind::Invalid, "put", descriptor.digest, reason));
         let given = source.descriptor();
         if given.digest != descriptor.digest || given.size != descriptor.size {
-            return refuse("the descriptor is not that of its source");
+            return refuse("the descriptor does not match its source");
         }
         if self.store.blob(&descriptor.digest).is_some_and(|blob| blob.len() as u64 != descriptor.size) {
-            return refuse("the blob is there and has another size");
+            return refuse("the blob is stored with another size");
         }
         let stored = self.store.put(descriptor, source).await?;
         self.note(Operation::Put(descriptor.clone(), stored));

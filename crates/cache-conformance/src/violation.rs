@@ -1,4 +1,4 @@
-//! How a law is broken, and the short way to say so within a law.
+//! The violation of a law, and checks that make one.
 //!
 //! It never ends the program: the caller of the laws decides what a violation means.
 
@@ -15,12 +15,12 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The violation of a law, for laws of your own too.
+    /// A violation of a law. Your own laws can use it, too.
     pub fn new(law: &'static str, expected: impl fmt::Display, seen: impl fmt::Display) -> Self {
         Self { law, expected: expected.to_string(), seen: seen.to_string() }
     }
 
-    /// The name of the law: that of its function.
+    /// The name of the law's function.
     pub fn law(&self) -> &'static str {
         self.law
     }
@@ -30,7 +30,7 @@ impl Violation {
         &self.expected
     }
 
-    /// The store's behaviour.
+    /// The behaviour of the store.
     pub fn seen(&self) -> &str {
         &self.seen
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// The name of a law, within its function.
+/// The name of a law, with the checks that a law makes.
 #[derive(Clone, Copy)]
 pub(crate) struct Law(pub(crate) &'static str);
 
@@ -53,7 +53,7 @@ impl Law {
         Violation::new(self.0, expected, seen)
     }
 
-    /// The value of a result that has to be a success. `did` names the step.
+    /// The value of a result that must be a success. `did` names the step.
     pub(crate) fn succeeds<T>(self, did: &str, result: Result<T, Error>) -> Result<T, Violation> {
         result.map_err(|error| {
             self.broken(format_args!("success when {did}"), format_args!("{:?}: {error}", error.kind()))

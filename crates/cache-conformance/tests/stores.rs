@@ -9,7 +9,7 @@ use cache_conformance::{Down, Outcome, Store, StrictStore, assert_conforms, run_
 use cache_ingest::{Error, ErrorKind, LayoutOptions, LayoutStore, MemoryStore, MultiProvider, Provider};
 use tempfile::TempDir;
 
-/// All that a store can have, so that no law is left out.
+/// A store with every trait and ability, so that no law is left out.
 fn all<S>(store: S) -> Result<Store, Error>
 where
     S: Provider
@@ -85,7 +85,7 @@ async fn the_strict_store_conforms() {
     assert_conforms(&|| async { all(Arc::new(StrictStore::new())) }).await;
 }
 
-/// Two stores as one provider; what is put goes to the second.
+/// Two stores as one provider; puts go to the second.
 #[tokio::test]
 async fn several_providers_as_one_conform() {
     let layouts = Layouts::new();
@@ -110,7 +110,7 @@ async fn laws_about_what_a_store_has_not_are_left_out() {
     assert!(report.outcomes().all(|(_, outcome)| matches!(outcome, Outcome::LeftOut(_))));
 }
 
-/// Each law's violations carry the name of its function, and each law is run.
+/// Each law names its own function in its violations, and each law is run.
 #[tokio::test]
 async fn every_law_is_run_under_its_own_name() {
     let files = [

@@ -1,4 +1,6 @@
-//! Where a cache is written to, under which name, and in which form.
+//! The destination of an export: a store, a name, and a form.
+//!
+//! It never writes anything itself.
 
 use std::fmt;
 
@@ -8,7 +10,7 @@ use cache_target::{ExportAttributes, Opened};
 
 use crate::ExportError;
 
-/// Where a cache is written to.
+/// The destination of an export.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Destination<'a> {
@@ -16,14 +18,14 @@ pub struct Destination<'a> {
     pub store: &'a dyn WriteStore,
     /// The name that the cache gets.
     pub name: &'a Name,
-    /// The manifest that the name has to stand for before.
+    /// The manifest that the name must point at before the export.
     pub expect: Expect,
-    /// The form; `None` for the form that a cache has already, or the default for a new one.
+    /// The form. `None` keeps the form of an existing cache, and takes the default for a new one.
     pub form: Option<Form>,
 }
 
 impl<'a> Destination<'a> {
-    /// A name in a store, whatever it stands for, in no particular form.
+    /// A name in a store. It may point at anything, and the form is not given.
     pub fn new(store: &'a dyn WriteStore, name: &'a Name) -> Self {
         Self { store, name, expect: Expect::Any, form: None }
     }
@@ -46,7 +48,7 @@ impl<'a> Destination<'a> {
         Self { form: form.into(), ..self }
     }
 
-    /// The same destination, to be written only if its name stands for what is expected.
+    /// The same destination, which is written only if its name meets the expectation.
     #[must_use]
     pub fn with_expect(self, expect: Expect) -> Self {
         Self { expect, ..self }

@@ -14,13 +14,13 @@ use cache_target::TargetError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// It cannot be told which layers are present.
+    /// The store cannot say which layers are present.
     Store(Error),
     /// A blob cannot be written; the error says on which side.
     Write {
-        /// What it is.
+        /// The step that writes the blob.
         step: Step,
-        /// Why.
+        /// The cause.
         error: Error,
     },
     /// The config or the manifest cannot be read or built.

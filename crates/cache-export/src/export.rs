@@ -1,4 +1,4 @@
-//! Exporting records: which blobs are present is asked once, then everything is decided, then everything is copied.
+//! Exports records: looks up which blobs are present, once, then decides on the whole cache, then writes it.
 
 use cache_format::{Form, Packed, pack};
 use cache_ingest::{Job, Provider, Side, presence};
@@ -9,12 +9,12 @@ use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// Exports records: copies the layers from `provider`, writes the config and the manifest, and names the manifest.
 ///
-/// Each record gives its newest result whose layers are all in the provider. If no record gives any, nothing is
-/// written: that is a success with a warning, as with BuildKit.
+/// Each record is exported with its newest result whose layers are all in the provider. If no record has such a result,
+/// nothing is written, and the export succeeds with a warning, as with BuildKit.
 ///
 /// # Errors
-/// [`ExportError::Store`] and [`ExportError::Write`], which say on which side; then nothing is named in the
-/// destination, but blobs may be there.
+/// [`ExportError::Store`] and [`ExportError::Write`], which say on which side. Then the destination's names are unchanged,
+/// but blobs may have been stored.
 pub async fn export(
     chains: &CacheChains,
     provider: &dyn Provider,

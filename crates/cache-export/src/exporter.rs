@@ -21,7 +21,7 @@ pub trait Exporter: Send + Sync {
     /// The exporter for progress and logs, such as `exporting cache to /tmp/cache`.
     fn name(&self) -> &str;
 
-    /// The wishes of the user: mode, compression, whether a failure may be ignored.
+    /// The user's settings: mode, compression, whether a failure may be ignored.
     fn config(&self) -> &ExportAttributes;
 
     /// Exports these records. Their layers come from the provider that the exporter was made with.

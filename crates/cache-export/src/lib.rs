@@ -18,7 +18,7 @@
 //! use cache_target::{Attributes, Role, Targets};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! // A build has made a layer, the result of a step's first output.
+//! // A build has made a layer, the result of a step's first output. Step digests are shortened here.
 //! let build = MemoryStore::new();
 //! let blob = build.insert(MediaType::OCI_LAYER_TAR, "a layer");
 //! let step = RecordDigest::of_output("sha256:step", 0);

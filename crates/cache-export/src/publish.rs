@@ -28,8 +28,8 @@ struct Upload<'a> {
 
 /// Stores a cache and names it. Nothing is written before everything that it names.
 ///
-/// If the name already points at this root, no blob is asked about. If the store reports missing blobs when the root
-/// is published, as one does that collects garbage meanwhile, everything that it lacks is stored once more.
+/// If the name already points at this root, no blob is looked up. If the store reports missing blobs when the root is
+/// published, for example after a garbage collection, the missing blobs are stored once more.
 pub(crate) async fn publish(
     packed: Packed,
     form: Form,
@@ -91,7 +91,7 @@ impl Upload<'_> {
         published.map_err(|error| self.root_failed(error))
     }
 
-    /// The summary of a cache of which every blob is in the destination already.
+    /// The summary of a cache with all blobs in the destination already.
     fn all_present(&self) -> Summary {
         let mut seen = HashSet::new();
         let mut summary = Summary::default();

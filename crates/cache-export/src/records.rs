@@ -8,7 +8,7 @@ use std::io::BufRead;
 use cache_format::{FormatError, decode_record_line};
 use cache_model::{AddError, CacheChains, Link, NewResult, RecordDigest, RecordId};
 
-/// Why records cannot be read. Lines count from 1, positions from 0. The message includes the cause.
+/// Why records cannot be read. Lines count from 1, positions from 0. The message contains the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordsError {
@@ -25,7 +25,7 @@ pub enum RecordsError {
     Format {
         /// The line.
         line: usize,
-        /// What is wrong with it.
+        /// The fault, with its place in the line.
         cause: FormatError,
     },
     /// A record links to one that is not on an earlier line.
@@ -38,7 +38,7 @@ pub enum RecordsError {
         /// The position that it links to.
         link: usize,
     },
-    /// A record links to one whose digest is `random:…`, which is not cached.
+    /// A record links to a record with a `random:…` digest, which is not cached.
     #[error(
         "line {line}: record {link} has a random: digest, so it is not cached and nothing can depend on it"
     )]
@@ -56,7 +56,7 @@ pub enum RecordsError {
         /// Why.
         cause: AddError,
     },
-    /// There is no record at all.
+    /// There are no records.
     #[error("there are no records: give one JSON object a line")]
     Empty,
 }
@@ -67,7 +67,7 @@ pub enum RecordsError {
 pub struct RecordsRead {
     /// Records that were added.
     pub added: usize,
-    /// Records whose digest is `random:…`, which BuildKit does not cache.
+    /// Records with a `random:…` digest, which BuildKit does not cache.
     pub skipped: usize,
 }
 
@@ -112,7 +112,7 @@ fn add_line(
         inputs.push(resolved);
     }
     if record.digest.is_random() {
-        // Its layers belong to no record, so they need not exist.
+        // No record has its layers, so they are not added.
         return Ok(None);
     }
     let failed = |cause| RecordsError::Add { line, cause };

@@ -1,4 +1,4 @@
-//! Copying an existing cache: with every byte kept, or with a manifest in another form around the same config.
+//! Copies an existing cache: every byte is kept, or the same config gets a manifest in another form.
 //!
 //! Never looks at the records, so none of them can be lost or reordered.
 
@@ -26,8 +26,7 @@ pub struct ExistingCache<'a> {
 }
 
 impl<'a> ExistingCache<'a> {
-    /// A cache whose manifest has this descriptor and these bytes, decoded as `manifest`, and whose config has the
-    /// bytes `config_bytes`.
+    /// An existing cache. `manifest` is decoded from `bytes`, and `descriptor` describes them.
     pub fn new(
         descriptor: &'a Descriptor,
         bytes: &'a [u8],

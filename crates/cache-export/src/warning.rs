@@ -7,7 +7,7 @@ use cache_model::MarshalWarning;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportWarning {
-    /// No record has a result whose blobs are all present: nothing is exported.
+    /// No record has a result with all blobs present, so nothing is exported.
     NoLayers,
     /// A record or a result was left out.
     Marshal(MarshalWarning),

@@ -1,4 +1,4 @@
-//! The exporter as a build engine holds it: from attributes, owned, in the form that was asked for.
+//! The exporter as a build engine uses it: made from attributes, owned, in the requested form.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -46,7 +46,7 @@ async fn attributes_become_an_exporter_that_keeps_to_all_of_them() {
     assert_eq!(exporter.config().mode, Some(Mode::Max));
     assert_eq!(exporter.config().compression, Some(Compression::Zstd));
     assert_eq!(exporter.config().compression_level, Some(3));
-    // It is owned, so that it can finish on another task than the one that made it.
+    // It is owned, so it can finish on another task.
     let finished = tokio::spawn(async move { exporter.finalize(&chains, &Job::default()).await });
     let exported = finished.await.unwrap().unwrap();
     assert_eq!(exported.manifest.unwrap().media_type, MediaType::OCI_INDEX);
@@ -69,7 +69,7 @@ async fn a_source_is_no_destination() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
-/// A provider that has every blob and reads none.
+/// A provider that reports every blob and cannot read any.
 struct BrokenDisk(Arc<MemoryStore>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Exports into a store that is stricter than real ones: it refuses a manifest that names what is not there.
+//! Exports into a store that is stricter than real ones: it refuses a manifest that names absent blobs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ use cache_ingest::{
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Rule, Timestamp};
 use proptest::prelude::*;
 
-/// Notes warnings.
+/// Collects warnings.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -69,7 +69,7 @@ fn to<'a>(store: &'a StrictStore, name: &'a Name) -> Destination<'a> {
     Destination::new(store, name)
 }
 
-/// What was written, in order.
+/// The kinds of the written blobs, in order.
 fn written(strict: &StrictStore) -> Vec<&'static str> {
     let kind = |descriptor: Descriptor| match descriptor.media_type {
         kind if kind == MediaType::CACHE_CONFIG => "config",
@@ -115,7 +115,8 @@ async fn an_export_again_writes_no_blob_a_second_time() {
     assert_eq!((second.blobs.stored.blobs, second.blobs.already_present.blobs), (0, 4));
 }
 
-/// A strict store that says what is published, and loses a blob some times before it takes a manifest.
+/// A strict store that loses a blob the first `times` times that a manifest is published. If `knows`, it answers whether a
+/// manifest is published.
 struct Forgetful {
     store: StrictStore,
     loses: Digest,
@@ -231,7 +232,7 @@ async fn a_record_whose_newest_result_lacks_a_blob_gives_an_older_one() {
     assert!(strict.memory().blob(&blobs[2].digest).is_none());
 }
 
-/// A provider that has every blob until it is opened.
+/// A provider that reports every blob and loses one when it is opened.
 struct Vanishing(MemoryStore, Digest);
 
 #[async_trait]
@@ -325,7 +326,7 @@ async fn a_closed_export_does_not_depend_on_the_order_of_the_adds() {
 }
 
 proptest! {
-    /// Law: what is exported is what marshalling gives, whichever blobs are absent, and each of its layers is stored.
+    /// Law: whichever blobs are absent, the exported config is the marshalled one, and all of its layers are stored.
     #[test]
     fn what_is_exported_is_what_marshalling_gives(
         records in prop::collection::vec((0u8..4, 0i64..3, prop::collection::vec(0usize..3, 0..4)), 1..8),

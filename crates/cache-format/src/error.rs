@@ -1,4 +1,4 @@
-//! The error of this crate: the document, the place in it, and what is wrong.
+//! The error of this crate: the document, the place in it, and the fault.
 //!
 //! It never carries the error of a JSON library: that error's text is part of the message.
 
@@ -8,7 +8,7 @@ use cache_model::OneLine;
 
 /// Why a document cannot be read, or cannot be written.
 ///
-/// The text is one line: the document, the place in it if known, and what is wrong, such as
+/// The text is one line: the document, the place in it if known, and the fault, such as
 /// `cache config: record 3: link 1099511627776 is out of range (line 1, column 250)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError {

@@ -43,7 +43,7 @@ mod json;
 mod manifest;
 mod records;
 
-/// BuildKit does not import a cache whose config or manifest has more bytes than this.
+/// The most bytes of a config or manifest that BuildKit imports.
 pub const BUILDKIT_IMPORT_LIMIT: u64 = 1 << 20;
 
 pub use config::decode::decode_config;

@@ -1,7 +1,7 @@
 //! Records as JSON lines, by which a tool in any language describes a build's records: one call of `add` a line.
 //!
-//! The format is this project's own; `records.schema.json` beside this crate's manifest describes it. Reading is strict:
-//! an unknown member is an error, since a misspelt one would silently lose a part of a cache.
+//! The format is this project's own, and `records.schema.json` in this crate's folder describes it. Reading is strict: an
+//! unknown member is an error, since ignoring a misspelt member would silently lose a part of a cache.
 
 use cache_model::{Descriptor, RecordDigest, Timestamp};
 use serde::Deserializer;

@@ -1,12 +1,12 @@
 //! Writes the seeds of the corpora: `cargo run -p bkcache-fuzz-targets --example seed`.
 //!
-//! Texts come from the real caches in `tests/fixtures`; structured inputs are put together by hand. It writes the
-//! same files each time, and leaves what a fuzzer has found beside them.
+//! Texts come from the real caches in `tests/fixtures`; structured inputs are written by hand. It writes the same files
+//! each time, and keeps the files that a fuzzer has added.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a tool of this repository: what goes wrong stops it"
+    reason = "a tool of this repository, which stops at the first error"
 )]
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Larger files make a fuzzer slow.
 const LARGEST: usize = 64 << 10;
 
-/// References, and what is nearly one.
+/// References, and texts that are nearly references.
 const REFERENCES: &[&str] = &[
     "user/app",
     "registry.example.com:5000/team/app:v1",
@@ -48,7 +48,7 @@ const TARGETS: &[&str] = &[
     "-",
 ];
 
-/// Digests, times, forms and paths; behind a line break one to compare with.
+/// Digests, times, forms and paths; the text after a line break is compared with the first.
 const TEXTS: &[&str] = &[
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\nsha256:00b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -62,7 +62,7 @@ const TEXTS: &[&str] = &[
     "cache:main@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 ];
 
-/// Small configs with what real ones have not.
+/// Small configs with parts that real configs do not have.
 const CONFIGS: &[&str] = &[
     "{}",
     r#"{"records":[{"digest":"a","inputs":[[{"link":1}]]},{"digest":"b","inputs":[[{"link":0}]]}]}"#,
@@ -149,7 +149,7 @@ fn scripts() -> Vec<Vec<u8>> {
     let root = |digest: u8| add(digest, &[], &[(1, &[0])]);
     vec![
         script(0, &[]),
-        // A chain, with layers that grow.
+        // A chain of records with growing lists of layers.
         script(
             0,
             &[
@@ -158,7 +158,7 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(2, &[&[[0, 1]]], &[(3, &[0, 1, 2])]),
             ],
         ),
-        // Two records of one digest that a third makes one.
+        // Two records of one digest that a third add merges.
         script(
             0,
             &[
@@ -170,7 +170,7 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(4, &[&[[2, 2]], &[[1, 3]]], &[(6, &[])]),
             ],
         ),
-        // A merge of two between which a record stands: the link of the younger one goes, though it has more links.
+        // A merge of two records with a record between them: the link of the younger is dropped, though it has more links.
         script(
             0,
             &[
@@ -184,7 +184,7 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(4, &[&[[6, 0], [5, 0]]], &[]),
             ],
         ),
-        // Two records that become alike but for their results, and two on top of them.
+        // Two records that end up with the same links and different results, and two that depend on them.
         script(
             0,
             &[
@@ -199,7 +199,7 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(3, &[&[[2, 0]]], &[(0, &[3])]),
             ],
         ),
-        // Two that become alike in everything, the older one behind the younger in every order with sources first.
+        // Two records that end up the same, the older one after the younger in every order with sources first.
         script(
             0,
             &[
@@ -220,7 +220,7 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(3, &[&[[7, 0]]], &[(0, &[1])]),
             ],
         ),
-        // One input and two under one digest; a digest that is skipped, and an input that is left empty by it.
+        // Records of one digest with one and with two inputs; a skipped digest, and an input that it leaves empty.
         script(
             0,
             &[
@@ -231,7 +231,7 @@ fn scripts() -> Vec<Vec<u8>> {
                 add(2, &[&[]], &[]),
             ],
         ),
-        // Blobs that are absent, instants with two texts, descriptors with variants.
+        // Absent blobs, instants with two texts, blobs with several descriptors.
         script(
             2,
             &[
@@ -243,8 +243,8 @@ fn scripts() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Descriptors by the number of their media type, their digest and size; texts are empty, for the zeros at the end
-/// are their lengths.
+/// Descriptors by the number of their media type, their digest and size. The zeros at the end are the lengths of texts, so
+/// all texts are empty.
 fn builders() -> Vec<Vec<u8>> {
     let descriptor = |media_type: u8, digest: u8, annotations: &[u8]| {
         let pairs: Vec<Vec<u8>> = annotations.iter().map(|key| vec![*key]).collect();
@@ -263,7 +263,7 @@ fn builders() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Folders: what `oci-layout` and `index.json` are, entries, blobs, oddities, and a text for one of the two files.
+/// Folders: the kinds of `oci-layout` and `index.json`, entries, blobs, oddities, and a text for one of the two files.
 fn layouts(fixtures: &Path) -> Vec<Vec<u8>> {
     let folder = |index: u8, entries: &[[u8; 4]], blobs: &[[u8; 3]], odd: &[u8], text: &[u8]| {
         let entries: Vec<Vec<u8>> = entries.iter().map(|entry| entry.to_vec()).collect();

@@ -1,6 +1,6 @@
-//! A script of adds, through the model and through the slow reference: the same answers and the same bytes.
+//! A script of adds, through the model and through the slow reference: both give the same answers and the same bytes.
 //!
-//! In both readings: BuildKit's, and the closed one, which must also be what it becomes when it is closed again.
+//! By BuildKit's rule and by the closed rule. A closed graph, marshalled, loaded and closed again, must stay the same.
 
 use cache_format::encode_config;
 use cache_model::{
@@ -22,7 +22,7 @@ fn check(script: &Script) {
     let mut reference = Reference::default();
     let mut ids: Vec<Option<RecordId>> = Vec::new();
     for add in &script.adds {
-        // What is no record cannot be linked to.
+        // Drop links to skipped and refused adds.
         let mut add = add.clone();
         add.inputs.iter_mut().for_each(|links| links.retain(|link| ids[link.source].is_some()));
         let added = add_to(&mut chains, &add, &ids);
@@ -69,7 +69,7 @@ fn add_to(
     chains.add(&RecordDigest::new(add.digest), &inputs, &results)
 }
 
-/// Marshals the graph and the reference's records, which must give the same bytes.
+/// Marshals the graph and the reference's records, and checks that both give the same bytes.
 fn compare(reading: &str, graph: &Graph<'_>, records: Records<'_>, script: &Script) -> Marshalled {
     let marshalled = graph.marshal(&|blob| !is_absent(script, blob));
     let descriptors = marshalled.descriptors.iter().map(|descriptor| lossy(&descriptor.json()));
@@ -79,18 +79,18 @@ fn compare(reading: &str, graph: &Graph<'_>, records: Records<'_>, script: &Scri
     marshalled
 }
 
-/// What a marshalled cache loads as: without an error, and with nothing dropped.
+/// Loads a marshalled cache, and checks that no result is dropped.
 fn reload(marshalled: &Marshalled, script: &Script) -> CacheChains {
     match CacheChains::from_config(&marshalled.config, &marshalled.descriptors) {
         Ok(loaded) => {
             assert_eq!(loaded.dropped, [], "{script:#?}");
             loaded.chains
         }
-        Err(error) => panic!("what was marshalled does not load: {error}: {script:#?}"),
+        Err(error) => panic!("the marshalled cache does not load: {error}: {script:#?}"),
     }
 }
 
-/// The same chains, to be read closed.
+/// The same chains under the closed rule.
 fn close(chains: &CacheChains) -> CacheChains {
     let mut closed = chains.clone();
     closed.set_rule(Rule::Closed);
@@ -124,8 +124,8 @@ mod tests {
     use super::*;
     use crate::script::Link;
 
-    /// Records of one digest, each linked in ten inputs to one of two roots, or to both: so many share each link that
-    /// they are not looked at one by one, and some overlap.
+    /// Records of one digest with ten inputs, each linked to one of two roots or to both. Each link has so many records
+    /// that comparing them is deferred, and some records overlap.
     #[test]
     fn records_that_share_each_link_with_many_are_told_apart() {
         for (seed, both) in [(1, 1000), (2, 60), (3, 12)] {
@@ -137,7 +137,7 @@ mod tests {
             let add = |digest, inputs| Add { digest, inputs, results: Vec::new() };
             let mut adds = vec![add("root a", Vec::new()), add("root b", Vec::new())];
             for at in 0..400 {
-                // Some lie on others, so that a merge moves sources, too.
+                // Some records depend on others, so that merging replaces sources, too.
                 let low = if at > 350 { 2 + random(300) } else { 0 };
                 let link = |source| Link { source, selector: "" };
                 let inputs = (0..10).map(|_| match random(both) {

@@ -1,4 +1,5 @@
-//! Any text as a target: attributes or an error on one line; what is read is printed and read the same.
+//! Any text as a target: it gives attributes or an error on one line. Attributes that are printed and read again stay the
+//! same.
 //!
 //! The first byte chooses the role. Opening goes to a store in memory, so that no path is ever touched.
 
@@ -22,7 +23,7 @@ pub fn run(bytes: &[u8]) {
         Err(error) => return assert_one_line(&error),
     };
     let printed = attributes.to_string();
-    let again = Attributes::parse(&printed, role).expect("what was printed can be read");
+    let again = Attributes::parse(&printed, role).expect("printed attributes can be read");
     assert_eq!(again, attributes, "{printed:?}");
     assert_eq!(again.to_string(), printed);
     read_values(&attributes);

@@ -1,7 +1,7 @@
 //! Any bytes as a manifest, an index or an image config: an error on one line or a document, never a panic.
 //!
-//! A document that is read is written and read again, compactly and indented: the same document. Where it is a
-//! cache's, the same holds of what is built of it.
+//! A document that is written, compactly or indented, and read again stays the same. So does the manifest of a cache that
+//! is packed again.
 
 use cache_format::{
     CacheManifest, ImageConfig, ImageManifest, ManifestOrIndex, descriptor_from_oci, descriptor_to_oci,
@@ -10,7 +10,7 @@ use cache_model::{Descriptor, Digest, MediaType};
 
 use crate::check::assert_one_line;
 
-/// More diff IDs than that are not tried as an image's.
+/// The most diff IDs of an image that are tried.
 const MOST_LAYERS: usize = 100;
 
 /// Runs the target on some bytes.
@@ -45,7 +45,7 @@ fn check(document: &ManifestOrIndex) {
     let Some(manifest) = CacheManifest::from_document(document) else { return };
     let Ok(built) = manifest.clone().pack(Vec::new()) else { return };
     let built = built.root;
-    let read = ManifestOrIndex::decode(&built.bytes).expect("what was built can be read");
+    let read = ManifestOrIndex::decode(&built.bytes).expect("a packed manifest can be read");
     let again = CacheManifest::from_document(&read).expect("a cache's manifest stays one");
     assert_eq!(again.form, manifest.form);
     assert_eq!(again.config, manifest.config);

@@ -1,6 +1,7 @@
-//! Any text as a digest, a record digest, a time, a form, a bare path: what is read is printed and read the same.
+//! Any text as a digest, a record digest, a reference, a time, a form, a bare path. A value that is printed and read again
+//! stays the same.
 //!
-//! The part of the text behind its first line break is a second one, to compare with.
+//! The part of the text after its first line break is a second text, to compare with.
 
 use cache_format::Form;
 use cache_model::{Algorithm, Digest, MediaType, RecordDigest, Timestamp};
@@ -24,7 +25,7 @@ pub fn run(bytes: &[u8]) {
     bare_path(first);
 }
 
-/// A reference has one normal form, which is read as itself.
+/// A reference has one normal form, and reading it gives the same reference.
 fn reference(text: &str) {
     let reference = match text.parse::<Reference>() {
         Ok(reference) => reference,
@@ -86,7 +87,7 @@ fn time(text: &str, other: &str) {
         Err(error) => return assert_says_something(&error),
     };
     let printed = time.to_string();
-    let again: Timestamp = printed.parse().expect("what was printed can be read");
+    let again: Timestamp = printed.parse().expect("a printed time can be read");
     assert!(again == time && again.cmp_with_text(&time).is_eq(), "{text:?} and {printed:?}");
     assert_eq!(again.to_string(), printed);
     if let Ok(other) = other.parse::<Timestamp>() {
@@ -97,7 +98,7 @@ fn time(text: &str, other: &str) {
     }
 }
 
-/// A bare path, with its tag or digest, becomes attributes; written as such they are read the same.
+/// A bare path, with its tag or digest, becomes attributes. Printed and read again they stay the same.
 fn bare_path(text: &str) {
     for role in [Role::Source, Role::Destination] {
         match Attributes::parse(text, role) {

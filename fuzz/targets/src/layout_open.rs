@@ -1,7 +1,7 @@
 //! A hostile folder as an OCI layout: opened, listed, resolved, read, imported and verified.
 //!
-//! It never panics or hangs, never gives bytes that are not what their digest says, never gives what lies outside
-//! of the folder, and changes nothing in it.
+//! Reading it never panics or hangs, never gives bytes that do not fit their digest, never gives content from outside of
+//! the folder, and changes nothing in it.
 
 mod folder;
 
@@ -19,13 +19,13 @@ use tokio::runtime::{Builder, Runtime};
 use crate::check::{assert_one_line, assert_says_something};
 use folder::{CANARY, Made, RawFolder};
 
-/// The greatest metadata that is read, in bytes.
+/// The most bytes of metadata that are read.
 const MAX_METADATA: u64 = 64 << 10;
-/// The greatest expansion of a layer, in bytes.
+/// The most bytes that a layer may expand to.
 const MAX_EXPANSION: u64 = 1 << 20;
 
 thread_local! {
-    /// Its clock stands still while there is work and leaps over every wait.
+    /// A runtime with a paused clock, which skips every wait.
     static RUNTIME: Runtime =
         Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
 }
@@ -33,7 +33,7 @@ thread_local! {
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {
     if holds_canary(bytes) {
-        // A fuzzer learns that text, too, and would put it into the folder.
+        // A fuzzer may learn the canary's text and put it into the folder itself.
         return;
     }
     let Ok(raw) = RawFolder::arbitrary(&mut Unstructured::new(bytes)) else { return };
@@ -73,7 +73,7 @@ async fn look_at(made: &Made) {
     let mut seen = Vec::new();
     for name in &names {
         match store.resolve(name).await {
-            // Several names for one manifest would only take more time.
+            // More names for one manifest would only take more time.
             Ok(resolved) if seen.contains(&resolved.descriptor) => {}
             Ok(resolved) => {
                 seen.push(resolved.descriptor);
@@ -97,7 +97,7 @@ async fn read(store: &LayoutStore, descriptor: &Descriptor) {
     if let Err(error) = store.info(descriptor).await {
         check_error(&error);
     }
-    // A stream is not verified, but it comes from within the folder all the same.
+    // A stream is not verified, but it must come from the folder, too.
     match store.open(descriptor, 0).await {
         Ok(mut stream) => {
             let mut bytes = Vec::new();
@@ -139,7 +139,7 @@ async fn import(store: &LayoutStore, name: &Name) {
     }
 }
 
-/// What people see of a cache has a line for each thing and nothing that moves a cursor, whatever the cache says.
+/// Text about a cache for people has one line for each item and no control characters, whatever the cache contains.
 fn check_views(cache: &cache_import::ImportedCache, opened: &cache_import::OpenedCache) {
     let graph = match cache.chains.graph() {
         Ok(graph) => graph,
@@ -168,25 +168,25 @@ fn check_bytes(bytes: &[u8], digest: &Digest, size: Option<u64>) {
         *digest,
         "bytes that are not what their digest says"
     );
-    assert!(size.is_none_or(|size| size == bytes.len() as u64), "bytes that are not as many as was said");
+    assert!(size.is_none_or(|size| size == bytes.len() as u64), "the number of bytes is not the stated size");
     check_inside(bytes);
 }
 
-/// An error or a finding: one line, and nothing in it from outside.
+/// Checks an error or a finding: it has one line and nothing from outside of the folder.
 fn check_error(error: &impl std::fmt::Display) {
     assert_one_line(error);
     check_inside(error.to_string().as_bytes());
 }
 
 fn check_inside(bytes: &[u8]) {
-    assert!(!holds_canary(bytes), "what lies outside was read");
+    assert!(!holds_canary(bytes), "content from outside of the folder was read");
 }
 
 fn holds_canary(bytes: &[u8]) -> bool {
     bytes.windows(CANARY.len()).any(|window| window == CANARY)
 }
 
-/// Everything below a folder: path, kind, length, time of the last change.
+/// All entries below a folder: path, kind, length, time of the last change.
 fn listing(root: &Path) -> Vec<(PathBuf, String, u64, Option<SystemTime>)> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];

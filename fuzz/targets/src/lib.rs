@@ -1,7 +1,7 @@
-//! The bodies of the fuzz targets: each takes any bytes and panics where a law is broken.
+//! The bodies of the fuzz targets: each takes any bytes and panics if a law is broken.
 //!
-//! They are plain functions, so that a plain `cargo test` runs them on every file of the corpora. Nothing here knows
-//! of a fuzzer.
+//! They are plain functions, so that `cargo test` can run them on every file of the corpora. Nothing here depends on a
+//! fuzzer.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,9 +24,9 @@ mod script;
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name, which is also that of its folder in `fuzz/corpus`.
+    /// Its name and that of its folder in `fuzz/corpus`.
     pub name: &'static str,
-    /// Takes any bytes, and panics where a law is broken.
+    /// Takes any bytes, and panics if a law is broken.
     pub run: fn(&[u8]),
 }
 

@@ -1,6 +1,6 @@
-//! Any descriptors through each builder, then read back: the same descriptors in the same order, in the same form.
+//! Any descriptors packed in each form and read back: the same descriptors in the same order and form.
 //!
-//! The layers are also made an image's, with a cache inside, which is read back too.
+//! An inline cache for an image of the layers is written and read back, too.
 
 use std::sync::Arc;
 
@@ -36,19 +36,19 @@ const KEYS: [&str; 5] = [
     "containerd.io/snapshot/stargz/toc.digest",
     "",
 ];
-/// More layers would be no more telling.
+/// The most layers; more would find no more.
 const MOST_LAYERS: usize = 12;
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     layers: Vec<RawDescriptor<'a>>,
-    /// The media type of the config, where it is not to be the right one.
+    /// A wrong media type for the config.
     config_type: Option<Text<'a>>,
     config: RawDescriptor<'a>,
     artifact_type: &'a str,
     subject: Option<RawDescriptor<'a>>,
     annotations: Vec<(Text<'a>, &'a str)>,
-    /// The layers of a result, by their positions.
+    /// The positions of the layers of a result.
     result: Vec<u8>,
 }
 
@@ -78,7 +78,7 @@ struct RawPlatform<'a> {
     variant: &'a str,
 }
 
-/// A known text, or any.
+/// A known text or any text.
 #[derive(Debug, Arbitrary)]
 struct Text<'a> {
     known: u8,
@@ -144,7 +144,7 @@ fn build(manifest: &CacheManifest) {
     assert_eq!(packed.warnings.len(), manifest.layers.iter().filter(unknown).count());
     packed.warnings.iter().for_each(crate::check::assert_says_something);
 
-    let document = ManifestOrIndex::decode(&built.bytes).expect("what was built can be read");
+    let document = ManifestOrIndex::decode(&built.bytes).expect("a packed manifest can be read");
     assert_eq!(document.media_type(), manifest.form.media_type());
     assert_eq!(ManifestOrIndex::decode(&document.encode_indented()).as_ref(), Ok(&document), "indented");
     if let ManifestOrIndex::Index(index) = &document {
@@ -156,7 +156,7 @@ fn build(manifest: &CacheManifest) {
     assert_eq!(read.pack(Vec::new()).map(|again| again.root), Ok(built), "built twice");
 }
 
-/// A cache of one record whose result has some of the layers, inside an image of all of them.
+/// Writes a cache of one record, with a result of some of the layers, into an image of all layers, and reads it back.
 fn inline(layers: &[Descriptor], result: &[usize]) {
     let picked: Vec<&Descriptor> = result.iter().map(|at| &layers[*at]).collect();
     let mut chains = CacheChains::new();
@@ -167,7 +167,7 @@ fn inline(layers: &[Descriptor], result: &[usize]) {
 
     let image: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
     let Some(text) = write_inline(&chains.graph().expect("one record is not tangled"), &image) else {
-        return assert!(picked.is_empty(), "a result whose layers are all in the image");
+        return assert!(picked.is_empty(), "nothing was written for a result with all layers in the image");
     };
     let diff_ids: Vec<String> = layers.iter().map(|layer| format!("\"{}\"", layer.digest)).collect();
     let config =
@@ -176,10 +176,10 @@ fn inline(layers: &[Descriptor], result: &[usize]) {
         Descriptor::new(MediaType::OCI_IMAGE_CONFIG, Digest::sha256([0; 32]), 0),
         layers.to_vec(),
     );
-    let outcome = read_inline(&manifest, config.as_bytes()).expect("what was written can be read");
+    let outcome = read_inline(&manifest, config.as_bytes()).expect("a written inline cache can be read");
     let InlineOutcome::Cache(cache) = outcome else { panic!("there is a cache: {outcome:?}") };
     let read =
-        CacheChains::from_config(&cache.config, &cache.layers).expect("what was written can be loaded");
+        CacheChains::from_config(&cache.config, &cache.layers).expect("a written inline cache can be loaded");
     let graph = read.chains.graph().expect("one record is not tangled");
     let record = graph.records().next().expect("there is a record");
     let found = record.results().next().expect("it has a result");
@@ -195,7 +195,7 @@ impl RawDescriptor<'_> {
             7 => Digest::sha512([self.digest; 64]),
             byte => Digest::sha256([byte; 32]),
         };
-        // A blob has one size, save in what is wrong.
+        // A blob has one size; a quarter of the inputs gets a size that may contradict it.
         let size = if self.size.is_multiple_of(4) { self.size } else { u64::from(self.digest % 8) };
         let media_type = MediaType::new(self.media_type.of(&MEDIA_TYPES));
         let mut descriptor = Descriptor::new(media_type, digest, size);

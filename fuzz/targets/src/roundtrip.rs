@@ -1,7 +1,7 @@
-//! Any bytes as a cache config that is loaded, marshalled, written, read, and loaded again: where a fixed point is
-//! promised, it is one.
+//! Any bytes as a cache config that is loaded, marshalled, written, read, and loaded again. Wherever the model promises the
+//! same bytes again, they must be the same.
 //!
-//! The manifest is made up: it lists every layer that the config names.
+//! The descriptors are made up: there is one for every layer that the config names.
 
 use std::collections::BTreeMap;
 
@@ -27,17 +27,17 @@ pub fn run(bytes: &[u8]) {
     let by_order = written(&by_order_graph);
     let closed = written(&closed_graph);
 
-    // Whatever is marshalled loads again, in either reading.
+    // A marshalled cache loads again, by either rule.
     let from_order = reloaded(&by_order);
     let from_closed = reloaded(&closed);
 
     // Closing is idempotent.
     assert_same(&written(&graph(&close(&from_closed))), &closed, "closed, loaded and closed again");
-    // Loading a closed graph needs no closing where each digest has one number of inputs.
+    // If each digest has one number of inputs, a marshalled closed graph stays the same by BuildKit's rule.
     if has_one_number_of_inputs(&closed_graph) {
         assert_same(&written(&graph(&from_closed)), &closed, "closed and loaded again");
     }
-    // Where no records overlap, the two readings are one, and order does not matter.
+    // If no records overlap, both rules give the same graph, and order does not matter.
     let adds = config.records().filter(|record| !record.digest().is_random()).count();
     let is_apart = |graph: &Graph<'_>| graph.len() == adds && has_one_number_of_inputs(graph);
     if is_apart(&by_order_graph) && is_apart(&closed_graph) {
@@ -46,43 +46,43 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// A descriptor for each blob; the size follows from the digest, since one blob has one size.
+/// A descriptor for each layer. The size is computed from the digest, so that a blob has one size.
 fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
     let gzip = MediaType::OCI_LAYER_GZIP;
     let blobs = config.layers().iter().filter_map(|layer| layer.blob);
     blobs.map(|blob| Descriptor::new(gzip.clone(), blob, u64::from(blob.as_bytes()[0]))).collect()
 }
 
-/// Marshals and writes; what is written is read the same, and written again has the same bytes.
+/// Marshals a graph and writes the config. Checks that the text is read as the same config and written with the same bytes.
 fn written(graph: &Graph<'_>) -> Vec<u8> {
     let marshalled = graph.marshal(&|_| true);
     marshalled.warnings.iter().for_each(assert_says_something);
     assert_eq!(marshalled.layer_descriptors().count(), marshalled.config.layers().len());
     let bytes = encode_config(&marshalled.config);
-    let read = decode_config(&bytes).expect("what was marshalled can be read");
-    assert!(read == marshalled.config, "what was marshalled is read as another config");
+    let read = decode_config(&bytes).expect("a written config can be read");
+    assert!(read == marshalled.config, "a written config is read as another config");
     assert_same(&encode_config(&read), &bytes, "written twice");
     bytes
 }
 
-/// Loads what was written: nothing is refused and nothing dropped.
+/// Loads a written config, and checks that no result is dropped.
 fn reloaded(bytes: &[u8]) -> CacheChains {
-    let config = decode_config(bytes).expect("what was written can be read");
-    let loaded = CacheChains::from_config(&config, &descriptors(&config)).expect("what was marshalled loads");
+    let config = decode_config(bytes).expect("a written config can be read again");
+    let loaded = CacheChains::from_config(&config, &descriptors(&config)).expect("a marshalled config loads");
     assert_eq!(loaded.dropped, []);
     loaded.chains
 }
 
-/// The same chains, to be read closed.
+/// The same chains under the closed rule.
 fn close(chains: &CacheChains) -> CacheChains {
     let mut closed = chains.clone();
     closed.set_rule(Rule::Closed);
     closed
 }
 
-/// The graph of what was marshalled from a graph, which is no more tangled than that.
+/// The graph of chains that were loaded from a marshalled graph. It is no more tangled than that graph.
 fn graph(chains: &CacheChains) -> Graph<'_> {
-    chains.graph().expect("what could be read can be read again")
+    chains.graph().expect("a marshalled graph can be read again")
 }
 
 fn has_one_number_of_inputs(graph: &Graph<'_>) -> bool {

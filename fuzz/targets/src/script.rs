@@ -1,11 +1,11 @@
-//! Scripts of adds, read from any bytes: few digests, selectors, layers and times, so that they meet often.
+//! Scripts of adds, read from any bytes. There are few digests, selectors, layers and times, so that adds overlap often.
 //!
-//! A script knows what it means in the reference model's terms and in the model's; it compares nothing.
+//! A script converts to the types of the reference and of the model; it compares nothing.
 
 use arbitrary::{Arbitrary, Unstructured};
 use cache_model::{Descriptor, MediaType, Timestamp};
 
-/// How much of a script is taken: above, an execution would be no more telling, but slower.
+/// The limits of a script. Larger scripts would find no more and take longer.
 const MOST_ADDS: usize = 20;
 const MOST_INPUTS: usize = 3;
 const MOST_LINKS: usize = 4;
@@ -22,7 +22,7 @@ const DIGESTS: [&str; 7] = [
     "random:0",
 ];
 const SELECTORS: [&str; 4] = ["", "a", "<b>", "/src"];
-/// Instants, by their order, and texts; some instants have two.
+/// Instants as numbers in their order, with their texts; some instants have two.
 const TIMES: [(u64, &str); 8] = [
     (1, "2026-01-02T03:04:05Z"),
     (1, "2026-01-02T04:04:05+01:00"),
@@ -33,7 +33,7 @@ const TIMES: [(u64, &str); 8] = [
     (0, "0001-01-01T00:00:00Z"),
     (4, "9999-12-31T23:59:59Z"),
 ];
-/// The media types of layers, as they are given and in OCI's dialect.
+/// The media types of layers, as added and in the OCI dialect.
 const MEDIA_TYPES: [(&str, &str); 5] = [
     ("application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.oci.image.layer.v1.tar+gzip"),
     ("application/vnd.oci.image.layer.v1.tar+zstd", "application/vnd.oci.image.layer.v1.tar+zstd"),
@@ -45,7 +45,7 @@ const MEDIA_TYPES: [(&str, &str); 5] = [
     ),
 ];
 
-/// A script as it stands in the bytes.
+/// A script as the bytes describe it.
 #[derive(Debug, Arbitrary)]
 struct Raw {
     absent: u8,
@@ -61,7 +61,7 @@ struct RawAdd {
 
 #[derive(Debug, Arbitrary)]
 struct RawLink {
-    /// How far back the source is among the adds before.
+    /// The distance back to the source, in adds.
     source: u8,
     selector: u8,
 }
@@ -76,7 +76,7 @@ struct RawResult {
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) adds: Vec<Add>,
-    /// The blobs that are not there.
+    /// The blobs that are absent from the store.
     pub(crate) absent: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Outcome {
     pub(crate) layers: Vec<Layer>,
 }
 
-/// A layer: a blob, and one of the descriptors that it may come with.
+/// A layer: a blob and one of its descriptors.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     blob: u8,
@@ -112,7 +112,7 @@ pub(crate) struct Layer {
 }
 
 impl Script {
-    /// The script in some bytes.
+    /// Reads a script from bytes.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let raw = Raw::arbitrary(&mut Unstructured::new(bytes)).ok()?;
         let blobs = 0..u8::try_from(MEDIA_TYPES.len()).ok()?;
@@ -148,7 +148,7 @@ impl RawResult {
 }
 
 impl Add {
-    /// The add in the reference's terms.
+    /// The add for the reference.
     pub(crate) fn as_text(&self) -> reference::Add<'static> {
         let layer = |layer: &Layer| reference::Layer { blob: layer.blob(), exported: layer.exported() };
         let result = |result: &Outcome| reference::Outcome {
@@ -167,7 +167,7 @@ impl Add {
 }
 
 impl Outcome {
-    /// The time in the model's terms.
+    /// The time for the model.
     pub(crate) fn created_at(&self) -> Timestamp {
         self.time.parse().expect("the times are well-formed")
     }
@@ -179,7 +179,7 @@ impl Layer {
         format!("sha256:{}", format!("{:02x}", self.blob).repeat(32))
     }
 
-    /// The text of the descriptor as it is exported, in OCI's dialect.
+    /// The text of the exported descriptor, in the OCI dialect.
     pub(crate) fn exported(&self) -> String {
         let (_, media_type) = MEDIA_TYPES[usize::from(self.blob)];
         let (digest, size) = (self.blob(), self.size());
@@ -190,7 +190,7 @@ impl Layer {
         format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}{annotations}}}"#)
     }
 
-    /// The descriptor in the model's terms: the second variant differs from the plain one only in its dialect.
+    /// The descriptor for the model. Variant 2 differs from the plain one only in its dialect.
     pub(crate) fn descriptor(&self) -> Descriptor {
         let (given, oci) = MEDIA_TYPES[usize::from(self.blob)];
         let media_type = MediaType::new(if self.variant == 2 { oci } else { given });
@@ -199,7 +199,7 @@ impl Layer {
         if self.variant == 1 { plain.with_annotation("variant", "1") } else { plain }
     }
 
-    /// One for each blob.
+    /// The size in bytes of the blob; each blob has its own.
     fn size(&self) -> u64 {
         1000 + u64::from(self.blob)
     }

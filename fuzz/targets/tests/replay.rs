@@ -1,6 +1,6 @@
-//! Every file of the corpora, through the target that it belongs to.
+//! Runs every file of the corpora through its target.
 //!
-//! It needs no fuzzer. What a fuzzer found once is found again here.
+//! It needs no fuzzer, and finds again every fault that a fuzzer found once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bkcache_fuzz_targets::{TARGETS, Target};
 
-/// How long one input may take, on a slow machine.
+/// The longest time for one input, on a slow machine.
 const LONGEST: Duration = Duration::from_secs(60);
 
 fn fuzz() -> PathBuf {
@@ -32,7 +32,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Runs a target on one input. A panic is told as it is; an input that takes too long is one, too.
+/// Runs a target on one input. Fails if the target panics or takes too long.
 fn replay(target: &Target, path: &Path) {
     let bytes = fs::read(path).unwrap();
     let (done, wait) = channel();

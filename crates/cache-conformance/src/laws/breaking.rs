@@ -1,6 +1,6 @@
-//! Laws of ingesters with sources that go wrong: a blob becomes visible whole and verified, or not at all.
+//! Laws of ingesters with faulty sources: a blob becomes visible whole and verified, or not at all.
 //!
-//! After each fault the blob is put from a source that is right, so nothing that a fault leaves behind is in its way.
+//! After each fault the blob is put from a good source, to check that the fault has left nothing in the way.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -18,7 +18,7 @@ use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
 const LEN: u32 = 3000;
-/// More than a store may copy in one go.
+/// More bytes than a store is likely to copy at once.
 const LARGE: u32 = 1_300_000;
 
 fn blob() -> Blob {
@@ -31,7 +31,7 @@ async fn put_from(ingester: &dyn Ingester, faulty: &Faulty) -> Result<Stored, Er
     ingester.put(faulty.descriptor(), &source).await
 }
 
-/// Whether nothing is visible, and the blob can still be put.
+/// Checks that nothing of the blob is visible, and that it can still be put.
 async fn left_nothing(
     law: Law,
     ingester: &dyn Ingester,
@@ -43,7 +43,7 @@ async fn left_nothing(
     reads_back(law, provider, blob, 0).await
 }
 
-/// Whether a fault in the content is noticed.
+/// Checks that a fault in the content is noticed.
 async fn is_refused(
     law: Law,
     ingester: &dyn Ingester,
@@ -69,7 +69,7 @@ pub async fn a_short_source_leaves_nothing_visible(
     is_refused(law, ingester, provider, Fault::EndsAt(u64::from(LEN) - 1)).await
 }
 
-/// A source that goes on is `Corrupt`, and nothing of it is visible.
+/// A source with too many bytes is `Corrupt`, and nothing of it is visible.
 pub async fn a_long_source_leaves_nothing_visible(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -87,8 +87,8 @@ pub async fn a_different_source_leaves_nothing_visible(
     is_refused(law, ingester, provider, Fault::Differs(u64::from(LEN) / 2)).await
 }
 
-/// A source whose file and stream are short, long or different is `Corrupt`, and nothing of it is visible. If only the file
-/// is wrong, the store may take the stream, and then stores the blob.
+/// A source with a short, long or different file and stream is `Corrupt`, and nothing of it is visible. If only the file
+/// is wrong, the store may store the blob from the stream.
 ///
 /// A store that clones the file, or has the kernel copy it, has to hash the result.
 pub async fn a_faulty_file_leaves_nothing_visible(
@@ -116,7 +116,7 @@ pub async fn a_faulty_file_leaves_nothing_visible(
         }
         left_nothing(law, ingester, provider, &blob).await?;
     }
-    // These end with a blob that is there, where the store takes the stream: each has a blob of its own.
+    // If the store takes the stream, the blob is stored in the end. So each fault has a blob of its own.
     for (len, fault) in [
         (LEN + 1, Fault::EndsAt(0)),
         (LEN + 2, Fault::EndsAt(u64::from(LEN))),
@@ -145,13 +145,13 @@ pub async fn short_long_and_different_sources_are_told_apart(
     {
         let stored = put_from(ingester, &Faulty::new(&blob, fault)).await;
         let error = law.is_an_error(&format!("a source is {word}"), stored)?;
-        let told = match error.cause_as::<Mismatch>() {
+        let mismatch = match error.cause_as::<Mismatch>() {
             Some(Mismatch::TooShort { .. }) => "short",
             Some(Mismatch::TooLong { .. }) => "long",
             Some(Mismatch::Different { .. }) => "different",
-            None => "none of them",
+            None => "no mismatch",
         };
-        law.equal("the mismatch", &word, &told)?;
+        law.equal("the mismatch", &word, &mismatch)?;
     }
     Ok(())
 }
@@ -191,7 +191,7 @@ pub async fn a_source_that_fails_at_any_byte_leaves_nothing_visible(
     left_nothing(law, ingester, provider, &blob).await
 }
 
-/// A source that breaks and may be opened again is stored as if nothing had been.
+/// A source that breaks once and may be opened again is stored.
 pub async fn a_source_that_breaks_once_is_stored(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -217,7 +217,7 @@ pub async fn a_put_under_way_shows_nothing(
     while_stalled(law, ingester, provider, true).await
 }
 
-/// When a put is dropped nothing of the blob is visible.
+/// If a put is dropped, nothing of the blob is visible.
 pub async fn a_stalling_source_that_is_dropped_leaves_nothing_visible(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -227,7 +227,8 @@ pub async fn a_stalling_source_that_is_dropped_leaves_nothing_visible(
     left_nothing(law, ingester, provider, &blob()).await
 }
 
-/// Puts from a source that stalls before its last byte, and looks meanwhile where asked to.
+/// Puts from a source that stalls at its first and at its last byte, and drops the put. If `look`, checks meanwhile that
+/// nothing is visible.
 async fn while_stalled(
     law: Law,
     ingester: &dyn Ingester,
@@ -254,7 +255,7 @@ async fn while_stalled(
     Ok(())
 }
 
-/// When a source panics the put does not succeed, and nothing of the blob is visible.
+/// If a source panics, the put fails, and nothing of the blob is visible.
 pub async fn a_panicking_source_leaves_nothing_visible(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -271,7 +272,7 @@ pub async fn a_panicking_source_leaves_nothing_visible(
     left_nothing(law, ingester, provider, &blob).await
 }
 
-/// A put that fails does no harm to a blob that is there.
+/// A put that fails does not change a blob that is stored already.
 pub async fn a_failed_put_leaves_what_is_there(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -280,7 +281,7 @@ pub async fn a_failed_put_leaves_what_is_there(
     let blob = blob();
     put(law, ingester, &blob).await?;
     for fault in [Fault::EndsAt(1), Fault::GoesOn(1), Fault::Differs(1)] {
-        // Whether it looks at the source at all is the store's business.
+        // The store may succeed without reading the source.
         let _ = put_from(ingester, &Faulty::new(&blob, fault)).await;
         reads_back(law, provider, &blob, 0).await?;
     }

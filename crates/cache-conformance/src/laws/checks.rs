@@ -1,4 +1,4 @@
-//! Checks that several laws make: what a store gives back, and that a blob is not visible in it.
+//! Checks that several laws share: that a blob reads back, and that a blob is not visible.
 
 use bytes::Bytes;
 use cache_ingest::{ErrorKind, Ingester, Provider, Stored};
@@ -22,7 +22,7 @@ pub(super) async fn read(
     Ok(bytes.concat().into())
 }
 
-/// Whether the bytes of a blob from an offset on are right.
+/// Checks the bytes of a blob from an offset on.
 pub(super) async fn reads_back(
     law: Law,
     provider: &dyn Provider,
@@ -36,21 +36,21 @@ pub(super) async fn reads_back(
     }
     let first = seen.iter().zip(expected).position(|(seen, expected)| seen != expected);
     let seen = match first {
-        Some(byte) => format!("{} bytes of which byte {byte} differs", seen.len()),
+        Some(byte) => format!("{} bytes, with a wrong byte {byte}", seen.len()),
         None => format!("{} bytes", seen.len()),
     };
     Err(law.broken(format_args!("the {} bytes from {offset} on", expected.len()), seen))
 }
 
-/// Whether nothing of a blob can be seen.
+/// Checks that nothing of a blob is visible.
 pub(super) async fn is_invisible(
     law: Law,
     provider: &dyn Provider,
     descriptor: &Descriptor,
 ) -> Result<(), Violation> {
-    law.fails(ErrorKind::NotFound, "looking up what is not there", provider.info(descriptor).await)?;
+    law.fails(ErrorKind::NotFound, "looking up an absent blob", provider.info(descriptor).await)?;
     let opened = provider.open(descriptor, 0).await;
-    law.fails(ErrorKind::NotFound, "opening what is not there", opened).map(|_| ())
+    law.fails(ErrorKind::NotFound, "opening an absent blob", opened).map(|_| ())
 }
 
 /// Puts a blob from memory.
@@ -59,7 +59,7 @@ pub(super) async fn put(law: Law, ingester: &dyn Ingester, blob: &Blob) -> Resul
     law.succeeds(&did, ingester.put(&blob.descriptor, &blob.source()).await)
 }
 
-/// Whether a provider gives a file: where none can be made, a law about files would hold without having looked.
+/// Checks that a provider gives a file. If no temporary file can be made, a law about files would check nothing.
 pub(super) fn gives_a_file(
     law: Law,
     provider: &dyn Provider,
@@ -67,6 +67,6 @@ pub(super) fn gives_a_file(
 ) -> Result<(), Violation> {
     match provider.file(descriptor) {
         Some(_) => Ok(()),
-        None => Err(law.broken("a temporary file to put from", "none that can be made")),
+        None => Err(law.broken("a temporary file to put from", "none, since it cannot be made")),
     }
 }

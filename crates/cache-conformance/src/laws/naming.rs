@@ -1,6 +1,6 @@
 //! Laws of resolvers and publishers, one after the other.
 //!
-//! Most publish indexes that name nothing, so that they need no blobs.
+//! Most laws publish indexes without entries, so that they need no blobs.
 
 use cache_ingest::{Error, ErrorKind, Expect, Ingester, Lister, Name, Provider, Publisher, Resolver};
 use cache_model::{Algorithm, Descriptor, MediaType};
@@ -27,7 +27,7 @@ async fn publish(law: Law, publisher: &dyn Publisher, name: &Name, manifest: &Bl
     law.succeeds(&did, try_publish(publisher, name, manifest, Expect::Any).await)
 }
 
-/// Whether a name stands for a manifest.
+/// Checks that a name resolves to a manifest.
 pub(super) async fn stands_for(
     law: Law,
     resolver: &dyn Resolver,
@@ -41,10 +41,10 @@ pub(super) async fn stands_for(
 
 async fn is_free(law: Law, resolver: &dyn Resolver, name: &Name) -> Result<(), Violation> {
     let resolved = resolver.resolve(name).await;
-    law.fails(ErrorKind::NotFound, &format!("resolving {name}, which is free"), resolved).map(|_| ())
+    law.fails(ErrorKind::NotFound, &format!("resolving the free name {name}"), resolved).map(|_| ())
 }
 
-/// A name that stands for nothing is `NotFound`: a tag, a digest, and no name at all. Wants an empty store.
+/// In an empty store every name is `NotFound`: a tag, a digest, and no name at all.
 pub async fn an_unknown_name_is_not_found(resolver: &dyn Resolver) -> Result<(), Violation> {
     let law = Law("an_unknown_name_is_not_found");
     for name in [tag("unknown"), Name::Digest(Blob::index("unknown").descriptor.digest), Name::Unspecified] {
@@ -53,7 +53,7 @@ pub async fn an_unknown_name_is_not_found(resolver: &dyn Resolver) -> Result<(),
     Ok(())
 }
 
-/// A tag stands for the manifest that was published under it: digest, size, media type.
+/// A tag resolves to the manifest that was published under it: digest, size, media type.
 pub async fn a_published_name_resolves_to_what_was_published(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -66,7 +66,7 @@ pub async fn a_published_name_resolves_to_what_was_published(
     Ok(())
 }
 
-/// Bytes that come with a resolved descriptor are the whole manifest of that descriptor.
+/// If a resolved name comes with bytes, they are the whole manifest of its descriptor.
 pub async fn resolved_bytes_are_those_of_the_descriptor(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -138,7 +138,7 @@ pub async fn a_published_manifest_reads_back(
     reads_back(law, provider, &manifest, 0).await
 }
 
-/// A manifest whose blobs are stored can be published, and from its name all of it can be read.
+/// After its blobs are stored, a manifest can be published. The manifest and all blobs can be read from its name.
 pub async fn a_manifest_is_published_after_all_that_it_names(
     ingester: &dyn Ingester,
     publisher: &dyn Publisher,
@@ -159,7 +159,7 @@ pub async fn a_manifest_is_published_after_all_that_it_names(
     Ok(())
 }
 
-/// Publishing the manifest that a name stands for already is a success that changes nothing.
+/// Publishing a manifest again under the same name succeeds and changes nothing.
 pub async fn publishing_again_is_idempotent(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -173,7 +173,7 @@ pub async fn publishing_again_is_idempotent(
     Ok(())
 }
 
-/// A publisher that expects a name to be free gets it if it is, and `Conflict` if it is not.
+/// A publisher that expects a free name succeeds if it is free, and otherwise gets `Conflict`.
 pub async fn publishing_expects_absent(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -184,10 +184,10 @@ pub async fn publishing_expects_absent(
     law.succeeds("publishing under a free name", published)?;
     stands_for(law, resolver, &tag("name"), &one).await?;
     let published = try_publish(publisher, &tag("name"), &two, Expect::Absent).await;
-    law.fails(ErrorKind::Conflict, "expecting a name to be free that is not", published).map(|_| ())
+    law.fails(ErrorKind::Conflict, "expecting a taken name to be free", published).map(|_| ())
 }
 
-/// A publisher that expects a digest succeeds if the name stands for it, and gets `Conflict` if it does not.
+/// A publisher that expects a digest succeeds if the name points at it, and otherwise gets `Conflict`.
 pub async fn publishing_expects_a_digest(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -198,10 +198,10 @@ pub async fn publishing_expects_a_digest(
     let published = try_publish(publisher, &tag("name"), &two, expect).await;
     law.fails(ErrorKind::Conflict, "expecting a digest of a free name", published)?;
     publish(law, publisher, &tag("name"), &one).await?;
-    law.succeeds("expecting what is there", try_publish(publisher, &tag("name"), &two, expect).await)?;
+    law.succeeds("expecting the present manifest", try_publish(publisher, &tag("name"), &two, expect).await)?;
     stands_for(law, resolver, &tag("name"), &two).await?;
     let published = try_publish(publisher, &tag("name"), &one, expect).await;
-    law.fails(ErrorKind::Conflict, "expecting what is no longer there", published).map(|_| ())
+    law.fails(ErrorKind::Conflict, "expecting a replaced manifest", published).map(|_| ())
 }
 
 /// If an expectation is not met, every name keeps its manifest.
@@ -215,14 +215,14 @@ pub async fn a_refused_publish_changes_nothing(
     let unmet = Expect::Digest(two.descriptor.digest);
     for (name, expect) in [("name", Expect::Absent), ("name", unmet), ("free", unmet)] {
         let published = try_publish(publisher, &tag(name), &two, expect).await;
-        law.is_an_error("what is expected is not met", published)?;
+        law.is_an_error("the expectation is not met", published)?;
         stands_for(law, resolver, &tag("name"), &one).await?;
         is_free(law, resolver, &tag("free")).await?;
     }
     Ok(())
 }
 
-/// Bytes that are not those of their descriptor are refused; the name stays free and they are not visible.
+/// Bytes that do not fit their descriptor are refused. The name stays free, and the bytes are not visible.
 pub async fn a_manifest_that_does_not_fit_its_descriptor_is_refused(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -237,7 +237,7 @@ pub async fn a_manifest_that_does_not_fit_its_descriptor_is_refused(
     is_invisible(law, provider, &wrong.descriptor).await
 }
 
-/// The names of a store are the tags that were published, each once, however often it was.
+/// A store lists the published tags, each once, even if it was published several times.
 pub async fn every_tag_is_listed_once(
     publisher: &dyn Publisher,
     lister: &dyn Lister,
@@ -253,7 +253,7 @@ pub async fn every_tag_is_listed_once(
     law.equal("the names, sorted", &["a", "b", "c"].map(tag).to_vec(), &names)
 }
 
-/// A descriptor in a list is the one that its name resolves to.
+/// A descriptor in a list is the descriptor that its name resolves to.
 pub async fn what_is_listed_with_a_name_is_what_it_stands_for(
     publisher: &dyn Publisher,
     lister: &dyn Lister,
@@ -268,10 +268,10 @@ pub async fn what_is_listed_with_a_name_is_what_it_stands_for(
         }
     }
     for listed in law.succeeds("listing", lister.list().await)? {
-        if let (Some(name), Some(told)) = (listed.name, listed.descriptor) {
-            let told = law.succeeds("what the list tells", told)?;
+        if let (Some(name), Some(descriptor)) = (listed.name, listed.descriptor) {
+            let descriptor = law.succeeds("listing a descriptor", descriptor)?;
             let resolved = law.succeeds("resolving", resolver.resolve(&name).await)?.descriptor;
-            law.equal(&format!("what the list tells of {name}"), &resolved, &told)?;
+            law.equal(&format!("the listed descriptor of {name}"), &resolved, &descriptor)?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! Laws of ingesters with sources that are right.
+//! Laws of ingesters with good sources.
 //!
-//! The provider reads the same store; without it nothing could be seen.
+//! The provider reads the same store, to check the outcome.
 
 use cache_ingest::{Ingester, Job, Provider, Source, Stored};
 use cache_model::Algorithm;
@@ -9,7 +9,7 @@ use super::checks::{gives_a_file, put, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
-/// The first put of a blob stores it, and does not say that it was there.
+/// The first put of a blob stores it, and is not `AlreadyPresent`.
 pub async fn a_put_of_an_absent_blob_stores_it(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -39,7 +39,7 @@ pub async fn a_put_blob_reads_back_from_any_offset(
     Ok(())
 }
 
-/// A blob that is there already is a success that says so, and stays as it is.
+/// Putting a stored blob again succeeds as `AlreadyPresent` and changes nothing.
 pub async fn putting_again_is_already_present(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -66,7 +66,7 @@ pub async fn an_empty_blob_is_stored_and_read(
     reads_back(law, provider, &blob, 0).await
 }
 
-/// A blob with a sha512 digest is stored and verified by it. For stores that say they can.
+/// A blob with a sha512 digest is stored and verified by it. For stores that support sha512.
 pub async fn a_sha512_blob_is_stored_and_verified(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -81,7 +81,7 @@ pub async fn a_sha512_blob_is_stored_and_verified(
     reads_back(law, provider, &blob, 0).await
 }
 
-/// How a source cuts its bytes into chunks makes no difference.
+/// The sizes of a source's chunks make no difference.
 pub async fn a_source_of_single_bytes_is_stored(
     ingester: &dyn Ingester,
     provider: &dyn Provider,
@@ -94,7 +94,7 @@ pub async fn a_source_of_single_bytes_is_stored(
     reads_back(law, provider, &blob, 0).await
 }
 
-/// A source that has the blob as a file is stored, whichever of the two the store reads.
+/// A source that has the blob as a stream and as a file is stored, whichever of the two the store reads.
 pub async fn a_source_with_a_file_is_stored(
     ingester: &dyn Ingester,
     provider: &dyn Provider,

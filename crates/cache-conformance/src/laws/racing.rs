@@ -1,6 +1,6 @@
 //! Laws of puts, publishes and reads at the same time.
 //!
-//! Everything runs within the caller's task; a store that uses threads of its own is tried harder.
+//! Everything runs within the caller's task. Only a store with threads of its own is tested with real parallelism.
 
 use std::pin::pin;
 
@@ -18,7 +18,7 @@ use super::naming::{stands_for, tag, try_publish};
 use crate::violation::Law;
 use crate::{Blob, Fault, Faulty, Violation};
 
-/// How often a name changes while it is read.
+/// The number of times that a name changes while it is read.
 const ROUNDS: usize = 20;
 
 /// Two puts of one blob at the same time both succeed.
@@ -63,7 +63,7 @@ pub async fn many_puts_at_once_do_not_disturb_each_other(
     Ok(())
 }
 
-/// A provider that lets others go first before every chunk.
+/// A provider that yields to other futures before every chunk.
 struct Slow(Faulty);
 
 #[async_trait]
@@ -80,7 +80,7 @@ impl Provider for Slow {
     }
 }
 
-/// While a name is published anew it always resolves, to the old manifest or the new one, and to all of it.
+/// While a name is published again it always resolves, to the whole old manifest or the whole new one.
 pub async fn readers_see_the_old_or_the_new_manifest_never_a_mixture(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,
@@ -129,8 +129,8 @@ async fn sees_one_of(
     }
 }
 
-/// Of several publishers that expect a name to be free, at the same time, one wins and the others get `Conflict`. For stores
-/// that say that they compare and publish in one step.
+/// If several publishers expect a free name at the same time, one succeeds and the others get `Conflict`. For stores that
+/// compare and publish in one step.
 pub async fn one_of_those_who_expect_absent_wins(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,

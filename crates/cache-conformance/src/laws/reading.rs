@@ -1,6 +1,6 @@
 //! Laws of providers: absence, sizes, reading.
 //!
-//! They store nothing. Those that take a blob want it to be in the provider.
+//! They store nothing. A law that takes a blob expects it to be in the provider.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use super::checks::{is_invisible, reads_back};
 use crate::violation::Law;
 use crate::{Blob, Violation};
 
-/// Looking up and opening a blob that is not there is `NotFound`.
+/// Looking up and opening an absent blob is `NotFound`.
 pub async fn a_blob_that_is_absent_is_not_found(
     provider: &dyn Provider,
     absent: &Descriptor,
@@ -21,7 +21,7 @@ pub async fn a_blob_that_is_absent_is_not_found(
     is_invisible(Law("a_blob_that_is_absent_is_not_found"), provider, absent).await
 }
 
-/// A provider that does not know whether it has a blob never says `NotFound`. The law takes such a provider.
+/// A provider that cannot tell whether it has a blob never gives `NotFound`. The law takes such a provider.
 pub async fn not_being_able_to_tell_is_not_absence(
     unreachable: &dyn Provider,
     absent: &Descriptor,
@@ -45,7 +45,7 @@ pub async fn info_gives_the_size_without_reading(
     law.equal("the size", &(blob.bytes.len() as u64), &info.size)
 }
 
-/// The digest says which blob is meant; a wrong size in the descriptor changes nothing.
+/// A blob is found by its digest alone; a wrong size in the descriptor changes nothing.
 pub async fn the_size_of_a_descriptor_is_a_hint(
     provider: &dyn Provider,
     blob: &Blob,
@@ -86,7 +86,7 @@ pub async fn opening_beyond_the_end_is_an_error_and_at_the_end_empty(
     Ok(())
 }
 
-/// Readers of one blob do not disturb each other, and one that gives up midway does not either.
+/// Readers of one blob do not disturb each other, even if one stops midway.
 pub async fn readers_do_not_disturb_each_other(
     provider: &dyn Provider,
     blob: &Blob,
@@ -101,7 +101,7 @@ pub async fn readers_do_not_disturb_each_other(
     reads_back(law, provider, blob, 0).await
 }
 
-/// A provider that gives a blob as a file gives it whole, and at its start, as often as it is asked.
+/// A provider that gives a blob as a file gives the whole blob, positioned at its start, each time.
 pub async fn a_file_holds_the_whole_blob_from_its_start(
     provider: &dyn Provider,
     blob: &Blob,
@@ -114,7 +114,7 @@ pub async fn a_file_holds_the_whole_blob_from_its_start(
             return Err(law.broken("a file that can be read", error));
         }
         if bytes != blob.bytes {
-            let seen = format!("{} bytes that are not those", bytes.len());
+            let seen = format!("{} other bytes", bytes.len());
             return Err(law.broken(format_args!("a file with the {} bytes", blob.bytes.len()), seen));
         }
     }

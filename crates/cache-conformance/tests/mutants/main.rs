@@ -1,4 +1,4 @@
-//! A store that breaks one law is caught by that law, and there is such a store for every law.
+//! For every law there is a store that breaks it, and the law catches that store.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod mutant;
@@ -11,7 +11,7 @@ use cache_conformance::{Down, Store, run_all};
 use cache_ingest::ErrorKind;
 use mutant::{Flaw, Mutant};
 
-/// Each flaw, and laws that must notice it.
+/// Each flaw, and the laws that must catch it.
 const FLAWS: &[(Flaw, &[&str])] = &[
     (AbsentIsUnavailable, &["a_blob_that_is_absent_is_not_found"]),
     (CannotTellIsNotFound, &["not_being_able_to_tell_is_not_absence"]),
@@ -75,7 +75,7 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (ComparesTooEarly, &["one_of_those_who_expect_absent_wins"]),
 ];
 
-/// The laws that a store with a flaw breaks, and all that there are.
+/// The laws that a store with a flaw breaks, and all laws.
 async fn broken(flaw: Option<Flaw>) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
     let report = run_all(&|| async {
         let kind =
@@ -108,7 +108,7 @@ async fn every_flaw_is_caught_by_its_laws_and_every_law_catches_one() {
     assert_eq!(caught, laws);
 }
 
-/// A source without a file does not show how a store treats one.
+/// A source without a file cannot show how a store treats files.
 #[tokio::test]
 async fn flaws_in_what_is_done_with_files_are_caught_by_the_laws_about_files_alone() {
     let cases = [

@@ -60,7 +60,7 @@ pub(crate) enum Flaw {
 
 pub(crate) struct Mutant {
     flaw: Option<Flaw>,
-    /// Names, and the manifests.
+    /// The names and the manifests.
     names: MemoryStore,
     blobs: Mutex<HashMap<Digest, Bytes>>,
     reader: Arc<()>,
@@ -98,7 +98,7 @@ impl Mutant {
         self.find(&descriptor.digest).ok_or_else(|| error(kind, descriptor.digest))
     }
 
-    /// Reads what is to be stored, with what is wrong in it.
+    /// Reads the stream of a source, with the flaws of the mutant.
     async fn receive(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Bytes, Error> {
         let shows = self.has(ShowsUnverified) || self.has(CleansUpAfterErrorsOnly);
         let (mut reader, mut chunks) = (source.reader(), Vec::<Bytes>::new());
@@ -131,7 +131,7 @@ impl Mutant {
         Ok(chunks.concat().into())
     }
 
-    /// Takes the file of a source, with what is wrong in that.
+    /// Reads the file of a source, with the flaws of the mutant.
     async fn receive_file(&self, mut file: File, source: &Source<'_>) -> Result<Bytes, Error> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
@@ -222,9 +222,9 @@ impl Lister for Mutant {
             list.extend(self.names.list().await?);
         }
         if self.has(ListsAnotherManifest) {
-            let told: Vec<_> = list.iter_mut().filter_map(|listed| listed.descriptor.take()).collect();
+            let descriptors: Vec<_> = list.iter_mut().filter_map(|listed| listed.descriptor.take()).collect();
             list.iter_mut()
-                .zip(told.into_iter().rev())
+                .zip(descriptors.into_iter().rev())
                 .for_each(|(listed, other)| listed.descriptor = Some(other));
         }
         Ok(list)

@@ -1,6 +1,6 @@
 //! A cache's manifest as data, the same for every form.
 //!
-//! Never holds bytes: `pack` and `unpack` lead from and to those.
+//! It never holds bytes: `pack` and `unpack` convert to and from bytes.
 
 use cache_model::{Annotations, Descriptor, MediaType};
 
@@ -13,13 +13,13 @@ const WHAT: &str = "cache manifest";
 /// The manifest of a cache, in any form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheManifest {
-    /// The form in which it was read, or is to be written.
+    /// The form in which it was read or will be written.
     pub form: Form,
     /// The layers: one for each entry of the config's `layers`, in that order, so a blob may appear twice.
     pub layers: Vec<Descriptor>,
     /// The cache config.
     pub config: Descriptor,
-    /// The type of the artifact; empty in all that BuildKit writes.
+    /// The type of the artifact; BuildKit leaves it empty.
     pub artifact_type: String,
     /// The manifest that this one refers to.
     pub subject: Option<Descriptor>,
@@ -60,7 +60,7 @@ impl CacheManifest {
         Form::ALL.iter().copied().find_map(in_form)
     }
 
-    /// Refuses a manifest that nobody could read.
+    /// Refuses a manifest that no reader could read.
     pub(crate) fn check(&self) -> Result<(), FormatError> {
         if !is_config(&self.config) {
             let message =

@@ -1,10 +1,10 @@
-//! Where a cache was found: under a manifest of its own, or inside an image.
+//! The place of a cache in a store: under a manifest of its own, or inside an image.
 
 use cache_model::Descriptor;
 
 use crate::forms::form::Form;
 
-/// Where a cache was found.
+/// The place of a cache in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheOrigin {
     /// A manifest of a cache, in a form, with this config.

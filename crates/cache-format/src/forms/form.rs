@@ -1,4 +1,4 @@
-//! The forms, and the table of what sets each apart.
+//! The forms, and the table of their rules.
 //!
 //! A new form is a variant here and a file beside this one.
 
@@ -15,7 +15,7 @@ use crate::forms::{docker_list, image_manifest, oci_index};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Form {
-    /// An OCI image manifest whose config is the cache config; BuildKit's default.
+    /// An OCI image manifest with the cache config as its config; BuildKit's default.
     #[default]
     Manifest,
     /// An OCI image index: the layers as entries, then the config.

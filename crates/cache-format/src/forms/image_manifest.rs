@@ -1,4 +1,4 @@
-//! A cache as an OCI image manifest: the cache config stands where an image has its own.
+//! A cache as an OCI image manifest: the cache config takes the place of the image's config.
 //!
 //! An image manifest with Docker's media types is never written, as BuildKit refuses one; it is read.
 

@@ -1,6 +1,6 @@
-//! From a cache to the blobs that a store gets, in the order in which they are written.
+//! Packs a cache into the blobs to store, in the order of writing.
 //!
-//! Pure: the bytes of layers never come here.
+//! Pure; it never touches the bytes of layers.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub struct Packed {
     pub metadata: Vec<PackedBlob>,
     /// The document that a name will stand for.
     pub root: PackedBlob,
-    /// The layers whose media types have no name in the form's dialect.
+    /// Warnings about layers with media types that have no name in the form's dialect.
     pub warnings: Vec<ManifestWarning>,
 }
 
@@ -80,8 +80,8 @@ impl CacheManifest {
     ///
     /// # Errors
     ///
-    /// A config whose media type is not the cache config's; a layer whose media type is, which no reader could tell
-    /// from the config; a size beyond 2^63 - 1, the largest that Go's readers and this crate's take.
+    /// A config with another media type than a cache config's; a layer with the media type of a cache config, which a
+    /// reader would take for the config; a size beyond 2^63 - 1, the largest that Go's readers and this crate's accept.
     pub fn pack(self, config_bytes: Vec<u8>) -> Result<Packed, FormatError> {
         self.check()?;
         let rules = self.form.rules();
@@ -96,8 +96,7 @@ impl CacheManifest {
         })
     }
 
-    /// Packs an existing cache with every byte kept: `root_bytes` have the digest `root` and say what this manifest
-    /// says.
+    /// Packs an existing cache with every byte kept. `root_bytes` are the bytes of this manifest, and `root` describes them.
     pub fn pack_unchanged(self, root: Digest, root_bytes: Vec<u8>, config_bytes: Vec<u8>) -> Packed {
         Packed {
             layers: self.layers,
@@ -125,7 +124,7 @@ impl PackedBlob {
     }
 }
 
-/// The layers as a document in `dialect` lists them, and those that have no name in it.
+/// The layers with media types of `dialect`, and warnings about media types that have no name in it.
 fn in_dialect(layers: &[Descriptor], dialect: Dialect) -> (Vec<Descriptor>, Vec<ManifestWarning>) {
     let mut warnings = Vec::new();
     let convert = |(layer, descriptor): (usize, &Descriptor)| {

@@ -1,4 +1,4 @@
-//! What a form decides: its name, its dialect, and where a document holds the config and the layers.
+//! The rules of a form: its name, its dialect, and the places of the config and the layers in a document.
 //!
 //! One value for each form, in the form's own file. Code outside this folder never asks which form it has.
 

@@ -1,19 +1,19 @@
-//! From the bytes that a name stands for to a cache, or to the document that may lead to caches inside images.
+//! Decodes a root document: a cache, or a document that may lead to caches inside images.
 //!
-//! Pure, and never looks into the config.
+//! Pure; it never looks into the config.
 
 use cache_model::Descriptor;
 
 use crate::forms::cache_manifest::CacheManifest;
 use crate::{FormatError, ManifestOrIndex};
 
-/// What a root document is.
+/// A decoded root document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unpacked {
     /// A cache.
     Cache(CacheManifest),
-    /// An image, or an index of images, which may have caches inside: [`ManifestQueue`](crate::ManifestQueue) leads
-    /// to the images, [`read_inline`](crate::read_inline) looks into one. Or something else altogether.
+    /// Any other document, such as an image or an index of images. Images may have caches inside:
+    /// [`ManifestQueue`](crate::ManifestQueue) finds the images, [`read_inline`](crate::read_inline) reads the cache of one.
     Other(ManifestOrIndex),
 }
 
@@ -21,8 +21,7 @@ pub enum Unpacked {
 ///
 /// # Errors
 ///
-/// Those of [`ManifestOrIndex::decode`]; bytes that are not as many as the descriptor says. Their digest is not
-/// computed.
+/// Those of [`ManifestOrIndex::decode`]; another number of bytes than the descriptor's size. The digest is not checked.
 ///
 /// ```
 /// use cache_format::{CacheManifest, Form, Unpacked, pack, unpack};

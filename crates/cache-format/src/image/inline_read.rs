@@ -1,4 +1,4 @@
-//! Reading inline caches: records inside an image's config, whose layers are the image's.
+//! Reads inline caches: records inside an image's config that refer to the image's layers.
 //!
 //! One image at a time: it never merges the caches of several images, and never fetches the config.
 

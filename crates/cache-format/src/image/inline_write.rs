@@ -1,4 +1,4 @@
-//! Writing inline caches: the records of a graph whose results are layers of one image.
+//! Writes inline caches: the records of a graph, with results that refer to the layers of one image.
 //!
 //! Produces the value of one member of an image config. It never writes the config around it.
 
@@ -9,8 +9,8 @@ use data_encoding::BASE64;
 
 use crate::encode_records;
 
-/// The value of an image config's `moby.buildkit.cache.v0` for an image with these layers, lowest first: for each
-/// record the newest result whose blobs are all in the image. `None` if no record has such a result.
+/// The value of the member `moby.buildkit.cache.v0` in the config of an image with these layers, lowest first. Each record
+/// has its newest result with all blobs in the image. `None` if no record has such a result.
 ///
 /// A blob is in the image if the digest of one of the image's layers is the blob's digest, or its diff ID (the
 /// annotation `containerd.io/uncompressed`). A result that consists of the image's first layers in order points at the

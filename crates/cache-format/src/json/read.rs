@@ -86,7 +86,7 @@ fn shortened(message: &str) -> Cow<'_, str> {
 
 /// An object, read member by member into its implementor.
 pub(crate) trait Object<'de> {
-    /// What was expected, for the message about any other value.
+    /// The expected value, for the message about any other value.
     const WHAT: &'static str;
     /// The names of the known members, at most 32.
     const KEYS: &'static [&'static str];
@@ -103,7 +103,7 @@ pub(crate) trait Object<'de> {
     fn end_member(&mut self) {}
 }
 
-/// Writes `KEYS` and `member` of an [`Object`] from one list of keys, so that no key lacks its reader.
+/// Defines `KEYS` and `member` of an [`Object`] from one list of keys, so that no key lacks its reader.
 ///
 /// `|self, value, key|` names the variables of the readers: expressions that may return early with `?`.
 macro_rules! members {
@@ -129,7 +129,7 @@ pub(crate) use members;
 
 /// A list, read item by item into its implementor.
 pub(crate) trait List<'de> {
-    /// What was expected, for the message about any other value.
+    /// The expected value, for the message about any other value.
     const WHAT: &'static str;
 
     /// Reads the next item.

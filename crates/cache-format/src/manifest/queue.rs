@@ -1,6 +1,6 @@
-//! The way through indexes within indexes.
+//! Walks through indexes within indexes, bounded and without circles.
 //!
-//! Bounded, and never in a circle. It reads nothing: whoever walks brings the documents.
+//! It reads nothing: the caller reads each document and enters it.
 
 use std::collections::HashSet;
 
@@ -24,12 +24,12 @@ use crate::ImageIndex;
 #[derive(Clone, Debug)]
 pub struct ManifestQueue {
     seen: HashSet<Digest>,
-    /// The next one is the last.
+    /// A stack: the next manifest is the last item.
     waiting: Vec<Descriptor>,
 }
 
 impl ManifestQueue {
-    /// How many manifests below one root come up, the root among them. Images have a handful of platforms.
+    /// The most manifests that one walk visits, the root included. Images have a handful of platforms.
     pub const LIMIT: usize = 1000;
 
     /// A queue for the manifests below a root, which itself never comes up.
@@ -37,8 +37,8 @@ impl ManifestQueue {
         Self { seen: HashSet::from([root.digest]), waiting: Vec::new() }
     }
 
-    /// Adds the manifests and indexes that an index names and that are new. False if some did not fit: the
-    /// [limit](Self::LIMIT) is reached.
+    /// Adds the new manifests and indexes of an index. False if some did not fit because the [limit](Self::LIMIT) is
+    /// reached.
     pub fn enter(&mut self, index: &ImageIndex) -> bool {
         let first = self.waiting.len();
         let mut all_fit = true;
@@ -63,8 +63,7 @@ impl ManifestQueue {
 impl Iterator for ManifestQueue {
     type Item = Descriptor;
 
-    /// The next manifest or index to read. An index is to be [entered](Self::enter) before the next call, for the
-    /// order.
+    /// The next manifest or index to read. To keep the order, [enter](Self::enter) an index before the next call.
     fn next(&mut self) -> Option<Descriptor> {
         self.waiting.pop()
     }

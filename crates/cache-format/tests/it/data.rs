@@ -1,4 +1,4 @@
-//! Where the test data lies, and how it is read.
+//! Finds and reads the test data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ impl Fixture {
         Self { name: name.to_owned(), folder: tests().join("fixtures").join(name) }
     }
 
-    /// All of them, by name.
+    /// All fixtures, by name.
     pub(crate) fn all() -> Vec<Self> {
         let mut names: Vec<String> = fs::read_dir(tests().join("fixtures"))
             .unwrap()
@@ -31,7 +31,7 @@ impl Fixture {
         names.iter().map(|name| Self::named(name)).collect()
     }
 
-    /// Those that are caches of their own, not images with a cache inside.
+    /// The fixtures that are caches of their own, without images that have a cache inside.
     pub(crate) fn caches() -> Vec<Self> {
         Self::all().into_iter().filter(|fixture| !fixture.name.starts_with("inline")).collect()
     }

@@ -1,4 +1,4 @@
-//! Writing inline caches: which result of a record is taken, and how it is said by the image's layers.
+//! Writing inline caches: the choice of a record's result, and how the result refers to the image's layers.
 
 use cache_format::{ImageManifest, InlineCache, InlineOutcome, encode_records, read_inline, write_inline};
 use cache_model::{
@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Written where a result lists its layers.
+/// The time that is written for a result that lists its layers.
 const ZERO: &str = "0001-01-01T00:00:00Z";
 
 fn digest(n: u8) -> Digest {
@@ -20,7 +20,7 @@ fn blob(n: u8) -> Descriptor {
     Descriptor::new(MediaType::OCI_LAYER_GZIP, digest(n), 1)
 }
 
-/// A blob that has the digest `diff_id` when it is uncompressed.
+/// A blob with the diff ID `diff_id`.
 fn compressed(n: u8, diff_id: u8) -> Descriptor {
     blob(n).with_annotation(ANNOTATION_DIFF_ID, &digest(diff_id).to_string())
 }
@@ -59,7 +59,7 @@ fn bytes_of(written: &str) -> Vec<u8> {
     BASE64.decode(written.as_bytes()).unwrap()
 }
 
-/// What is written for an image with these layers, which reads back to what it was written from.
+/// The records written for an image with these layers. Checks that they read back to the records of the graph.
 fn written(chains: &CacheChains, image: &[u8]) -> Value {
     let image: Vec<Digest> = image.iter().map(|n| digest(*n)).collect();
     let written = write_inline(&chains.graph().unwrap(), &image).unwrap();
@@ -67,7 +67,7 @@ fn written(chains: &CacheChains, image: &[u8]) -> Value {
     serde_json::from_slice(&bytes_of(&written)).unwrap()
 }
 
-/// An image of these layers, with an inline cache, as a reader finds it.
+/// Reads the inline cache `written` from an image of these layers.
 fn read_back(image: &[Digest], written: &str) -> InlineCache {
     let layers = image.iter().map(|layer| Descriptor { digest: *layer, ..blob(0) }).collect();
     let manifest = ImageManifest::new(Descriptor::new(MediaType::OCI_IMAGE_CONFIG, digest(255), 2), layers);
@@ -79,10 +79,10 @@ fn read_back(image: &[Digest], written: &str) -> InlineCache {
     }
 }
 
-/// A record: its digest, its links by the digests of their sources, and the blobs of the result that it gives.
+/// A record: its digest, its links by the digests of their sources, and the blobs of its result.
 type Meaning = (String, Vec<Vec<(String, String)>>, Option<Vec<Digest>>);
 
-/// The records of a graph, by digest; of the results those that `blobs_of` gives anything for.
+/// The records of a graph, by digest, each with its newest result for which `blobs_of` gives blobs.
 fn meaning(graph: &Graph<'_>, blobs_of: impl Fn(ResultRef<'_>) -> Option<Vec<Digest>>) -> Vec<Meaning> {
     let record = |record: cache_model::RecordRef<'_>| {
         let inputs = record
@@ -91,7 +91,7 @@ fn meaning(graph: &Graph<'_>, blobs_of: impl Fn(ResultRef<'_>) -> Option<Vec<Dig
                 links.map(|link| (link.source.digest().to_string(), link.selector.to_owned())).collect()
             })
             .collect();
-        // What is newer than a result without layers is looked at, what is older is not.
+        // Only results that are newer than any result without layers count.
         let mut candidates = record.results().take_while(|result| result.layers_len() > 0);
         (record.digest().to_string(), inputs, candidates.find_map(&blobs_of))
     };
@@ -216,7 +216,7 @@ fn where_no_result_is_in_the_image_nothing_is_written() {
         one_record(&[]),
         one_record(&[(1, &[])]),
         one_record(&[(1, &[blob(3)]), (2, &[blob(1), blob(4)]), (3, &[compressed(5, 6)])]),
-        // A newest result without layers means that there is none, whatever is older.
+        // If the newest result has no layers, the record has no result.
         one_record(&[(1, &[blob(1)]), (2, &[])]),
     ] {
         assert_eq!(write_inline(&chains.graph().unwrap(), &image), None);
@@ -243,12 +243,12 @@ fn a_record_without_a_result_stays_as_one_without() {
     );
 }
 
-/// Results as seconds and blobs; of a record, and which record before it is its source.
+/// A record: the earlier record that is its source, and its results as seconds and blobs.
 type Plan = (Option<prop::sample::Index>, Vec<(i64, Vec<u8>)>);
 
 proptest! {
-    /// Law: what is written for an image reads back from it to the same records, each with its newest result that is
-    /// all in the image; nothing is written exactly where no record has one.
+    /// Law: an inline cache reads back from its image to the same records, each with its newest result that is all in the
+    /// image. Nothing is written if and only if no record has such a result.
     #[test]
     fn what_is_written_reads_back_to_the_same_records(
         image in prop::collection::vec(0u8..4, 0..6),
@@ -261,7 +261,7 @@ proptest! {
         ),
     ) {
         let plans: Vec<Plan> = plans;
-        // Blobs from 4 on are those from 0 on, compressed.
+        // Blob n + 4 is blob n, compressed.
         let layer = |n: &u8| if *n < 4 { blob(*n) } else { compressed(*n, n - 4) };
         let mut chains = CacheChains::new();
         let mut ids = Vec::new();

@@ -1,15 +1,15 @@
-//! Reading as Go reads: what is forgiven, what is not, and that no input is too deep.
+//! Reading as Go reads: oddities that are accepted, errors that are not, and deep nesting.
 
 use cache_format::{FormatErrorKind, ManifestOrIndex, decode_config, decode_record_line, encode_config};
 
-/// A config's text, and what it is written as.
+/// Checks that the text of a config is read, and written as `want`.
 fn check(text: impl AsRef<[u8]>, want: &str) {
     let text = text.as_ref();
     let config = decode_config(text).unwrap_or_else(|e| panic!("{}: {e}", text.escape_ascii()));
     assert_eq!(String::from_utf8(encode_config(&config)).unwrap(), want, "{}", text.escape_ascii());
 }
 
-/// A config's text that is refused, and the kind of the error.
+/// Checks that the text of a config is refused with an error of this kind.
 fn refused(text: impl AsRef<[u8]>, kind: FormatErrorKind) {
     let text = text.as_ref();
     let error = decode_config(text).expect_err(&text.escape_ascii().to_string());

@@ -172,7 +172,7 @@ pub(crate) fn any_document() -> impl Strategy<Value = ManifestOrIndex> {
     })
 }
 
-/// Gives the bytes to every reader; whatever they say, they come back.
+/// Gives the bytes to every reader, to check that none panics.
 fn read_all(bytes: &[u8]) {
     let _ = decode_config(bytes).map(|config| encode_config(&config));
     let _ = ManifestOrIndex::decode(bytes)

@@ -1,4 +1,4 @@
-//! The schema of record lines says what the reader takes, no more and no less.
+//! The schema of record lines allows exactly the lines that the reader accepts.
 
 use cache_format::{RecordLine, decode_record_line};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
 }
 
-/// A line in which every member of the schema stands.
+/// A line with every member of the schema.
 fn full_line() -> Value {
     let digest = format!("sha256:{}", "ab".repeat(32));
     json!({
@@ -30,7 +30,7 @@ fn full_line() -> Value {
     })
 }
 
-/// Where each object of the schema stands in [`full_line`].
+/// The place of each object of the schema in [`full_line`].
 const OBJECTS: [(&str, &str); 5] = [
     ("record", ""),
     ("link", "/inputs/0/0"),
@@ -47,7 +47,7 @@ fn object<'a>(line: &'a mut Value, place: &str) -> &'a mut Map<String, Value> {
     line.pointer_mut(place).unwrap().as_object_mut().unwrap()
 }
 
-/// What of the value is not as the schema says; enough of JSON Schema for this one.
+/// The violations of the schema in a value. Knows the part of JSON Schema that this schema uses.
 fn violations(schema: &Value, rule: &Value, value: &Value, place: &str) -> Vec<String> {
     if let Some(target) = rule["$ref"].as_str() {
         return violations(schema, schema.pointer(target.trim_start_matches('#')).unwrap(), value, place);

@@ -1,6 +1,6 @@
-//! A small folder that looks like an OCI layout, made of any bytes, with all that may be wrong with one.
+//! A small folder that looks like an OCI layout, made from any bytes, with all kinds of faults.
 //!
-//! Beside it, outside, lies a canary: a file that the layout may name and link to, and that must never be read.
+//! Outside of it lies a canary: a file that the layout may name and link to, and that must never be read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use cache_ingest::Hasher;
 use cache_model::{Algorithm, Digest};
 use tempfile::TempDir;
 
-/// What the file outside says.
+/// The content of the canary.
 pub(super) const CANARY: &[u8] = b"the canary lies outside of the layout";
-/// The names that an entry may have, and that are looked for.
+/// The names that an entry may have; all are looked up.
 pub(super) const NAMES: [&str; 4] = ["latest", "a", "example.org/x:a", "two\nlines"];
-/// More blobs, entries or oddities would be no more telling.
+/// The most blobs, entries or oddities; more would find no more.
 const MOST: usize = 8;
 
 const VALID: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -23,7 +23,7 @@ const GZIP: &[u8] =
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello";
 
-/// The folder as it stands in the bytes.
+/// The folder as the bytes describe it.
 #[derive(Debug, Arbitrary)]
 pub(super) struct RawFolder<'a> {
     layout: u8,
@@ -31,7 +31,7 @@ pub(super) struct RawFolder<'a> {
     entries: Vec<RawEntry>,
     blobs: Vec<RawBlob<'a>>,
     odd: Vec<u8>,
-    /// What `index.json` or `oci-layout` says where it is no well-formed one.
+    /// The content of `index.json` or `oci-layout` when it is not well-formed.
     text: &'a [u8],
 }
 
@@ -51,15 +51,15 @@ struct RawBlob<'a> {
     content: &'a [u8],
 }
 
-/// A folder that was made, and the one outside of it. Dropping it removes both.
+/// The folders on disk: the layout and the one outside of it. Dropping it removes both.
 pub(super) struct Made {
     pub(super) layout: PathBuf,
-    /// The digests of all blobs, and of the canary.
+    /// The digests of all blobs and of the canary.
     pub(super) digests: Vec<Digest>,
     _root: TempDir,
 }
 
-/// A blob: what is said of it.
+/// A blob as descriptors give it.
 struct Blob {
     digest: Digest,
     size: usize,
@@ -145,7 +145,7 @@ impl RawEntry {
 }
 
 impl RawBlob<'_> {
-    /// The content: as it is given, or something that names the blobs before it.
+    /// The content: the bytes as given, or a document that names the earlier blobs.
     fn text(&self, blobs: &[Blob], canary: Digest) -> Vec<u8> {
         let named = |blob: &Blob, media_type: &str| {
             let size = if self.twist & 1 == 1 { blob.size + 1 } else { blob.size };
@@ -219,7 +219,7 @@ impl RawBlob<'_> {
         text.into_bytes()
     }
 
-    /// Puts the content where it belongs, or something else in its place.
+    /// Writes the content to its place, or something wrong.
     fn place(&self, folder: &Path, canary: &Path, digest: &Digest, content: &[u8]) {
         let right = folder.join(digest.hex());
         let named_as_canary = folder.join(canary.file_name().unwrap_or_default());
@@ -241,7 +241,7 @@ impl RawBlob<'_> {
     }
 }
 
-/// Puts something into the layout that does not belong there, in the place of what does.
+/// Adds something to the layout that does not belong there, or replaces a part of it.
 fn make_odd(odd: u8, layout: &Path, canary: &Path) {
     let outside = canary.parent().unwrap_or(canary);
     let index = layout.join("index.json");
@@ -293,7 +293,7 @@ fn digest(content: &[u8]) -> Digest {
     Hasher::digest(Algorithm::Sha256, content)
 }
 
-/// Writes a file, unless something is in its place: what the bytes ask for may contradict itself.
+/// Writes a file, unless its path exists: the bytes may ask for several things at one path.
 fn write(path: &Path, content: &[u8]) {
     if path.symlink_metadata().is_err() {
         drop(fs::write(path, content));
