@@ -55,7 +55,7 @@ async fn a_file_has_the_fault_of_the_stream_or_has_it_alone() {
 }
 
 #[tokio::test]
-async fn a_failure_shows_as_often_as_told_and_the_size_may_be_a_lie() {
+async fn a_failure_shows_the_given_number_of_times_and_the_size_may_be_wrong() {
     let kind = ErrorKind::Unavailable;
     let faulty = Faulty::new(&blob(), Fault::FailsAt { byte: 5, kind, times: 2 });
     assert_eq!(served(&faulty, 0).await.unwrap_err().kind(), kind);
@@ -75,7 +75,7 @@ async fn a_failure_shows_as_often_as_told_and_the_size_may_be_a_lie() {
 }
 
 #[tokio::test]
-async fn the_strict_store_refuses_a_manifest_that_names_what_is_not_there() {
+async fn the_strict_store_refuses_a_manifest_that_names_absent_blobs() {
     let store = StrictStore::new();
     let config = Blob::new(MediaType::CACHE_CONFIG, "{}");
     let manifest = Blob::manifest(&config, &[blob()]);

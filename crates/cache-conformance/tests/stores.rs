@@ -104,7 +104,7 @@ async fn several_providers_as_one_conform() {
 }
 
 #[tokio::test]
-async fn laws_about_what_a_store_has_not_are_left_out() {
+async fn laws_about_missing_traits_are_left_out() {
     let report = run_all(&|| async { Ok(Store::default()) }).await;
     assert!(report.conforms());
     assert!(report.outcomes().all(|(_, outcome)| matches!(outcome, Outcome::LeftOut(_))));

@@ -328,7 +328,7 @@ async fn a_closed_export_does_not_depend_on_the_order_of_the_adds() {
 proptest! {
     /// Law: whichever blobs are absent, the exported config is the marshalled one, and all of its layers are stored.
     #[test]
-    fn what_is_exported_is_what_marshalling_gives(
+    fn the_exported_config_is_the_marshalled_one(
         records in prop::collection::vec((0u8..4, 0i64..3, prop::collection::vec(0usize..3, 0..4)), 1..8),
         absent in prop::option::of(0usize..3),
         form in prop::sample::select(vec![Form::Manifest, Form::Index, Form::DockerList]),

@@ -4,8 +4,8 @@
 //! reads JSON, written as Go writes it, to the byte. The feature `oci-spec`, on by default, adds conversions to and
 //! from the types of that crate.
 //!
-//! [`pack`] turns a config and its layers into the blobs to store, in the order of writing; [`unpack`] turns the document
-//! that a name stands for into a cache again. [`read_inline`] and [`write_inline`] do the same for caches inside images.
+//! [`pack`] turns a config and its layers into the blobs to store, in the order of writing; [`unpack`] turns the root
+//! document into a cache again. [`read_inline`] and [`write_inline`] do the same for caches inside images.
 //!
 //! It is pure: it never opens a file or a connection, and knows nothing of async. A tool that writes caches by its own
 //! means needs no other crate but `cache-model`:

@@ -64,7 +64,7 @@ pub struct ConfigResult {
 }
 
 impl ConfigResult {
-    /// The result whose topmost layer is at position `layer`.
+    /// The result with the topmost layer at position `layer`.
     pub fn new(layer: i32, created_at: Timestamp) -> Self {
         Self { layer, created_at }
     }
@@ -391,7 +391,7 @@ impl RecordBuilder<'_> {
 }
 
 impl InputBuilder<'_> {
-    /// Appends a link to the record at a position; an empty selector stands for the whole of it.
+    /// Appends a link to the record at a position; an empty selector means all of it.
     pub fn link(&mut self, selector: &str, record: i32) -> &mut Self {
         let selector = if selector.is_empty() {
             SelectorIx::new(0)

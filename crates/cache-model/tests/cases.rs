@@ -492,7 +492,7 @@ fn records_are_one_where_they_share_both_inputs_and_not_where_they_share_either(
 }
 
 #[test]
-fn what_is_added_again_is_the_same_record_whatever_its_hashes() {
+fn a_repeated_add_is_the_same_record_even_if_hashes_collide() {
     // Enough links, with enough hash seeds, for the hashes of two links of one input to collide.
     let roots = 30;
     let mut script: Vec<Add> = (0..roots).map(|n| Add::new(&format!("root {n}"), &[])).collect();
@@ -512,7 +512,7 @@ fn what_is_added_again_is_the_same_record_whatever_its_hashes() {
 }
 
 #[test]
-fn what_was_united_is_still_found_by_all_that_each_was_linked_to() {
+fn a_united_record_is_found_by_every_link_of_its_parts() {
     // First each pair is united by a source of its own. Then all are united by a source that half of them have. This is
     // repeated, since colliding hashes could unite them by chance.
     let (times, pairs) = (16, 4);

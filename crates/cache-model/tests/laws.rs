@@ -148,7 +148,7 @@ proptest! {
 
     /// Law: a graph by the closed rule is that of the reference.
     #[test]
-    fn closing_is_what_its_definition_says(script in script(OVERLAPPING)) {
+    fn the_closed_rule_gives_the_graph_of_the_reference(script in script(OVERLAPPING)) {
         let mut chains = CacheChains::new();
         let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
         chains.set_rule(Rule::Closed);
@@ -158,7 +158,7 @@ proptest! {
 
     /// Law: a graph by BuildKit's rule is that of the reference, in the adds of each record and in every link.
     #[test]
-    fn the_graph_by_order_is_what_its_definition_says(script in prop_oneof![script(OVERLAPPING), script(TANGLED)]) {
+    fn buildkits_rule_gives_the_graph_of_the_reference(script in prop_oneof![script(OVERLAPPING), script(TANGLED)]) {
         let mut chains = CacheChains::new();
         let ids = add_in_order(&mut chains, &script, &(0..script.len()).collect::<Vec<_>>());
         let (found, firsts) = meaning(&chains.graph().unwrap(), &ids);

@@ -127,7 +127,7 @@ mod tests {
     /// Records of one digest with ten inputs, each linked to one of two roots or to both. Each link has so many records
     /// that comparing them is deferred, and some records overlap.
     #[test]
-    fn records_that_share_each_link_with_many_are_told_apart() {
+    fn records_that_share_each_link_with_many_are_kept_apart() {
         for (seed, both) in [(1, 1000), (2, 60), (3, 12)] {
             let mut state: u64 = seed;
             let mut random = |below: usize| {

@@ -110,7 +110,7 @@ async fn every_flaw_is_caught_by_its_laws_and_every_law_catches_one() {
 
 /// A source without a file cannot show how a store treats files.
 #[tokio::test]
-async fn flaws_in_what_is_done_with_files_are_caught_by_the_laws_about_files_alone() {
+async fn flaws_in_reading_files_are_caught_by_the_laws_about_files_alone() {
     let cases = [
         (HashesFilesToTheirEnd, "a_source_with_a_file_is_stored"),
         (TrustsFiles, "a_faulty_file_leaves_nothing_visible"),

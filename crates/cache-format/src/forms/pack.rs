@@ -19,7 +19,7 @@ pub struct Packed {
     pub layers: Vec<Descriptor>,
     /// The documents below the root, to be written in this order: the cache config.
     pub metadata: Vec<PackedBlob>,
-    /// The document that a name will stand for.
+    /// The root document, which a name will point at.
     pub root: PackedBlob,
     /// Warnings about layers with media types that have no name in the form's dialect.
     pub warnings: Vec<ManifestWarning>,

@@ -17,7 +17,7 @@ pub enum Unpacked {
     Other(ManifestOrIndex),
 }
 
-/// Reads a root document: the manifest or index that a name in a registry or a layout stands for.
+/// Reads a root document: the manifest or index that a name in a registry or a layout points at.
 ///
 /// # Errors
 ///

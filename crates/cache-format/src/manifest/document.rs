@@ -44,7 +44,7 @@ pub struct ImageIndex {
     pub annotations: Annotations,
 }
 
-/// A document that a name in a registry or a layout can stand for.
+/// A document that a name in a registry or a layout can point at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManifestOrIndex {
     /// An image manifest.

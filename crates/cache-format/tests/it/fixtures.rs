@@ -99,7 +99,7 @@ fn the_manifest_of_one_build_converts_to_the_index_that_buildkit_wrote_of_it() {
 }
 
 #[test]
-fn the_form_is_what_buildkit_was_asked_for() {
+fn the_form_is_the_one_requested_of_buildkit() {
     for fixture in Fixture::caches() {
         let want = match &fixture.name {
             name if name.contains("index-docker") => Form::DockerList,

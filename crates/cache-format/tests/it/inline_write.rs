@@ -250,7 +250,7 @@ proptest! {
     /// Law: an inline cache reads back from its image to the same records, each with its newest result that is all in the
     /// image. Nothing is written if and only if no record has such a result.
     #[test]
-    fn what_is_written_reads_back_to_the_same_records(
+    fn an_inline_cache_reads_back_to_the_same_records(
         image in prop::collection::vec(0u8..4, 0..6),
         plans in prop::collection::vec(
             (

@@ -120,7 +120,7 @@ fn a_known_member_given_twice_is_refused_and_an_unknown_one_is_not() {
 }
 
 #[test]
-fn what_follows_or_is_cut_short_is_a_syntax_error() {
+fn text_after_the_end_or_cut_short_is_a_syntax_error() {
     let text =
         r#"{"layers":[{"parent":-1}],"records":[{"digest":"é","inputs":[[{"link":0}]],"x":{"y":[1]}}]}"#;
     check(text, r#"{"layers":[{"parent":-1}],"records":[{"digest":"é","inputs":[[{"link":0}]]}]}"#);

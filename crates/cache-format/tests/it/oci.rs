@@ -29,7 +29,7 @@ fn every_fixture_comes_back_from_oci_spec_to_the_byte() {
 }
 
 #[test]
-fn what_oci_spec_reads_itself_is_what_we_read() {
+fn documents_that_oci_spec_reads_are_read_the_same() {
     for fixture in Fixture::all() {
         match ManifestOrIndex::decode(&fixture.manifest()).unwrap() {
             ManifestOrIndex::Manifest(ours) => {

@@ -20,7 +20,7 @@ fn the_config_of_every_vector_is_reproduced_to_the_byte() {
 }
 
 #[test]
-fn the_records_alone_are_what_stands_in_the_config() {
+fn the_records_alone_are_the_member_of_the_config() {
     for vector in vectors("chains.ndjson") {
         let text = vector["config"].as_str().unwrap();
         let records = encode_records(&decode_config(text.as_bytes()).unwrap());

@@ -123,19 +123,19 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    /// Appends a member whose value is a string.
+    /// Appends a member with a string.
     pub fn string(&mut self, key: &str, value: &str) {
         push_string(value, self.key(key));
     }
 
-    /// Appends a member whose value is a string, unless it is empty (Go's `omitempty`).
+    /// Appends a member with a string, unless the string is empty (Go's `omitempty`).
     pub fn string_unless_empty(&mut self, key: &str, value: &str) {
         if !value.is_empty() {
             self.string(key, value);
         }
     }
 
-    /// Appends a member whose value is a list of strings, unless it is empty.
+    /// Appends a member with a list of strings, unless the list is empty.
     pub fn strings_unless_empty(&mut self, key: &str, values: &[String]) {
         if !values.is_empty() {
             push_list(values, self.key(key), |value, out| push_string(value, out));

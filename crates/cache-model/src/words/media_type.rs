@@ -118,8 +118,7 @@ pub enum Compression {
     Uncompressed,
     /// Gzip (RFC 1952).
     Gzip,
-    /// Gzip with a table of contents that allows lazy pulling: gzip to every reader, told apart by
-    /// annotations only.
+    /// Gzip with a table of contents that allows lazy pulling. Every reader can read it as gzip; only annotations mark it.
     EStargz,
     /// Zstandard (RFC 8878).
     Zstd,

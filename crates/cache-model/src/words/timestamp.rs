@@ -345,7 +345,7 @@ mod tests {
     }
 
     proptest! {
-        /// Law: what is written reads back to the same instant and the same text; seconds are rounded down.
+        /// Law: a printed time reads back to the same instant and the same text; seconds are rounded down.
         #[test]
         fn written_text_reads_back(seconds in -62_135_596_800i64..253_402_300_799, nanos in 0u32..1_000_000_000) {
             let t = Timestamp::from_unix(seconds, nanos).unwrap();
