@@ -120,7 +120,7 @@ impl BlobChecker<'_> {
         (verdict, bytes)
     }
 
-    /// What an error of checker a blob says of it.
+    /// The finding for an error of reading a blob.
     pub(crate) async fn fault(self, descriptor: &Descriptor, error: Error) -> FindingKind {
         if error.kind() == ErrorKind::NotFound {
             return FindingKind::MissingBlob;

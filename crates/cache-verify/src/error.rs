@@ -20,11 +20,11 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// The kind of the store's failure; [`ErrorKind::Invalid`] without a runtime.
+    /// The kind of the store's failure; [`ErrorKind::Unsupported`] without a runtime, as in the stores.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Resolve(error) | Self::Store(error) => error.kind(),
-            Self::NoRuntime => ErrorKind::Invalid,
+            Self::NoRuntime => ErrorKind::Unsupported,
         }
     }
 

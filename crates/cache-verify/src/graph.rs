@@ -1,6 +1,7 @@
 //! A cache config, checked against the manifest's list and against itself.
 //!
-//! Pure. The config may have indices out of range and layers in circles. No recursion. Takes the time of checker the graph, by either rule.
+//! Pure. The config may have indices out of range and layers in circles. No recursion. Takes as long as reading the graph
+//! by both rules.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -19,7 +20,7 @@ pub(crate) enum GraphChecks<'a> {
     OfInline,
 }
 
-/// GraphChecks that the manifest lists the layers of the config.
+/// Checks that the manifest lists the layers of the config.
 pub(crate) fn check_layer_list(section: &mut CacheFindings, manifest: Place, config: &CacheConfig) {
     let of_config: HashSet<Digest> = config.layers().iter().filter_map(|layer| layer.blob).collect();
     let mut unknown: Vec<(Digest, Vec<usize>)> = Vec::new();
@@ -63,7 +64,7 @@ fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -
     }
 }
 
-/// GraphChecks the records, then the rest that `checks` names.
+/// Checks the records, then the rest that `checks` names.
 pub(crate) fn check(
     section: &mut CacheFindings,
     place: &Place,
@@ -93,7 +94,7 @@ pub(crate) fn check(
         check_layers(section, config);
         // A config with findings re-encodes differently anyway.
         if !section.has_findings() {
-            // Either checker has a canonical order; a cache that was closed is only canonical by its own.
+            // Each rule has its canonical order; a cache that was closed is canonical only by the closed one.
             let canonical = encode_config(&graph.marshal(&|_| true).config);
             if canonical != bytes && encode_config(&closed.marshal(&|_| true).config) != bytes {
                 let canonical = Digest::of(&canonical);

@@ -1,4 +1,4 @@
-//! StagedFile files: made under `ingest/`, locked while they are written, renamed to their place or removed.
+//! Staged files: made under `ingest/`, locked while they are written, renamed to their place or removed.
 //!
 //! containerd uses the folder too. Only files with our prefix that no process has locked are ever removed as stale.
 
