@@ -427,6 +427,22 @@ async fn retries_are_printed_with_v_and_the_failure_is_one_line() {
     fails_with(&ran, "--form manifest");
 }
 
+/// Bytes that do not have the stated digest are a finding, as in a folder, and not a failure to verify.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_with_wrong_bytes_is_a_finding() {
+    use test_registries::{Fault, On};
+    let server = Server::start(Registry::default()).await;
+    let app = format!("{}/app:v1", server.host());
+    bkcache(["copy", "--quiet", &path(CACHE), &app]).ok();
+    let (digest, ..) = server.service.content.manifest("app", "v1").unwrap();
+    for name in [app, format!("{}/app@{digest}", server.host())] {
+        server.fault(On::new("GET", "/manifests/"), Fault::FlipByte(20));
+        let ran = bkcache(["verify", "--json", &name]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert!(ran.text().contains("wrong-digest"), "{}", ran.text());
+    }
+}
+
 /// An interrupted download is reported too, and a missing repository is not taken for a missing layer.
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_transfers_are_reported() {

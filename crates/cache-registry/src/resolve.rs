@@ -1,10 +1,11 @@
 //! From a name to a manifest, or to its descriptor alone.
 //!
 //! If the descriptor is enough, the manifest is read only if the answer to a HEAD lacks its digest, size or media type. If
-//! the name is a digest, an answer with another digest is an error.
+//! the name is a digest, an answer with another digest is an error. A body is hashed here only if the answer states no
+//! digest; otherwise its reader verifies it against the stated one.
 
 use bytes::Bytes;
-use cache_ingest::{Error, ErrorKind, Hasher, Name, Resolved, stated_media_type};
+use cache_ingest::{Error, ErrorKind, Hasher, Name, Resolved, Source, stated_media_type};
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_target::Reference;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -29,7 +30,7 @@ impl RepositoryClient {
         match answer.status() {
             StatusCode::OK => {}
             // A registry may support GET only.
-            StatusCode::METHOD_NOT_ALLOWED => return Ok(self.resolve(name).await?.descriptor),
+            StatusCode::METHOD_NOT_ALLOWED => return self.read_descriptor(name).await,
             StatusCode::NOT_FOUND => return Err(no_such_manifest(&call, name)),
             _ => return Err(self.client.read_refusal(answer, &call.operation).await.1),
         }
@@ -39,37 +40,42 @@ impl RepositoryClient {
                 check_digest(&call, name, digest)?;
                 Ok(Descriptor::new(media_type, digest, size))
             }
-            _ => Ok(self.resolve(name).await?.descriptor),
+            _ => self.read_descriptor(name).await,
         }
     }
 
-    /// The manifest that a name stands for, in one request.
+    /// The descriptor of a manifest that had to be read, and is verified.
+    async fn read_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
+        let Resolved { descriptor, bytes, .. } = self.resolve(name).await?;
+        let bytes = bytes.unwrap_or_default();
+        Source::from_bytes(descriptor.clone(), bytes).read(self.max_metadata()).await?;
+        Ok(descriptor)
+    }
+
+    /// The manifest that a name stands for, in one request. Its bytes are not verified against a stated digest.
     pub(crate) async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
         let call = self.call("resolve", self.named(name));
         let request = self.manifest_request(&call, Method::GET, name).await?;
         let (head, body) =
             self.client.repeat(&call.operation, || self.read_manifest(&call, &request, name)).await?;
-        let algorithm = match (name, &head.digest) {
-            (Name::Digest(digest), _) | (_, Some(digest)) => digest.algorithm(),
+        let algorithm = match name {
+            Name::Digest(digest) => digest.algorithm(),
             _ => Algorithm::Sha256,
         };
-        let digest = Hasher::digest(algorithm, &body);
-        if let Some(other) = head.digest.filter(|stated| *stated != digest) {
-            let reason = format_args!("the registry states the digest {other}, but it is {digest}");
-            return Err(call.operation.error(ErrorKind::Corrupt, reason));
-        }
+        let digest = head.digest.unwrap_or_else(|| Hasher::digest(algorithm, &body));
         check_digest(&call, name, digest)?;
         let media_type = match (head.media_type, stated_media_type(&body)) {
-            // A manifest with two media types is refused (OCI distribution specification, "Pulling manifests").
-            (Some(head), Some(body)) if head != body => {
+            // A manifest with two media types is refused (OCI distribution specification, "Pulling manifests"). The
+            // media type in a body of another digest means nothing.
+            (Some(head), Some(stated)) if head != stated && is_of(digest, &body) => {
                 let reason = format_args!(
                     "the registry declares it as {head}, but its mediaType is {}",
-                    printable(body.as_str())
+                    printable(stated.as_str())
                 );
                 return Err(call.operation.error(ErrorKind::Corrupt, reason));
             }
             (Some(head), _) => head,
-            (None, Some(body)) if body.is_manifest() => body,
+            (None, Some(stated)) if stated.is_manifest() => stated,
             (None, _) => {
                 return Err(call
                     .operation
@@ -161,6 +167,10 @@ fn no_such_manifest(call: &Call<'_>, name: &Name) -> Error {
     let what = if matches!(name, Name::Digest(_)) { "manifest" } else { "tag" };
     let reason = format_args!("there is no such {what}: the registry answers 404 Not Found");
     call.operation.error(ErrorKind::NotFound, reason)
+}
+
+fn is_of(digest: Digest, bytes: &[u8]) -> bool {
+    Hasher::digest(digest.algorithm(), bytes) == digest
 }
 
 fn check_digest(call: &Call<'_>, name: &Name, digest: Digest) -> Result<(), Error> {

@@ -86,7 +86,8 @@ impl Ingester for RegistryStore {
 
 #[async_trait]
 impl Resolver for RegistryStore {
-    /// Reads the manifest in one request, and returns its bytes with the descriptor. A manifest above the job's limit of
+    /// Reads the manifest in one request, and returns its bytes with the descriptor. They are not verified
+    /// against the digest that the registry states: [`Resolved::read`] does that. A manifest above the job's limit of
     /// metadata is [`ErrorKind::TooLarge`](cache_ingest::ErrorKind::TooLarge).
     async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
         self.0.resolve(name).await

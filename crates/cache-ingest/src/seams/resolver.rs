@@ -12,7 +12,7 @@ use crate::{Error, Job, Name, Provider, Source};
 /// - A name that stands for nothing is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): a tag, a digest, or no name in an
 ///   empty store.
 /// - A published manifest resolves by its name and by its digest, to its digest, size and media type.
-/// - Bytes in the answer are the whole manifest of the descriptor.
+/// - Bytes in the answer are the whole manifest of the descriptor. The store need not verify them.
 #[async_trait]
 pub trait Resolver: Send + Sync {
     /// The manifest or index that `name` stands for.
@@ -25,7 +25,8 @@ pub trait Resolver: Send + Sync {
 pub struct Resolved {
     /// Its descriptor.
     pub descriptor: Descriptor,
-    /// Its bytes, if the store has them at hand after finding it. `None` is always a right answer.
+    /// Its bytes, if the store has them at hand after finding it. `None` is always a right answer. They may not be verified
+    /// yet: [`read`](Self::read) does that.
     pub bytes: Option<Bytes>,
 }
 
