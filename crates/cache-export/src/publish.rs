@@ -4,21 +4,16 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use cache_format::{BUILDKIT_IMPORT_LIMIT, Form, Packed, PackedBlob};
 use cache_ingest::{
     Error, ErrorKind, Event, Expect, Job, Provider, Side, Step, Stored, Summary, Tally, copy_all, copy_bytes,
 };
-use cache_model::Descriptor;
 
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
-/// A cache to be published, its documents in shared bytes so that a second try costs no copy.
+/// A cache to be published.
 struct Upload<'a> {
-    layers: Vec<Descriptor>,
-    /// The documents below the root, in the order of writing.
-    metadata: Vec<(Descriptor, Bytes)>,
-    root: (Descriptor, Bytes),
+    packed: Packed,
     /// How the writing of the root is reported.
     root_step: Step,
     provider: &'a dyn Provider,
@@ -44,17 +39,14 @@ pub(crate) async fn publish(
             exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, job);
         }
     }
-    let shared = |blob: PackedBlob| (blob.descriptor, Bytes::from(blob.bytes));
     let upload = Upload {
-        layers: packed.layers,
-        metadata: packed.metadata.into_iter().map(shared).collect(),
-        root: shared(packed.root),
+        packed,
         root_step: if form == Form::Manifest { Step::ImageManifest } else { Step::Manifest },
         provider,
         to,
         job,
     };
-    let (step, root) = (upload.root_step, &upload.root.0);
+    let (step, root) = (upload.root_step, &upload.packed.root.descriptor);
     let stored = if upload.is_already_published().await? {
         exported.blobs = upload.all_present();
         let blobs = exported.blobs.total();
@@ -73,7 +65,7 @@ pub(crate) async fn publish(
         Stored::Stored
     };
     job.event(&Event::Finished { step, descriptor: root, stored });
-    exported.manifest = Some(upload.root.0);
+    exported.manifest = Some(upload.packed.root.descriptor);
     exported.config = Some(config);
     Ok(())
 }
@@ -81,7 +73,7 @@ pub(crate) async fn publish(
 impl Upload<'_> {
     /// Whether the name already points at this root. If `expect` rules that out, the publisher reports the conflict.
     async fn is_already_published(&self) -> Result<bool, ExportError> {
-        let root = &self.root.0;
+        let root = &self.packed.root.descriptor;
         match self.to.expect {
             Expect::Any => {}
             Expect::Digest(expected) if expected == root.digest => {}
@@ -95,7 +87,8 @@ impl Upload<'_> {
     fn all_present(&self) -> Summary {
         let mut seen = HashSet::new();
         let mut summary = Summary::default();
-        for blob in self.layers.iter().chain(self.metadata.iter().map(|(descriptor, _)| descriptor)) {
+        for blob in self.packed.layers.iter().chain(self.packed.metadata.iter().map(|blob| &blob.descriptor))
+        {
             if seen.insert(blob.digest) {
                 summary.count(Stored::AlreadyPresent, blob.size);
             }
@@ -105,16 +98,16 @@ impl Upload<'_> {
 
     /// Stores everything below the root: the layers several at a time, then the metadata in order.
     async fn store(&self) -> Result<Summary, ExportError> {
-        let Self { provider, to, job, .. } = *self;
-        let layers = self.layers.iter().map(|layer| (Step::Layer, layer.clone()));
-        let copied = copy_all(layers, provider, to.store, job).await;
+        let Self { packed, provider, to, job, .. } = self;
+        let layers = packed.layers.iter().map(|layer| (Step::Layer, layer.clone()));
+        let copied = copy_all(layers, *provider, to.store, job).await;
         let mut summary = copied.map_err(|error| ExportError::write(Step::Layer, error))?;
-        let documents = || self.metadata.iter().chain([&self.root]);
+        let documents = || packed.metadata.iter().chain([&packed.root]);
         job.event(&Event::Planned {
             blobs: documents().count() as u64,
-            bytes: documents().fold(0, |sum, (descriptor, _)| sum.saturating_add(descriptor.size)),
+            bytes: documents().fold(0, |sum, blob| sum.saturating_add(blob.descriptor.size)),
         });
-        for (descriptor, bytes) in &self.metadata {
+        for PackedBlob { descriptor, bytes, .. } in &packed.metadata {
             let stored = copy_bytes(Step::Config, descriptor, bytes.clone(), to.store, job).await;
             let stored = stored.map_err(|error| ExportError::write(Step::Config, error))?;
             summary.count(stored, descriptor.size);
@@ -124,7 +117,7 @@ impl Upload<'_> {
 
     /// Stores the root under its name.
     async fn publish_root(&self) -> Result<(), Error> {
-        let (descriptor, bytes) = &self.root;
+        let PackedBlob { descriptor, bytes, .. } = &self.packed.root;
         self.job.event(&Event::Started { step: self.root_step, descriptor });
         self.to.store.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
     }
@@ -132,7 +125,11 @@ impl Upload<'_> {
     /// Reports that the root could not be published.
     fn root_failed(&self, error: Error) -> ExportError {
         let error = error.on(Side::Destination);
-        self.job.event(&Event::Failed { step: self.root_step, descriptor: &self.root.0, error: &error });
+        self.job.event(&Event::Failed {
+            step: self.root_step,
+            descriptor: &self.packed.root.descriptor,
+            error: &error,
+        });
         ExportError::write(self.root_step, error)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use cache_format::{CacheManifest, decode_config};
 use cache_ingest::{Job, Provider};
 use cache_model::{ConfigLayer, Descriptor, Digest};
@@ -18,20 +19,20 @@ pub struct ExistingCache<'a> {
     /// The descriptor of the manifest.
     pub descriptor: &'a Descriptor,
     /// The bytes of the manifest.
-    pub bytes: &'a [u8],
+    pub bytes: &'a Bytes,
     /// The manifest, decoded from these bytes.
     pub manifest: &'a CacheManifest,
     /// The bytes of the config.
-    pub config_bytes: &'a [u8],
+    pub config_bytes: &'a Bytes,
 }
 
 impl<'a> ExistingCache<'a> {
     /// An existing cache. `manifest` is decoded from `bytes`, and `descriptor` describes them.
     pub fn new(
         descriptor: &'a Descriptor,
-        bytes: &'a [u8],
+        bytes: &'a Bytes,
         manifest: &'a CacheManifest,
-        config_bytes: &'a [u8],
+        config_bytes: &'a Bytes,
     ) -> Self {
         Self { descriptor, bytes, manifest, config_bytes }
     }
@@ -51,10 +52,10 @@ pub async fn republish(
 ) -> Result<Exported, ExportError> {
     let form = to.form.unwrap_or(existing.manifest.form);
     let mut exported = Exported::default();
-    let config_bytes = existing.config_bytes.to_vec();
+    let config_bytes = existing.config_bytes.clone();
     let packed = if form == existing.manifest.form {
         let manifest = existing.manifest.clone();
-        manifest.pack_unchanged(existing.descriptor.digest, existing.bytes.to_vec(), config_bytes)
+        manifest.pack_unchanged(existing.descriptor.digest, existing.bytes.clone(), config_bytes)
     } else {
         let layers = listed_layers(existing)?;
         let manifest = CacheManifest { form, layers, ..existing.manifest.clone() };

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use cache_model::{CacheConfig, Descriptor, Dialect, Digest, MediaType};
 
 use crate::forms::cache_manifest::CacheManifest;
@@ -32,7 +33,7 @@ pub struct PackedBlob {
     /// Media type, digest and size of the bytes.
     pub descriptor: Descriptor,
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// A layer that is listed in a manifest under a media type that is not of the manifest's dialect.
@@ -63,7 +64,7 @@ pub struct ManifestWarning {
 /// config.record(RecordDigest::new("sha256:a"));
 /// let packed = pack(Form::DockerList, &config.finish(), &[])?;
 /// assert_eq!(packed.root.descriptor.media_type, MediaType::DOCKER_LIST);
-/// assert_eq!(packed.metadata[0].bytes, br#"{"records":[{"digest":"sha256:a"}]}"#);
+/// assert_eq!(packed.metadata[0].bytes, br#"{"records":[{"digest":"sha256:a"}]}"#[..]);
 /// assert!(packed.warnings.is_empty());
 /// # Ok::<(), cache_format::FormatError>(())
 /// ```
@@ -82,7 +83,7 @@ impl CacheManifest {
     ///
     /// A config with another media type than a cache config's; a layer with the media type of a cache config, which a
     /// reader would take for the config; a size beyond 2^63 - 1, the largest that Go's readers and this crate's accept.
-    pub fn pack(self, config_bytes: Vec<u8>) -> Result<Packed, FormatError> {
+    pub fn pack(self, config_bytes: impl Into<Bytes>) -> Result<Packed, FormatError> {
         self.check()?;
         let rules = self.form.rules();
         let (listed, warnings) = in_dialect(&self.layers, rules.dialect);
@@ -90,17 +91,23 @@ impl CacheManifest {
         root.set_head(self.artifact_type, self.subject, self.annotations);
         Ok(Packed {
             layers: self.layers,
-            metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes }],
+            metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes.into() }],
             root: PackedBlob::new(rules.media_type.clone(), root.encode()),
             warnings,
         })
     }
 
     /// Packs an existing cache with every byte kept. `root_bytes` are the bytes of this manifest, and `root` describes them.
-    pub fn pack_unchanged(self, root: Digest, root_bytes: Vec<u8>, config_bytes: Vec<u8>) -> Packed {
+    pub fn pack_unchanged(
+        self,
+        root: Digest,
+        root_bytes: impl Into<Bytes>,
+        config_bytes: impl Into<Bytes>,
+    ) -> Packed {
+        let root_bytes = root_bytes.into();
         Packed {
             layers: self.layers,
-            metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes }],
+            metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes.into() }],
             root: PackedBlob {
                 descriptor: Descriptor::new(self.form.media_type(), root, root_bytes.len() as u64),
                 bytes: root_bytes,
@@ -120,7 +127,7 @@ impl Packed {
 
 impl PackedBlob {
     fn new(media_type: MediaType, bytes: Vec<u8>) -> Self {
-        Self { descriptor: Descriptor::of(media_type, &bytes), bytes }
+        Self { descriptor: Descriptor::of(media_type, &bytes), bytes: bytes.into() }
     }
 }
 

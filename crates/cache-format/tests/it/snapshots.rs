@@ -50,9 +50,10 @@ fn a_manifest_with_everything() {
         subject: Some(Descriptor::new(MediaType::OCI_MANIFEST, Digest::sha256([5; 32]), 5)),
         annotations: [("b", "<2>"), ("a", "1")].into_iter().collect(),
     };
-    let as_manifest = String::from_utf8(manifest.clone().pack(Vec::new()).unwrap().root.bytes).unwrap();
+    let as_manifest =
+        String::from_utf8(manifest.clone().pack(Vec::new()).unwrap().root.bytes.into()).unwrap();
     manifest.form = Form::Index;
-    let as_index = String::from_utf8(manifest.pack(Vec::new()).unwrap().root.bytes).unwrap();
+    let as_index = String::from_utf8(manifest.pack(Vec::new()).unwrap().root.bytes.into()).unwrap();
     insta::assert_snapshot!("with_everything", format!("{as_manifest}\n\n{as_index}"));
 }
 
