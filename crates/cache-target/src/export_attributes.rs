@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cache_model::Compression;
+
 use crate::attribute::Attribute;
 use crate::attributes::Attributes;
 use crate::error::TargetError;
@@ -65,54 +67,12 @@ impl FromStr for Mode {
     }
 }
 
-/// How layers are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Compression {
-    /// `uncompressed`.
-    Uncompressed,
-    /// `gzip`.
-    Gzip,
-    /// `estargz`: gzip with an index, for reading single files.
-    Estargz,
-    /// `zstd`.
-    Zstd,
-}
-
-impl Compression {
-    const NAMES: &[&str] = &["uncompressed", "gzip", "estargz", "zstd"];
-}
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Uncompressed => "uncompressed",
-            Self::Gzip => "gzip",
-            Self::Estargz => "estargz",
-            Self::Zstd => "zstd",
-        })
-    }
-}
-
-impl FromStr for Compression {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        match text {
-            "uncompressed" => Ok(Self::Uncompressed),
-            "gzip" => Ok(Self::Gzip),
-            "estargz" => Ok(Self::Estargz),
-            "zstd" => Ok(Self::Zstd),
-            _ => Err(not_a_choice("compression", text, Self::NAMES)),
-        }
-    }
-}
-
 const IMAGE_MANIFEST: Attribute = Attribute::new("image-manifest", ValueKind::Bool);
 const OCI_MEDIATYPES: Attribute = Attribute::new("oci-mediatypes", ValueKind::Bool);
 const IGNORE_ERROR: Attribute = Attribute::new("ignore-error", ValueKind::Bool);
+const COMPRESSIONS: &[&str] = &["uncompressed", "gzip", "estargz", "zstd"];
 const MODE: ValueKind = ValueKind::Choice(Mode::NAMES);
-const COMPRESSION: ValueKind = ValueKind::Choice(Compression::NAMES);
+const COMPRESSION: ValueKind = ValueKind::Choice(COMPRESSIONS);
 
 /// Why a copy refuses another compression.
 const AS_THEY_ARE: &str = "layers are copied as they are";
@@ -157,9 +117,13 @@ impl ExportAttributes {
             oci_mediatypes: attributes.boolean("oci-mediatypes")?,
             ignore_error: attributes.boolean("ignore-error")?.unwrap_or(false),
             mode: attributes.get("mode").map(str::parse).transpose()?,
-            compression: attributes.get("compression").map(str::parse).transpose()?,
+            compression: attributes.get("compression").map(compression).transpose()?,
             compression_level: attributes.integer("compression-level")?,
             force_compression: attributes.flag("force-compression")?,
         })
     }
+}
+
+fn compression(text: &str) -> Result<Compression, TargetError> {
+    text.parse().map_err(|_| not_a_choice("compression", text, COMPRESSIONS))
 }

@@ -34,7 +34,7 @@ mod value;
 pub use attribute::{Attribute, Support};
 pub use attributes::Attributes;
 pub use error::TargetError;
-pub use export_attributes::{Compression, ExportAttributes, Mode};
+pub use export_attributes::{ExportAttributes, Mode};
 pub use local::LocalScheme;
 pub use reference::{Reference, ReferenceError, Repository};
 pub use role::Role;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_ingest::{ErrorKind, Job, LayoutOptions, MemoryStore, Name, Source};
+use cache_model::Compression;
 use cache_model::{Descriptor, Digest, MediaType};
 use cache_target::{
-    Attribute, Attributes, Compression, ExportAttributes, LocalScheme, Mode, Opened, Role, Scheme,
-    TargetError, Targets, ValueKind,
+    Attribute, Attributes, ExportAttributes, LocalScheme, Mode, Opened, Role, Scheme, TargetError, Targets,
+    ValueKind,
 };
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -108,12 +108,12 @@ pub enum LoadError {
         link: usize,
     },
     /// The record cannot be added: there is no room.
-    #[error("record {record}: {source}")]
+    #[error("record {record}: {reason}")]
     Add {
         /// The record.
         record: usize,
         /// Why.
-        source: AddError,
+        reason: AddError,
     },
 }
 
@@ -195,7 +195,7 @@ impl<'a, 'd> Loader<'a, 'd> {
             self.config.links_len(),
             self.config.results_len(),
         );
-        room.map_err(|source| LoadError::Add { record: 0, source })?;
+        room.map_err(|reason| LoadError::Add { record: 0, reason })?;
         let mut path = Vec::new();
         for start in self.config.records() {
             if self.state(start.position()) != Some(RecordState::New) {
@@ -338,7 +338,7 @@ impl<'a, 'd> Loader<'a, 'd> {
         parent: Option<LayerIx>,
         of: &Descriptor,
     ) -> Result<LayerIx, LoadError> {
-        self.chains.intern_layer(parent, of).map_err(|source| LoadError::Add { record, source })
+        self.chains.intern_layer(parent, of).map_err(|reason| LoadError::Add { record, reason })
     }
 
     /// The layer at a position of the config with all of its parents: upwards until a layer that is known or absent,
