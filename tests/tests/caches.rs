@@ -31,7 +31,7 @@ fn to<'a>(store: &'a MemoryStore, name: &'a Name) -> Destination<'a> {
 /// Copies an opened cache into a memory store, in its own form or another.
 async fn copy(from: &dyn Provider, opened: &OpenedCache, form: Option<Form>) -> (MemoryStore, Exported) {
     let config_bytes = opened.config_bytes(from, &Job::default()).await.unwrap().unwrap();
-    let manifest = opened.manifest.as_ref().unwrap();
+    let manifest = opened.manifest().unwrap();
     let existing = ExistingCache::new(&opened.descriptor, &opened.bytes, manifest, &config_bytes);
     let store = MemoryStore::new();
     let name = Name::Tag("latest".into());
@@ -52,8 +52,8 @@ async fn every_form_and_back_gives_the_original_manifest_and_config() {
     for name in standalone_fixtures() {
         let (layout, opened) = open_fixture(&name).await;
         let (original, _) = copy(&layout, &opened, None).await;
-        let form = opened.manifest.as_ref().unwrap().form;
-        let config = opened.manifest.as_ref().unwrap().config.digest;
+        let form = opened.manifest().unwrap().form;
+        let config = opened.manifest().unwrap().config.digest;
         for other in FORMS {
             let (converted, exported) = convert(&original, other).await;
             assert_eq!(exported.config.as_ref().unwrap().digest, config, "{name}: the config is kept");
@@ -73,7 +73,7 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
         let (layout, opened) = open_fixture(&name).await;
         let imported = opened.import(&layout, &Job::default()).await.unwrap();
         assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
-        let cache_manifest = opened.manifest.unwrap();
+        let cache_manifest = opened.manifest().unwrap().clone();
         for rule in [Rule::BuildKit, Rule::Closed] {
             let mut chains = imported.clone().into_chains().unwrap();
             chains.set_rule(rule);
@@ -94,7 +94,7 @@ async fn importing_and_exporting_gives_the_original_config_and_manifest() {
             assert_eq!(described["digest"], exported.manifest.unwrap().digest.to_string());
             // Every layer that the manifest names exists and has the right content.
             let again = open(&store, &Name::Unspecified, &Job::default()).await.unwrap();
-            for layer in &again.manifest.unwrap().layers {
+            for layer in &again.manifest().unwrap().layers {
                 store.read(layer, &Job::default()).await.unwrap();
             }
         }
@@ -106,7 +106,7 @@ async fn inline_caches_are_imported_and_become_caches_of_their_own() {
     let mut configs = Vec::new();
     for name in fixtures().into_iter().filter(|name| name.starts_with("inline-")) {
         let (layout, opened) = open_fixture(&name).await;
-        assert!(opened.manifest.is_none(), "{name} is an image");
+        assert!(opened.manifest().is_none(), "{name} is an image");
         let imported = opened.import(&layout, &Job::default()).await.unwrap();
         assert!(imported.warnings.is_empty(), "{name}: {:?}", imported.warnings);
         let store = MemoryStore::new();

@@ -40,7 +40,7 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
         let existing = ExistingCache::new(
             &opened.descriptor,
             &opened.bytes,
-            opened.manifest.as_ref().unwrap(),
+            opened.manifest().unwrap(),
             &imported.caches[0].config_bytes,
         );
         let store = LayoutStore::open(&ours, LayoutOptions::create()).await.unwrap();
@@ -58,7 +58,7 @@ async fn skopeo_copies_a_cache_in_manifest_form_and_its_copy_verifies() {
             exported.manifest.unwrap().digest,
             "{name}: skopeo keeps the manifest"
         );
-        if opened.manifest.as_ref().unwrap().form == Form::Manifest {
+        if opened.manifest().unwrap().form == Form::Manifest {
             assert_eq!(report.subject.digest, manifest(&name).0, "{name}: the manifest is BuildKit's");
         }
     }

@@ -46,7 +46,7 @@ async fn with_cache() -> (Server<Registry>, OpenedCache, Descriptor) {
     let layout = LayoutStore::open(fixture(CACHE), LayoutOptions::default()).await.unwrap();
     let opened = open(&layout, &LATEST, &Job::default()).await.unwrap();
     copy(&layout, &opened, &store(&server, &Job::default()), &Job::default()).await.unwrap();
-    let layer = opened.manifest.as_ref().unwrap().layers[0].clone();
+    let layer = opened.manifest().unwrap().layers[0].clone();
     server.forget_seen();
     (server, opened, layer)
 }
@@ -59,7 +59,7 @@ async fn copy(
 ) -> Result<(), String> {
     let imported = opened.import(from, job).await.map_err(|error| error.to_string())?;
     let cache = &imported.caches[0];
-    let manifest = opened.manifest.as_ref().unwrap();
+    let manifest = opened.manifest().unwrap();
     let existing = ExistingCache::new(&opened.descriptor, &opened.bytes, manifest, &cache.config_bytes);
     let to = Destination::new(to, &LATEST);
     republish(&existing, from, &to, job).await.map(drop).map_err(|error| error.to_string())
@@ -85,7 +85,7 @@ async fn a_cache_is_opened_by_one_request_and_imported_by_two() {
 /// The manifest, the config and a layer fail twice each.
 async fn that_fails_six_times() -> (Server<Registry>, OpenedCache) {
     let (server, opened, layer) = with_cache().await;
-    let config = opened.manifest.as_ref().unwrap().config.digest;
+    let config = opened.manifest().unwrap().config.digest;
     let parts = ["/manifests/latest".to_owned(), config.to_string(), layer.digest.to_string()];
     for part in parts {
         server.fault(On::new("GET", &part).times(2), Fault::status(503));

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_export::{CacheExporter, Destination, ExportError, Exporter, export, resolve_exporter};
 use cache_ingest::{ByteStream, Error, ErrorKind, Info, Job, MemoryStore, Name, Provider};
-use cache_model::{CacheChains, Descriptor, MediaType, NewResult, Timestamp};
-use cache_target::{Attributes, Compression, ExportAttributes, Mode, Opened, Role, Targets};
+use cache_model::{CacheChains, Compression, Descriptor, MediaType, NewResult, Timestamp};
+use cache_target::{Attributes, ExportAttributes, Mode, Opened, Role, Targets};
 
 fn build() -> (Arc<MemoryStore>, CacheChains) {
     let store = MemoryStore::new();

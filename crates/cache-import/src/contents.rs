@@ -2,7 +2,7 @@
 //!
 //! It reads manifests, cache configs and image configs, and never a layer. What it finds is data for others to show.
 
-use cache_format::ManifestOrIndex;
+use cache_format::{ManifestOrIndex, Unpacked};
 use cache_ingest::{Event, Job, Provider, Resolved};
 use cache_model::Descriptor;
 
@@ -37,13 +37,15 @@ pub async fn contents(
     let opened = open_resolved(provider, resolved, job).await?;
     let mut contents =
         Contents { opened, manifests: Vec::new(), images: Vec::new(), imported: Imported::default() };
-    if contents.opened.manifest.is_some() {
-        contents.imported = contents.opened.import(provider, job).await?;
-    } else if !is_artifact(&contents.opened.document) {
-        let walked = inline::walk(&contents.opened, provider, job).await?;
-        contents.manifests = walked.manifests;
-        contents.images = walked.images;
-        contents.imported = walked.imported;
+    match &contents.opened.unpacked {
+        Unpacked::Cache(_) => contents.imported = contents.opened.import(provider, job).await?,
+        Unpacked::Other(document) if is_artifact(document) => {}
+        Unpacked::Other(document) => {
+            let walked = inline::walk(&contents.opened.descriptor, document, provider, job).await?;
+            contents.manifests = walked.manifests;
+            contents.images = walked.images;
+            contents.imported = walked.imported;
+        }
     }
     Ok(contents)
 }

@@ -3,7 +3,7 @@
 //! A result whose layer the manifest does not list, and an image that is missing or has no inline cache, are left out
 //! with a warning that has the reason.
 
-use cache_format::{CacheOrigin, decode_config};
+use cache_format::{CacheOrigin, Unpacked, decode_config};
 use cache_ingest::{Job, Provider};
 
 use crate::imported::Imported;
@@ -18,8 +18,11 @@ impl OpenedCache {
     /// [`ImportError::Graph`] and [`ImportError::Format`] for a config that makes no sense,
     /// [`ImportError::NotACache`] if there is no cache, and the errors of the store.
     pub async fn import(&self, provider: &dyn Provider, job: &Job) -> Result<Imported, ImportError> {
-        let Some(manifest) = &self.manifest else {
-            return inline::import(self, provider, job).await;
+        let manifest = match &self.unpacked {
+            Unpacked::Cache(manifest) => manifest,
+            Unpacked::Other(document) => {
+                return inline::import(&self.descriptor, document, provider, job).await;
+            }
         };
         let config_bytes = read_metadata(provider, &manifest.config, "cache config", job).await?;
         let digest = manifest.config.digest;

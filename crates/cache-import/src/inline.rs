@@ -11,7 +11,7 @@ use cache_model::Descriptor;
 
 use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
-use crate::{ImportError, ImportWarning, OpenedCache};
+use crate::{ImportError, ImportWarning};
 
 /// The most missing documents that an error names.
 const NAMED: usize = 3;
@@ -27,25 +27,26 @@ pub(crate) struct Walked {
 }
 
 pub(crate) async fn import(
-    opened: &OpenedCache,
+    subject: &Descriptor,
+    document: &ManifestOrIndex,
     provider: &dyn Provider,
     job: &Job,
 ) -> Result<Imported, ImportError> {
-    let imported = walk(opened, provider, job).await?.imported;
+    let imported = walk(subject, document, provider, job).await?.imported;
     if imported.caches.is_empty() {
         let reason = why_none(&imported.warnings);
-        return Err(ImportError::NotACache { digest: opened.descriptor.digest, reason });
+        return Err(ImportError::NotACache { digest: subject.digest, reason });
     }
     Ok(imported)
 }
 
 /// Reads the configs of all images behind a name.
 pub(crate) async fn walk(
-    opened: &OpenedCache,
+    subject: &Descriptor,
+    document: &ManifestOrIndex,
     provider: &dyn Provider,
     job: &Job,
 ) -> Result<Walked, ImportError> {
-    let subject = &opened.descriptor;
     let mut walk = Walk {
         provider,
         job,
@@ -53,7 +54,7 @@ pub(crate) async fn walk(
         queue: ManifestQueue::new(subject),
         all_fit: true,
     };
-    walk.enter(subject, &opened.document).await?;
+    walk.enter(subject, document).await?;
     while let Some(descriptor) = walk.queue.next() {
         walk.walked.manifests.push(descriptor.clone());
         match walk.read(&descriptor, "manifest").await? {

@@ -3,7 +3,7 @@
 //! The cache config is not read here.
 
 use bytes::Bytes;
-use cache_format::{CacheManifest, ManifestOrIndex};
+use cache_format::{CacheManifest, FormatError, ManifestOrIndex, Unpacked, unpack};
 use cache_ingest::{Event, Job, Name, Provider, ProviderExt, ReadStore, Resolved};
 use cache_model::Descriptor;
 
@@ -17,11 +17,8 @@ pub struct OpenedCache {
     pub descriptor: Descriptor,
     /// Its bytes, verified.
     pub bytes: Bytes,
-    /// The document, decoded from the bytes.
-    pub document: ManifestOrIndex,
-    /// The document as the manifest of a cache; `None` if no descriptor in it has the cache config's media type. Then it
-    /// may be an image with a cache inside.
-    pub manifest: Option<CacheManifest>,
+    /// What the bytes say: the manifest of a cache, or another document, which may be an image with a cache inside.
+    pub unpacked: Unpacked,
 }
 
 /// Resolves a name and reads the manifest or index that it stands for.
@@ -42,12 +39,19 @@ pub(crate) async fn open_resolved(
     check_size(&resolved.descriptor, "manifest", job)?;
     let descriptor = resolved.descriptor.clone();
     let bytes = resolved.read(provider, job).await.map_err(ImportError::Store)?;
-    let document = decode(&descriptor, &bytes)?;
-    let manifest = CacheManifest::from_document(&document);
-    Ok(OpenedCache { descriptor, bytes, document, manifest })
+    let unpacked = unpack(&descriptor, &bytes).map_err(|cause| unreadable(&descriptor, cause))?;
+    Ok(OpenedCache { descriptor, bytes, unpacked })
 }
 
 impl OpenedCache {
+    /// The manifest of a cache; `None` if no descriptor in the document has the cache config's media type.
+    pub fn manifest(&self) -> Option<&CacheManifest> {
+        match &self.unpacked {
+            Unpacked::Cache(manifest) => Some(manifest),
+            Unpacked::Other(_) => None,
+        }
+    }
+
     /// Reads the bytes of the cache config; `None` if this is not the manifest of a cache.
     ///
     /// # Errors
@@ -57,14 +61,17 @@ impl OpenedCache {
         provider: &dyn Provider,
         job: &Job,
     ) -> Result<Option<Bytes>, ImportError> {
-        let Some(manifest) = &self.manifest else { return Ok(None) };
+        let Some(manifest) = self.manifest() else { return Ok(None) };
         read_metadata(provider, &manifest.config, "cache config", job).await.map(Some)
     }
 }
 
 pub(crate) fn decode(descriptor: &Descriptor, bytes: &[u8]) -> Result<ManifestOrIndex, ImportError> {
-    ManifestOrIndex::decode(bytes)
-        .map_err(|cause| ImportError::Format { digest: descriptor.digest, cause: Box::new(cause) })
+    ManifestOrIndex::decode(bytes).map_err(|cause| unreadable(descriptor, cause))
+}
+
+fn unreadable(descriptor: &Descriptor, cause: FormatError) -> ImportError {
+    ImportError::Format { digest: descriptor.digest, cause: Box::new(cause) }
 }
 
 /// Reads a blob whole and verified, unless it is above the limit.

@@ -301,7 +301,7 @@ async fn every_manifest_and_config_that_is_read_is_reported() {
     let cache = store_with_config(r#"{"layers":[],"records":[]}"#).await;
     let opened = open(&cache, &Name::Unspecified, &job).await.unwrap();
     opened.import(&cache, &job).await.unwrap();
-    let config = opened.manifest.unwrap().config.digest;
+    let config = opened.manifest().unwrap().config.digest;
     let steps = [
         "importing cache manifest from the default tag".to_owned(),
         format!("importing cache config from {config}"),

@@ -116,9 +116,10 @@ impl CacheKeys {
         self.index.keys.iter().map(|key| &key.id)
     }
 
-    /// The id of a record of [`graph`](Self::graph).
+    /// The id of a record of [`graph`](Self::graph); `None` for a record of another graph.
     pub fn id(&self, record: RecordRef<'_>) -> Option<&KeyId> {
-        self.id_at(self.key_at(record.position())?)
+        let own = self.graph().at(record.position()).filter(|own| *own == record)?;
+        self.id_at(self.key_at(own.position())?)
     }
 
     /// The record with an id; the first where there are several.

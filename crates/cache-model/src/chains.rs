@@ -158,7 +158,7 @@ impl CacheChains {
         if parent.is_some_and(|parent| !self.has_layer(parent)) {
             return Err(AddError::ForeignParent { digest });
         }
-        if self.layers.stacks_len() >= CAPACITY {
+        if self.layers.layers_len() >= CAPACITY {
             return Err(AddError::Full);
         }
         let layer = self.intern_layer(parent.map(|parent| parent.layer), descriptor)?;
@@ -261,7 +261,7 @@ impl CacheChains {
             log.inputs.rows().items_len(),
             log.results.items_len(),
         )?;
-        if self.layers.stacks_len() + other.layers.stacks_len() >= CAPACITY {
+        if self.layers.layers_len() + other.layers.layers_len() >= CAPACITY {
             return Err(AddError::Full);
         }
         if let Some((digest, conflict)) = self.layers.first_conflict(&other.layers) {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 
-use cache_format::{CacheManifest, CacheOrigin, Form, ImageManifest, ManifestOrIndex};
+use cache_format::{CacheOrigin, Form, ImageManifest, ManifestOrIndex, Unpacked};
 use cache_model::{Descriptor, Digest, Graph, MediaType, Timestamp};
 
 use crate::inspection::times;
@@ -43,7 +43,7 @@ pub enum Content {
 
 impl Survey {
     /// A manifest or index by itself.
-    pub fn of(descriptor: &Descriptor, document: &ManifestOrIndex) -> Self {
+    pub fn of(descriptor: &Descriptor, unpacked: &Unpacked) -> Self {
         let mut survey = Self {
             descriptor: descriptor.clone(),
             content: Content::Other(descriptor.media_type.clone()),
@@ -52,14 +52,16 @@ impl Survey {
             newest: None,
         };
         survey.add_sizes([descriptor]);
-        if let Some(cache) = CacheManifest::from_document(document) {
-            survey.content = Content::Cache(cache.form);
-            survey.add_sizes(cache.layers.iter().chain([&cache.config]));
-        } else if let ManifestOrIndex::Manifest(manifest) = document
-            && !manifest.has_image_config()
-        {
-            survey.content = Content::Other(manifest.config.media_type.clone());
-            survey.add_manifest(manifest);
+        match unpacked {
+            Unpacked::Cache(cache) => {
+                survey.content = Content::Cache(cache.form);
+                survey.add_sizes(cache.layers.iter().chain([&cache.config]));
+            }
+            Unpacked::Other(ManifestOrIndex::Manifest(manifest)) if !manifest.has_image_config() => {
+                survey.content = Content::Other(manifest.config.media_type.clone());
+                survey.add_manifest(manifest);
+            }
+            Unpacked::Other(_) => {}
         }
         survey
     }

@@ -15,7 +15,7 @@ use cache_report::{Content, Survey};
 
 async fn survey(store: &dyn Provider, descriptor: &Descriptor) -> Result<Survey, ImportError> {
     let contents = contents(store, &descriptor.clone().into(), &Job::default()).await?;
-    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.document);
+    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.unpacked);
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     for cache in &contents.imported.caches {

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use cache_format::{CacheManifest, CacheOrigin, Form, ManifestOrIndex};
+use cache_format::{CacheManifest, CacheOrigin, Form, ManifestOrIndex, Unpacked, unpack};
 use cache_model::{
     ANNOTATION_DESCRIPTION, CacheChains, Descriptor, Digest, Link, MediaType, NewResult, OneLine,
     RecordDigest, Timestamp,
@@ -27,7 +27,7 @@ fn descriptor(media_type: &str, byte: u8, size: u64) -> Descriptor {
 struct Made {
     chains: CacheChains,
     layers: Vec<Descriptor>,
-    document: ManifestOrIndex,
+    unpacked: Unpacked,
     manifest: Descriptor,
 }
 
@@ -50,20 +50,20 @@ impl Made {
         chains.add(&"again".into(), &[&link(middle)], &[]).unwrap();
         let config = descriptor("application/vnd.buildkit.cacheconfig.v0", 9, 500);
         let built = CacheManifest::new(Form::Manifest, config, layers.clone()).pack(Vec::new()).unwrap().root;
-        let document = ManifestOrIndex::decode(&built.bytes).unwrap();
-        Self { chains, layers, document, manifest: built.descriptor }
+        let unpacked = unpack(&built.descriptor, &built.bytes).unwrap();
+        Self { chains, layers, unpacked, manifest: built.descriptor }
     }
 
     /// The summary, the tree and the JSON.
     fn shown(&self, place: &str) -> [String; 3] {
         let graph = self.chains.graph().unwrap();
         let marshalled = graph.marshal(&|_| true);
-        let manifest = CacheManifest::from_document(&self.document).unwrap();
+        let Unpacked::Cache(manifest) = &self.unpacked else { panic!("a cache") };
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
         let cache = Cache::new(&origin, &marshalled.config, &self.layers, &graph);
         let (caches, warnings) = ([cache], [place.to_owned()]);
         let json = JsonView::new(place, &self.manifest, &caches)
-            .with_manifest(Some(&manifest))
+            .with_manifest(Some(manifest))
             .with_warnings(&warnings);
         let summary = Summary::of(place, &self.manifest, &cache);
         [summary.to_string(), Tree::of(&graph).to_string(), json.to_string()]
@@ -96,7 +96,7 @@ fn a_deep_fork_is_a_number() {
 #[test]
 fn a_table_has_even_columns_and_says_what_could_not_be_read() {
     let made = Made::with("", GZIP);
-    let mut cache = Survey::of(&made.manifest, &made.document);
+    let mut cache = Survey::of(&made.manifest, &made.unpacked);
     let origin = CacheOrigin::Manifest { form: Form::Manifest, config: made.manifest.clone() };
     cache.add_cache(&origin, &made.chains.graph().unwrap());
     let entries =
@@ -143,7 +143,7 @@ proptest! {
     fn foreign_text_breaks_no_table(name in foreign(), long in 0..3000usize, reason in foreign()) {
         let artifact = descriptor(&format!("application/{name}{}", "x".repeat(long)), 3, 7);
         let document = ManifestOrIndex::decode(br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
-        let survey = Survey::of(&artifact, &document);
+        let survey = Survey::of(&artifact, &Unpacked::Other(document));
         prop_assert_eq!(survey.content(), &Content::Other(artifact.media_type.clone()));
         let entries = [
             Entry::new(Some(format!("{name}{}", "y".repeat(long))), Ok(survey)),

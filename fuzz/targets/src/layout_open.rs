@@ -150,7 +150,7 @@ fn check_views(cache: &cache_import::ImportedCache, opened: &cache_import::Opene
         assert!(text.lines().all(|line| OneLine(line).to_string() == line), "{text:?}");
     }
     let caches = [view];
-    let json = JsonView::new("", &opened.descriptor, &caches).with_manifest(opened.manifest.as_ref());
+    let json = JsonView::new("", &opened.descriptor, &caches).with_manifest(opened.manifest());
     assert!(!json.to_string().is_empty());
 }
 

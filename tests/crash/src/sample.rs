@@ -51,7 +51,7 @@ impl Sample {
         let options = Job::default();
         let opened = open(&store, &Name::Unspecified, &options).await?;
         let config_bytes = opened.config_bytes(&store, &options).await?.context("it is no cache")?;
-        let manifest = opened.manifest.clone().context("it is no cache")?;
+        let manifest = opened.manifest().cloned().context("it is no cache")?;
         Ok(Self { store: Box::new(given(store)), opened, manifest, config_bytes })
     }
 

@@ -41,8 +41,8 @@ async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<()
 fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<ExistingCache<'a>> {
     let cache =
         imported.caches.first().filter(|cache| matches!(cache.origin, CacheOrigin::Manifest { .. }))?;
-    let OpenedCache { descriptor, bytes, manifest, .. } = &source.cache;
-    Some(ExistingCache::new(descriptor, bytes, manifest.as_ref()?, &cache.config_bytes))
+    let OpenedCache { descriptor, bytes, .. } = &source.cache;
+    Some(ExistingCache::new(descriptor, bytes, source.cache.manifest()?, &cache.config_bytes))
 }
 
 /// Copies a cache with its config, and with its manifest unless another form is asked for.
@@ -65,7 +65,7 @@ async fn rebuild(
 ) -> Result<Exported, Failure> {
     let mut chains = imported.into_chains().doing(|| source.reading())?;
     chains.set_rule(Rule::Closed);
-    let form = to.form.or(source.cache.manifest.as_ref().map(|manifest| manifest.form));
+    let form = to.form.or(source.cache.manifest().map(|manifest| manifest.form));
     let to = to.destination().with_form(form);
     let exported = export(&chains, &*source.target.store, &to, &stores.job).await;
     exported.doing(|| format!("cannot copy {}", source.place()))

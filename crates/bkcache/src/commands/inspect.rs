@@ -73,7 +73,7 @@ fn write_json(
 ) -> std::io::Result<()> {
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let view = JsonView::new(&source.target.location, &source.cache.descriptor, caches)
-        .with_manifest(source.cache.manifest.as_ref())
+        .with_manifest(source.cache.manifest())
         .with_warnings(&warnings);
     write!(out, "{view}")
 }

@@ -114,7 +114,7 @@ fn word(name: Name) -> String {
 
 /// The survey of what was read.
 fn survey(contents: &Contents) -> Result<Survey, ReadError> {
-    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.document);
+    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.unpacked);
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     for cache in &contents.imported.caches {

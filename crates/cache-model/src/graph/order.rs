@@ -55,11 +55,11 @@ impl Order {
         if high < low {
             return Ok(true);
         }
-        let after = self.reach(records, budget, target, Direction::ToDependents, high)?;
+        let after = self.reach(records, budget, target, Direction::ToDependents, high, |_, _| ())?;
         if self.places[source].reached == self.round {
             return Ok(false);
         }
-        let before = self.reach(records, budget, source, Direction::ToSources, low)?;
+        let before = self.reach(records, budget, source, Direction::ToSources, low, |_, _| ())?;
         self.reorder(before, after);
         Ok(true)
     }
@@ -75,13 +75,18 @@ impl Order {
         let limit = self.places[younger].position;
         let direction =
             if self.places[older].position < limit { Direction::ToDependents } else { Direction::ToSources };
-        self.reach(records, budget, older, direction, limit)?;
-        let back = direction.opposite();
-        let is_between = |edge: &EdgeIx| self.places[records.edges[*edge].end(back)].reached == self.round;
-        Ok(records.links(younger, back).filter(is_between).collect())
+        let mut closing = Vec::new();
+        // Collected on the way: `younger` may have many other links, and looking at each would cost steps.
+        self.reach(records, budget, older, direction, limit, |edge, end| {
+            if end == younger {
+                closing.push(edge);
+            }
+        })?;
+        Ok(closing)
     }
 
-    /// The records that are reachable from `start` without passing the position `limit`.
+    /// The records that can be reached from `start` without passing the position `limit`. `followed` gets each link on
+    /// the way, with the record that it leads to.
     fn reach(
         &mut self,
         records: &Records,
@@ -89,6 +94,7 @@ impl Order {
         start: NodeIx,
         direction: Direction,
         limit: u32,
+        mut followed: impl FnMut(EdgeIx, NodeIx),
     ) -> Result<Vec<NodeIx>, Spent> {
         self.round += 1;
         self.places[start].reached = self.round;
@@ -96,16 +102,20 @@ impl Order {
         let mut next = 0;
         while let Some(node) = reached.get(next).copied() {
             next += 1;
-            for edge in records.all_links(node, direction) {
+            for link in records.all_links(node, direction) {
                 budget.spend(STEPS_OF_A_WALK)?;
-                let edge = &records.edges[edge];
+                let edge = &records.edges[link];
                 let end = edge.end(direction);
                 let place = &mut self.places[end];
                 let is_within = match direction {
                     Direction::ToDependents => place.position <= limit,
                     Direction::ToSources => place.position >= limit,
                 };
-                if edge.alive && is_within && place.reached != self.round {
+                if !(edge.alive && is_within) {
+                    continue;
+                }
+                followed(link, end);
+                if place.reached != self.round {
                     place.reached = self.round;
                     reached.push(end);
                 }

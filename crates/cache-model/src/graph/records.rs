@@ -55,15 +55,6 @@ pub(crate) enum Direction {
     ToSources,
 }
 
-impl Direction {
-    pub(crate) fn opposite(self) -> Self {
-        match self {
-            Self::ToDependents => Self::ToSources,
-            Self::ToSources => Self::ToDependents,
-        }
-    }
-}
-
 impl Edge {
     /// The record that the link leads to in a direction.
     pub(crate) fn end(&self, direction: Direction) -> NodeIx {
