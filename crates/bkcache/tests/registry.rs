@@ -13,7 +13,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Ran, bkcache, bkcache_with_input, fixture, only_manifest, program, run};
@@ -285,29 +285,24 @@ async fn copying_an_existing_cache_costs_almost_nothing() {
     let way = Way { variables: vec![("DOCKER_CONFIG", kept)], ..Way::default() };
     let copy = |tag: &str| {
         proxy.forget();
-        let began = Instant::now();
         let outcome =
             way.outcome(&["copy", "--progress", "none", &layout, &format!("{}/app:{tag}", proxy.host())]);
-        (outcome, proxy.requests(), began.elapsed())
+        (outcome, proxy.requests())
     };
-    let (outcome, ..) = copy("main");
+    let (outcome, _) = copy("main");
     assert!(outcome.starts_with("128 blobs"), "{outcome}");
     let there = |outcome: &str| outcome.starts_with("0 blobs (0 B) copied, 128 blobs");
 
     // HEAD of the tag: refused, then again with a token.
-    let (outcome, requests, took) = copy("main");
-    assert!(there(&outcome) && requests == 2, "{outcome}, {requests} requests in {took:?}");
+    let (outcome, requests) = copy("main");
+    assert!(there(&outcome) && requests == 2, "{outcome}, {requests} requests");
 
-    // A busy machine may take longer once, but not every time.
-    let took = (0..3).map(|n| {
-        let (outcome, requests, took) = copy(&format!("other-{n}"));
-        assert!(there(&outcome), "{outcome}");
-        // One for each blob; HEAD of the tag twice; the manifest.
-        assert!(requests <= 128 + 3, "{requests} requests");
-        took
-    });
-    let took = took.min().unwrap();
-    assert!(took < Duration::from_secs(1), "{took:?} for 128 blobs at 50 ms a request");
+    let (outcome, requests) = copy("other");
+    assert!(there(&outcome), "{outcome}");
+    // One for each blob; HEAD of the tag twice; the manifest.
+    assert!(requests <= 128 + 3, "{requests} requests");
+    // One after the other would take 128 round trips. The time itself depends on how busy the machine is.
+    assert!((12..=16).contains(&proxy.most_at_once()), "{} requests at once", proxy.most_at_once());
 }
 
 #[tokio::test(flavor = "multi_thread")]

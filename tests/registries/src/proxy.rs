@@ -23,6 +23,8 @@ pub struct SlowProxy {
 struct Counts {
     connections: AtomicUsize,
     requests: AtomicUsize,
+    unanswered: AtomicUsize,
+    most_unanswered: AtomicUsize,
     /// After how many bytes to the server a connection is cut, once; 0 is never.
     cut_up: AtomicU64,
     /// After how many bytes to the client a connection is cut, once; 0 is never.
@@ -49,6 +51,11 @@ impl SlowProxy {
         self.counts.connections.load(Ordering::SeqCst)
     }
 
+    /// The greatest number of requests that waited for their answers at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.counts.most_unanswered.load(Ordering::SeqCst)
+    }
+
     /// The number of requests so far.
     pub fn requests(&self) -> usize {
         self.counts.requests.load(Ordering::SeqCst)
@@ -68,6 +75,7 @@ impl SlowProxy {
     pub fn forget(&self) {
         self.counts.connections.store(0, Ordering::SeqCst);
         self.counts.requests.store(0, Ordering::SeqCst);
+        self.counts.most_unanswered.store(0, Ordering::SeqCst);
     }
 }
 
@@ -98,10 +106,14 @@ async fn accept(listener: TcpListener, server: SocketAddr, delay: Duration, coun
                     return None;
                 }
                 counts.requests.fetch_add(1, Ordering::SeqCst);
+                let waiting = counts.unanswered.fetch_add(1, Ordering::SeqCst) + 1;
+                counts.most_unanswered.fetch_max(waiting, Ordering::SeqCst);
                 Some(delay)
             });
             let down = forward(&mut from_server, &mut to_client, &counts.cut_down, || {
-                asking.store(false, Ordering::SeqCst);
+                if asking.swap(false, Ordering::SeqCst) {
+                    counts.unanswered.fetch_sub(1, Ordering::SeqCst);
+                }
                 None
             });
             // Cutting one direction ends the other.
