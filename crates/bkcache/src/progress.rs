@@ -230,7 +230,7 @@ impl Bar {
                 let lost = counts.in_transfer.insert(descriptor.digest, 0).unwrap_or(0);
                 self.bar.set_position(self.bar.position().saturating_sub(lost));
             }
-            Event::Finished { descriptor, .. } => {
+            Event::Finished { descriptor, .. } | Event::Failed { descriptor, .. } => {
                 let sent = counts.in_transfer.remove(&descriptor.digest).unwrap_or(0);
                 self.bar.inc(descriptor.size.saturating_sub(sent));
                 counts.done += 1;

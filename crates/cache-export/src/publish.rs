@@ -3,6 +3,8 @@
 //! Knows nothing of records. Nothing is written before everything that it names.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use cache_format::{BUILDKIT_IMPORT_LIMIT, Form, Packed, PackedBlob};
 use cache_ingest::{
@@ -49,15 +51,17 @@ pub(crate) async fn publish(
     let (step, root) = (upload.root_step, &upload.packed.root.descriptor);
     let stored = if upload.is_already_published().await? {
         exported.blobs = upload.all_present();
-        let blobs = exported.blobs.total();
-        job.event(&Event::Planned { blobs: blobs.blobs, bytes: blobs.bytes });
+        job.event(&Event::Planned { blobs: 1, bytes: root.size });
         job.event(&Event::Started { step, descriptor: root });
         Stored::AlreadyPresent
     } else {
-        exported.blobs = upload.store().await?;
+        exported.blobs = upload.store(job).await?;
+        job.event(&Event::Started { step, descriptor: root });
         let mut named = upload.publish_root().await;
-        if matches!(&named, Err(error) if error.kind() == ErrorKind::Incomplete) {
-            let again = upload.store().await?;
+        if let Err(error) = &named
+            && error.kind() == ErrorKind::Incomplete
+        {
+            let again = upload.store_again(error).await?;
             exported.blobs = with_second_try(exported.blobs, again);
             named = upload.publish_root().await;
         }
@@ -80,7 +84,10 @@ impl Upload<'_> {
             Expect::Absent | Expect::Digest(_) => return Ok(false),
         }
         let published = self.to.store.is_published(self.to.name, root).await;
-        published.map_err(|error| self.root_failed(error))
+        published.map_err(|error| {
+            self.job.event(&Event::Started { step: self.root_step, descriptor: root });
+            self.root_failed(error)
+        })
     }
 
     /// The summary of a cache with all blobs in the destination already.
@@ -97,8 +104,8 @@ impl Upload<'_> {
     }
 
     /// Stores everything below the root: the layers several at a time, then the metadata in order.
-    async fn store(&self) -> Result<Summary, ExportError> {
-        let Self { packed, provider, to, job, .. } = self;
+    async fn store(&self, job: &Job) -> Result<Summary, ExportError> {
+        let Self { packed, provider, to, .. } = self;
         let layers = packed.layers.iter().map(|layer| (Step::Layer, layer.clone()));
         let copied = copy_all(layers, *provider, to.store, job).await;
         let mut summary = copied.map_err(|error| ExportError::write(Step::Layer, error))?;
@@ -115,10 +122,28 @@ impl Upload<'_> {
         Ok(summary)
     }
 
+    /// Stores everything below the root once more, as a part of the root's second attempt: these blobs had their events.
+    async fn store_again(&self, error: &Error) -> Result<Summary, ExportError> {
+        let root = &self.packed.root.descriptor;
+        let request = format!("publish {}", root.digest);
+        let (restarted, attempt, wait) = (Some(root), 2, Duration::ZERO);
+        self.job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error });
+        let progress = Arc::clone(&self.job.progress);
+        let quiet = self.job.clone().with_progress(move |event: &Event<'_>| {
+            if matches!(event, Event::Retrying { restarted: None, .. } | Event::Warning { .. }) {
+                progress.event(event);
+            }
+        });
+        self.store(&quiet).await.inspect_err(|error| {
+            if let ExportError::Write { error, .. } = error {
+                self.job.event(&Event::Failed { step: self.root_step, descriptor: root, error });
+            }
+        })
+    }
+
     /// Stores the root under its name.
     async fn publish_root(&self) -> Result<(), Error> {
         let PackedBlob { descriptor, bytes, .. } = &self.packed.root;
-        self.job.event(&Event::Started { step: self.root_step, descriptor });
         self.to.store.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
     }
 

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -171,6 +172,58 @@ async fn a_blob_that_the_store_forgot_is_stored_again_once() {
             assert_eq!(store.store.resolve(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
         }
     }
+}
+
+/// The planned blobs, and the events of each blob's work: `s` started, `r` retrying, `d` finished, `f` failed.
+type Told = (u64, BTreeMap<Digest, String>);
+
+fn listening() -> (Job, Arc<Mutex<Told>>) {
+    let told = Arc::new(Mutex::new(Told::default()));
+    let events = Arc::clone(&told);
+    let job = Job::without_retries().with_progress(move |event: &Event<'_>| {
+        let mut events = events.lock().unwrap();
+        let (of, letter) = match event {
+            Event::Planned { blobs, .. } => return events.0 += blobs,
+            Event::Started { descriptor, .. } => (descriptor.digest, 's'),
+            Event::Retrying { restarted: Some(descriptor), .. } => (descriptor.digest, 'r'),
+            Event::Finished { descriptor, .. } => (descriptor.digest, 'd'),
+            Event::Failed { descriptor, .. } => (descriptor.digest, 'f'),
+            _ => return,
+        };
+        events.1.entry(of).or_default().push(letter);
+    });
+    (job, told)
+}
+
+/// Also where blobs are stored a second time, or the root fails.
+#[tokio::test]
+async fn each_blob_is_planned_once_and_each_start_has_one_end() {
+    let (provider, blobs) = build();
+    let mut chains = CacheChains::new();
+    add(&mut chains, "sha256:a", &[(1, &blobs)]);
+    let name = Name::Tag("latest".into());
+    for (times, root) in [(0, "sd"), (1, "srd"), (2, "srf")] {
+        let store = Forgetful::new(blobs[1].digest, times);
+        let (job, told) = listening();
+        let exported = export(&chains, &provider, &Destination::new(&store, &name), &job).await;
+        assert_eq!(exported.is_ok(), times < 2);
+        let (planned, events) = std::mem::take(&mut *told.lock().unwrap());
+        assert_eq!((planned, events.len()), (5, 5), "three layers, a config and the root");
+        let mut events: Vec<String> = events.into_values().collect();
+        events.sort_unstable();
+        assert_eq!(events, ["sd", "sd", "sd", "sd", root]);
+    }
+    let mut store = Forgetful::new(blobs[1].digest, 0);
+    store.knows = true;
+    export(&chains, &provider, &Destination::new(&store, &name), &Job::default()).await.unwrap();
+    let (job, told) = listening();
+    export(&chains, &provider, &Destination::new(&store, &name), &job).await.unwrap();
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert_eq!(
+        (told.0, told.1.into_values().collect::<Vec<_>>()),
+        (1, vec!["sd".to_owned()]),
+        "the root alone"
+    );
 }
 
 #[tokio::test]

@@ -60,8 +60,14 @@ impl BlobChecker<'_> {
         } else {
             (self.ask(descriptor).await.map(|()| None), 0)
         };
-        if verdict.is_ok() {
-            self.finished(descriptor);
+        match &verdict {
+            Ok(_) => self.finished(descriptor),
+            Err(FindingKind::UnreadableBlob { error }) => self.failed(descriptor, error),
+            Err(kind) => {
+                let is_missing = matches!(kind, FindingKind::MissingBlob);
+                let of = if is_missing { ErrorKind::NotFound } else { ErrorKind::Corrupt };
+                self.failed(descriptor, &Error::new(of, "check", descriptor.digest, kind));
+            }
         }
         BlobOutcome { verdict, bytes }
     }
@@ -73,6 +79,10 @@ impl BlobChecker<'_> {
     pub(crate) fn finished(self, descriptor: &Descriptor) {
         let (step, stored) = (Step::Check, Stored::AlreadyPresent);
         self.job.event(&Event::Finished { step, descriptor, stored });
+    }
+
+    pub(crate) fn failed(self, descriptor: &Descriptor, error: &Error) {
+        self.job.event(&Event::Failed { step: Step::Check, descriptor, error });
     }
 
     pub(crate) fn source(&self, descriptor: &Descriptor) -> Source<'_> {

@@ -34,9 +34,16 @@ impl BlobChecker<'_> {
         }
         self.job.event(&Event::Planned { blobs: 1, bytes: size });
         self.started(descriptor);
-        let bytes = source.read(limit).await.map_err(Unread::Failed)?;
-        self.finished(descriptor);
-        Ok(bytes)
+        match source.read(limit).await {
+            Ok(bytes) => {
+                self.finished(descriptor);
+                Ok(bytes)
+            }
+            Err(error) => {
+                self.failed(descriptor, &error);
+                Err(Unread::Failed(error))
+            }
+        }
     }
 
     /// The bytes of a manifest or config, or the finding about it.

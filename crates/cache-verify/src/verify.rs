@@ -17,7 +17,8 @@ use crate::{FindingKind, Report, VerifyError, VerifyOptions};
 /// images with the inline caches inside them.
 ///
 /// Each distinct blob is read once, several at a time, and never held in memory. The job's progress gets events of each
-/// blob; [`Event::Finished`](cache_ingest::Event::Finished) means that the blob matches its descriptor.
+/// blob; [`Event::Finished`](cache_ingest::Event::Finished) means that the blob matches its descriptor,
+/// [`Event::Failed`](cache_ingest::Event::Failed) that it could not be read or has a defect.
 ///
 /// Reading blobs needs a Tokio runtime, whose threads for blocking work decompress.
 ///

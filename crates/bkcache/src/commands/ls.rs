@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use cache_import::{Contents, ImportError, contents};
-use cache_ingest::{Event, Listed, Name, Resolved, Step, Stored};
+use cache_ingest::{Error, Event, Listed, Name, Resolved, Step, Stored};
 use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
@@ -26,7 +26,7 @@ const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Re
 /// A manifest of a place, as far as it is known from listing or resolving.
 struct ListedManifest {
     name: Option<Name>,
-    resolved: Option<Result<Resolved, cache_ingest::Error>>,
+    resolved: Option<Result<Resolved, Error>>,
 }
 
 impl From<Listed> for ListedManifest {
@@ -95,9 +95,14 @@ async fn look(listed: ListedManifest, target: &Opened, stores: &Stores) -> Entry
         };
         let (step, descriptor) = (Step::Check, &resolved.descriptor);
         stores.job.event(&Event::Started { step, descriptor });
-        let found = contents(&*target.store, &resolved, &stores.job).await?;
-        stores.job.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent });
-        Ok(found)
+        let found = contents(&*target.store, &resolved, &stores.job).await;
+        let failed = |error| stores.job.event(&Event::Failed { step, descriptor, error });
+        match &found {
+            Ok(_) => stores.job.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent }),
+            Err(ImportError::Store(error)) => failed(error),
+            Err(other) => failed(&Error::new(other.kind(), "read", descriptor.digest, other)),
+        }
+        found
     };
     let found = looked.await.map_err(|error: ImportError| error.to_string());
     let found = found.and_then(|found| survey(&found).map_err(|error| error.to_string()));

@@ -80,7 +80,7 @@ pub enum Event<'a> {
         /// Why the last attempt failed.
         error: &'a Error,
     },
-    /// Work on a blob that began has failed; no other attempt follows.
+    /// Work on a blob that began has failed; no other attempt follows. For a check, the blob has a defect or cannot be read.
     Failed {
         /// The kind of blob and of work.
         step: Step,

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use cache_ingest::{Event, Name, Progress, Step};
+use cache_ingest::{ErrorKind, Event, Name, Progress, Step};
+use cache_model::MediaType;
 use cache_verify::{Report, VerifyOptions, verify};
 
 use crate::store::Store;
-use crate::support::{GZIP, TAR, ZSTD, gzip, job, layer, lines, options, publish_cache, tar, zstd};
+use crate::support::{GZIP, TAR, ZSTD, gzip, job, layer, lines, options, publish, publish_cache, tar, zstd};
 
 async fn with(store: &Store, options: &VerifyOptions) -> Report {
     verify(store, &Name::Unspecified, options, &job()).await.unwrap()
@@ -81,8 +82,47 @@ impl Progress for Heard {
             Event::Started { step, descriptor } => format!("{step} {}", descriptor.size),
             Event::Transferred { bytes, .. } => format!("{bytes} bytes"),
             Event::Finished { step: Step::Check, descriptor, .. } => format!("checked {}", descriptor.size),
+            Event::Failed { step: Step::Check, descriptor, .. } => format!("failed {}", descriptor.size),
             other => format!("{other:?}"),
         });
+    }
+}
+
+/// Also for blobs with a defect, with and without reading them, and for a config that is absent.
+#[tokio::test]
+async fn each_start_has_one_end() {
+    for defect in ["short", "wrong", "absent", "unreadable", "config"] {
+        for blobs in [true, false] {
+            let mut store = Store::default();
+            let content = tar(1, 2500);
+            let one = layer(&store, TAR, content.clone(), &content);
+            if defect == "config" {
+                let config = store.insert(MediaType::CACHE_CONFIG, "{}");
+                publish(&store, &[one], "{}").await;
+                store.memory.remove(&config.digest);
+            } else {
+                publish_cache(&store, &[one.clone()]).await;
+                match defect {
+                    "short" => drop(store.lies.insert(one.digest, content[..9].to_vec().into())),
+                    "wrong" => drop(store.lies.insert(one.digest, tar(2, 2500).into())),
+                    "absent" => drop(store.memory.remove(&one.digest)),
+                    _ => drop(store.failing.insert(one.digest, ErrorKind::Denied)),
+                }
+            }
+            let open = Arc::new(Mutex::new((0, 0, 0)));
+            let counts = Arc::clone(&open);
+            let job = job().with_progress(move |event: &Event<'_>| match event {
+                Event::Started { .. } => counts.lock().unwrap().0 += 1,
+                Event::Finished { .. } => counts.lock().unwrap().1 += 1,
+                Event::Failed { .. } => counts.lock().unwrap().2 += 1,
+                _ => {}
+            });
+            verify(&store, &Name::Unspecified, &VerifyOptions { blobs, ..options() }, &job).await.unwrap();
+            let (started, finished, failed) = *open.lock().unwrap();
+            // Without reading it, the blob with other bytes looks well.
+            assert_eq!(failed, u32::from(blobs || defect != "wrong"), "{defect} {blobs}");
+            assert_eq!((started, finished + failed), (3, 3), "{defect} {blobs}");
+        }
     }
 }
 
@@ -110,7 +150,8 @@ async fn each_blob_is_told_as_it_is_checked() {
             "500 bytes",
             "checked 2500",
             "checking 2500",
-            "checking 512"
+            "checking 512",
+            "failed 512"
         ]
     );
 }
