@@ -101,7 +101,7 @@ async fn each_start_has_one_end() {
                 publish(&store, &[one], "{}").await;
                 store.memory.remove(&config.digest);
             } else {
-                publish_cache(&store, &[one.clone()]).await;
+                publish_cache(&store, std::slice::from_ref(&one)).await;
                 match defect {
                     "short" => drop(store.lies.insert(one.digest, content[..9].to_vec().into())),
                     "wrong" => drop(store.lies.insert(one.digest, tar(2, 2500).into())),
