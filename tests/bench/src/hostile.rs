@@ -69,7 +69,7 @@ impl Hostile {
             return Ok(());
         }
         println!(
-            "{:>8} {:>8} {:>9} {:>9} {:>10} {:>8} {:>10} {:>10} {:>9} {:>8} {:>10} {:>9}  {}",
+            "{:>8} {:>8} {:>9} {:>9} {:>10} {:>8} {:>10} {:>10} {:>9} {:>8} {:>10} {:>9}  refused",
             "shape",
             "MB",
             "records",
@@ -82,7 +82,6 @@ impl Hostile {
             "keys ms",
             "verify ms",
             "peak MiB",
-            "refused",
         );
         let mut over = Vec::new();
         for shape in shapes {
@@ -222,7 +221,7 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
     let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
     runtime.block_on(async {
-        store.publish(&Name::Unspecified, &manifest.descriptor, manifest.bytes.into(), Expect::Any).await?;
+        store.publish(&Name::Unspecified, &manifest.descriptor, manifest.bytes, Expect::Any).await?;
         let start = Instant::now();
         verify(&store, &Name::Unspecified, &options, &Job::default())
             .await
