@@ -18,7 +18,7 @@ use crate::command::{cargo, root};
 /// The variable that makes this program act as a wrapper of rustc.
 const WRAPPER: &str = "BKCACHE_COVERAGE";
 /// The packages whose tests run.
-const TESTED: [&str; 9] = [
+const TESTED: [&str; 10] = [
     "cache-model",
     "cache-keys",
     "cache-format",
@@ -27,6 +27,8 @@ const TESTED: [&str; 9] = [
     "cache-import",
     "cache-verify",
     "cache-target",
+    // They read what cache-import gives.
+    "cache-report",
     "tests",
 ];
 /// The crates that must reach the limit.

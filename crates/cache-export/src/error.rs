@@ -109,3 +109,49 @@ fn noun(step: Step) -> &'static str {
         _ => "manifest",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_has_one_line_and_a_kind_to_act_on() {
+        let store = || Error::new(ErrorKind::Denied, "put", "a blob", "no");
+        let usage = TargetError::Usage { attribute: None, message: "bad".to_owned() };
+        let digest = Digest::sha256([7; 32]);
+        let line = format!(
+            "missing blob {digest}: layer 2 of the config has it, but the manifest lists no descriptor of it"
+        );
+        for (error, kind, text) in [
+            (ExportError::Store(store()), ErrorKind::Denied, "put a blob: no"),
+            (
+                ExportError::write(Step::Layer, store()),
+                ErrorKind::Denied,
+                "error writing layer blob: put a blob: no",
+            ),
+            (
+                ExportError::write(Step::Config, store()),
+                ErrorKind::Denied,
+                "error writing config blob: put a blob: no",
+            ),
+            (
+                ExportError::write(Step::Manifest, store()),
+                ErrorKind::Denied,
+                "error writing manifest blob: put a blob: no",
+            ),
+            (ExportError::Target(TargetError::Store(store())), ErrorKind::Denied, "put a blob: no"),
+            (ExportError::Target(usage), ErrorKind::Invalid, "bad"),
+            (ExportError::MissingBlob { digest, layer: 2 }, ErrorKind::Corrupt, line.as_str()),
+            (
+                ExportError::ReadOnly { location: "./cache".to_owned() },
+                ErrorKind::Invalid,
+                "./cache was opened to be read, not written",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.kind(), kind, "{text}");
+            assert_eq!(error.store_error().is_some(), kind == ErrorKind::Denied, "{text}");
+            assert!(error.source().is_none(), "{text}: the line has the cause");
+        }
+    }
+}

@@ -72,3 +72,24 @@ impl ImportError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_has_a_kind_to_act_on() {
+        let digest = Digest::sha256([7; 32]);
+        let too_large = ImportError::TooLarge { what: "cache config", digest, size: 9, limit: 8 };
+        let no_cache = ImportError::NotACache { digest, reason: "it is an image".to_owned() };
+        let store = ImportError::Store(Error::new(ErrorKind::NotFound, "read", "a blob", "gone"));
+        for (error, kind, is_of_store) in [
+            (too_large, ErrorKind::TooLarge, false),
+            (no_cache, ErrorKind::Unsupported, false),
+            (ImportError::Unite(AddError::Full), ErrorKind::Corrupt, false),
+            (store, ErrorKind::NotFound, true),
+        ] {
+            assert_eq!((error.kind(), error.store_error().is_some()), (kind, is_of_store), "{error}");
+        }
+    }
+}
