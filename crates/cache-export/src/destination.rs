@@ -75,3 +75,18 @@ pub fn form_of(attributes: &ExportAttributes) -> Result<Option<Form>, FormatErro
         (image_manifest, oci_mediatypes) => Form::from_attributes(image_manifest, oci_mediatypes).map(Some),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cache_ingest::MemoryStore;
+
+    use super::*;
+
+    #[test]
+    fn a_destination_shows_its_name_and_form() {
+        let (store, name) = (MemoryStore::new(), Name::Tag("main".to_owned()));
+        let destination = Destination::new(&store, &name).with_form(Form::Index).with_expect(Expect::Absent);
+        let shown = format!("{destination:?}");
+        assert!(shown.contains("main") && shown.contains("Index") && shown.contains("Absent"), "{shown}");
+    }
+}

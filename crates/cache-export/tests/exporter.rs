@@ -41,7 +41,9 @@ async fn attributes_become_an_exporter_that_keeps_to_all_of_them() {
         "type=local,dest={},image-manifest=false,mode=max,compression=zstd,compression-level=3",
         dest.display()
     );
-    let exporter: Box<dyn Exporter> = Box::new(resolve(&all, build).await.unwrap());
+    let exporter = resolve(&all, build).await.unwrap();
+    assert!(format!("{exporter:?}").starts_with("CacheExporter"));
+    let exporter: Box<dyn Exporter> = Box::new(exporter);
     assert_eq!(exporter.name(), format!("exporting cache to {}", dest.display()));
     assert_eq!(exporter.config().mode, Some(Mode::Max));
     assert_eq!(exporter.config().compression, Some(Compression::Zstd));
