@@ -18,7 +18,7 @@ use crate::{Destination, ExportError, Exported, export};
 /// how to compress their layers, and calls [`finalize`](Exporter::finalize) at its end.
 #[async_trait]
 pub trait Exporter: Send + Sync {
-    /// The exporter for progress and logs, such as `exporting cache to /tmp/cache`.
+    /// The exporter for progress and logs, such as `exporting cache to ./cache`.
     fn name(&self) -> &str;
 
     /// The user's settings: mode, compression, whether a failure may be ignored.

@@ -227,7 +227,7 @@ impl<'g> ResultRef<'g> {
         self.created_at().cmp(&other.created_at()).then_with(|| blobs(self).cmp(blobs(other)))
     }
 
-    /// The time at which it was made.
+    /// Its creation time.
     pub fn created_at(self) -> Timestamp {
         self.result.created_at
     }

@@ -14,7 +14,7 @@ use cache_model::{
 /// The members are those of BuildKit, in its order. Empty members are left out: `layers`, `records`, `blob`, a `parent`
 /// of 0, `annotations`, `chains`, `digest`, `inputs`, `selector`. `layer`, `link` and `createdAt` are always written. An
 /// input without links is written `[]`, which BuildKit reads and refuses as an empty input (BuildKit itself writes
-/// `null`, which it cannot read). A chain without layers is written `[]` as well.
+/// `null`, which it cannot read). A chain without layers is written as `[]`.
 ///
 /// ```
 /// use cache_model::{CacheConfigBuilder, RecordDigest};

@@ -13,7 +13,7 @@ const WHAT: &str = "cache manifest";
 /// The manifest of a cache, in any form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheManifest {
-    /// The form in which it was read or will be written.
+    /// Its form, in the store or to be written.
     pub form: Form,
     /// The layers: one for each entry of the config's `layers`, in that order, so a blob may appear twice.
     pub layers: Vec<Descriptor>,

@@ -46,7 +46,7 @@ pub struct ManifestWarning {
     pub digest: Digest,
     /// The media type, used unchanged; may be empty.
     pub media_type: MediaType,
-    /// The dialect in which it has no name.
+    /// The dialect that has no name for it.
     pub dialect: Dialect,
 }
 

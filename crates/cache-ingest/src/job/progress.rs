@@ -63,7 +63,7 @@ pub enum Event<'a> {
     Importing {
         /// What it is, such as `cache manifest`.
         what: &'a str,
-        /// The name or the digest by which it is found.
+        /// Its name or its digest.
         from: &'a str,
     },
     /// Something that failed is tried again: a request, the read of a blob where it broke off, or a whole blob.
