@@ -74,11 +74,13 @@ impl Survey {
     /// Adds an image; `newest` is the time of its last step.
     pub fn add_image(&mut self, manifest: &ImageManifest, newest: Option<Timestamp>) {
         self.add_manifest(manifest);
-        self.content = Content::Image;
+        if !matches!(self.content, Content::Cache(_) | Content::ImageWithCache) {
+            self.content = Content::Image;
+        }
         self.newest = self.newest.max(newest);
     }
 
-    /// Adds a cache, after the image that has it inside.
+    /// Adds a cache. A survey with a cache stays one, in any order of the calls.
     pub fn add_cache(&mut self, origin: &CacheOrigin, graph: &Graph<'_>) {
         self.content = match origin {
             CacheOrigin::Manifest { form, .. } => Content::Cache(*form),

@@ -113,3 +113,17 @@ async fn an_image_config_that_is_not_json_is_an_error() {
     let found = survey(&store, &broken).await;
     assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt);
 }
+
+#[tokio::test]
+async fn an_image_with_a_cache_is_one_in_any_order_of_the_calls() {
+    let folder = format!("{}/../../tests/fixtures/inline-oci-true", env!("CARGO_MANIFEST_DIR"));
+    let store = LayoutStore::open(folder, LayoutOptions::default()).await.unwrap();
+    let resolved = store.resolve(&Name::Unspecified).await.unwrap();
+    let contents = contents(&store, &resolved, &Job::default()).await.unwrap();
+    let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.unpacked);
+    for cache in &contents.imported.caches {
+        survey.add_cache(&cache.origin, &cache.chains.graph().unwrap());
+    }
+    contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
+    assert_eq!(survey.content(), &Content::ImageWithCache);
+}
