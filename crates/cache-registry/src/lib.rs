@@ -10,23 +10,26 @@
 //! ```no_run
 //! use cache_export::{Destination, METADATA_MANIFEST, export};
 //! use cache_ingest::{Job, MemoryStore};
-//! use cache_model::{CacheChains, MediaType, NewResult, Timestamp};
+//! use cache_model::{CacheChains, MediaType, NewResult, RecordDigest, Timestamp};
 //! use cache_registry::{Client, ClientOptions, RegistryStore};
 //! use cache_target::Reference;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! // What a build made: layers somewhere, and records that say which step gave which.
 //! let build = MemoryStore::new();
-//! let blob = build.insert(MediaType::new("application/vnd.oci.image.layer.v1.tar"), "a layer");
+//! let blob = build.insert(MediaType::OCI_LAYER_TAR, "a layer");
 //! let mut chains = CacheChains::new();
 //! let layer = chains.layers([&blob])?;
-//! chains.add(&"sha256:step".into(), &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
+//! let step = RecordDigest::of_output("sha256:step", 0);
+//! chains.add(&step, &[], &[NewResult { created_at: Timestamp::ZERO, layer }])?;
 //!
 //! let reference: Reference = "registry.example.com/team/app:cache".parse()?;
-//! let client = Client::new(ClientOptions::default())?;
+//! // The client and the export share one budget of retries.
+//! let job = Job::default();
+//! let client = Client::new(ClientOptions::default().with_job(job.clone()))?;
 //! let store = RegistryStore::new(&client, reference.repository()).for_push();
 //! let name = reference.name();
-//! let exported = export(&chains, &build, &Destination::new(&store, &name), &Job::default()).await?;
+//! let exported = export(&chains, &build, &Destination::new(&store, &name), &job).await?;
 //! println!("{}", exported.metadata()[METADATA_MANIFEST]);
 //! # Ok(())
 //! # }
