@@ -92,13 +92,13 @@ impl std::fmt::Display for ImportWarning {
             Self::DroppedResult(dropped) => write!(f, "{dropped}"),
             Self::SkippedImage { image, reason } => write!(f, "image {image} is skipped: {reason}"),
             Self::MissingConfig { image, config } => {
-                write!(f, "image {image} is skipped: its config {config} is not there")
+                write!(f, "image {image} is skipped: its config {config} is missing")
             }
             Self::MissingManifest { digest } => {
-                write!(f, "manifest {digest} is skipped: the index names it, but it is not there")
+                write!(f, "manifest {digest} is skipped: the index lists it, but it is missing")
             }
             Self::TooManyManifests { limit } => {
-                write!(f, "it leads to more than {limit} manifests; the others are not looked into")
+                write!(f, "it leads to more than {limit} manifests; the others are not read")
             }
         }
     }

@@ -153,7 +153,7 @@ fn why_none(warnings: &[ImportWarning]) -> String {
         images += 1;
     }
     let mut reason = match (images, missing.as_slice(), skipped) {
-        (1, [only], _) => format!("it has no cache config, and the {only} is not there"),
+        (1, [only], _) => format!("it has no cache config, and the {only} is missing"),
         (1, _, Some(reason)) => format!("it has no cache config, and {reason}"),
         (0, ..) => "it is an index without a cache config and without images".to_owned(),
         (_, [], _) => format!("it is an index of {images} images, none of which has an inline cache"),
@@ -162,14 +162,12 @@ fn why_none(warnings: &[ImportWarning]) -> String {
             let named = named.join(", ");
             let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
             format!(
-                "it is an index of {images} images, none of which gives a cache; not there: {named}{more}"
+                "it is an index of {images} images, none of which has a usable cache; missing: {named}{more}"
             )
         }
     };
     if let Some(limit) = limit {
-        reason.push_str(&format!(
-            "; it leads to more than {limit} manifests, and the others were not looked into"
-        ));
+        reason.push_str(&format!("; it leads to more than {limit} manifests, and the others were not read"));
     }
     reason
 }

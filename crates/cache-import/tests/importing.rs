@@ -136,7 +136,7 @@ async fn an_image_without_its_config_in_the_store_is_skipped_with_a_warning_whil
     assert_eq!(imported.warnings, [ImportWarning::MissingConfig { image: torn.digest, config }]);
     assert_eq!(
         imported.warnings[0].to_string(),
-        format!("image {} is skipped: its config {config} is not there", torn.digest)
+        format!("image {} is skipped: its config {config} is missing", torn.digest)
     );
 }
 
@@ -181,10 +181,7 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
 
     let cut = import_of(&images).await.unwrap();
     assert_eq!(cut.warnings, [ImportWarning::TooManyManifests { limit: 1000 }]);
-    assert_eq!(
-        cut.warnings[0].to_string(),
-        "it leads to more than 1000 manifests; the others are not looked into"
-    );
+    assert_eq!(cut.warnings[0].to_string(), "it leads to more than 1000 manifests; the others are not read");
     let found: Vec<Digest> = cut
         .caches
         .iter()
@@ -211,10 +208,10 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
         .collect();
     let error = import_of(&absent).await.unwrap_err().to_string();
     assert!(
-        error.contains("it is an index of 999 images, none of which gives a cache; not there: "),
+        error.contains("it is an index of 999 images, none of which has a usable cache; missing: "),
         "{error}"
     );
-    let end = "and 996 more; it leads to more than 1000 manifests, and the others were not looked into";
+    let end = "and 996 more; it leads to more than 1000 manifests, and the others were not read";
     assert!(error.ends_with(end), "{error}");
 }
 

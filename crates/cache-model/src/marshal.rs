@@ -1,5 +1,5 @@
-//! Marshalling: from a graph to a cache config, in BuildKit's order with a canonical one in the place of every random
-//! choice.
+//! Marshalling: from a graph to a cache config, in BuildKit's order. Where BuildKit's order is random, the canonical
+//! order is used.
 //!
 //! It knows descriptors, not bytes: the caller says which blobs are present. It cannot fail; everything that it leaves
 //! out is a warning.
@@ -20,7 +20,7 @@ use layer_list::{Export, ExportedLayers};
 use presence::{Choice, Newest, Presence};
 use rank::{Ranked, RankedLink};
 
-/// What marshalling gives.
+/// A marshalled config, its blobs and its warnings.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Marshalled {
@@ -34,7 +34,7 @@ pub struct Marshalled {
 }
 
 impl Marshalled {
-    /// The descriptor of each of the config's layers, in their order: what a manifest lists.
+    /// The descriptor of each of the config's layers, in their order, as a manifest lists them.
     pub fn layer_descriptors(&self) -> impl Iterator<Item = &Descriptor> {
         // The layers are sorted by digest, as the descriptors are.
         let mut descriptors = self.descriptors.iter().peekable();
@@ -60,25 +60,40 @@ pub enum MarshalWarning {
         /// Whether an older, complete result is exported instead.
         replaced: bool,
     },
-    /// A record has an input without links: every link of it would have closed a cycle. No build could match the record.
+    /// All links of an input close cycles or lead to records that are left out. So no build can match the record.
     LeftOut {
         /// The digest of the record.
         record: RecordDigest,
     },
 }
 
+impl MarshalWarning {
+    /// The digest of the record that it is about.
+    pub fn record(&self) -> &RecordDigest {
+        match self {
+            Self::IncompleteResult { record, .. } | Self::LeftOut { record } => record,
+        }
+    }
+}
+
 impl std::fmt::Display for MarshalWarning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::IncompleteResult { record, created_at, missing, replaced } => {
+                let record = record.excerpt();
                 write!(
                     f,
-                    "record {record}: its result of {created_at} needs blob {missing}, which is not there; "
+                    "record {record}: its result of {created_at} needs blob {missing}, which is missing; "
                 )?;
                 f.write_str(if *replaced { "an older result is used" } else { "it has no other result" })
             }
             Self::LeftOut { record } => {
-                write!(f, "record {record} is left out: an input of it has no link left that closes no cycle")
+                let record = record.excerpt();
+                write!(
+                    f,
+                    "record {record} is left out: all links of one of its inputs close cycles or lead to records that \
+                     are left out"
+                )
             }
         }
     }
@@ -97,15 +112,14 @@ impl CacheChains {
 impl Graph<'_> {
     /// Marshals the graph. `present` says whether a blob can be read; it is asked once for each.
     ///
-    /// The config depends on the graph alone, not on the order in which it was put together. The one exception: records
-    /// that are equal in all that tells records apart (digest, links, result), which only BuildKit's reading can leave,
-    /// keep the order in which they were added; in a closed graph there are none. The cost is linear in records, links
-    /// and layers, but for sorting.
+    /// The config depends on the graph alone, not on the order of the adds, with one exception: BuildKit's rule can leave
+    /// several records with the same digest, links and result. They keep the order in which they were added. A closed
+    /// graph has none. Takes linear time in records, links and layers, plus the time to sort them.
     pub fn marshal(&self, present: &dyn Fn(&Digest) -> bool) -> Marshalled {
         let mut warnings: Vec<_> =
             self.left_out().map(|record| MarshalWarning::LeftOut { record: record.clone() }).collect();
         let chosen = self.choose(present, &mut warnings);
-        warnings.sort_by_cached_key(ToString::to_string);
+        warnings.sort_by_cached_key(|warning| (warning.record().clone(), warning.to_string()));
         let ranked = Ranked::new(self, &chosen);
         let finished = walk(&ranked);
         let mut export = Export::new(&self.chains.layers);
@@ -136,7 +150,7 @@ impl Graph<'_> {
         Marshalled { config: builder.finish(), descriptors, warnings }
     }
 
-    /// Picks each record's newest complete result, and notes those that are passed over.
+    /// Picks each record's newest complete result. A newer, incomplete result is a warning.
     fn choose(
         &self,
         present: &dyn Fn(&Digest) -> bool,
@@ -193,7 +207,7 @@ impl Graph<'_> {
 }
 
 /// The records in the order of the config: by digest, number of inputs, then input by input by the number of links,
-/// then link by link by selector and the source's digest; else as they were finished.
+/// then link by link by selector and the source's digest. Records that are equal in these keep the order of `finished`.
 fn sort_records(ranked: &Ranked, finished: &[Rank]) -> Vec<Rank> {
     let digest_rank = |rank: Rank| ranked.digest_ranks[rank];
     let key = |link: &RankedLink| (link.selector, digest_rank(link.source));
@@ -205,7 +219,7 @@ fn sort_records(ranked: &Ranked, finished: &[Rank]) -> Vec<Rank> {
         let by_count = ranked.inputs.count(a).cmp(&ranked.inputs.count(b));
         by_count.then_with(|| rows.find(|order| order.is_ne()).unwrap_or(Ordering::Equal))
     };
-    // The digest and the place in which it was finished in one number: most records need no more.
+    // The digest and the position in `finished` in one number: it is enough to order most records.
     let mut sorted: Vec<(u64, Rank)> = (0u64..)
         .zip(finished)
         .map(|(position, rank)| (u64::from(digest_rank(*rank)) << 32 | position, *rank))

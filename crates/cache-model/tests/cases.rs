@@ -266,7 +266,7 @@ fn presence_is_asked_once_for_each_blob() {
 }
 
 #[test]
-fn what_cannot_be_added_leaves_the_chains_as_they_were() {
+fn a_refused_add_leaves_the_chains_unchanged() {
     let mut ours = CacheChains::new();
     let mut foreign = CacheChains::new();
     let r = ours.add(&"r".into(), &[], &[]).unwrap().unwrap();

@@ -109,8 +109,8 @@ fn check_records(section: &mut CacheFindings, config: &CacheConfig, graph: &Grap
     for record in config.records().filter(|record| !record.digest().is_random()) {
         positions.entry(record.digest()).or_default().push(record.position());
     }
-    let mut told = HashSet::new();
-    for digest in graph.left_out().filter(|digest| told.insert(*digest)) {
+    let mut reported = HashSet::new();
+    for digest in graph.left_out().filter(|digest| reported.insert(*digest)) {
         let positions = positions.get(digest).cloned().unwrap_or_default();
         let place = Place::Record { positions, digest: digest.clone() };
         section.record(place, FindingKind::RecordLeftOut);

@@ -1,6 +1,6 @@
 //! The kinds of findings: what each says, its name for programs, and how grave it is.
 //!
-//! The words say what is there, then what it means or what to do. They never repeat the place.
+//! Each message says what was found, then what it means or what to do. It never repeats the place.
 
 use std::fmt;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub enum FindingKind {
         /// How many are looked at.
         limit: usize,
     },
-    /// An image gives no cache.
+    /// An image without a usable cache.
     SkippedImage {
         /// Why.
         reason: NoInlineCache,
@@ -105,19 +105,19 @@ pub enum FindingKind {
     },
     /// No result of a record reaches the layer.
     UnreachableLayer,
-    /// The content is compressed otherwise than the media type says.
+    /// The content has another compression than the media type says.
     MediaTypeMismatch {
         /// The media type.
         media_type: MediaType,
         /// The compression of the content.
         found: Compression,
     },
-    /// The media type is no layer's.
+    /// The media type is not one of a layer.
     UnknownMediaType {
         /// The media type; empty where none is given.
         media_type: MediaType,
     },
-    /// The content is not what its compression asks for.
+    /// The content is not valid in its compression.
     NotDecompressible {
         /// The compression.
         compression: Compression,
@@ -155,7 +155,7 @@ pub enum FindingKind {
         /// How many records they become when caches are merged.
         distinct: usize,
     },
-    /// A record that is left out on import: none of an input's links is left that closes no cycle.
+    /// A record that is left out on import: all links of an input close cycles or lead to records that are left out.
     RecordLeftOut,
     /// The graph of the config's records cannot be read.
     GraphTangled {
@@ -217,7 +217,7 @@ impl FindingKind {
 impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MissingBlob => f.write_str("the blob is not there; export the cache again"),
+            Self::MissingBlob => f.write_str("the blob is missing; export the cache again"),
             Self::ShortBlob { expected, actual } => {
                 write!(
                     f,
@@ -254,7 +254,7 @@ impl fmt::Display for FindingKind {
                 f.write_str("this is no cache: it names no cache config and no image with an inline cache")
             }
             Self::MissingManifest => {
-                f.write_str("the index names it, but it is not there; a cache in it is not found")
+                f.write_str("the index lists it, but it is missing; a cache in it cannot be read")
             }
             Self::TooManyManifests { limit } => {
                 write!(f, "it leads to more than {limit} manifests; the others are not checked")
@@ -278,23 +278,23 @@ impl fmt::Display for FindingKind {
                 "the manifest lists it, but no layer of the config has this blob; nothing uses it",
             ),
             Self::DuplicateLayer { first } => {
-                write!(f, "it has the blob and the parent of layer {first}; one of them is to spare")
+                write!(f, "it has the blob and the parent of layer {first}; one of the two is redundant")
             }
             Self::UnreachableLayer => f.write_str("no result of a record reaches it; nothing uses it"),
             Self::MediaTypeMismatch { media_type, found } => {
                 write!(f, "the media type is {media_type}, but the content is {found}")
             }
             Self::UnknownMediaType { media_type } if media_type.is_empty() => {
-                f.write_str("it has no media type; whether it can be used depends on who reads it")
+                f.write_str("it has no media type; some programs cannot read it")
             }
             Self::UnknownMediaType { media_type } => {
                 write!(
                     f,
-                    "{media_type} is no known media type of a layer; whether it can be used depends on who reads it"
+                    "{media_type} is no known media type of a layer; some programs cannot read it"
                 )
             }
             Self::NotDecompressible { compression, reason } => {
-                write!(f, "the content is no sound {compression}: {reason}; the layer cannot be unpacked")
+                write!(f, "the content is not valid {compression}: {reason}; the layer cannot be unpacked")
             }
             Self::ExpansionLimit { limit } => {
                 write!(
@@ -322,7 +322,9 @@ impl fmt::Display for FindingKind {
             Self::DuplicateRecord { distinct } => {
                 write!(f, "they mean the same and count as {distinct}; merging the cache unites them")
             }
-            Self::RecordLeftOut => f.write_str("it is left out on import: its links lead back to itself"),
+            Self::RecordLeftOut => f.write_str(
+                "it is left out on import: all links of one of its inputs close cycles or lead to records that are left out",
+            ),
             Self::GraphTangled { error } => write!(f, "nothing can be imported: {error}"),
         }
     }

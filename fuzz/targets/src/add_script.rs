@@ -98,7 +98,7 @@ fn close(chains: &CacheChains) -> CacheChains {
 }
 
 fn graph(chains: &CacheChains) -> Graph<'_> {
-    chains.graph().expect("a script is too small to be too tangled")
+    chains.graph().expect("a script is too small to exceed the budget")
 }
 
 fn unite(a: &CacheChains, b: &CacheChains) -> CacheChains {

@@ -1,6 +1,6 @@
 //! `cargo xtask bench hostile`: the cost of configs that were made to be slow, all of the same size.
 //!
-//! Every shape is measured in a process of its own. Each rule reads the shape or refuses it as too tangled. The run fails
+//! Every shape is measured in a process of its own. Each rule reads the shape or refuses it. The run fails
 //! if either takes more than the limits.
 
 mod shapes;

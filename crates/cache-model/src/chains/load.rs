@@ -1,6 +1,7 @@
 //! Loading: from a cache config to chains.
 //!
-//! Trusts nothing: an index out of range, a loop or an input without links is an error that says where. Needs neither stack nor more than linear time, however deep the config.
+//! Trusts nothing: an index out of range, a loop or an input without links is an error that names the position. Takes
+//! linear time and no recursion, however deep the config.
 
 use crate::arena::index::{BlobIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
 use crate::chains::CacheChains;
@@ -17,7 +18,7 @@ pub struct Loaded {
     pub dropped: Vec<DroppedResult>,
 }
 
-/// A result that was dropped: a layer of it is not among the manifest's.
+/// A result that was dropped, since the manifest does not list one of its layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DroppedResult {
@@ -36,7 +37,9 @@ impl std::fmt::Display for DroppedResult {
         write!(
             f,
             "record {} ({}): a result is dropped, since its layer {} ",
-            self.record, self.digest, self.layer
+            self.record,
+            self.digest.excerpt(),
+            self.layer
         )?;
         match &self.blob {
             Some(blob) => write!(f, "has blob {blob}, which the manifest does not list"),
@@ -49,14 +52,14 @@ impl std::fmt::Display for DroppedResult {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// A link to a record that is not there.
+    /// A link to a position at which the config has no record.
     #[error("record {record}: input {input} links to record {link}, but the config has {records} records")]
     RecordOutOfRange {
         /// The record with the link.
         record: usize,
         /// The input with the link.
         input: usize,
-        /// What it links to.
+        /// The position that it links to.
         link: i32,
         /// How many records there are.
         records: usize,
@@ -64,17 +67,17 @@ pub enum LoadError {
     /// A record that depends on itself.
     #[error("record {record} depends on itself, through record {through}")]
     RecordLoop {
-        /// The record that is led back to.
+        /// The record.
         record: usize,
-        /// The record that leads back.
+        /// The record with the link that closes the loop.
         through: usize,
     },
-    /// A result or a parent that is no layer of the config.
+    /// A result or a parent leads to a position at which the config has no layer.
     #[error("record {record}: a result leads to layer {layer}, but the config has {layers} layers")]
     LayerOutOfRange {
         /// The record with the result.
         record: usize,
-        /// The layer that it leads to.
+        /// The position that it leads to.
         layer: i32,
         /// How many layers there are.
         layers: usize,
@@ -84,7 +87,7 @@ pub enum LoadError {
     LayerLoop {
         /// The record with the result.
         record: usize,
-        /// The layer that is led back to.
+        /// The layer.
         layer: usize,
     },
     /// An input without links.
@@ -95,7 +98,7 @@ pub enum LoadError {
         /// The input.
         input: usize,
     },
-    /// A link to a record whose digest is `random:…`, which is none.
+    /// A link to a record with a `random:` digest, which BuildKit does not cache.
     #[error(
         "record {record}: input {input} links to record {link}, whose digest is random: and so is not cached"
     )]
@@ -104,7 +107,7 @@ pub enum LoadError {
         record: usize,
         /// The input with the link.
         input: usize,
-        /// What it links to.
+        /// The record that it links to.
         link: usize,
     },
     /// The record cannot be added: there is no room.
@@ -122,7 +125,7 @@ impl CacheChains {
     /// beside the config lists; of several for one digest the last counts.
     ///
     /// # Errors
-    /// [`LoadError`] for a config that makes no sense.
+    /// [`LoadError`] for a position out of range, a loop, an input without links, or a link to a `random:` record.
     pub fn from_config<'d>(
         config: &CacheConfig,
         layers: impl IntoIterator<Item = &'d Descriptor>,
@@ -150,12 +153,12 @@ enum RecordState {
     Added(OpIx),
 }
 
-/// What is known of a config's layer with all of its parents.
+/// The progress on a layer of the config with all its parents.
 #[derive(Clone, Copy)]
 enum LayerState {
     New,
     Open,
-    /// It leads to this layer, which has no descriptor.
+    /// The layer at this position, itself or one of its parents, has no descriptor.
     Absent(u32),
     Known(LayerIx),
 }
@@ -226,7 +229,7 @@ impl<'a, 'd> Loader<'a, 'd> {
         record.raw_inputs().enumerate().flat_map(|(input, links)| links.map(move |(_, link)| (input, link)))
     }
 
-    /// The record that a link leads to, if it has yet to be added.
+    /// The record that a link leads to, if it is not added yet.
     fn enter(
         &mut self,
         record: ConfigRecord<'a>,
@@ -260,7 +263,7 @@ impl<'a, 'd> Loader<'a, 'd> {
         }
     }
 
-    /// Adds a record whose sources are all there.
+    /// Adds a record, after its sources.
     fn add(&mut self, record: ConfigRecord<'a>) -> Result<(), LoadError> {
         let position = record.position();
         let is_random = record.digest().is_random();

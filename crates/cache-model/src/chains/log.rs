@@ -44,8 +44,8 @@ impl LogResult {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
-    /// An input has no links: nothing could ever match it.
-    #[error("empty dependency for {digest}: input {input} has no links")]
+    /// An input has no links, so that no build can match it.
+    #[error("empty dependency for {}: input {input} has no links", digest.excerpt())]
     EmptyInput {
         /// The digest of the record.
         digest: RecordDigest,
@@ -53,7 +53,7 @@ pub enum AddError {
         input: usize,
     },
     /// The record refers to a record or layer of other chains.
-    #[error("record {digest} refers to a record or layer of other chains")]
+    #[error("record {} refers to a record or layer of other chains", digest.excerpt())]
     Foreign {
         /// The digest of the record.
         digest: RecordDigest,

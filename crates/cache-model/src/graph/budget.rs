@@ -21,15 +21,16 @@ const STEPS_OF_A_LINK: u64 = 24;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The records share links in so many ways that it takes too long to find out which records are one. No build
-    /// exports such a cache.
+    /// Many records of one digest share links, and comparing them exceeds the limit on work. No build exports such a
+    /// cache.
     #[error(
-        "the records of {record} are too tangled: telling which of them are one takes more than {budget} steps; no build \
-         exports such a cache, so export it anew"
+        "the records with digest {} cannot be compared within {budget} steps: too many of them share links; no build \
+         exports such a cache, so export it anew",
+        record.excerpt()
     )]
     #[non_exhaustive]
     TooTangled {
-        /// The digest of the record at which the budget was used up.
+        /// The digest of the record at which the steps ran out.
         record: RecordDigest,
         /// The number of steps allowed for a cache of this size.
         budget: u64,

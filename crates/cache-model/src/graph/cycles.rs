@@ -2,8 +2,8 @@
 
 use crate::arena::index::{Idx, IndexVec};
 
-/// The component of each node, and the nodes in an order in which those of a component come after all that it has
-/// edges to (Tarjan, "Depth-first search and linear graph algorithms", 1972).
+/// The component of each node, and the nodes in an order in which a component follows the components that it has edges
+/// to (Tarjan, "Depth-first search and linear graph algorithms", 1972).
 pub(crate) fn components<I: Idx, N: Iterator<Item = I>>(
     nodes: usize,
     neighbours: impl Fn(I) -> N,
@@ -12,7 +12,8 @@ pub(crate) fn components<I: Idx, N: Iterator<Item = I>>(
     const DONE: u32 = u32::MAX;
     let mut component = IndexVec::filled(0, nodes);
     let mut order = Vec::with_capacity(nodes);
-    // The number at which a node was seen, lowered to the least that it leads back to; `DONE` once its component is.
+    // The number of a node in the order of visits, lowered to the least number that it leads back to; `DONE` when its
+    // component is complete.
     let mut low: IndexVec<I, u32> = IndexVec::filled(UNSEEN, nodes);
     let mut counter = 0;
     let mut open: Vec<I> = Vec::new();
@@ -62,7 +63,7 @@ mod tests {
     use crate::arena::index::NodeIx;
 
     #[test]
-    fn a_cycle_is_one_component_and_comes_after_what_it_leads_to() {
+    fn a_cycle_is_one_component_after_the_nodes_that_it_leads_to() {
         let edges: [&[usize]; 5] = [&[1], &[2, 3], &[0], &[], &[4, 0]];
         let (component, order) =
             components(5, |node: NodeIx| edges[node.position()].iter().map(|n| NodeIx::new(*n)));

@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_has_gos_field_order_and_leaves_out_what_is_empty() {
+    fn the_json_has_gos_field_order_and_leaves_out_empty_fields() {
         let plain = Descriptor::new(MediaType::new("a/b"), digest(1), 5);
         let hex = "01".repeat(32);
         assert_eq!(

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn manifests_are_told_from_what_they_list_and_no_type_from_any() {
+    fn only_the_types_of_manifests_and_indexes_are_manifests_and_only_the_missing_type_is_empty() {
         for (media_type, is_manifest) in [
             (MediaType::OCI_MANIFEST, true),
             (MediaType::OCI_INDEX, true),

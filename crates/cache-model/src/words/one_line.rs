@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_drawn_or_moves_what_is_drawn_is_escaped() {
+    fn characters_that_are_not_drawn_or_that_move_others_are_escaped() {
         let ranges = [
             '\0'..='\u{1f}',
             '\u{7f}'..='\u{a0}',
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_is_as_it_was() {
+    fn drawn_characters_stay_as_they_are() {
         let texts = [
             "a b\"'\\c",
             "über",

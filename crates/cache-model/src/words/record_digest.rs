@@ -9,7 +9,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::digest::{cmp_sha256_text, push_hex, strict_hex};
-use crate::{Digest, DigestError};
+use crate::{Digest, DigestError, OneLine};
+
+/// The most bytes of a text that a message shows. The text itself may be as long as a config.
+const LONGEST_EXCERPT: usize = 128;
 
 /// The digest of a record's cache key. Nearly always `sha256:…`, which takes 32 bytes; any other text is kept as it is.
 ///
@@ -87,6 +90,17 @@ impl RecordDigest {
             Repr::Sha256(_) => None,
             Repr::Text(text) => Some(text),
         }
+    }
+
+    /// The text for a message: on one line, a long text cut after its beginning, an empty text as `""`.
+    ///
+    /// ```
+    /// use cache_model::RecordDigest;
+    /// assert_eq!(RecordDigest::new("two\nlines").excerpt().to_string(), r"two\nlines");
+    /// assert_eq!(RecordDigest::default().excerpt().to_string(), r#""""#);
+    /// ```
+    pub fn excerpt(&self) -> impl fmt::Display {
+        Excerpt(self)
     }
 
     /// Appends the text to `out`, not escaped.
@@ -175,6 +189,20 @@ impl fmt::Display for RecordDigest {
     }
 }
 
+/// See [`RecordDigest::excerpt`].
+struct Excerpt<'a>(&'a RecordDigest);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(text) = self.0.as_text() else { return self.0.fmt(f) };
+        match text.split_at(text.floor_char_boundary(LONGEST_EXCERPT)) {
+            ("", "") => f.write_str(r#""""#),
+            (text, "") => write!(f, "{}", OneLine(text)),
+            (beginning, rest) => write!(f, "{}… and {} more bytes", OneLine(beginning), rest.len()),
+        }
+    }
+}
+
 impl fmt::Debug for RecordDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.to_string(), f)
@@ -197,6 +225,18 @@ mod tests {
             assert_eq!((digest.as_sha256(), digest.as_text()), (None, Some(text)));
             assert_eq!((digest.is_empty(), digest.is_random()), (text.is_empty(), text == "random:1"));
         }
+    }
+
+    #[test]
+    fn a_message_shows_a_digest_on_one_line_and_a_long_one_by_its_beginning() {
+        let shown = |text: &str| RecordDigest::new(text).excerpt().to_string();
+        let hash = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!([shown(&hash), shown("random:1")], [hash, "random:1".to_owned()]);
+        assert_eq!([shown(""), shown("two\nlines")], [r#""""#, r"two\nlines"]);
+        let beginning = "x".repeat(128);
+        assert_eq!(shown(&beginning), beginning);
+        assert_eq!(shown(&"x".repeat(1_000_128)), format!("{beginning}… and 1000000 more bytes"));
+        assert_eq!(shown(&"é".repeat(65)), format!("{}… and 2 more bytes", "é".repeat(64)));
     }
 
     #[test]

@@ -52,7 +52,7 @@ async fn a_blob_that_is_not_there_is_named_with_its_place() {
     assert!(!report.is_sound());
     assert_eq!(report.findings[0].digest(), Some(&layer.digest));
     assert_eq!(report.findings[0].layers().len(), 1);
-    insta::assert_snapshot!(lines(&report), @"error missing-blob: layer 2 (sha256:#0): the blob is not there; export the cache again");
+    insta::assert_snapshot!(lines(&report), @"error missing-blob: layer 2 (sha256:#0): the blob is missing; export the cache again");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Bombs, large layers, and what is told on the way.
+//! Bombs, large layers, and the events on the way.
 
 use std::sync::{Arc, Mutex};
 
@@ -139,10 +139,10 @@ async fn each_blob_is_told_as_it_is_checked() {
     verify(&store, &Name::Unspecified, &options(), &one_by_one).await.unwrap();
     let heard = heard.0.lock().unwrap();
     let layers = heard.iter().rposition(|line| line.starts_with("planned")).unwrap();
-    let mut told = heard[layers..].to_vec();
-    told[1..].sort();
+    let mut events = heard[layers..].to_vec();
+    events[1..].sort();
     assert_eq!(
-        told,
+        events,
         [
             "planned 2 3012",
             "1000 bytes",

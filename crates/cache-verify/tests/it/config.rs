@@ -48,8 +48,8 @@ async fn a_config_that_cannot_be_read_or_makes_no_sense_is_a_finding() {
     insta::assert_snapshot!(all);
 }
 
-/// Many records that depend on what two that are one lead back to. Each finding names all of their digest, so that there
-/// must not be one for each.
+/// Many records of one digest are left out. A finding for each of them would name the positions of all, so there is one
+/// finding for each digest.
 #[tokio::test]
 async fn records_that_are_left_out_are_one_finding_for_each_digest() {
     let record = |digest: &str, inputs: &str| format!(r#"{{"digest":"{digest}","inputs":[[{inputs}]]}}"#);
@@ -81,7 +81,7 @@ async fn a_config_that_is_missing_is_named() {
     let text = encode_config(&config(&[(&layers[0], -1)], &[0]));
     publish(&store, &layers[..1], text.clone()).await;
     store.memory.remove(&crate::support::sha256(&text));
-    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: config sha256:#0: the blob is not there; export the cache again");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: config sha256:#0: the blob is missing; export the cache again");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_layer_that_stands_twice_is_a_warning() {
     let (store, layers) = sound_layers();
     let text = encode_config(&config(&[(&layers[0], -1), (&layers[1], 0), (&layers[1], 0)], &[1, 2]));
     publish(&store, &[layers[0].clone(), layers[1].clone(), layers[1].clone()], text).await;
-    insta::assert_snapshot!(only_finding(&store).await.1, @"warning duplicate-layer: layer 2 (sha256:#0): it has the blob and the parent of layer 1; one of them is to spare");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning duplicate-layer: layer 2 (sha256:#0): it has the blob and the parent of layer 1; one of the two is redundant");
 }
 
 #[tokio::test]

@@ -147,12 +147,12 @@ async fn an_unknown_media_type_is_a_warning_and_its_content_is_checked_where_it_
     all += &found("", gzip(&content), &content).await;
     all += &found("application/x-layer", gzip(&content), b"else").await;
     insta::assert_snapshot!(all, @r"
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; whether it can be used depends on who reads it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; whether it can be used depends on who reads it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; whether it can be used depends on who reads it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; whether it can be used depends on who reads it
-    warning unknown-media-type: layer 0 (sha256:#0): it has no media type; whether it can be used depends on who reads it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; whether it can be used depends on who reads it
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
+    warning unknown-media-type: layer 0 (sha256:#0): it has no media type; some programs cannot read it
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
     error diff-id-mismatch: layer 0 (sha256:#0): the diff ID should be sha256:#1, but the content has sha256:#2; the layer cannot be used
     ");
 }
@@ -199,7 +199,7 @@ async fn content_that_cannot_be_decompressed_says_why() {
 }
 
 #[tokio::test]
-async fn what_decompression_says_of_a_blob_that_is_not_the_descriptors_is_not_told() {
+async fn a_blob_with_the_wrong_digest_has_no_finding_about_its_decompression() {
     let content = tar(1, 200_000);
     let mut store = cache_of(&[(GZIP, gzip(&content), &content)]).await;
     let digest = *store.memory.digests().iter().find(|d| store.memory.blob(d).unwrap().len() > 9000).unwrap();

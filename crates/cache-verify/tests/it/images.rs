@@ -1,4 +1,4 @@
-//! Caches inside images: found, verified, or told why there is none.
+//! Caches inside images: found and verified, or the reason why there is none.
 
 use cache_format::{ImageIndex, ImageManifest, ManifestOrIndex};
 use cache_ingest::{Job, LayoutOptions, LayoutStore, Name, ProviderExt, Resolver};
@@ -47,7 +47,7 @@ async fn the_layers_of_an_image_with_a_cache_are_held_against_its_diff_ids() {
 async fn an_image_whose_config_is_gone_has_no_sound_cache() {
     let (store, _, manifest) = image().await;
     store.memory.remove(&manifest.config.digest);
-    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: image sha256:#0, config sha256:#1: the blob is not there; export the cache again");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: image sha256:#0, config sha256:#1: the blob is missing; export the cache again");
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn an_index_is_searched_for_images_and_says_which_have_no_cache() {
     assert_eq!(report.caches, 1);
     insta::assert_snapshot!(lines(&report), @r"
     note skipped-image: manifest sha256:#0: the image has no inline cache
-    warning missing-manifest: manifest sha256:#1: the index names it, but it is not there; a cache in it is not found
+    warning missing-manifest: manifest sha256:#1: the index lists it, but it is missing; a cache in it cannot be read
     ");
 
     publish_bytes(&store, MediaType::OCI_INDEX, index(vec![plain])).await;

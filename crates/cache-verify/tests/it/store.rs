@@ -1,4 +1,4 @@
-//! A store that lies and fails as it is told, and counts how often a blob is opened.
+//! A store that lies and fails on request, and counts how often a blob is opened.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
