@@ -8,7 +8,10 @@ use cache_format::Form;
 use cache_ingest::Job;
 use cache_report::text::size;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::help;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -18,179 +21,140 @@ const STYLES: Styles = Styles::styled()
 
 const ABOUT: &str = "Inspects, verifies, copies and converts BuildKit remote caches";
 
-const AFTER_HELP: &str = "\
-A cache is named by a folder, by a repository with its host, or by attributes as buildx takes them:
-  ./cache  ./cache:TAG  ./cache@sha256:…        a folder (an OCI layout)
-  HOST/REPOSITORY:TAG                           a repository in a registry
-  type=local,src=./cache,tag=main               a folder to read from
-  type=local,dest=./cache,tag=main              a folder to write to
-  type=registry,ref=user/app:cache              docker.io/user/app:cache, to read or write
-
-Examples:
-  bkcache ls registry.example.com/app           list the tags, and which are caches
-  bkcache inspect ./cache                       summarize a cache
-  bkcache inspect --tree ./cache                show its records as a tree
-  bkcache verify ./cache && echo sound          check that it is complete and correct
-  bkcache copy ./cache ./other:main             copy it byte for byte
-  bkcache copy registry.example.com/app:cache ./cache
-  bkcache copy --form manifest ./cache ./oci    in a form that skopeo and all registries accept
-
-Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from
-DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
-
-Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems,
-130 interrupted (143 by SIGTERM).";
+const COMMON: &str = "Common options";
+const REGISTRIES: &str = "Registries";
 
 /// The command line of `bkcache`.
 #[derive(Debug, Parser)]
-#[command(name = "bkcache", version, about = ABOUT, after_help = AFTER_HELP, styles = STYLES, max_term_width = 100)]
+#[command(
+    name = "bkcache", version, about = ABOUT, styles = STYLES, max_term_width = 100,
+    after_help = help::MORE, after_long_help = help::NAMES_AND_EXAMPLES,
+    disable_help_flag = true, disable_version_flag = true,
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = COMMON)]
+    version: Option<bool>,
 }
 
 /// The options of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GlobalArgs {
-    /// Show the causes of an error, and every retry
-    #[arg(short, long, global = true)]
+    /// Show causes of errors, and every retry
+    #[arg(short, long, global = true, help_heading = COMMON)]
     pub(crate) verbose: bool,
 
-    /// Print neither progress nor summary
-    #[arg(short, long, global = true)]
+    /// Print errors only
+    ///
+    /// Neither progress nor warnings nor a summary is printed. What a command exists to print (a list, a manifest, JSON)
+    /// is printed all the same; `verify` prints only its errors.
+    #[arg(short, long, global = true, help_heading = COMMON)]
     pub(crate) quiet: bool,
 
-    /// How to show progress (on standard error)
-    #[arg(long, global = true, value_enum, default_value_t = ProgressMode::Auto, value_name = "MODE")]
+    /// Progress: auto, bar, plain, json or none
+    #[arg(
+        long, global = true, value_enum, default_value_t = ProgressMode::Auto, value_name = "MODE",
+        long_help = help::PROGRESS, hide_possible_values = true, hide_default_value = true, help_heading = COMMON,
+    )]
     pub(crate) progress: ProgressMode,
 
-    /// The largest manifest or config to accept, such as 64MiB or 1000000
-    #[arg(long, global = true, value_name = "SIZE", default_value = default_max_metadata(), value_parser = parse_size)]
+    /// Limit metadata
+    ///
+    /// A larger manifest or config is an error. The size is in bytes, or has a unit, such as 64MiB or 100MB.
+    #[arg(
+        long, global = true, value_name = "SIZE", default_value = default_max_metadata(), value_parser = parse_size,
+        help_heading = COMMON,
+    )]
     pub(crate) max_metadata_size: u64,
+
+    /// Print this help; --help prints all of it
+    #[arg(
+        short, long, global = true, action = ArgAction::Help, help_heading = COMMON,
+        long_help = "Print all of the help; -h prints a summary",
+    )]
+    help: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressMode {
-    /// A bar on a terminal, lines elsewhere
     Auto,
-    /// A bar
     Bar,
-    /// A line for each blob
     Plain,
-    /// A JSON object per line
     Json,
-    /// No progress
     None,
 }
 
 /// The options of every command that may talk to a registry.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RegistryArgs {
-    /// Also trust certificates of this authority (PEM file); may be given several times
-    #[arg(long, value_name = "FILE", help_heading = REGISTRIES)]
+    /// Also trust this authority (PEM file)
+    ///
+    /// May be given several times. A server's own certificate is trusted too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = REGISTRIES)]
     pub(crate) ca: Vec<PathBuf>,
 
-    /// The certificate to present to a registry that asks for one (PEM file)
-    #[arg(long, value_name = "FILE", requires = "key", help_heading = REGISTRIES)]
+    /// Present this certificate to a registry (PEM file)
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "key", help_heading = REGISTRIES,
+    )]
     pub(crate) cert: Option<PathBuf>,
 
     /// The private key of --cert (PEM file, not encrypted)
-    #[arg(long, value_name = "FILE", requires = "cert", help_heading = REGISTRIES)]
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert", help_heading = REGISTRIES,
+    )]
     pub(crate) key: Option<PathBuf>,
 
-    /// Log in as this user instead of using the credentials of docker login
+    /// Log in as this user, with --password-stdin
+    ///
+    /// It is used instead of the credentials of docker login.
     #[arg(long, value_name = "NAME", requires = "password_stdin", help_heading = REGISTRIES)]
     pub(crate) username: Option<String>,
 
-    /// Read the password or token of --username from standard input
+    /// Read the password or token from standard input
     #[arg(long, requires = "username", help_heading = REGISTRIES)]
     pub(crate) password_stdin: bool,
 }
 
-const REGISTRIES: &str = "Registries";
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the tags of a folder or a repository: which are caches, their form, size and age
-    #[command(after_help = "\
-The age of a cache is that of its newest result, the age of an image that of its last step. Only
-manifests and configs are read, no layers.
-
-Examples:
-  bkcache ls registry.example.com/team/app
-  bkcache ls --caches ./cache
-  bkcache ls ./cache:main
-  bkcache ls --json docker.io/user/app | jq -r '.[] | select(.kind == \"cache\").name'")]
+    /// List the tags of a folder or a repository, and which are caches
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::LS)]
     Ls(LsArgs),
 
     /// Show what a cache contains
-    #[command(after_help = "\
-Examples:
-  bkcache inspect ./cache
-  bkcache inspect --tree ./cache:main
-  bkcache inspect --json type=local,src=./cache | jq '.caches[0].records | length'")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::INSPECT)]
     Inspect(InspectArgs),
 
     /// Print the manifest of a cache exactly as it is stored
-    #[command(after_help = "\
-Examples:
-  bkcache manifest ./cache | jq .
-  bkcache manifest ./cache | sha256sum")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MANIFEST)]
     Manifest(ManifestArgs),
 
     /// Print the config of a cache exactly as it is stored
-    #[command(after_help = "\
-Examples:
-  bkcache config ./cache | jq '.records | length'
-  bkcache config --canonical ./cache | sha256sum")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::CONFIG)]
     Config(ConfigArgs),
 
     /// Copy a cache as it is, or convert it to another form
-    #[command(after_help = "\
-Without options, every byte is kept. The attributes of the destination can set the form too:
-image-manifest=false gives an index, oci-mediatypes=false a Docker manifest list. A cache inside an
-image becomes a cache of its own.
-
-Examples:
-  bkcache copy ./cache ./backup
-  bkcache copy --form index ./cache ./other:main
-  bkcache copy ./cache type=local,dest=./other,image-manifest=false,tag=main
-  bkcache copy ./cache registry.example.com/app:cache
-  bkcache copy registry.example.com/app:main registry.example.com/app:backup
-  bkcache copy --canonical ./image ./cache")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COPY)]
     Copy(CopyArgs),
 
     /// Check that a cache is complete and correct
-    #[command(after_help = "\
-Reads every blob and checks its size, its digest, and that it unpacks to its diff ID. Prints a line
-for each finding. The exit code is 3 if there are errors; warnings and notes alone leave it at 0.
-
-Examples:
-  bkcache verify ./cache
-  bkcache verify --json ./cache | jq '.findings[]'")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]
     Verify(VerifyArgs),
 
     /// Export a cache from records that another program wrote
-    #[command(after_help = "\
-The file of records has one record per line, as a JSON object, after the records it depends on:
-  {\"digest\":\"sha256:…\",\"inputs\":[[{\"record\":0,\"selector\":\"/src\"}]],
-   \"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[{\"mediaType\":\"…\",\"digest\":\"…\",\"size\":1}]}]}
-`record` is the position of an earlier line, counted from 0. `digest` is the SHA-256 of
-`<digest of the step>@<output>`, as BuildKit looks records up by it; the bare digest of a step is
-never found. `bkcache export --schema` prints the JSON schema.
-
-Examples:
-  bkcache export --records build.ndjson --blobs ./layers --to type=local,dest=./cache
-  my-builder --records | bkcache export --records - --print-config")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::EXPORT)]
     Export(ExportArgs),
 
     /// Print the completion script for a shell
-    #[command(after_help = "\
-Example:
-  bkcache completions bash > /etc/bash_completion.d/bkcache")]
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -199,8 +163,10 @@ Example:
 
 #[derive(Args, Debug)]
 pub(crate) struct SourceArgs {
-    /// The cache: a folder, HOST/REPOSITORY:TAG in a registry, or attributes as buildx takes them
-    #[arg(value_name = "SRC")]
+    /// The cache: a folder, or HOST/REPOSITORY:TAG
+    ///
+    /// Attributes as buildx takes them name one too, such as type=local,src=./cache,tag=main.
+    #[arg(value_name = "SRC", value_hint = ValueHint::AnyPath)]
     pub(crate) source: String,
 
     #[command(flatten)]
@@ -209,9 +175,10 @@ pub(crate) struct SourceArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct LsArgs {
-    /// A folder, HOST/REPOSITORY in a registry, or attributes as buildx takes them; with a tag or digest, only that
-    /// entry is listed
-    #[arg(value_name = "PLACE")]
+    /// A folder, or HOST/REPOSITORY in a registry
+    ///
+    /// Attributes as buildx takes them name one too. With a tag or a digest, only that entry is listed.
+    #[arg(value_name = "PLACE", value_hint = ValueHint::AnyPath)]
     pub(crate) place: String,
 
     /// List only caches, and images with a cache inside
@@ -237,7 +204,9 @@ pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Show the records as a tree, each above the records it depends on
+    /// Show the records as a tree
+    ///
+    /// Each record stands above the records that it depends on.
     #[arg(long, conflicts_with = "json")]
     pub(crate) tree: bool,
 
@@ -251,7 +220,9 @@ pub(crate) struct ConfigArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Print the config of the same records in canonical order instead, without checking that their blobs exist
+    /// Print the same records in canonical order
+    ///
+    /// It is not checked that their blobs exist.
     #[arg(long)]
     pub(crate) canonical: bool,
 }
@@ -261,15 +232,22 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// The destination: a folder, HOST/REPOSITORY:TAG in a registry, or attributes as buildx takes them
-    #[arg(value_name = "DST")]
+    /// The destination: a folder, or HOST/REPOSITORY:TAG
+    ///
+    /// Attributes as buildx takes them name one too, such as type=local,dest=./cache,tag=main.
+    #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(crate) destination: String,
 
-    /// Write the manifest in this form: manifest, index or docker
-    #[arg(long, value_name = "FORM", value_parser = parse_form)]
+    /// Write the form manifest, index or docker
+    #[arg(
+        long, value_name = "FORM", value_parser = form_parser(), long_help = help::FORM,
+        hide_possible_values = true,
+    )]
     pub(crate) form: Option<Form>,
 
-    /// Write a new config with the records in canonical order, leaving out results whose blobs are missing
+    /// Write the records anew, without incomplete results
+    ///
+    /// The new config has the records in canonical order. Results whose blobs are missing are left out.
     #[arg(long)]
     pub(crate) canonical: bool,
 
@@ -280,24 +258,34 @@ pub(crate) struct CopyArgs {
 /// The options of every command that writes a cache.
 #[derive(Args, Debug)]
 pub(crate) struct WriteArgs {
-    /// The number of blobs to copy at once, and of requests to send to a registry at once
+    /// How many blobs to copy at once
+    ///
+    /// It is also the number of requests that a registry gets at once.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
 
-    /// Write the metadata of the export (cache.manifest) to this file; `-` for standard output
-    #[arg(long, value_name = "FILE")]
+    /// Write the metadata of the export to this file
+    ///
+    /// It is a JSON object with cache.manifest, as BuildKit writes it. `-` is standard output.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) metadata_file: Option<PathBuf>,
 
-    /// Read and hash blobs that exist already instead of trusting their size, replace corrupt ones, and fsync them all
+    /// Hash blobs that exist, and replace corrupt ones
+    ///
+    /// Without it, a blob of the right size is trusted. Each blob is also synced to disk.
     #[arg(long)]
     pub(crate) rehash: bool,
 
-    /// Do not fsync; for throwaway folders, such as in CI. After a machine crash, blobs may be missing or corrupt; later
-    /// copies trust them unless run with --rehash
+    /// Do not fsync; for throwaway folders
+    ///
+    /// After a crash of the machine, blobs may be missing or corrupt, and later copies trust them unless they are run
+    /// with --rehash.
     #[arg(long)]
     pub(crate) no_sync: bool,
 
-    /// Upload blobs in chunks of this size, such as 50MiB, to a registry whose proxy limits the size of requests
+    /// Upload blobs in chunks of this size, such as 50MiB
+    ///
+    /// It is for registries behind a proxy that limits the size of requests.
     #[arg(long, value_name = "SIZE", value_parser = parse_chunk_size, help_heading = REGISTRIES)]
     pub(crate) chunk_size: Option<u64>,
 }
@@ -311,38 +299,59 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The largest size that one layer may unpack to, such as 64GiB
+    /// Limit an unpacked layer
+    ///
+    /// A layer that unpacks to more is an error. The size is in bytes, or has a unit, such as 64GiB.
     #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = parse_size)]
     pub(crate) max_expansion: u64,
 
-    /// Check only that blobs exist and have the right size; do not read layers
+    /// Check only that layers exist and have their size
     #[arg(long)]
     pub(crate) no_read: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
-    /// The records, one JSON object per line; `-` for standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "schema")]
+    /// The records, one JSON object per line
+    ///
+    /// `-` is standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "schema")]
     pub(crate) records: Option<PathBuf>,
 
-    /// The layers: an OCI layout, or a folder of files named by digest
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["print_config", "schema"])]
+    /// The layers: a layout, or files named by digest
+    ///
+    /// It is a folder: an OCI layout, or one of files that are named by their digests.
+    #[arg(
+        long, value_name = "DIR", value_hint = ValueHint::DirPath,
+        required_unless_present_any = ["print_config", "schema"],
+    )]
     pub(crate) blobs: Option<PathBuf>,
 
-    /// The destination: a folder, HOST/REPOSITORY:TAG in a registry, or attributes as buildx takes them
-    #[arg(long, value_name = "DST", required_unless_present_any = ["print_config", "schema"])]
+    /// The destination: a folder, or HOST/REPOSITORY:TAG
+    ///
+    /// Attributes as buildx takes them name one too, such as type=local,dest=./cache,tag=main.
+    #[arg(
+        long, value_name = "DST", value_hint = ValueHint::AnyPath,
+        required_unless_present_any = ["print_config", "schema"],
+    )]
     pub(crate) to: Option<String>,
 
-    /// Write the manifest in this form: manifest, index or docker
-    #[arg(long, value_name = "FORM", value_parser = parse_form)]
+    /// Write the form manifest, index or docker
+    #[arg(
+        long, value_name = "FORM", value_parser = form_parser(), long_help = help::FORM,
+        hide_possible_values = true,
+    )]
     pub(crate) form: Option<Form>,
 
-    /// Give the same result for any order of the lines, for example when merging the records of several builds
+    /// Give the same result for any order of the lines
+    ///
+    /// It is for merging the records of several builds.
     #[arg(long)]
     pub(crate) canonical: bool,
 
-    /// Print the config that would be written if all blobs existed, and write nothing
+    /// Print the config, and write nothing
+    ///
+    /// It is the config that would be written if all blobs existed.
     #[arg(long, conflicts_with_all = ["blobs", "to", "form"])]
     pub(crate) print_config: bool,
 
@@ -362,8 +371,9 @@ fn default_max_metadata() -> String {
     size(Job::DEFAULT_MAX_METADATA).replace(' ', "")
 }
 
-fn parse_form(text: &str) -> Result<Form, String> {
-    text.parse().map_err(|_| "the forms are manifest, index and docker".to_owned())
+/// Takes the names of the forms, and lists them for completions and errors.
+fn form_parser() -> impl TypedValueParser<Value = Form> {
+    PossibleValuesParser::new(Form::ALL.iter().map(|form| form.name())).try_map(|name| name.parse::<Form>())
 }
 
 /// A size in bytes, without a unit or with one: powers of 1000 (kB, MB, GB) or of 1024 (KiB, MiB, GiB, K, M, G).
@@ -400,6 +410,34 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_options_of_registries_have_their_heading() {
+        let command = RegistryArgs::augment_args(clap::Command::new("a command"));
+        for option in command.get_arguments() {
+            assert_eq!(option.get_help_heading(), Some(REGISTRIES), "{}", option.get_id());
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_value_that_an_option_can_have() {
+        let mut command = Cli::command();
+        command.build();
+        let mut checked = 0;
+        for command in command.get_subcommands() {
+            let options = command.get_opts();
+            for option in options.filter(|option| option.is_hide_possible_values_set()) {
+                for value in option.get_possible_values() {
+                    for help in [option.get_help(), option.get_long_help()] {
+                        let help = help.map(ToString::to_string).unwrap_or_default();
+                        assert!(help.contains(value.get_name()), "{}: {}", option.get_id(), value.get_name());
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        assert!(checked > 50, "{checked}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod credentials;
 mod failure;
+mod help;
 mod interrupt;
 mod open;
 mod output;

@@ -18,16 +18,83 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
+const COMMANDS: [&str; 8] =
+    ["ls", "inspect", "manifest", "config", "copy", "verify", "export", "completions"];
+
+/// The help of a terminal with this number of columns.
+fn help(columns: u16, args: &[&str]) -> String {
+    run(program().args(args).env("COLUMNS", columns.to_string()), b"").ok().text()
+}
+
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["ls", "inspect", "manifest", "config", "copy", "verify", "export", "completions"] {
-        let help = bkcache([command, "--help"]).ok().text();
+    for command in COMMANDS {
+        let help = help(80, &[command, "--help"]);
         assert!(help.contains("Example"), "{command}");
         insta::assert_snapshot!(format!("help_{command}"), help);
     }
-    insta::assert_snapshot!("help", bkcache(["--help"]).ok().text());
+    insta::assert_snapshot!("help", help(80, &["--help"]));
+    insta::assert_snapshot!("help_copy_short", help(80, &["copy", "-h"]));
     assert!(bkcache(["--version"]).ok().text().starts_with("bkcache 0."));
-    assert!(bkcache(["completions", "bash"]).ok().text().contains("bkcache"));
+}
+
+#[test]
+fn short_help_has_a_line_for_each_option_and_the_common_options_are_last() {
+    for command in COMMANDS.into_iter().map(Some).chain([None]) {
+        let of = |flag| help(80, &command.into_iter().chain([flag]).collect::<Vec<_>>());
+        let (short, long) = (of("-h"), of("--help"));
+        assert!(long.lines().count() > short.lines().count(), "{command:?}");
+        for help in [&short, &long] {
+            assert!(help.lines().all(|line| line.chars().count() <= 80), "{command:?}: {help}");
+            let (_, after) = help.split_once("Common options:\n").unwrap();
+            for heading in ["Arguments:\n", "Options:\n", "Registries:\n"] {
+                assert!(!after.contains(heading), "{command:?}: {heading}");
+            }
+        }
+        let (_, sections) = short.split_once("\n\n").unwrap();
+        let lines = sections.lines().filter(|line| line.starts_with(' '));
+        for line in lines {
+            let (indented, _) = line.split_at(9);
+            assert!(!indented.trim().is_empty(), "{command:?}: a help of two lines: {line}");
+        }
+    }
+}
+
+#[test]
+fn help_wraps_at_any_width() {
+    for columns in [40, 60, 100] {
+        let help = help(columns, &["--help"]);
+        let prose = help.split_once("Credentials come").unwrap().1;
+        assert!(prose.lines().all(|line| line.chars().count() <= usize::from(columns)), "{columns}: {prose}");
+    }
+}
+
+#[test]
+fn bash_completes_values_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("complete"), bkcache(["completions", "bash"]).ok().stdout).unwrap();
+    std::fs::write(folder.path().join("authority.pem"), "").unwrap();
+    let script = r#"
+        . ./complete
+        compopt() { :; }
+        line=("$@") COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+        _bkcache bkcache "${line[-1]}" "${line[-2]}"
+        echo "${COMPREPLY[@]}""#;
+    let complete = |line: &[&str]| {
+        let mut bash = std::process::Command::new("bash");
+        bash.current_dir(folder.path()).args(["-c", script, "bash", "bkcache"]).args(line);
+        run(&mut bash, b"").ok().text().trim_end().to_owned()
+    };
+    if std::process::Command::new("bash").arg("--version").output().is_err() {
+        return;
+    }
+    assert_eq!(complete(&["copy", "--form", ""]), "manifest index docker");
+    assert_eq!(complete(&["export", "--progress", ""]), "auto bar plain json none");
+    assert_eq!(complete(&["ls", "--ca", "auth"]), "authority.pem");
+    let zsh = bkcache(["completions", "zsh"]).ok().text();
+    for path in ["':source -- ", "':destination -- "] {
+        assert!(zsh.lines().any(|line| line.contains(path) && line.contains("_files")), "{path}");
+    }
 }
 
 #[test]

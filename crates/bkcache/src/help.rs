@@ -1,0 +1,108 @@
+//! The longer texts of `--help`: how caches are named, explanations, examples.
+//!
+//! Prose has no line breaks, so that it is wrapped to the terminal. Examples are at most 80 columns wide.
+
+/// The end of `bkcache -h`.
+pub(crate) const MORE: &str = "\
+Run `bkcache --help` for the names of caches, examples and exit codes, and `bkcache COMMAND --help` for a command.";
+
+/// The end of `-h` of a command.
+pub(crate) const MORE_OF_A_COMMAND: &str = "Run it with --help for explanations and examples.";
+
+/// The end of `bkcache --help`.
+pub(crate) const NAMES_AND_EXAMPLES: &str = "\
+A cache is named by a folder, by a repository with its host, or by attributes:
+  ./cache  ./cache:TAG  ./cache@sha256:…  a folder (an OCI layout)
+  HOST/REPOSITORY:TAG                     a repository in a registry
+  type=local,src=./cache,tag=main         a folder to read from
+  type=local,dest=./cache,tag=main        a folder to write to
+  type=registry,ref=user/app:cache        docker.io/user/app:cache
+
+Examples:
+  bkcache ls registry.example.com/app     list the tags, and which are caches
+  bkcache inspect ./cache                 summarize a cache
+  bkcache inspect --tree ./cache          show its records as a tree
+  bkcache verify ./cache && echo sound    check that it is complete and correct
+  bkcache copy ./cache ./other:main       copy it byte for byte
+  bkcache copy registry.example.com/app:cache ./cache
+  bkcache copy --form manifest ./cache ./oci
+                                          in a form that all registries accept
+
+Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
+
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
+
+pub(crate) const PROGRESS: &str = "\
+Show progress on standard error in this way:
+  auto   a bar on a terminal, lines elsewhere
+  bar    a bar
+  plain  a line for each blob written, and one every few seconds
+  json   a JSON object per line, for errors and warnings too
+  none   no progress";
+
+pub(crate) const FORM: &str = "\
+Write the manifest in this form:
+  manifest  an OCI image manifest; all registries accept it
+  index     an OCI image index; some registries refuse it
+  docker    a Docker manifest list; some registries refuse it";
+
+pub(crate) const LS: &str = "\
+The age of a cache is that of its newest result, the age of an image that of its last step. Only manifests and configs are read, no layers.
+
+Examples:
+  bkcache ls registry.example.com/team/app
+  bkcache ls --caches ./cache
+  bkcache ls ./cache:main
+  bkcache ls --json docker.io/user/app | jq -r '.[] | .name'";
+
+pub(crate) const INSPECT: &str = "\
+Examples:
+  bkcache inspect ./cache
+  bkcache inspect --tree ./cache:main
+  bkcache inspect --json ./cache | jq '.caches[0].records | length'";
+
+pub(crate) const MANIFEST: &str = "\
+Examples:
+  bkcache manifest ./cache | jq .
+  bkcache manifest ./cache | sha256sum";
+
+pub(crate) const CONFIG: &str = "\
+Examples:
+  bkcache config ./cache | jq '.records | length'
+  bkcache config --canonical ./cache | sha256sum";
+
+pub(crate) const COPY: &str = "\
+Without options, every byte is kept. The attributes of the destination can set the form too: image-manifest=false gives an index, oci-mediatypes=false a Docker manifest list. A cache inside an image becomes a cache of its own.
+
+Examples:
+  bkcache copy ./cache ./backup
+  bkcache copy --form index ./cache ./other:main
+  bkcache copy ./cache type=local,dest=./other,image-manifest=false,tag=main
+  bkcache copy ./cache registry.example.com/app:cache
+  bkcache copy registry.example.com/app:main registry.example.com/app:backup
+  bkcache copy --canonical ./image ./cache";
+
+pub(crate) const VERIFY: &str = "\
+Reads every blob and checks its size, its digest, and that it unpacks to its diff ID. Prints a line for each finding. The exit code is 3 if there are errors; warnings and notes alone leave it at 0.
+
+Examples:
+  bkcache verify ./cache
+  bkcache verify --json ./cache | jq '.findings[]'";
+
+pub(crate) const EXPORT: &str = "\
+The file of records has one record per line, as a JSON object, after the records it depends on. Its members, here on several lines:
+  {\"digest\":\"sha256:…\",
+   \"inputs\":[[{\"record\":0,\"selector\":\"/src\"}]],
+   \"results\":[{\"createdAt\":\"2026-01-02T03:04:05Z\",\"layers\":[
+     {\"mediaType\":\"…\",\"digest\":\"…\",\"size\":1}]}]}
+
+`record` is the position of an earlier line, counted from 0. `digest` is the SHA-256 of `<digest of the step>@<output>`, as BuildKit looks records up by it; the bare digest of a step is never found. `bkcache export --schema` prints the JSON schema.
+
+Examples:
+  bkcache export --records build.ndjson --blobs ./layers --to ./cache
+  my-builder --records | bkcache export --records - --print-config";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  bkcache completions bash > /etc/bash_completion.d/bkcache
+  bkcache completions fish > ~/.config/fish/completions/bkcache.fish";
