@@ -5,6 +5,9 @@
 
 mod challenge;
 mod docker_config;
+mod helper;
+mod identity;
+mod members;
 pub(crate) mod scopes;
 mod stored;
 mod token;
@@ -17,6 +20,7 @@ use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 
 use crate::auth::challenge::Challenge;
+use crate::auth::identity::{Identity, IdentitySource};
 use crate::auth::scopes::{ExtraScopes, Scopes};
 use crate::auth::stored::StoredCredentials;
 use crate::auth::token::{TokenRequest, TokenSlot, check_realm};
@@ -31,8 +35,8 @@ use crate::options::ClientOptions;
 #[derive(Debug)]
 pub(crate) struct Auth {
     transport: Arc<Transport>,
-    /// The credentials to use; `None` if the stored ones are searched.
-    configured: Option<Credentials>,
+    /// The identity to use; `None` if the stored credentials are searched.
+    configured: Option<Identity>,
     stored: OnceCell<StoredCredentials>,
     challenge: Mutex<Option<Challenge>>,
     extra_scopes: Mutex<ExtraScopes>,
@@ -53,7 +57,12 @@ impl Auth {
         let anonymous = (!options.find_credentials).then_some(Credentials::Anonymous);
         Self {
             transport,
-            configured: options.credentials.get(host).cloned().or(anonymous),
+            configured: options
+                .credentials
+                .get(host)
+                .cloned()
+                .or(anonymous)
+                .map(|credentials| Identity { credentials, source: IdentitySource::Options }),
             stored: OnceCell::new(),
             challenge: Mutex::default(),
             extra_scopes: Mutex::default(),
@@ -64,8 +73,11 @@ impl Auth {
     /// The value of `Authorization` for a request; `None` until the registry has asked for it.
     pub(crate) async fn authorization(&self, call: &Call<'_>) -> Result<Option<HeaderValue>, RequestFailure> {
         let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
-        let (owner, credentials) = self.credentials(call).await?;
+        let (owner, Identity { credentials, .. }) = self.identity(call).await?;
         let Challenge::Bearer { realm, service, .. } = challenge else { return Ok(credentials.basic()) };
+        if let Some(token) = credentials.bearer() {
+            return Ok(Some(token));
+        }
         let fetch = async {
             let scopes = call.scopes.texts(&lock(&self.extra_scopes));
             let request = TokenRequest { realm: &realm, service: &service, scopes: &scopes, credentials };
@@ -90,7 +102,7 @@ impl Auth {
         }
         let again = match &challenge {
             Challenge::Basic => {
-                let basic = self.credentials(call).await?.1.basic();
+                let basic = self.identity(call).await?.1.credentials.basic();
                 basic.is_some() && basic.as_ref() != used
             }
             Challenge::Bearer { realm, scope, .. } => {
@@ -99,7 +111,8 @@ impl Auth {
                 if let Some(used) = used {
                     lock(&self.tokens).values().for_each(|slot| slot.forget(used));
                 }
-                true
+                let token = self.identity(call).await?.1.credentials.bearer();
+                token.is_none() || token.as_ref() != used
             }
         };
         *lock(&self.challenge) = Some(challenge);
@@ -118,8 +131,8 @@ impl Auth {
         tokens.entry(TokenKey { owner: owner.to_owned(), scopes: scopes.clone() }).or_default().clone()
     }
 
-    /// The credentials for a repository, with the path under which they are stored.
-    async fn credentials(&self, call: &Call<'_>) -> Result<(&str, &Credentials), RequestFailure> {
+    /// The identity for a repository, with the path under which it is stored.
+    async fn identity(&self, call: &Call<'_>) -> Result<(&str, &Identity), RequestFailure> {
         if let Some(configured) = &self.configured {
             return Ok(("", configured));
         }

@@ -21,6 +21,8 @@ pub enum Credentials {
     },
     /// By an OAuth 2 refresh token, which `docker login` may store. Only the registry's token server takes it.
     IdentityToken(Secret),
+    /// By a token that the registry itself takes, `registrytoken` of a config.json. No token server is asked.
+    RegistryToken(Secret),
 }
 
 impl Credentials {
@@ -33,9 +35,13 @@ impl Credentials {
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let Self::Password { username, password } = self else { return None };
         let text = data_encoding::BASE64.encode(format!("{username}:{}", password.reveal()).as_bytes());
-        let mut header = HeaderValue::from_str(&format!("Basic {text}")).ok()?;
-        header.set_sensitive(true);
-        Some(header)
+        authorization("Basic", &text)
+    }
+
+    /// The value of `Authorization` for a token of the registry; `None` for other credentials.
+    pub(crate) fn bearer(&self) -> Option<HeaderValue> {
+        let Self::RegistryToken(token) = self else { return None };
+        authorization("Bearer", token.reveal())
     }
 }
 
@@ -58,6 +64,13 @@ impl Secret {
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// A value of `Authorization`, which no log shows; `None` if it cannot be sent.
+pub(crate) fn authorization(scheme: &str, text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(&format!("{scheme} {text}")).ok()?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 impl fmt::Debug for Secret {

@@ -3,19 +3,14 @@
 //! They are never printed. A source without credentials for a registry is skipped; one that cannot be read is an error.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{env, io};
 
 use cache_ingest::{Error, ErrorKind};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
-use crate::auth::docker_config::{DOCKER_HUB, DockerConfig};
+use crate::auth::docker_config::{DockerConfig, RegistryNames};
+use crate::auth::identity::{Identity, IdentitySource};
 use crate::credentials::Credentials;
 use crate::error::Operation;
-
-/// How long a credential helper may take: a user may have to unlock something.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The stored credentials for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,26 +18,26 @@ pub(super) struct StoredCredentials {
     /// Those for a path and all below it, the longest path first. Podman stores them under `host/path`.
     paths: Vec<PathCredentials>,
     /// Those for all other repositories.
-    host: Credentials,
+    host: Identity,
 }
 
 /// A path with its credentials, or with the reason why they cannot be used.
-type PathCredentials = (String, Result<Credentials, String>);
+type PathCredentials = (String, Result<Identity, String>);
 
 impl StoredCredentials {
-    fn new(mut paths: Vec<PathCredentials>, host: Credentials) -> Self {
+    fn new(mut paths: Vec<PathCredentials>, host: Identity) -> Self {
         paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         Self { paths, host }
     }
 
     /// The credentials for a repository of the registry, with the path under which they are stored; else the reason why
     /// they cannot be used.
-    pub(super) fn pick(&self, repository: &str) -> Result<(&str, &Credentials), &str> {
+    pub(super) fn pick(&self, repository: &str) -> Result<(&str, &Identity), &str> {
         let is_within = |path: &str| {
             repository.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         match self.paths.iter().find(|(path, _)| is_within(path)) {
-            Some((path, Ok(credentials))) => Ok((path, credentials)),
+            Some((path, Ok(identity))) => Ok((path, identity)),
             Some((_, Err(reason))) => Err(reason),
             None => Ok(("", &self.host)),
         }
@@ -51,42 +46,37 @@ impl StoredCredentials {
 
 /// Searches the credentials for the registry of an operation.
 pub(super) async fn find(operation: &Operation) -> Result<StoredCredentials, Error> {
-    let host = operation.host.clone();
-    let (sender, receiver) = oneshot::channel();
-    // A credential helper is another program, which may never return. So it runs in a plain thread, for which the end of
-    // the process does not wait.
-    std::thread::spawn(move || {
-        // The operation may have been dropped meanwhile.
-        let _ = sender.send(search(&host, &sources()));
-    });
-    match timeout(PATIENCE, receiver).await {
-        Ok(Ok(found)) => found.map_err(|reason| operation.error(ErrorKind::Denied, reason)),
-        Ok(Err(_)) => Err(operation.error(ErrorKind::Other, "the search for credentials broke off")),
-        Err(_) => {
-            let reason = format_args!("no credential helper answers within {PATIENCE:?}");
-            Err(operation.error(ErrorKind::Denied, reason))
-        }
-    }
+    let found = search(&operation.host, &sources()).await;
+    found.map_err(|reason| operation.error(ErrorKind::Denied, reason))
 }
 
 /// A place where credentials may be stored.
 enum CredentialSource {
-    /// The text of a config.json, and its name for messages.
-    Text(String, &'static str),
+    /// The text of a config.json, and the variable that holds it.
+    Variable(String, &'static str),
     File(PathBuf),
 }
 
 impl CredentialSource {
-    /// The name for messages, and the text; `None` if there is no such file.
-    fn read(&self) -> Result<Option<(String, Vec<u8>)>, String> {
+    /// The name for messages.
+    fn name(&self) -> String {
         match self {
-            Self::Text(text, name) => Ok(Some(((*name).to_owned(), text.clone().into_bytes()))),
-            Self::File(path) => match std::fs::read(path) {
-                Ok(text) => Ok(Some((path.display().to_string(), text))),
-                Err(_) if !exists(path) => Ok(None),
-                Err(cause) => Err(format!("cannot read {}: {cause}", path.display())),
-            },
+            Self::Variable(_, name) => (*name).to_owned(),
+            Self::File(path) => path.display().to_string(),
         }
+    }
+
+    /// The config; `None` if there is no such file.
+    fn read(&self) -> Result<Option<DockerConfig>, String> {
+        let text = match self {
+            Self::Variable(text, _) => text.clone().into_bytes(),
+            Self::File(path) => match std::fs::read(path) {
+                Ok(text) => text,
+                Err(_) if !exists(path) => return Ok(None),
+                Err(cause) => return Err(format!("cannot read {}: {cause}", path.display())),
+            },
+        };
+        DockerConfig::parse(self.name(), &text).map(Some)
     }
 }
 
@@ -97,7 +87,7 @@ fn sources() -> Vec<CredentialSource> {
     if let Ok(text) = env::var("DOCKER_AUTH_CONFIG")
         && !text.is_empty()
     {
-        sources.push(CredentialSource::Text(text, "DOCKER_AUTH_CONFIG"));
+        sources.push(CredentialSource::Variable(text, "DOCKER_AUTH_CONFIG"));
     }
     sources.extend(path("REGISTRY_AUTH_FILE").map(CredentialSource::File));
     let home = env::home_dir();
@@ -124,30 +114,24 @@ fn without_session() -> Option<PathBuf> {
 }
 
 /// The first credentials for a host, and the first for each path of it. Sources behind the host's are not read.
-fn search(host: &str, sources: &[CredentialSource]) -> Result<StoredCredentials, String> {
-    let servers = if host == "docker.io" { DOCKER_HUB.as_slice() } else { &[host] };
+async fn search(host: &str, sources: &[CredentialSource]) -> Result<StoredCredentials, String> {
+    let registry = RegistryNames::of(host);
     let mut paths: Vec<PathCredentials> = Vec::new();
     for source in sources {
-        let Some((name, text)) = source.read()? else { continue };
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
-        let unusable = |reason: String| format!("cannot use {name}: {reason}");
-        let config = DockerConfig::parse(&text).map_err(unusable)?;
-        for (server, path) in config.paths(host) {
+        let Some(config) = source.read()? else { continue };
+        for (path, entry) in config.paths(&registry) {
             if paths.iter().all(|(known, _)| known != path)
-                && let Some(credentials) = config.credentials(server).map_err(unusable).transpose()
+                && let Some(identity) = config.entry_identity(entry).transpose()
             {
-                paths.push((path.to_owned(), credentials));
+                paths.push((path.to_owned(), identity));
             }
         }
-        for server in servers {
-            if let Some(credentials) = config.credentials(server).map_err(unusable)? {
-                return Ok(StoredCredentials::new(paths, credentials));
-            }
+        if let Some(identity) = config.identity(&registry).await? {
+            return Ok(StoredCredentials::new(paths, identity));
         }
     }
-    Ok(StoredCredentials::new(paths, Credentials::Anonymous))
+    let source = IdentitySource::Nowhere(sources.iter().map(CredentialSource::name).collect());
+    Ok(StoredCredentials::new(paths, Identity { credentials: Credentials::Anonymous, source }))
 }
 
 fn exists(path: &Path) -> bool {
@@ -161,49 +145,100 @@ mod tests {
 
     use super::*;
 
-    fn found(host: &str, config: &str) -> Result<Credentials, String> {
-        search(host, &[CredentialSource::Text(config.to_owned(), "the text")]).map(|found| found.host)
+    fn variable(text: &str) -> CredentialSource {
+        CredentialSource::Variable(text.to_owned(), "the text")
+    }
+
+    async fn found(host: &str, config: &str) -> Result<Credentials, String> {
+        search(host, &[variable(config)]).await.map(|found| found.host.credentials)
+    }
+
+    fn auth(user: &str) -> String {
+        data_encoding::BASE64.encode(user.as_bytes())
     }
 
     /// A config.json with the credentials of `me`, whose password is `hunter2`.
     fn config(key: &str) -> String {
-        format!(r#"{{"auths":{{"{key}":{{"auth":"bWU6aHVudGVyMg=="}}}}}}"#)
+        format!(r#"{{"auths":{{"{key}":{{"auth":"{}"}}}}}}"#, auth("me:hunter2"))
     }
 
-    #[test]
-    fn docker_hub_is_found_under_each_of_its_names_and_others_under_theirs() {
-        let me = Ok(Credentials::password("me", "hunter2"));
-        for key in ["https://index.docker.io/v1/", "docker.io", "index.docker.io"] {
-            assert_eq!(found("docker.io", &config(key)), me, "{key}");
+    fn me() -> Result<Credentials, String> {
+        Ok(Credentials::password("me", "hunter2"))
+    }
+
+    #[tokio::test]
+    async fn a_registry_is_found_under_each_of_its_names() {
+        for key in [
+            "https://index.docker.io/v1/",
+            "docker.io",
+            "index.docker.io",
+            "https://index.docker.io/v2/",
+            "registry-1.docker.io",
+        ] {
+            for host in ["docker.io", "registry-1.docker.io"] {
+                assert_eq!(found(host, &config(key)).await, me(), "{host} {key}");
+            }
         }
-        assert_eq!(found("localhost:5000", &config("localhost:5000")), me);
-        assert_eq!(found("r.example", &config("https://r.example")), me);
-        assert_eq!(found("r.example", &config("r.example/")), me);
-        assert_eq!(found("r.example:1", &config("https://r.example:1/")), me);
-        for (host, key) in
-            [("docker.io", "r.example"), ("r.example", "docker.io"), ("r.example:1", "r.example:2")]
-        {
-            assert_eq!(found(host, &config(key)), Ok(Credentials::Anonymous), "{host} {key}");
+        for key in [
+            "r.example:1",
+            "r.example:1/",
+            "R.example:1",
+            "r.example:1/v1/",
+            "r.example:1/v2",
+            "https://r.example:1",
+            "https://r.example:1/",
+            "http://r.example:1/v1/",
+            "https://r.example:1/any/path",
+        ] {
+            assert_eq!(found("r.example:1", &config(key)).await, me(), "{key}");
+        }
+        for (host, key) in [
+            ("docker.io", "r.example"),
+            ("r.example", "docker.io"),
+            ("r.example:1", "r.example:2"),
+            ("r.example", "r.example.com"),
+            ("r.example", "https://r.example.com/r.example"),
+        ] {
+            assert_eq!(found(host, &config(key)).await, Ok(Credentials::Anonymous), "{host} {key}");
         }
     }
 
-    #[test]
-    fn credentials_of_the_longest_path_come_before_those_of_the_host() {
-        let of = |user: &str| data_encoding::BASE64.encode(format!("{user}:hunter2").as_bytes());
+    #[tokio::test]
+    async fn the_usual_name_of_a_registry_comes_first_unless_its_entry_is_empty() {
+        let of = |entries: &[(&str, &str)]| {
+            let entries = entries.iter().map(|(key, user)| match *user {
+                "" => format!(r#""{key}":{{}}"#),
+                user => format!(r#""{key}":{{"auth":"{}"}}"#, auth(&format!("{user}:hunter2"))),
+            });
+            format!(r#"{{"auths":{{{}}}}}"#, entries.collect::<Vec<_>>().join(","))
+        };
+        for (host, entries, user) in [
+            ("r.example", [("https://r.example", "url"), ("r.example", "host")], "host"),
+            ("r.example", [("https://r.example/v1/", "url"), ("r.example", "")], "url"),
+            ("docker.io", [("docker.io", "short"), ("https://index.docker.io/v1/", "docker")], "docker"),
+            (
+                "docker.io",
+                [("https://index.docker.io/v1/access-token", "token"), ("https://index.docker.io/v1/", "me")],
+                "me",
+            ),
+        ] {
+            let password = Credentials::password(user, "hunter2");
+            assert_eq!(found(host, &of(&entries)).await, Ok(password), "{entries:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_of_the_longest_path_come_before_those_of_the_host() {
         let config = format!(
-            r#"{{"auths":{{"r.example/team":{{"auth":"{}"}},"r.example/team/app":{{"auth":"{}"}},"r.example":{{"auth":"{}"}},"r.example.com/team":{{"auth":"{}"}},"r.example/v2/":{{"auth":"{}"}}}}}}"#,
-            of("team"),
-            of("app"),
-            of("host"),
-            of("other"),
-            of("version")
+            r#"{{"auths":{{"r.example/team":{{"auth":"{}"}},"r.example/team/app/":{{"auth":"{}"}},"r.example":{{"auth":"{}"}},"r.example.com/team":{{"auth":"{}"}},"r.example/v2/":{{"auth":"{}"}}}}}}"#,
+            auth("team:hunter2"),
+            auth("app:hunter2"),
+            auth("host:hunter2"),
+            auth("other:hunter2"),
+            auth("version:hunter2")
         );
         let later = r#"{"auths":{"r.example/team":{"auth":"eDp5"},"r.example/else":{"auth":"eDp5"}}}"#;
-        let sources = [
-            CredentialSource::Text(config, "first"),
-            CredentialSource::Text(later.to_owned(), "not looked at"),
-        ];
-        let found = search("r.example", &sources).unwrap();
+        let found = search("r.example", &[variable(&config), variable(later)]).await.unwrap();
         for (repository, user) in [
             ("team", "team"),
             ("team/other", "team"),
@@ -214,79 +249,140 @@ mod tests {
             ("else", "host"),
         ] {
             let picked = found.pick(repository).unwrap();
-            assert_eq!(picked.1, &Credentials::password(user, "hunter2"), "{repository}");
+            assert_eq!(picked.1.credentials, Credentials::password(user, "hunter2"), "{repository}");
         }
-        let found = search(
-            "docker.io",
-            &[CredentialSource::Text(r#"{"auths":{"docker.io/me":{"auth":"eDp5"}}}"#.to_owned(), "it")],
+        assert_eq!(
+            found.pick("team/x").unwrap().1.to_string(),
+            "user team (entry r.example/team of the text)"
         );
-        assert_eq!(found.as_ref().unwrap().pick("me/app"), Ok(("me", &Credentials::password("x", "y"))));
-        assert_eq!(found.unwrap().pick("library/app"), Ok(("", &Credentials::Anonymous)));
+        let hub = [variable(r#"{"auths":{"docker.io/me":{"auth":"eDp5"}}}"#)];
+        let found = search("docker.io", &hub).await.unwrap();
+        let (path, identity) = found.pick("me/app").unwrap();
+        assert_eq!((path, &identity.credentials), ("me", &Credentials::password("x", "y")));
+        assert_eq!(found.pick("library/app").unwrap().1.credentials, Credentials::Anonymous);
         // Unusable credentials are an error only for the repositories that need them.
         let text = r#"{"auths":{"r.example/odd":{"auth":"!"},"r.example/none":{}}}"#;
-        let found = search("r.example", &[CredentialSource::Text(text.to_owned(), "the text")]).unwrap();
-        assert!(found.pick("odd/app").is_err_and(|reason| reason.starts_with("cannot use the text: ")));
+        let found = search("r.example", &[variable(text)]).await.unwrap();
+        assert_eq!(
+            found.pick("odd/app"),
+            Err("cannot use the text: entry r.example/odd: its auth is not base64; correct it, or remove it")
+        );
         for path in ["none", "app"] {
-            assert_eq!(found.pick(path), Ok(("", &Credentials::Anonymous)));
+            assert_eq!(found.pick(path).unwrap().1.credentials, Credentials::Anonymous);
         }
     }
 
-    #[test]
-    fn an_identity_token_comes_before_a_password_and_a_broken_config_is_an_error() {
-        let text = r#"{"auths":{"r.example":{"auth":"bWU6","identitytoken":"kept"}}}"#;
-        assert_eq!(found("r.example", text), Ok(Credentials::IdentityToken(Secret::new("kept"))));
-        let error = found("r.example", r#"{"auths":{"r.example":{"auth":"hunter2!"}}}"#).unwrap_err();
-        assert!(error.starts_with("cannot use the text: ") && !error.contains("hunter2"), "{error}");
-        assert!(found("r.example", "hunter2").is_err_and(|error| !error.contains("hunter2")));
-        assert_eq!(found("r.example", "{}"), Ok(Credentials::Anonymous));
+    #[tokio::test]
+    async fn an_entry_is_read_as_docker_reads_it() {
+        for (entry, expected) in [
+            (r#"{"auth":"bWU6aHVud\nGVyMg==\r\n"}"#, Credentials::password("me", "hunter2")),
+            (r#"{"auth":"bWU6aHVudGVyMg"}"#, Credentials::password("me", "hunter2")),
+            (r#"{"auth":"bWU6aHVudGVyMgAA"}"#, Credentials::password("me", "hunter2")),
+            (r#"{"auth":"bWU6YTpi"}"#, Credentials::password("me", "a:b")),
+            (r#"{"auth":"bWU6"}"#, Credentials::password("me", "")),
+            (
+                r#"{"auth":"bWU6aHVudGVyMg==","username":"me","password":"old"}"#,
+                Credentials::password("me", "hunter2"),
+            ),
+            (r#"{"username":"me","password":"hunter2","auth":""}"#, Credentials::password("me", "hunter2")),
+            (r#"{"Username":"me","Password":"hunter2"}"#, Credentials::password("me", "hunter2")),
+            (r#"{"username":"me"}"#, Credentials::password("me", "")),
+            (r#"{"auth":"bWU6","identitytoken":"kept"}"#, Credentials::IdentityToken(Secret::new("kept"))),
+            (
+                r#"{"auth":"bWU6","identitytoken":"kept","registrytoken":"sent"}"#,
+                Credentials::RegistryToken(Secret::new("sent")),
+            ),
+        ] {
+            let text = format!(
+                r#"{{"auths":{{"other":null,"third":7,"r.example":{entry}}},"credHelpers":{{"x":null}},"credsStore":null}}"#
+            );
+            assert_eq!(found("r.example", &text).await, Ok(expected), "{entry}");
+        }
     }
 
-    #[test]
-    fn empty_entries_count_as_absent() {
+    #[tokio::test]
+    async fn what_cannot_be_used_is_named_and_not_quoted() {
+        for (text, reason) in [
+            ("hunter2", "cannot use the text: it is not JSON (line 1, column 1)"),
+            (r#"["hunter2"]"#, "cannot use the text: it is not a JSON object"),
+            (
+                r#"{"auths":{"r.example":{"auth":"hunter2!"}}}"#,
+                "cannot use the text: entry r.example: its auth is not base64; correct it, or remove it",
+            ),
+            (
+                r#"{"auths":{"https://r.example":{"auth":"aHVudGVyMg=="}}}"#,
+                "cannot use the text: entry https://r.example: its auth is not USER:PASSWORD in base64; correct it, or remove it",
+            ),
+            (
+                r#"{"auths":{"r.example":{"auth":"Omh1bnRlcjI="}}}"#,
+                "cannot use the text: entry r.example: its auth is not USER:PASSWORD in base64; correct it, or remove it",
+            ),
+            (
+                r#"{"auths":{"r.example":{"auth":"bWU6/w=="}}}"#,
+                "cannot use the text: entry r.example: its auth is not UTF-8 in base64; correct it, or remove it",
+            ),
+        ] {
+            assert_eq!(found("r.example", text).await, Err(reason.to_owned()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn empty_entries_count_as_absent() {
         for text in [
-            r#"{"auths":{"r.example":{}}}"#,
-            r#"{"auths":{"r.example":{"auth":"","identitytoken":""}}}"#,
-            r#"{"auths":{"r.example":{"username":"","password":""}}}"#,
+            "{}",
+            "null",
             "",
             " \n",
+            r#"{"auths":null,"credHelpers":null}"#,
+            r#"{"auths":{"r.example":{}}}"#,
+            r#"{"auths":{"r.example":null}}"#,
+            r#"{"auths":{"r.example":{"auth":"","identitytoken":""}}}"#,
+            r#"{"auths":{"r.example":{"username":"","password":""}}}"#,
             r#"{"credsStore":"","credHelpers":{"r.example":""}}"#,
+            r#"{"credsStore":"no-such","credHelpers":{"r.example":""}}"#,
         ] {
-            assert_eq!(found("r.example", text), Ok(Credentials::Anonymous), "{text}");
+            assert_eq!(found("r.example", text).await, Ok(Credentials::Anonymous), "{text}");
         }
         let text = r#"{"auths":{"r.example":{"auth":"bWU6aHVudGVyMg==","identitytoken":""}}}"#;
-        assert_eq!(found("r.example", text), Ok(Credentials::password("me", "hunter2")));
+        assert_eq!(found("r.example", text).await, me());
     }
 
-    #[test]
-    fn a_helper_that_is_missing_is_named() {
+    #[tokio::test]
+    async fn a_helper_that_is_missing_is_named_unless_the_config_has_credentials_itself() {
         for text in
             [r#"{"credsStore":"no-such"}"#, r#"{"credsStore":"other","credHelpers":{"r.example":"no-such"}}"#]
         {
-            let error = found("r.example", text).unwrap_err();
-            assert!(
-                error.starts_with(
-                    "cannot use the text: docker-credential-no-such, which it names, cannot be run"
-                ),
-                "{error}"
+            let error = found("r.example", text).await.unwrap_err();
+            assert_eq!(
+                error,
+                "cannot use the text: docker-credential-no-such, which it names, cannot be found: install it, or remove it there"
             );
+        }
+        for entry in [r#"{"auth":"bWU6aHVudGVyMg=="}"#, r#"{"username":"me","password":"hunter2"}"#] {
+            let text = format!(r#"{{"credsStore":"no-such","auths":{{"r.example":{entry}}}}}"#);
+            assert_eq!(found("r.example", &text).await, me(), "{entry}");
         }
     }
 
-    #[test]
-    fn the_first_source_that_has_some_is_taken() {
+    #[tokio::test]
+    async fn the_first_source_that_has_some_is_taken_and_all_are_named_if_none_has() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("auth.json");
         std::fs::write(&file, config("r.example")).unwrap();
-        let absent = CredentialSource::File(folder.path().join("absent/auth.json"));
-        let in_a_file = CredentialSource::File(file.join("config.json"));
-        let empty = CredentialSource::Text("{}".to_owned(), "empty");
+        let absent = folder.path().join("absent/auth.json");
         let sources = [
-            absent,
-            in_a_file,
-            empty,
-            CredentialSource::File(file),
-            CredentialSource::Text("nonsense".to_owned(), "not looked at"),
+            CredentialSource::File(absent.clone()),
+            CredentialSource::File(file.join("config.json")),
+            variable("{}"),
+            CredentialSource::File(file.clone()),
+            variable("nonsense"),
         ];
-        assert_eq!(search("r.example", &sources).unwrap().host, Credentials::password("me", "hunter2"));
+        let found = search("r.example", &sources).await.unwrap().host;
+        assert_eq!(Ok(found.credentials.clone()), me());
+        assert_eq!(found.to_string(), format!("user me (entry r.example of {})", file.display()));
+        let found = search("s.example", sources.get(..3).unwrap()).await.unwrap().host;
+        let names = [absent, file.join("config.json")].map(|path| path.display().to_string());
+        let names = names.into_iter().chain(["the text".to_owned()]).collect();
+        assert_eq!(found.source, IdentitySource::Nowhere(names));
     }
 }

@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, authorization};
 use crate::error::{Operation, RequestFailure, RetryAfter};
 use crate::error_response::{ErrorResponse, is_transient};
 use crate::http::body::read_all;
@@ -225,9 +225,7 @@ async fn read_token(
     let texts = [response.token, response.access_token];
     let text = texts.into_iter().flatten().find(|text| !text.is_empty());
     let text = text.ok_or_else(|| unusable("no token"))?;
-    let mut header = HeaderValue::from_str(&format!("Bearer {text}"))
-        .map_err(|_| unusable("a token that cannot be sent"))?;
-    header.set_sensitive(true);
+    let header = authorization("Bearer", &text).ok_or_else(|| unusable("a token that cannot be sent"))?;
     Ok(Token { header, renew_at: Instant::now() + life(response.expires_in) })
 }
 

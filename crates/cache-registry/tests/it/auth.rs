@@ -131,6 +131,26 @@ async fn an_identity_token_goes_into_a_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_the_registry_goes_to_the_registry_and_to_no_token_server() {
+    let all = guarded(TokenBehavior::default()).await;
+    // The token server calls its first token so.
+    push_all(&all.store(all.user()).for_push()).await.unwrap();
+    let with = |token: &str| {
+        let token = Credentials::RegistryToken(Secret::new(token));
+        all.store(options().with_credentials(all.registry.host(), token))
+    };
+    all.tokens.forget_seen();
+    all.registry.forget_seen();
+    assert_eq!(push_all(&with("token-1")).await.unwrap(), 0, "all of it is there");
+    assert!(all.registry.seen()[0].header("authorization").is_none(), "not before a challenge");
+    let error = push_all(&with("token-x")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert_clear(&error);
+    assert!(all.tokens.seen().is_empty(), "{:?}", all.tokens.seen());
+    assert!(all.registry.seen().len() < 100, "nobody asks for ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_identity_token_does_not_follow_a_redirect_to_another_host() {
     let (all, other) = (guarded(TokenBehavior::default()).await, Server::start(Registry::default()).await);
     let identity = Credentials::IdentityToken(Secret::new(Tokens::refresh_token("user")));
