@@ -30,7 +30,7 @@ const LOW: u64 = 10;
 /// A job that retries a blob or request as often as its budget allows.
 fn job(budget: u32) -> Job {
     let wait = Duration::from_millis(1);
-    let retry = RetryPolicy { retries: 1000, first_wait: wait, longest_wait: wait };
+    let retry = RetryPolicy::default().with_retries(1000).with_waits(wait, wait);
     Job::default().with_retry(retry).with_budget(RetryBudget::new(budget))
 }
 
@@ -76,9 +76,7 @@ async fn a_cache_is_opened_by_one_request_and_imported_by_two() {
     opened.import(&store, &Job::default()).await.unwrap();
     assert_eq!(server.seen().len(), 2);
     server.forget_seen();
-    verify(&store, &LATEST, &VerifyOptions { blobs: false, ..VerifyOptions::default() }, &Job::default())
-        .await
-        .unwrap();
+    verify(&store, &LATEST, &VerifyOptions::default().with_blobs(false), &Job::default()).await.unwrap();
     assert_eq!((server.seen_with("GET", "").len(), server.seen_with("GET", "/manifests/").len()), (2, 1));
 }
 

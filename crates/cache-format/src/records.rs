@@ -16,6 +16,7 @@ pub const RECORDS_SCHEMA: &str = include_str!("../records.schema.json");
 
 /// One record: the arguments of one call of `add`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordLine {
     /// The digest of the record.
     pub digest: RecordDigest,
@@ -27,6 +28,7 @@ pub struct RecordLine {
 
 /// A link of an input to a source record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordLink {
     /// The position of the source's line, from 0. It should be an earlier line, which is not checked here.
     pub record: usize,
@@ -36,6 +38,7 @@ pub struct RecordLink {
 
 /// A result of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordResult {
     /// When the result was made.
     pub created_at: Timestamp,

@@ -10,8 +10,7 @@
 use std::sync::{Arc, Mutex};
 
 use cache_format::{
-    CacheManifest, CacheOrigin, Form, ImageIndex, ImageManifest, ManifestOrIndex, NoInlineCache,
-    encode_config, pack,
+    CacheManifest, Form, ImageIndex, ImageManifest, ManifestOrIndex, NoInlineCache, encode_config, pack,
 };
 use cache_import::{ImportError, ImportWarning, Imported, open};
 use cache_ingest::{ErrorKind, Event, Expect, Job, MemoryStore, Name, Publisher};
@@ -182,14 +181,8 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
     let cut = import_of(&images).await.unwrap();
     assert_eq!(cut.warnings, [ImportWarning::TooManyManifests { limit: 1000 }]);
     assert_eq!(cut.warnings[0].to_string(), "it leads to more than 1000 manifests; the others are not read");
-    let found: Vec<Digest> = cut
-        .caches
-        .iter()
-        .map(|cache| match &cache.origin {
-            CacheOrigin::Inline { image, .. } => image.digest,
-            CacheOrigin::Manifest { .. } => panic!("no image"),
-        })
-        .collect();
+    let found: Vec<Digest> =
+        cut.caches.iter().map(|cache| cache.origin.image().expect("a cache in an image").digest).collect();
     let first: Vec<Digest> = images.iter().take(999).map(|image| image.digest).collect();
     assert_eq!(found, first, "the first ones, in their order");
 

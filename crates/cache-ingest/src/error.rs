@@ -242,6 +242,16 @@ impl fmt::Debug for Error {
     }
 }
 
+impl PartialEq for Error {
+    /// Whether kind, side, operation, subject and reason are the same. Causes are not compared.
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |error: &Self| (error.kind(), error.side(), error.operation());
+        parts(self) == parts(other) && self.subject() == other.subject() && self.reason() == other.reason()
+    }
+}
+
+impl Eq for Error {}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let cause = self.cause()?;

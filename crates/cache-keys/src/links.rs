@@ -27,6 +27,7 @@ impl<'a> LinkQuery<'a> {
 
 /// A link, seen from the key that depends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct BackLink {
     /// The key that is depended on.
     pub source: KeyId,
@@ -34,6 +35,13 @@ pub struct BackLink {
     pub input: usize,
     /// Which part of the source counts; empty for the whole.
     pub selector: String,
+}
+
+impl BackLink {
+    /// The link from an input to the part of a key that a selector names; to all of it, if the selector is empty.
+    pub fn new(source: KeyId, input: usize, selector: impl Into<String>) -> Self {
+        Self { source, input, selector: selector.into() }
+    }
 }
 
 impl CacheKeys {
@@ -61,7 +69,7 @@ impl CacheKeys {
         found.sort_unstable();
         found.dedup();
         let back_link = |(input, source, selector): (usize, KeyIx, &str)| {
-            Some(BackLink { source: self.id_at(source)?.clone(), input, selector: selector.to_owned() })
+            Some(BackLink::new(self.id_at(source)?.clone(), input, selector))
         };
         found.into_iter().filter_map(back_link).collect()
     }

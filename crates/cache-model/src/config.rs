@@ -72,6 +72,7 @@ impl ConfigResult {
 
 /// A result of a record that lists all its layers, lowest first, without their parents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ConfigChain<'a> {
     /// The positions of the layers.
     pub layers: &'a [i32],
@@ -81,6 +82,7 @@ pub struct ConfigChain<'a> {
 
 /// A link of a record's input to the record that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ConfigLink<'a> {
     /// Which part of the source counts; empty for the whole.
     pub selector: &'a str,

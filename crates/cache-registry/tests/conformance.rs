@@ -29,7 +29,7 @@ fn store(registry: &DockerRegistry, client: &Client, path: &str) -> RegistryStor
 fn client(chunk_size: Option<u64>) -> Client {
     // While one tag is written and read many times, this registry answers 500 now and then.
     let wait = Duration::from_millis(10);
-    let retry = RetryPolicy { retries: 5, first_wait: wait, longest_wait: wait * 5 };
+    let retry = RetryPolicy::default().with_retries(5).with_waits(wait, wait * 5);
     let options = ClientOptions::default()
         .with_job(Job::default().with_retry(retry).with_budget(RetryBudget::new(1000)))
         .with_find_credentials(false)

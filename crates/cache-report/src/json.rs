@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use cache_format::{CacheManifest, CacheOrigin};
+use cache_format::{CacheManifest, Form};
 use cache_model::{Descriptor, LayerRef, RecordRef, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -97,10 +97,6 @@ fn write_list(f: &mut Formatter<'_>, key: &str, items: impl Iterator<Item = Valu
 
 fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>) -> fmt::Result {
     let found = Inspection::of(cache);
-    let (form, image, config) = match cache.origin {
-        CacheOrigin::Manifest { form, config } => (form.name(), None, config),
-        CacheOrigin::Inline { image, config } => ("inline", Some(descriptor_json(image)), config),
-    };
     let time = |time: Option<Timestamp>| json!(time.map(|time| time.to_string()));
     let compressions: Map<String, Value> =
         found.compressions.iter().map(|(c, n)| (compression_name(*c).to_owned(), json!(n))).collect();
@@ -112,9 +108,9 @@ fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>) -> fmt::Result {
     write_members(
         f,
         &[
-            ("form", json!(form)),
-            ("image", json!(image)),
-            ("config", descriptor_json(config)),
+            ("form", json!(cache.origin.form().map_or("inline", Form::name))),
+            ("image", json!(cache.origin.image().map(descriptor_json))),
+            ("config", descriptor_json(cache.origin.config())),
             ("counts", counts),
             ("oldest", time(found.oldest)),
             ("newest", time(found.newest)),

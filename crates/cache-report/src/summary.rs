@@ -22,19 +22,15 @@ impl Summary {
     /// Sums a cache up. `place` is the target that was read, and `manifest` the descriptor of the manifest or index.
     pub fn of(place: &str, manifest: &Descriptor, cache: &Cache<'_>) -> Self {
         let found = Inspection::of(cache);
-        let (image, config) = match cache.origin {
-            CacheOrigin::Manifest { config, .. } => (None, ("config", with_size(config))),
-            CacheOrigin::Inline { image, config } => {
-                (Some(("image", with_size(image))), ("image config", with_size(config)))
-            }
-        };
+        let image = cache.origin.image().map(|image| ("image", with_size(image)));
+        let config = if image.is_some() { "image config" } else { "config" };
         let head = [
             ("cache", place.to_owned()),
             ("form", form(cache.origin, manifest)),
             ("manifest", with_size(manifest)),
         ];
         let counts = [
-            config,
+            (config, with_size(cache.origin.config())),
             ("records", records(&found)),
             ("results", results(&found)),
             ("layers", layers(&found)),
@@ -59,10 +55,10 @@ impl Display for Summary {
 }
 
 fn form(origin: &CacheOrigin, manifest: &Descriptor) -> String {
-    match origin {
-        CacheOrigin::Manifest { form, .. } => format!("{form} ({})", form.media_type()),
-        CacheOrigin::Inline { .. } if manifest.media_type.is_empty() => "inline".to_owned(),
-        CacheOrigin::Inline { .. } => format!("inline ({})", manifest.media_type),
+    match origin.form() {
+        Some(form) => format!("{form} ({})", form.media_type()),
+        None if manifest.media_type.is_empty() => "inline".to_owned(),
+        None => format!("inline ({})", manifest.media_type),
     }
 }
 

@@ -82,10 +82,7 @@ impl Survey {
 
     /// Adds a cache. A survey with a cache stays one, in any order of the calls.
     pub fn add_cache(&mut self, origin: &CacheOrigin, graph: &Graph<'_>) {
-        self.content = match origin {
-            CacheOrigin::Manifest { form, .. } => Content::Cache(*form),
-            CacheOrigin::Inline { .. } => Content::ImageWithCache,
-        };
+        self.content = origin.form().map_or(Content::ImageWithCache, Content::Cache);
         self.records += graph.len();
         self.newest = self.newest.max(times(graph).max());
     }

@@ -11,7 +11,7 @@ use crate::{FindingKind, Severity};
 /// A defect or oddity of a cache.
 ///
 /// Displays on one line as `place: what; what it means`, without the severity.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
     /// The digest of the image's manifest, for a finding about a cache inside an image.
@@ -132,6 +132,22 @@ fn write_positions(f: &mut fmt::Formatter<'_>, noun: &str, positions: &[usize]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_are_equal_when_place_kind_and_error_are() {
+        use cache_ingest::{Error, ErrorKind, Side};
+        let digest = Digest::of(b"blob");
+        let error = |reason: &str| Error::new(ErrorKind::Unavailable, "open", digest, reason);
+        let finding = |error: Error| {
+            let kind = FindingKind::UnreadableBlob { error: std::sync::Arc::new(error) };
+            Finding { image: None, place: Place::Config { digest }, kind }
+        };
+        let found = finding(error("it is away"));
+        assert_eq!(found, finding(error("it is away").with_cause(std::io::Error::other("a cause"))));
+        assert_ne!(found, finding(error("it is shut")));
+        assert_ne!(found, finding(error("it is away").on(Side::Source)));
+        assert_ne!(found, Finding { kind: FindingKind::MissingBlob, ..found.clone() });
+    }
 
     #[test]
     fn a_finding_stays_on_one_line_whatever_it_quotes() {

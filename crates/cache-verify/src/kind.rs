@@ -12,7 +12,7 @@ use cache_model::{Compression, Digest, LoadError, MediaType, ReadError};
 use crate::{Severity, Undecodable};
 
 /// What was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FindingKind {
     /// The blob is not in the store.

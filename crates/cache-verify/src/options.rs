@@ -3,7 +3,8 @@
 //! Exceeding a bound is a finding of its own, never a pass.
 
 /// How a cache is verified.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerifyOptions {
     /// Whether the layers' blobs are read: their digests and diff IDs are checked. Otherwise the store is only asked
     /// whether they are there and how large they are. True by default.
@@ -19,5 +20,21 @@ pub struct VerifyOptions {
 impl Default for VerifyOptions {
     fn default() -> Self {
         Self { blobs: true, max_expansion: 64 << 30 }
+    }
+}
+
+impl VerifyOptions {
+    /// The same options with another value of [`blobs`](Self::blobs).
+    #[must_use]
+    pub fn with_blobs(mut self, blobs: bool) -> Self {
+        self.blobs = blobs;
+        self
+    }
+
+    /// The same options with another limit of [`max_expansion`](Self::max_expansion), in bytes.
+    #[must_use]
+    pub fn with_max_expansion(mut self, max_expansion: u64) -> Self {
+        self.max_expansion = max_expansion;
+        self
     }
 }

@@ -155,7 +155,7 @@ fn check_views(cache: &cache_import::ImportedCache, opened: &cache_import::Opene
 }
 
 async fn verify(store: &LayoutStore, name: &Name) {
-    let options = VerifyOptions { max_expansion: MAX_EXPANSION, ..VerifyOptions::default() };
+    let options = VerifyOptions::default().with_max_expansion(MAX_EXPANSION);
     match cache_verify::verify(store, name, &options, &job()).await {
         Ok(report) => report.findings.iter().for_each(check_error),
         Err(error) => check_error(&error),

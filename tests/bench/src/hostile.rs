@@ -219,7 +219,7 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
     let config = store.insert(MediaType::CACHE_CONFIG, text);
     let manifest = CacheManifest::new(Form::Manifest, config, layers).pack(Vec::new())?.root;
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
-    let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
+    let options = VerifyOptions::default().with_blobs(false);
     runtime.block_on(async {
         store.publish(&Name::Unspecified, &manifest.descriptor, manifest.bytes, Expect::Any).await?;
         let start = Instant::now();

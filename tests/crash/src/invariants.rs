@@ -58,7 +58,7 @@ fn check_blobs(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
 /// The manifest, config and layers of every entry exist. [`check_blobs`] checks their content.
 async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     let store = LayoutStore::open(cache, LayoutOptions::default()).await?;
-    let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
+    let options = VerifyOptions::default().with_blobs(false);
     for entry in store.entries().await? {
         let name = Name::Digest(entry.descriptor()?.digest);
         let report = verify(&store, &name, &options, &Job::default()).await;

@@ -1,7 +1,6 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
 use cache_export::{ExistingCache, Exported, export, republish};
-use cache_format::CacheOrigin;
 use cache_import::{Imported, OpenedCache};
 use cache_ingest::Event;
 use cache_model::Rule;
@@ -39,8 +38,7 @@ async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<()
 
 /// The cache as it is stored; `None` for a cache inside an image.
 fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<ExistingCache<'a>> {
-    let cache =
-        imported.caches.first().filter(|cache| matches!(cache.origin, CacheOrigin::Manifest { .. }))?;
+    let cache = imported.caches.first().filter(|cache| cache.origin.form().is_some())?;
     let OpenedCache { descriptor, bytes, .. } = &source.cache;
     Some(ExistingCache::new(descriptor, bytes, source.cache.manifest()?, &cache.config_bytes))
 }

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anstyle::Style;
-use cache_format::CacheOrigin;
 use cache_import::{ImportWarning, Imported};
 use cache_model::Graph;
 use cache_report::text::printable;
@@ -53,7 +52,7 @@ fn write_trees(out: &mut dyn Write, caches: &[Cache<'_>]) -> std::io::Result<()>
         if n > 0 {
             writeln!(out)?;
         }
-        if let (CacheOrigin::Inline { image, .. }, true) = (cache.origin, caches.len() > 1) {
+        if let (Some(image), true) = (cache.origin.image(), caches.len() > 1) {
             writeln!(out, "{BOLD}image {}{BOLD:#}", image.digest)?;
         }
         write!(out, "{}", Tree::of(cache.graph))?;

@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
     let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
     let target = open_source(&stores, &args.source.source).await?;
     let place = place(&target);
-    let options = VerifyOptions { blobs: !args.no_read, max_expansion: args.max_expansion };
+    let options = VerifyOptions::default().with_blobs(!args.no_read).with_max_expansion(args.max_expansion);
     let verified = async {
         let verified = verify(&*target.store, &target.name, &options, &stores.job).await;
         verified.doing(|| format!("cannot verify {place}"))

@@ -199,7 +199,7 @@ pub async fn a_source_that_breaks_once_is_stored(
     let law = Law("a_source_that_breaks_once_is_stored");
     let blob = blob();
     let wait = Duration::from_millis(1);
-    let policy = RetryPolicy { retries: 2, first_wait: wait, longest_wait: wait };
+    let policy = RetryPolicy::default().with_retries(2).with_waits(wait, wait);
     let fault = Fault::FailsAt { byte: 1500, kind: ErrorKind::Unavailable, times: 1 };
     let faulty = Faulty::new(&blob, fault).in_chunks_of(1000);
     let job = Job::default().with_retry(policy).with_budget(RetryBudget::new(2));

@@ -6,6 +6,7 @@ use crate::forms::form::Form;
 
 /// The place of a cache in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheOrigin {
     /// A manifest of a cache, in a form, with this config.
     Manifest {
@@ -24,6 +25,22 @@ pub enum CacheOrigin {
 }
 
 impl CacheOrigin {
+    /// The form of the cache's manifest; `None` for a cache without a manifest of its own.
+    pub fn form(&self) -> Option<Form> {
+        match self {
+            Self::Manifest { form, .. } => Some(*form),
+            Self::Inline { .. } => None,
+        }
+    }
+
+    /// The descriptor of the manifest of the image that the cache is inside of.
+    pub fn image(&self) -> Option<&Descriptor> {
+        match self {
+            Self::Manifest { .. } => None,
+            Self::Inline { image, .. } => Some(image),
+        }
+    }
+
     /// The descriptor of the config that holds the records: the cache's, or the image's.
     pub fn config(&self) -> &Descriptor {
         match self {

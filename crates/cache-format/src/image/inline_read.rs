@@ -17,6 +17,7 @@ const WHAT: &str = "inline cache";
 
 /// An inline cache, in the terms of a cache with a config and a manifest of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InlineCache {
     /// The records, and one layer for each layer of the image, each on top of the previous one.
     pub config: CacheConfig,
@@ -36,6 +37,7 @@ pub enum InlineOutcome {
 
 /// Why an image has no usable inline cache. BuildKit skips such an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NoInlineCache {
     /// The image config has no member `moby.buildkit.cache.v0`.
     NoField,

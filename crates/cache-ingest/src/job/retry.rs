@@ -19,6 +19,7 @@ const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
 /// The wait doubles with each retry up to the longest one. A random part of up to half of it is left out, so that many
 /// clients do not come back at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// How many retries there are in a row without a byte of progress.
     pub retries: u32,
@@ -38,7 +39,22 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// No retries.
     pub fn never() -> Self {
-        Self { retries: 0, ..Self::default() }
+        Self::default().with_retries(0)
+    }
+
+    /// The same policy with another number of retries in a row without a byte of progress.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The same policy with other waits.
+    #[must_use]
+    pub fn with_waits(mut self, first: Duration, longest: Duration) -> Self {
+        self.first_wait = first;
+        self.longest_wait = longest;
+        self
     }
 
     /// The wait before a retry; the first is number 0.

@@ -2,6 +2,7 @@
 
 /// How a blob came to be in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Stored {
     /// Its bytes were written.
     Stored,

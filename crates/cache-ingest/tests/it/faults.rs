@@ -33,7 +33,7 @@ pub(crate) fn noise(len: usize, seed: u8) -> Bytes {
 /// Retries without long waits.
 pub(crate) fn options(retries: u32) -> Job {
     let wait = Duration::from_millis(1);
-    let retry = RetryPolicy { retries, first_wait: wait, longest_wait: wait };
+    let retry = RetryPolicy::default().with_retries(retries).with_waits(wait, wait);
     Job::default().with_retry(retry).with_budget(RetryBudget::new(retries))
 }
 

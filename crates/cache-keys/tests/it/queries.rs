@@ -94,11 +94,9 @@ fn check(chains: CacheChains) {
         for (input, links) in twins.iter().flat_map(|twin| twin.inputs().enumerate()) {
             back.extend(links.map(|link| (input, firsts[link.source.position()], link.selector)));
         }
-        let back = back.into_iter().map(|(input, source, selector)| BackLink {
-            source: id_at(source).clone(),
-            input,
-            selector: selector.to_owned(),
-        });
+        let back = back
+            .into_iter()
+            .map(|(input, source, selector)| BackLink::new(id_at(source).clone(), input, selector));
         assert_eq!(keys.back_links(id), back.collect::<Vec<_>>());
 
         for (vertex, out, input, selector) in (0..4).flat_map(|v| {
@@ -184,7 +182,7 @@ fn records_that_are_equal_in_all_are_one_key_with_the_results_of_all() {
     assert_eq!(follow(id_of(x), "y"), [id_of(y)]);
     assert_eq!(follow(id_of(y), "z"), [id_of(z)]);
     assert_eq!(follow(id_of(y), "w"), [id_of(w)], "a link from the second of them is found");
-    let back = BackLink { source: id_of(y).clone(), input: 0, selector: String::new() };
+    let back = BackLink::new(id_of(y).clone(), 0, "");
     assert_eq!(keys.back_links(id_of(z)), [back]);
     let merged: Vec<(i64, usize)> = keys
         .results(id_of(y), ResultFilter::Any)

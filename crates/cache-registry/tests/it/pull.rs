@@ -5,8 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use cache_conformance::Store;
 use cache_conformance::{Blob, assert_conforms};
 use cache_ingest::{
-    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget, RetryPolicy,
-    Step, copy,
+    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget, Step, copy,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -115,8 +114,7 @@ async fn the_wait_of_retry_after_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_costs_no_retry() {
     let (server, layer) = with_layer().await;
-    let retry_once =
-        Job::default().with_retry(RetryPolicy { retries: 1, ..policy() }).with_budget(RetryBudget::new(1));
+    let retry_once = Job::default().with_retry(policy().with_retries(1)).with_budget(RetryBudget::new(1));
     let once = || options().with_job(retry_once.clone());
     server.fault(get().times(3), Fault::too_many("1"));
     let read = pull(&layer, &store_with(once(), &server.host(), APP)).await.unwrap();

@@ -19,7 +19,7 @@ pub(crate) const PASSWORD: &str = "open:sesame";
 pub(crate) const SIZE: u32 = 700_000;
 
 pub(crate) fn policy() -> RetryPolicy {
-    RetryPolicy { retries: 4, first_wait: Duration::from_millis(1), longest_wait: Duration::from_millis(5) }
+    RetryPolicy::default().with_waits(Duration::from_millis(1), Duration::from_millis(5))
 }
 
 pub(crate) fn options() -> ClientOptions {

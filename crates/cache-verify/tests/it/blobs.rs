@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cache_ingest::{ErrorKind, Name};
 use cache_model::{Descriptor, MediaType};
-use cache_verify::{FindingKind, Place, Severity, VerifyError, VerifyOptions, verify};
+use cache_verify::{FindingKind, Place, Severity, VerifyError, verify};
 
 use crate::store::Store;
 use crate::support::{
@@ -28,7 +28,7 @@ async fn lied(change: impl Fn(&mut Vec<u8>)) -> (&'static str, String) {
     change(&mut content);
     store.lies.insert(layer.digest, content.into());
     let with_content = only_finding(&store).await;
-    let without = VerifyOptions { blobs: false, ..options() };
+    let without = options().with_blobs(false);
     let report = verify(&store, &Name::Unspecified, &without, &job()).await.unwrap();
     assert_eq!(report.is_sound(), with_content.0 == "wrong-digest", "{}", lines(&report));
     with_content

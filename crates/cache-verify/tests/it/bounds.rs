@@ -20,14 +20,14 @@ async fn a_bomb_is_not_decompressed_beyond_the_limit_and_its_digest_is_checked_a
         let mut store = Store::default();
         let bomb = layer(&store, media_type, blob.clone(), &zeros);
         publish_cache(&store, std::slice::from_ref(&bomb)).await;
-        let limited = VerifyOptions { max_expansion: 1_000_000, ..options() };
+        let limited = options().with_max_expansion(1_000_000);
         let report = with(&store, &limited).await;
         assert_eq!(
             lines(&report),
             "error expansion-limit: layer 0 (sha256:#0): it has more than 1000000 bytes when decompressed, the limit; its diff ID is not checked\n"
         );
         // A layer of zeros is a layer like any other below the limit, and at it.
-        let exact = VerifyOptions { max_expansion: 40_000_000, ..options() };
+        let exact = options().with_max_expansion(40_000_000);
         assert_eq!(lines(&with(&store, &exact).await), "");
 
         let mut changed = blob;
@@ -43,7 +43,7 @@ async fn an_uncompressed_layer_expands_to_nothing() {
     let store = Store::default();
     let content = tar(1, 100_000);
     publish_cache(&store, &[layer(&store, TAR, content.clone(), &content)]).await;
-    let limited = VerifyOptions { max_expansion: 1000, ..options() };
+    let limited = options().with_max_expansion(1000);
     assert_eq!(lines(&with(&store, &limited).await), "");
 }
 
@@ -117,7 +117,7 @@ async fn each_start_has_one_end() {
                 Event::Failed { .. } => counts.lock().unwrap().2 += 1,
                 _ => {}
             });
-            verify(&store, &Name::Unspecified, &VerifyOptions { blobs, ..options() }, &job).await.unwrap();
+            verify(&store, &Name::Unspecified, &options().with_blobs(blobs), &job).await.unwrap();
             let (started, finished, failed) = *open.lock().unwrap();
             // Without reading it, the blob with other bytes looks well.
             assert_eq!(failed, u32::from(blobs || defect != "wrong"), "{defect} {blobs}");

@@ -40,7 +40,7 @@ async fn no_real_cache_has_an_error() {
 
 #[tokio::test]
 async fn without_the_blobs_contents_the_findings_are_the_same_and_no_layer_is_read() {
-    let options = VerifyOptions { blobs: false, ..VerifyOptions::default() };
+    let options = VerifyOptions::default().with_blobs(false);
     for path in fixtures() {
         let read = verified(&path, &VerifyOptions::default()).await;
         let asked = verified(&path, &options).await;
