@@ -176,14 +176,24 @@ fn a_place_without_any_tag_says_so() {
     let temp = tempfile::tempdir().unwrap();
     let place = temp.path().display().to_string();
     std::fs::write(temp.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    for with_index in [false, true] {
-        if with_index {
-            write_index(temp.path(), &[]);
-        }
-        assert_eq!(bkcache(["ls", &place]).ok().stderr, format!("no tags in {place}\n"));
-        assert_eq!(bkcache(["ls", "--caches", &place]).ok().stderr, format!("no caches in {place}\n"));
-        assert_eq!(bkcache(["ls", "--quiet", &place]).ok().stderr, "");
-        let listed = bkcache(["ls", "--json", &place]).ok();
-        assert_eq!((listed.json(), listed.stderr.as_str()), (json!([]), ""));
+    write_index(temp.path(), &[]);
+    assert_eq!(bkcache(["ls", &place]).ok().stderr, format!("no tags in {place}\n"));
+    assert_eq!(bkcache(["ls", "--caches", &place]).ok().stderr, format!("no caches in {place}\n"));
+    assert_eq!(bkcache(["ls", "--quiet", &place]).ok().stderr, "");
+    let listed = bkcache(["ls", "--json", &place]).ok();
+    assert_eq!((listed.json(), listed.stderr.as_str()), (json!([]), ""));
+}
+
+#[test]
+fn a_folder_whose_index_is_gone_does_not_count_as_one_without_tags() {
+    let temp = tempfile::tempdir().unwrap();
+    let layout = copy_of(APP, &temp.path().join("cache"));
+    std::fs::remove_file(layout.join("index.json")).unwrap();
+    let place = layout.display().to_string();
+    for command in [&["ls"][..], &["ls", "--caches"], &["inspect"], &["verify"]] {
+        let ran = bkcache(command.iter().copied().chain([place.as_str()]));
+        assert_eq!((ran.code, ran.text().as_str()), (1, ""), "{command:?}");
+        let reason = format!("read {place}/index.json: there is no such file, so no tags are known");
+        assert!(ran.stderr.contains(&reason), "{}", ran.stderr);
     }
 }

@@ -12,6 +12,9 @@ use cache_ingest::{Hasher, Job, LayoutOptions, LayoutStore, Name, Resolver};
 use cache_model::Digest;
 use cache_verify::{Severity, VerifyOptions, verify};
 
+/// The file `oci-layout` of every layout.
+const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
 /// The manifests that each tag may name whose copy was reported done. More than one while a copy to the tag is under way.
 pub(crate) type Claims = BTreeMap<String, Vec<Digest>>;
 
@@ -23,6 +26,10 @@ pub(crate) async fn check(cache: &Path, claims: &Claims) -> Result<Vec<String>> 
         && let Err(error) = check_entries(cache, &mut breaches).await
     {
         breaches.push(format!("the layout cannot be read: {error:#}"));
+    }
+    if !claims.is_empty() && fs::read_to_string(cache.join("oci-layout")).ok().as_deref() != Some(OCI_LAYOUT)
+    {
+        breaches.push("oci-layout is absent or not whole, and other programs need it".to_owned());
     }
     for (tag, digests) in claims {
         match resolve(cache, tag).await {

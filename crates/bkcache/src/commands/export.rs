@@ -70,7 +70,7 @@ fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
 /// Opens the layers: an OCI layout, or else a folder of files named by digest.
 async fn open_layers(path: &Path, stores: &Stores) -> Result<Box<dyn Provider>, Failure> {
     let doing = || format!("cannot open {}", path.display());
-    if path.join("oci-layout").exists() {
+    if LayoutStore::is_layout(path) {
         let options = LayoutOptions::default().with_max_metadata(stores.job.max_metadata);
         return Ok(Box::new(LayoutStore::open(path, options).await.doing(doing)?));
     }

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::layout::durability::disk::Disk;
 use crate::layout::durability::folder_sync::FolderSync;
 use crate::layout::durability::staging::{StagedFile, remove_stale};
-use crate::layout::files::{blob_folder, blob_path};
+use crate::layout::files::{blob_folder, blob_path, open_at_once};
 
 /// The folder of a layout, shared by everything that writes to it.
 #[derive(Debug)]
@@ -101,6 +101,13 @@ impl LayoutFolder {
     pub(crate) fn sync_blobs(&self, algorithm: Algorithm) -> Result<(), Error> {
         let folder = blob_folder(&self.root, algorithm);
         if folder.is_dir() { self.folder_sync(algorithm).sync(&self.disk, &folder) } else { Ok(()) }
+    }
+
+    /// Makes a file in the root durable: the process that wrote it may not have waited for the disk.
+    pub(crate) fn sync_text(&self, name: &str) -> Result<(), Error> {
+        let path = self.root.join(name);
+        let file = open_at_once(&path).map_err(|cause| Error::io("open", path.display(), cause))?;
+        self.disk.sync_found(&file, &path)
     }
 
     fn folder_sync(&self, algorithm: Algorithm) -> &FolderSync {

@@ -1,6 +1,7 @@
-//! The file `oci-layout`, which marks a folder as a layout: checked when a layout is opened, and made with it.
+//! The file `oci-layout`: written into every layout, and read only for its version.
 //!
-//! It never reads or writes an index or a blob.
+//! BuildKit never reads the file, rewrites it in place at every export, and wrote none before 0.12 (moby/buildkit#3729). So
+//! a folder with an index and blobs is a layout without it. An empty file, or one that is cut short, states no version.
 
 use std::fs;
 use std::path::Path;
@@ -12,60 +13,49 @@ use crate::layout::folder::LayoutFolder;
 use crate::{Error, ErrorKind};
 
 /// The name of the file.
-pub(crate) const LAYOUT_FILE: &str = "oci-layout";
+const LAYOUT_FILE: &str = "oci-layout";
 const LAYOUT_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-/// The greatest size of the file, in bytes.
+const LAYOUT_VERSION: &str = "1.0.0";
+/// The greatest size, in bytes, of a file that is read.
 const LAYOUT_LIMIT: u64 = 64 * 1024;
 /// What may lie in a folder that becomes a layout: remains of a layout whose making was cut short, and what a fresh file
 /// system has.
 const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
 
-/// Checks that a folder is a layout of the version that is known.
+/// Whether a folder is a layout: it has the file `oci-layout`, or `index.json` and the folder `blobs`.
+pub(crate) fn is_layout(root: &Path) -> bool {
+    let has_index = || root.join("index.json").exists() && root.join("blobs").is_dir();
+    root.join(LAYOUT_FILE).exists() || has_index()
+}
+
+/// Checks that a folder is a layout, and states no other version than the one that is known.
 pub(crate) fn check(root: &Path) -> Result<(), Error> {
-    #[derive(Deserialize)]
-    struct Layout {
-        #[serde(rename = "imageLayoutVersion")]
-        version: Option<String>,
-    }
     let metadata = fs::metadata(root).map_err(|cause| Error::io("open", root.display(), cause))?;
     let is_no_layout = |reason: &str| Err(Error::new(ErrorKind::Invalid, "open", root.display(), reason));
     if !metadata.is_dir() {
         return is_no_layout("it is not an OCI layout: it is not a folder");
     }
-    let path = root.join(LAYOUT_FILE);
-    let too_large = || {
-        let reason = format_args!("it is larger than the {LAYOUT_LIMIT} bytes allowed here");
-        Error::new(ErrorKind::TooLarge, "read", path.display(), reason)
-    };
-    let Some(text) = read_small(&path, LAYOUT_LIMIT, too_large)? else {
+    if !is_layout(root) {
         return is_no_layout(
-            "it is not an OCI layout, for it has no file oci-layout; name the folder that a cache was exported to",
+            "it is not an OCI layout, for it has neither oci-layout nor index.json and blobs; name the folder that a cache was exported to",
         );
-    };
-    let layout: Layout = serde_json::from_slice(&text)
-        .map_err(|cause| Error::new(ErrorKind::Corrupt, "read", path.display(), &cause).with_cause(cause))?;
-    match layout.version.unwrap_or_default().as_str() {
-        "1.0.0" => Ok(()),
-        other => {
-            let reason = format_args!("its imageLayoutVersion is {other:?}; only 1.0.0 is known");
-            Err(Error::new(ErrorKind::Unsupported, "read", path.display(), reason))
-        }
     }
+    has_version(root).map(drop)
 }
 
 /// Makes a folder a layout; one that is a layout already is checked.
 pub(crate) fn make(folder: &LayoutFolder) -> Result<(), Error> {
     let root = folder.root();
     let failed = |cause| Error::io("read", root.display(), cause);
-    if root.join(LAYOUT_FILE).exists() {
+    if is_layout(root) {
         return check(root);
     }
     make_root(folder)?;
     for entry in fs::read_dir(root).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if !REMAINS.iter().any(|remains| name == *remains) && name != LAYOUT_FILE {
+        if !REMAINS.iter().any(|remains| name == *remains) {
             // Another process may have made the layout in the meantime.
-            if root.join(LAYOUT_FILE).exists() {
+            if is_layout(root) {
                 return check(root);
             }
             let reason = format_args!(
@@ -76,11 +66,47 @@ pub(crate) fn make(folder: &LayoutFolder) -> Result<(), Error> {
         }
     }
     folder.prepare()?;
+    complete(folder)
+}
+
+/// Writes the file if it is absent, empty or cut short, as BuildKit does at every export. Makes it durable otherwise: the
+/// process that wrote it may not have waited for the disk.
+pub(crate) fn complete(folder: &LayoutFolder) -> Result<(), Error> {
+    let root = folder.root();
+    if has_version(root)? {
+        return folder.sync_text(LAYOUT_FILE);
+    }
     let mut staged = folder.stage()?;
     staged.write(LAYOUT_TEXT)?;
     staged.sync()?;
     staged.rename(&root.join(LAYOUT_FILE))?;
     folder.disk().sync_folder(root)
+}
+
+/// Whether the file states the version that is known; an error if it states another one.
+fn has_version(root: &Path) -> Result<bool, Error> {
+    match stated_version(root).as_deref() {
+        Some(LAYOUT_VERSION) => Ok(true),
+        None => Ok(false),
+        Some(other) => {
+            let path = root.join(LAYOUT_FILE);
+            let reason = format_args!("its imageLayoutVersion is {other:?}; only {LAYOUT_VERSION} is known");
+            Err(Error::new(ErrorKind::Unsupported, "read", path.display(), reason))
+        }
+    }
+}
+
+/// The version that the file states; `None` if it cannot be read or is not whole.
+fn stated_version(root: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Layout {
+        #[serde(rename = "imageLayoutVersion")]
+        version: Option<String>,
+    }
+    let path = root.join(LAYOUT_FILE);
+    let too_large = || Error::above_metadata_limit("read", path.display(), None, LAYOUT_LIMIT);
+    let text = read_small(&path, LAYOUT_LIMIT, too_large).ok()??;
+    serde_json::from_slice::<Layout>(&text).ok()?.version
 }
 
 /// Makes the root and its missing parents, durably.

@@ -57,7 +57,10 @@ impl LayoutStore {
     /// [`ErrorKind::NotFound`] when the path does not exist and is not to be made; [`ErrorKind::Invalid`] when it is no
     /// layout, or one is to be made and the folder has something else in it; [`ErrorKind::Unsupported`] when the layout's
     /// version is not 1.0.0, and outside of a Tokio runtime; [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`] when
-    /// `index.json` cannot be read. A layout without `index.json` has no entries.
+    /// `index.json` cannot be read.
+    ///
+    /// A layout without `index.json` has no entries if the options allow to make it; otherwise its blobs can be read, and
+    /// asking for its tags is [`ErrorKind::NotFound`].
     pub async fn open(path: impl Into<PathBuf>, options: LayoutOptions) -> Result<Self, Error> {
         let LayoutOptions { create, sync, rehash, lock_wait, max_metadata, hook } = options;
         let folder = Arc::new(LayoutFolder::new(path.into(), Disk::new(hook, sync)));
@@ -67,13 +70,22 @@ impl LayoutStore {
         } else {
             blocking("open", move || marker::check(opened.root())).await?;
         }
-        let index = IndexFile::new(folder.root(), max_metadata);
+        let index = IndexFile::new(folder.root(), max_metadata, create);
         let publisher = IndexPublisher::new(Arc::clone(&folder), index.clone(), lock_wait);
         let pool = ThreadPool::default();
         let putter = BlobPutter::new(Arc::clone(&folder), pool.clone(), rehash);
         let store = Self(Arc::new(Parts { folder, index, publisher, putter, pool }));
-        store.entries().await?;
-        Ok(store)
+        match store.entries().await {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(store),
+        }
+    }
+
+    /// Whether a folder is a layout: it has the file `oci-layout`, or `index.json` and the folder `blobs`.
+    ///
+    /// BuildKit writes `oci-layout` since 0.12 (moby/buildkit#3729), and reads folders without it.
+    pub fn is_layout(path: &Path) -> bool {
+        marker::is_layout(path)
     }
 
     /// The folder.
@@ -84,7 +96,8 @@ impl LayoutStore {
     /// The entries of `index.json`, in order.
     ///
     /// Errors: [`ErrorKind::Corrupt`] when it cannot be understood, [`ErrorKind::TooLarge`] above
-    /// [`LayoutOptions::max_metadata`].
+    /// [`LayoutOptions::max_metadata`], [`ErrorKind::NotFound`] when it is absent and the layout was opened without
+    /// [`LayoutOptions::create`].
     pub async fn entries(&self) -> Result<Vec<LayoutEntry>, Error> {
         self.0.index.read().await.map(Index::into_entries)
     }
@@ -149,7 +162,12 @@ impl Resolver for LayoutStore {
     /// A tag is looked up among the full image names first, then among the tags. A digest may be that of a blob
     /// without an entry; its media type is the one that the blob states.
     async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
-        let index = self.0.index.read().await?;
+        let index = match (self.0.index.read().await, name) {
+            (Err(error), Name::Digest(digest)) if error.kind() == ErrorKind::NotFound => {
+                return self.describe(*digest).await;
+            }
+            (index, _) => index?,
+        };
         if let Some(entry) = index.find(name) {
             return entry.descriptor().cloned().map(Resolved::new);
         }

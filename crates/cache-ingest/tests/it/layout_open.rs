@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use cache_ingest::{
-    DiskHook, DiskOperation, ErrorKind, Job, LayoutOptions, LayoutStore, Lister, Name, Provider, ProviderExt,
-    Resolver,
+    DiskHook, DiskOperation, ErrorKind, Expect, Job, LayoutOptions, LayoutStore, Lister, Name, Provider,
+    ProviderExt, Resolver,
 };
 use futures_util::StreamExt;
 
@@ -38,12 +38,14 @@ async fn refused(path: &Path, kind: ErrorKind, text: &str) {
 #[tokio::test]
 async fn what_is_no_layout_is_refused_by_name_and_reason() {
     refused(&folder(&[]).path().join("absent"), ErrorKind::NotFound, "No such file").await;
-    refused(folder(&[]).path(), ErrorKind::Invalid, "it has no file oci-layout").await;
+    let neither = "it has neither oci-layout nor index.json and blobs";
+    for files in [&[][..], &[("index.json", "{}")], &[("blobs/sha256/", "")]] {
+        refused(folder(files).path(), ErrorKind::Invalid, neither).await;
+    }
     let file = folder(&[("file", "")]);
     refused(&file.path().join("file"), ErrorKind::Invalid, "it is not a folder").await;
     let version = folder(&[("oci-layout", r#"{"imageLayoutVersion":"2.0.0"}"#)]);
     refused(version.path(), ErrorKind::Unsupported, r#"imageLayoutVersion is "2.0.0""#).await;
-    refused(folder(&[("oci-layout", "{")]).path(), ErrorKind::Corrupt, "EOF").await;
     for broken in [
         "{",
         "[]",
@@ -63,6 +65,49 @@ async fn what_is_no_layout_is_refused_by_name_and_reason() {
     refused(large.path(), ErrorKind::TooLarge, "67108864 bytes").await;
 }
 
+/// BuildKit before 0.12 wrote no `oci-layout`, and later versions truncate it and write it again while others read.
+#[tokio::test]
+async fn a_layout_without_oci_layout_or_with_a_cut_one_is_read_and_completed_when_it_is_written_to() {
+    let index = index_of(&[(&describe(b"x").digest.to_string(), 1, "old", "")]);
+    for text in [None, Some(""), Some("{"), Some(r#"{"imageLayoutVersion":"1.0"#), Some("[]"), Some("{}")] {
+        let folder = folder(&[("blobs/sha256/", ""), ("index.json", &index)]);
+        let file = folder.path().join("oci-layout");
+        if let Some(text) = text {
+            fs::write(&file, text).unwrap();
+        }
+        let read = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
+        assert_eq!(read.tags().await.unwrap(), ["old"], "{text:?}");
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), text, "reading changes nothing");
+        let written = LayoutStore::open(folder.path(), LayoutOptions::create()).await.unwrap();
+        crate::whole::publish(&written, "new", &[], Expect::Any).await.unwrap();
+        assert_eq!(read.tags().await.unwrap(), ["old", "new"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), LAYOUT, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_index_the_tags_are_unknown_and_blobs_are_read() {
+    let folder = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
+    let blob = describe(b"x");
+    fs::write(folder.path().join("blobs/sha256").join(blob.digest.hex()), b"x").unwrap();
+    let store = LayoutStore::open(folder.path(), LayoutOptions::default()).await.unwrap();
+    for error in [
+        store.tags().await.unwrap_err(),
+        store.list().await.unwrap_err(),
+        store.resolve(&Name::Unspecified).await.unwrap_err(),
+        store.resolve(&Name::Tag("main".into())).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("index.json: there is no such file"), "{error}");
+    }
+    assert_eq!(store.resolve(&Name::Digest(blob.digest)).await.unwrap().descriptor.size, 1);
+    assert_eq!(store.read(&blob, &Job::default()).await.unwrap(), "x");
+    let written = LayoutStore::open(folder.path(), LayoutOptions::create()).await.unwrap();
+    assert!(written.list().await.unwrap().is_empty(), "nothing was published yet");
+    crate::whole::publish(&written, "main", &[&blob], Expect::Absent).await.unwrap();
+    assert_eq!(store.tags().await.unwrap(), ["main"]);
+}
+
 #[tokio::test]
 async fn a_layout_is_made_in_an_absent_or_empty_folder_and_nowhere_else() {
     let parent = folder(&[("empty/", ""), ("full/", ""), ("full/notes.txt", "mine"), ("left/ingest/", "")]);
@@ -71,7 +116,7 @@ async fn a_layout_is_made_in_an_absent_or_empty_folder_and_nowhere_else() {
         LayoutStore::open(&path, LayoutOptions::create()).await.unwrap();
         assert_eq!(fs::read_to_string(path.join("oci-layout")).unwrap(), LAYOUT);
         LayoutStore::open(&path, LayoutOptions::create()).await.unwrap();
-        let store = LayoutStore::open(&path, LayoutOptions::default()).await.unwrap();
+        let store = LayoutStore::open(&path, LayoutOptions::create()).await.unwrap();
         assert!(store.tags().await.unwrap().is_empty());
         let error = store.resolve(&Name::Unspecified).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -244,15 +289,17 @@ async fn an_error_stays_on_one_line_whatever_the_tags_hold() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+async fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    for name in ["oci-layout", "index.json"] {
-        let folder = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
-        let path = folder.path().join(name);
-        let _ = fs::remove_file(&path);
-        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        refused(folder.path(), ErrorKind::Invalid, "it is not a regular file").await;
-    }
+    let pipe = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let index = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
+    pipe(&index.path().join("index.json"));
+    refused(index.path(), ErrorKind::Invalid, "it is not a regular file").await;
+    let marker = folder(&[("blobs/sha256/", ""), ("index.json", "{}")]);
+    pipe(&marker.path().join("oci-layout"));
+    let store = LayoutStore::open(marker.path(), LayoutOptions::default()).await.unwrap();
+    crate::whole::publish(&store, "main", &[], Expect::Absent).await.unwrap();
+    assert_eq!(fs::read_to_string(marker.path().join("oci-layout")).unwrap(), LAYOUT);
 }
 
 #[tokio::test]

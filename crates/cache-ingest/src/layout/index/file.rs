@@ -22,12 +22,14 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct IndexFile {
     path: PathBuf,
     limit: u64,
+    /// Whether an index that is absent has no entries, as in a folder that is written to for the first time.
+    may_be_absent: bool,
 }
 
 impl IndexFile {
     /// The index of the layout at `root`, of at most `limit` bytes.
-    pub(crate) fn new(root: &Path, limit: u64) -> Self {
-        Self { path: root.join("index.json"), limit }
+    pub(crate) fn new(root: &Path, limit: u64, may_be_absent: bool) -> Self {
+        Self { path: root.join("index.json"), limit, may_be_absent }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -59,17 +61,29 @@ impl IndexFile {
         }
     }
 
-    /// Reads the index, without a lock.
+    /// Reads the index, without a lock. [`ErrorKind::NotFound`] if it is absent and may not be.
     pub(crate) async fn read(&self) -> Result<Index, Error> {
         let mut read = 1;
         loop {
             let (file, is_last) = (self.clone(), read >= READS);
-            let index = blocking("read", move || file.parse_settled(file.read_text()?.as_deref(), is_last));
+            let index = blocking("read", move || {
+                let text = file.read_text()?;
+                if text.is_none() && !file.may_be_absent {
+                    return Err(file.absent());
+                }
+                file.parse_settled(text.as_deref(), is_last)
+            });
             if let Some(index) = index.await? {
                 return Ok(index);
             }
             pause("read", PAUSE).await?;
             read += 1;
         }
+    }
+
+    /// The error of an index that is absent.
+    fn absent(&self) -> Error {
+        let reason = "there is no such file, so no tags are known: it was removed, or the first export to the folder was interrupted; export to it again";
+        Error::new(ErrorKind::NotFound, "read", self.path.display(), reason)
     }
 }

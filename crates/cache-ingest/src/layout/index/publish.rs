@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use cache_model::{Algorithm, Descriptor};
 
 use crate::layout::durability::lock::IndexLock;
-use crate::layout::files::open_at_once;
 use crate::layout::folder::LayoutFolder;
 use crate::layout::index::file::{IndexFile, PAUSE, READS};
-use crate::layout::marker::LAYOUT_FILE;
+use crate::layout::marker;
 use crate::layout::threads::blocking::blocking;
 use crate::random::random;
 use crate::runtime::pause;
@@ -129,7 +128,7 @@ impl IndexPublisher {
             }
             staged.rename(self.index.path())?;
         } else {
-            self.sync_text("index.json")?;
+            folder.sync_text("index.json")?;
         }
         disk.sync_folder(folder.root())?;
         Ok(Attempt::Done)
@@ -150,16 +149,9 @@ impl IndexPublisher {
     /// Makes everything durable that the index may name.
     fn sync_all(&self) -> Result<(), Error> {
         self.folder.prepare()?;
-        self.sync_text(LAYOUT_FILE)?;
+        marker::complete(&self.folder)?;
         self.folder.sync_blobs(Algorithm::Sha256)?;
         self.folder.sync_blobs(Algorithm::Sha512)
-    }
-
-    /// Makes a file of the layout durable: the process that wrote it may not have waited for the disk.
-    fn sync_text(&self, name: &str) -> Result<(), Error> {
-        let path = self.folder.root().join(name);
-        let file = open_at_once(&path).map_err(|cause| Error::io("open", path.display(), cause))?;
-        self.folder.disk().sync_found(&file, &path)
     }
 }
 
@@ -171,7 +163,7 @@ mod tests {
     #[test]
     fn a_lock_that_is_held_and_an_index_that_changes_are_told_apart() {
         let folder = Arc::new(LayoutFolder::new("cache".into(), Disk::new(None, true)));
-        let index = IndexFile::new(folder.root(), 1000);
+        let index = IndexFile::new(folder.root(), 1000, true);
         let publisher = IndexPublisher::new(folder, index, Duration::from_secs(2));
         let told = [Hindrance::Locked, Hindrance::Changed].map(|by| publisher.gave_up(by));
         assert!(told.iter().all(|error| error.kind() == ErrorKind::Conflict));
