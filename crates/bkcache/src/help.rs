@@ -13,7 +13,7 @@ pub(crate) const MORE_OF_A_COMMAND: &str = "Run it with --help for explanations 
 pub(crate) const NAMES_AND_EXAMPLES: &str = "\
 A cache is named by a folder, by a repository with its host, or by attributes:
   ./cache  ./cache:TAG  ./cache@sha256:…  a folder (an OCI layout)
-  HOST/REPOSITORY:TAG                     a repository in a registry
+  HOST/REPOSITORY:TAG                     a repository, always with its host
   type=local,src=./cache,tag=main         a folder to read from
   type=local,dest=./cache,tag=main        a folder to write to
   type=registry,ref=user/app:cache        docker.io/user/app:cache

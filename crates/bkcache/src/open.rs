@@ -2,18 +2,14 @@
 //!
 //! Errors name the target as it was typed; hints are for mistakes in it.
 
-use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use cache_export::{Destination, form_of};
 use cache_format::Form;
 use cache_import::{Imported, OpenedCache};
 use cache_ingest::{Name, WriteStore};
-use cache_report::text::printable;
 use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
 
-use crate::cli::{GlobalArgs, ProgressMode};
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
 use crate::stores::Stores;
 
@@ -83,20 +79,11 @@ pub(crate) struct OpenedDestination {
 
 impl OpenedDestination {
     /// Opens a destination. The text is checked first, so that a mistake makes no folder.
-    pub(crate) async fn open(
-        stores: &Stores,
-        text: &str,
-        form: Option<Form>,
-        global: &GlobalArgs,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn open(stores: &Stores, text: &str, form: Option<Form>) -> Result<Self, Failure> {
         let doing = || format!("cannot write to {text}");
         let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
-        let note = note_of_a_folder(text, &attributes).filter(|_| prints_notes(global));
         let target = stores.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
-        if let Some(note) = note {
-            let _ = writeln!(anstream::stderr(), "note: {}", printable(&note));
-        }
         match target.writer.clone() {
             Some(store) => Ok(Self { target, store, form }),
             None => Err(Failure::Usage(format!("{}: it is read-only", doing()))),
@@ -115,20 +102,6 @@ impl OpenedDestination {
     pub(crate) fn ignores_errors(&self) -> bool {
         self.target.export.ignore_error
     }
-}
-
-/// A note for a new folder with a name that docker would take for an image.
-fn note_of_a_folder(text: &str, attributes: &Attributes) -> Option<String> {
-    let path = attributes.get("dest")?;
-    let (first, _) = path.split_once('/')?;
-    let is_new = !Path::new(first).exists();
-    (is_new && may_be_an_image(text))
-        .then(|| format!("writing to the folder {path}; for the registry, use docker.io/{text}"))
-}
-
-/// Whether to print notes. With `--progress json` standard error is for events only.
-fn prints_notes(global: &GlobalArgs) -> bool {
-    !global.quiet && global.progress != ProgressMode::Json
 }
 
 /// The form that option and attributes ask for, which must not contradict each other.

@@ -415,22 +415,39 @@ fn verify_reports_each_blob_and_its_outcome() {
 }
 
 #[test]
-fn a_new_folder_named_like_an_image_is_noted() {
+fn a_bare_image_name_makes_no_folder_and_every_other_spelling_of_a_folder_does() {
     let folder = tempfile::tempdir().unwrap();
     let app = path("app-max-manifest-oci-gzip");
-    let copy = |flags: &[&str], to: &str| {
-        run(program().current_dir(folder.path()).args(["copy", &app, to]).args(flags), b"").ok().stderr
-    };
-    let none = ["--progress", "none"];
-    let note = "note: writing to the folder user/app; for the registry, use docker.io/user/app:cache\n";
-    assert_eq!(copy(&none, "user/app:cache"), note);
-    assert_eq!(copy(&none, "user/app:cache"), "", "it is there now");
-    assert_eq!(copy(&none, "user/other"), "", "where it goes is there");
-    for to in
-        ["cache", "./a/b", "A/b", &folder.path().join("x/y").display().to_string(), "type=local,dest=c/d"]
-    {
-        assert_eq!(copy(&none, to), "", "{to}");
+    let bkcache = |args: &[&str]| run(program().current_dir(folder.path()).args(args), b"");
+    for (name, path, reference) in [
+        ("user/app:cache", "user/app", "docker.io/user/app:cache"),
+        ("User/App", "User/App", "docker.io/user/app"),
+        ("app:cache", "app", "docker.io/library/app:cache"),
+    ] {
+        let why =
+            format!("there is no folder {path}: write ./{name} for a folder, or {reference} for Docker Hub");
+        for (args, doing) in [
+            (&["copy", "--quiet", &app, name][..], "write to"),
+            (&["copy", "--progress", "json", &app, name], "write to"),
+            (&["copy", name, "./other"], "open"),
+            (&["inspect", name], "open"),
+            (&["ls", name], "open"),
+            (&["verify", name], "open"),
+        ] {
+            let ran = bkcache(args);
+            assert_eq!((ran.code, ran.text().as_str()), (2, ""), "{args:?}");
+            assert!(
+                ran.stderr.contains(&format!("cannot {doing} {name}: {why}")),
+                "{args:?}: {}",
+                ran.stderr
+            );
+        }
     }
-    assert_eq!(copy(&["--quiet"], "quiet/app"), "");
-    assert!(!copy(&["--progress", "json"], "json/app").contains("note: "));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+    for to in
+        ["cache", "cache:tag", "./a/b", "a/other", "a/new/one:x", "type=local,dest=c/d", "c/d:x", ".hidden/x"]
+    {
+        bkcache(&["copy", "--quiet", &app, to]).ok();
+        bkcache(&["verify", &to.replace("type=local,dest=", "")]).ok();
+    }
 }

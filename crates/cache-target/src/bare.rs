@@ -1,14 +1,16 @@
 //! Bare words: a folder or a registry reference without `type=`, optionally with a tag and a digest.
 //!
 //! `PATH`, `PATH:TAG`, `PATH@DIGEST`, `PATH:TAG@DIGEST`; `HOST/REPOSITORY` with the same endings. A word that exists as a
-//! path is that path, and a word whose first part exists as a folder is no reference. The caller answers which paths
-//! exist; the file system is not touched here.
+//! path is that path, and a word whose first part exists as a folder is no reference. A word that is no folder and could
+//! be a reference without its host is refused, as guessing wrong would make a folder instead of a push. The caller answers
+//! which paths exist; the file system is not touched here.
 
 use std::path::Path;
 
 use crate::attributes::Attributes;
 use crate::error::TargetError;
 use crate::host::Host;
+use crate::reference::Reference;
 use crate::role::Role;
 
 /// Whether a text is a bare word and no attribute string: it has no `=`, or starts as only a path does.
@@ -101,8 +103,28 @@ pub(crate) fn attributes(
     if path.is_empty() {
         return Err(TargetError::usage(format_args!("`{text}`: there is no path before the tag or digest")));
     }
+    if let Some(reference) = docker_hub_reference(text, path, exists) {
+        return Err(TargetError::usage(format_args!(
+            "there is no folder {path}: write ./{text} for a folder, or {reference} for Docker Hub"
+        )));
+    }
     attributes.set(role.path_key(), path);
     Ok(attributes)
+}
+
+/// The reference that a bare word is to Docker, with its host; `None` for a word that can only be meant as a path.
+///
+/// It has a slash, a tag or a digest, and neither its path nor the first part of that exists. Upper case counts as mistyped:
+/// a repository has none.
+fn docker_hub_reference(text: &str, path: &str, exists: &dyn Fn(&Path) -> bool) -> Option<String> {
+    let first = path.split_once('/').map_or(path, |(first, _)| first);
+    if text == first || starts_as_a_path(text) || exists(Path::new(first)) || exists(Path::new(path)) {
+        return None;
+    }
+    let ending = text.find([':', '@']).and_then(|at| text.split_at_checked(at));
+    let (repository, ending) = ending.unwrap_or((text, ""));
+    let reference: Reference = format!("{}{ending}", repository.to_ascii_lowercase()).parse().ok()?;
+    Some(format!("{}{ending}", reference.repository()))
 }
 
 /// The path and the digest of `PATH@DIGEST`.

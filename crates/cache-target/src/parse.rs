@@ -25,7 +25,9 @@ impl Attributes {
     /// or an address (`localhost:5000`, `registry.example.com:443`).
     ///
     /// A **bare path** is any other text without `=`, and every text that starts with `/`, `./`, `../` or `~/` (which is
-    /// not expanded). It means `type=local` with `src` or `dest`, depending on `role`. A path that exists as it was typed
+    /// not expanded). It means `type=local` with `src` or `dest`, depending on `role`. A text that Docker would read as a
+    /// reference is an error, however, unless it is one word or its first part exists: `user/app` and `app:main` name
+    /// a folder as `./user/app` and `./app:main`, and a repository with its host. A path that exists as it was typed
     /// is taken whole: `./cache:main` is the folder of that name if there is one. Otherwise, `@sha256:…` at its end is the
     /// digest (of a source), and the text behind the last colon is the tag, unless it contains a slash or, on Windows, the
     /// colon is a drive's. A name with a slash, such as the full name of an image, is the text behind the first colon

@@ -23,7 +23,7 @@ async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<()
     // The source is read whole before the destination is opened, so that a broken cache makes no folder.
     let source = OpenedSource::open(&stores, &args.source.source).await?;
     let imported = source.import(&stores).await?;
-    let destination = OpenedDestination::open(&stores, &args.destination, args.form, global).await?;
+    let destination = OpenedDestination::open(&stores, &args.destination, args.form).await?;
     for warning in &imported.warnings {
         stores.job.event(&Event::Warning { message: &warning.to_string() });
     }

@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
     let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
     let layers = open_layers(blobs, &stores).await?;
     let exported = async {
-        let destination = OpenedDestination::open(&stores, to, args.form, global).await?;
+        let destination = OpenedDestination::open(&stores, to, args.form).await?;
         let exported = export(&chains, &*layers, &destination, &stores).await;
         drop(stores);
         let reported =

@@ -82,13 +82,17 @@ fn a_bare_path_is_a_local_folder() {
 
 #[test]
 fn a_bare_path_may_end_in_a_tag_or_a_digest() {
-    good("cache:main", "type=local,src=cache,tag=main");
+    good("./cache:main", "type=local,src=./cache,tag=main");
     good("./a:b:c", "type=local,src=./a:b,tag=c");
     good("./a:b/c", "type=local,src=./a:b/c");
-    good(&format!("cache@{DIGEST}"), &format!("type=local,digest={DIGEST},src=cache"));
-    good(&format!("cache:main@{DIGEST}"), &format!("type=local,digest={DIGEST},src=cache,tag=main"));
     good("user@host", "type=local,src=user@host");
-    assert_eq!(read("cache:main", Role::Destination, &[]), Ok("type=local,dest=cache,tag=main".to_owned()));
+    let there = |text: &str, role| read(text, role, &["cache"]).unwrap();
+    assert_eq!(there("cache:main", Role::Source), "type=local,src=cache,tag=main");
+    assert_eq!(there("cache:main", Role::Destination), "type=local,dest=cache,tag=main");
+    let digest = format!("cache@{DIGEST}");
+    assert_eq!(there(&digest, Role::Source), format!("type=local,digest={DIGEST},src=cache"));
+    let both = format!("cache:main@{DIGEST}");
+    assert_eq!(there(&both, Role::Source), format!("type=local,digest={DIGEST},src=cache,tag=main"));
 }
 
 #[test]
@@ -123,9 +127,7 @@ fn a_bare_word_that_begins_with_a_host_is_a_reference() {
         good(text, &format!("type=registry,ref={text}"));
     }
     // Without a host, or with an existing folder in its place, it is a path.
-    for text in
-        ["user/app", "library/app", ".cache/app", "./ghcr.io/app", "../ghcr.io/app", "/ghcr.io/app", "C:/x"]
-    {
+    for text in [".cache/app", "./ghcr.io/app", "../ghcr.io/app", "/ghcr.io/app", "C:/x", "user/a b"] {
         good(text, &format!("type=local,src={text}"));
     }
     for (text, there) in [("out.d/app", "out.d"), ("localhost/app", "localhost"), ("reg:5000/app", "reg")] {
@@ -158,16 +160,44 @@ fn a_host_without_a_repository_is_an_error_and_no_folder() {
     }
     good("my.cache", "type=local,src=my.cache");
     good("registry.example.com", "type=local,src=registry.example.com");
-    good("cache:5917", "type=local,src=cache,tag=5917");
-    good("my.cache:v2", "type=local,src=my.cache,tag=v2");
-    good("my.cache:20260102", "type=local,src=my.cache,tag=20260102");
     good(".cache:5000", "type=local,src=.cache,tag=5000");
     for (text, there, path) in [
         ("localhost:5917", "localhost", "type=local,src=localhost,tag=5917"),
+        ("cache:5917", "cache", "type=local,src=cache,tag=5917"),
         ("my.cache:5917", "my.cache", "type=local,src=my.cache,tag=5917"),
         ("out.d/cache:5917", "out.d", "type=local,src=out.d/cache,tag=5917"),
     ] {
         assert_eq!(read(text, Role::Source, &[there]), Ok(path.to_owned()));
+    }
+}
+
+#[test]
+fn a_bare_word_that_docker_reads_as_a_reference_is_no_new_folder() {
+    let with_digest = format!("user/app@{DIGEST}");
+    for (text, path, reference) in [
+        ("user/app", "user/app", "docker.io/user/app"),
+        ("user/app:cache", "user/app", "docker.io/user/app:cache"),
+        ("User/App:V1", "User/App", "docker.io/user/app:V1"),
+        ("a/b/c", "a/b/c", "docker.io/a/b/c"),
+        ("app:cache", "app", "docker.io/library/app:cache"),
+        ("my.cache:20260102", "my.cache", "docker.io/library/my.cache:20260102"),
+        (&with_digest, "user/app", &format!("docker.io/{with_digest}")),
+    ] {
+        let error =
+            format!("there is no folder {path}: write ./{text} for a folder, or {reference} for Docker Hub");
+        bad(text, &error);
+        // Both spellings mean what the error says.
+        assert_eq!(read(reference, Role::Source, &[]), Ok(format!("type=registry,ref={reference}")));
+        let folder = read(&format!("./{text}"), Role::Source, &[]).unwrap();
+        assert!(folder.contains(&format!("src=./{path}")), "{folder}");
+        if text != with_digest {
+            assert_eq!(read(text, Role::Destination, &[]), Err(error));
+        }
+        let first = text.split(['/', ':']).next().unwrap();
+        for exists in [path, first] {
+            let there = read(text, Role::Source, &[exists]).unwrap();
+            assert!(there.starts_with("type=local,") && there.contains(&format!("src={path}")), "{there}");
+        }
     }
 }
 
@@ -178,7 +208,7 @@ fn a_malformed_bare_path_is_an_error() {
     bad(":main", "`:main`: there is no path before the tag or digest");
     bad(&format!("@{DIGEST}"), &format!("`@{DIGEST}`: there is no path before the tag or digest"));
     bad(
-        "cache@sha256:12",
+        "./cache@sha256:12",
         "digest=sha256:12: expected a digest, sha256: and 64 lower-case hexadecimal digits",
     );
     bad(
