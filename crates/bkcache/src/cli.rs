@@ -185,12 +185,26 @@ pub(crate) struct LsArgs {
     #[arg(long)]
     pub(crate) caches: bool,
 
+    /// The order of the list
+    #[arg(long, value_enum, default_value_t = SortKey::Name, value_name = "BY")]
+    pub(crate) sort: SortKey,
+
     /// Print the list as JSON
     #[arg(long)]
     pub(crate) json: bool,
 
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortKey {
+    /// By name
+    Name,
+    /// The largest first
+    Size,
+    /// The newest first
+    Age,
 }
 
 #[derive(Args, Debug)]

@@ -51,7 +51,7 @@ The age of a cache is that of its newest result, the age of an image that of its
 
 Examples:
   bkcache ls registry.example.com/team/app
-  bkcache ls --caches ./cache
+  bkcache ls --caches --sort size ./cache
   bkcache ls ./cache:main
   bkcache ls --json docker.io/user/app | jq -r '.[] | .name'";
 

@@ -2,11 +2,19 @@
 
 use std::io::{BufWriter, Result, Write};
 
+use console::Term;
+
 use crate::failure::{Doing, Failure};
 
 /// The clause that an error of writing begins with.
 pub(crate) fn writing() -> String {
     "cannot write to standard output".to_owned()
+}
+
+/// The number of columns of the terminal that standard output is; `None` for a pipe or a file, where no line is cut.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let terminal = Term::stdout();
+    terminal.is_term().then(|| usize::from(terminal.size().1))
 }
 
 /// Writes text, without its colours if standard output is no terminal.

@@ -112,7 +112,7 @@ fn inspect_draws_the_records_as_a_tree() {
         insta::assert_snapshot!(format!("tree_{name}"), ran.text());
     }
     let deep = bkcache(["inspect", "--tree", &path("deep-100")]).ok().text();
-    assert_eq!(deep.lines().count(), 102);
+    assert_eq!(deep.lines().count(), 103, "a line for each record, below the legend");
     assert!(deep.lines().all(|line| line.chars().count() < 100), "a chain stays narrow");
 }
 
@@ -125,6 +125,21 @@ fn inspect_prints_everything_as_json() {
         assert_eq!(cache["records"].as_array().unwrap().len(), config["records"].as_array().unwrap().len());
         assert_eq!(cache["layers"].as_array().unwrap().len(), config["layers"].as_array().unwrap().len());
         assert_eq!(cache["counts"]["records"], cache["records"].as_array().unwrap().len());
+        for (shown, stored) in
+            cache["layers"].as_array().unwrap().iter().zip(config["layers"].as_array().unwrap())
+        {
+            // The config leaves out a parent that is 0, and has -1 for none.
+            let parent = stored.get("parent").map_or(Some(0), |parent| parent.as_u64());
+            assert_eq!((&shown["blob"], shown["parent"].as_u64()), (&stored["blob"], parent), "{name}");
+        }
+        for (shown, stored) in
+            cache["records"].as_array().unwrap().iter().zip(config["records"].as_array().unwrap())
+        {
+            assert_eq!(
+                shown["digest"], stored["digest"],
+                "{name}: a record has the number that the config gives it"
+            );
+        }
         assert_eq!(value["warnings"], json!([]));
     }
 }
@@ -344,13 +359,30 @@ fn records_and_blobs_become_a_cache() {
         }
         Value::Array(list)
     };
+    // The config sorts records by digest, and a line needs those of its sources before it.
+    let stored = cache["records"].as_array().unwrap();
+    let mut line_of = std::collections::HashMap::new();
     let mut lines = String::new();
-    for record in cache["records"].as_array().unwrap() {
-        let mut record = record.clone();
-        for result in record["results"].as_array_mut().unwrap() {
-            *result = json!({"createdAt": result["createdAt"], "layers": with_parents(&result["layer"])});
+    while line_of.len() < stored.len() {
+        for (position, record) in (0u64..).zip(stored) {
+            let links =
+                || record["inputs"].as_array().unwrap().iter().flat_map(|input| input.as_array().unwrap());
+            let is_next = links().all(|link| line_of.contains_key(&link["record"].as_u64().unwrap()));
+            if line_of.contains_key(&position) || !is_next {
+                continue;
+            }
+            let mut record = record.clone();
+            for link in
+                record["inputs"].as_array_mut().unwrap().iter_mut().flat_map(|i| i.as_array_mut().unwrap())
+            {
+                link["record"] = json!(line_of[&link["record"].as_u64().unwrap()]);
+            }
+            for result in record["results"].as_array_mut().unwrap() {
+                *result = json!({"createdAt": result["createdAt"], "layers": with_parents(&result["layer"])});
+            }
+            line_of.insert(position, line_of.len());
+            lines.push_str(&format!("{record}\n"));
         }
-        lines.push_str(&format!("{record}\n"));
     }
     let records = folder.path().join("records.ndjson");
     std::fs::write(&records, lines).unwrap();

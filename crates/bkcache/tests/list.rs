@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{bkcache, blob, copy_of, only_manifest, sha256};
+use support::{bkcache, blob, copy_of, fixture, only_manifest, sha256};
 
 const APP: &str = "app-max-manifest-oci-gzip";
 const TAG: &str = "org.opencontainers.image.ref.name";
@@ -84,7 +84,9 @@ fn the_time_of_a_list_is_linear_in_its_tags() {
     let started = Instant::now();
     let ran = bkcache(["ls", "--progress", "json", &place]).ok();
     let took = started.elapsed();
-    assert_eq!(ran.text().lines().count(), 8001);
+    assert_eq!(ran.text().lines().count(), 8002, "with the headings and the total");
+    let total = ran.text().lines().last().unwrap().to_owned();
+    assert_eq!(total, "8,000 names, 8,000 caches: 25.42 KiB, shared blobs counted once");
     // It takes about a second. Reading the index once per entry took minutes.
     assert!(took < Duration::from_secs(30), "{took:?}");
     let events: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -169,6 +171,25 @@ fn a_name_with_control_characters_is_escaped_in_the_table_and_exact_in_json() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn a_list_is_sorted_as_asked_and_its_total_left_out_with_quiet() {
+    let temp = tempfile::tempdir().unwrap();
+    let place = temp.path().join("cache").display().to_string();
+    for (fixture_name, tag) in [("platforms-2", "a"), ("deep-100", "b"), (APP, "c")] {
+        bkcache(["copy", "-q", &fixture(fixture_name).display().to_string(), &format!("{place}:{tag}")]).ok();
+    }
+    for (sort, expected) in [("name", ["a", "b", "c"]), ("size", ["b", "c", "a"])] {
+        let list = bkcache(["ls", "--json", "--sort", sort, &place]).ok().json();
+        assert_eq!(names(&list), expected.map(Some), "{sort}");
+    }
+    let list = bkcache(["ls", "--json", "--sort", "age", &place]).ok().json();
+    let times: Vec<&str> =
+        list.as_array().unwrap().iter().map(|line| line["newest"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+    assert!(bkcache(["ls", &place]).ok().text().lines().last().unwrap().starts_with("3 names, 3 caches: "));
+    assert_eq!(bkcache(["ls", "--quiet", &place]).ok().text().lines().count(), 4);
 }
 
 #[test]

@@ -52,5 +52,5 @@ pub async fn contents(
 
 /// Whether the config behind a manifest that is no cache is no image's either, so that there is nothing to read.
 fn is_artifact(document: &ManifestOrIndex) -> bool {
-    matches!(document, ManifestOrIndex::Manifest(manifest) if !manifest.has_image_config())
+    matches!(document, ManifestOrIndex::Manifest(manifest) if manifest.artifact_type().is_some())
 }

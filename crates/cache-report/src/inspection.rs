@@ -2,11 +2,12 @@
 //!
 //! Data only; `summary` and `json` make text of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use cache_model::{Compression, Descriptor, Digest, Graph, RecordRef, ResultRef, Timestamp};
+use cache_model::{Compression, Descriptor, Digest, Timestamp};
 
 use crate::Cache;
+use crate::config_layers::{ConfigLayers, times};
 
 /// A cache in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,12 +27,12 @@ pub struct Inspection {
     pub newest: Option<Timestamp>,
     /// The number of layers in the config. The same blob on another parent is another layer.
     pub layers: usize,
-    /// The number of distinct blobs of these layers.
-    pub blobs: usize,
-    /// The size of these blobs in bytes, each counted once: what a store holds besides metadata.
-    pub stored_bytes: u64,
     /// The size of all layers in bytes: a blob counts once for each layer that it is used in.
     pub layer_bytes: u64,
+    /// The number of distinct blobs that the manifest lists as layers.
+    pub blobs: usize,
+    /// The size of these blobs in bytes, each counted once.
+    pub blob_bytes: u64,
     /// The number of blobs by compression; `None` if the media type does not name it.
     pub compressions: BTreeMap<Option<Compression>, usize>,
 }
@@ -39,39 +40,35 @@ pub struct Inspection {
 impl Inspection {
     /// Counts what a cache holds.
     pub fn of(cache: &Cache<'_>) -> Self {
-        let graph = cache.graph;
-        let by_digest: HashMap<Digest, &Descriptor> =
+        let config = cache.config;
+        let layers = ConfigLayers::of(cache);
+        let blobs: HashMap<Digest, &Descriptor> =
             cache.layers.iter().map(|descriptor| (descriptor.digest, descriptor)).collect();
-        let mut seen = HashSet::new();
-        let mut found = Self {
-            records: graph.len(),
-            links: graph.links_len(),
-            layers: cache.config.layers().len(),
-            ..Self::default()
-        };
-        for layer in cache.config.layers() {
-            let Some(descriptor) = layer.blob.and_then(|blob| by_digest.get(&blob)) else { continue };
-            found.layer_bytes = found.layer_bytes.saturating_add(descriptor.size);
-            if seen.insert(descriptor.digest) {
-                found.blobs += 1;
-                found.stored_bytes = found.stored_bytes.saturating_add(descriptor.size);
-                *found.compressions.entry(descriptor.compression()).or_default() += 1;
-            }
+        let mut compressions = BTreeMap::new();
+        for blob in blobs.values() {
+            *compressions.entry(blob.compression()).or_default() += 1;
         }
-        for record in graph.records() {
-            found.roots += usize::from(record.inputs_len() == 0);
-            found.results += record.results().count();
+        let sum = |sizes: &mut dyn Iterator<Item = u64>| sizes.fold(0u64, u64::saturating_add);
+        Self {
+            records: config.records_len(),
+            roots: config.records().filter(|record| record.inputs_len() == 0).count(),
+            links: config.links_len(),
+            results: config.results_len(),
+            oldest: times(config).min(),
+            newest: times(config).max(),
+            layers: config.layers().len(),
+            layer_bytes: sum(&mut config.layers().iter().map(|layer| layers.size(layer))),
+            blobs: blobs.len(),
+            blob_bytes: sum(&mut blobs.values().map(|blob| blob.size)),
+            compressions,
         }
-        found.oldest = times(graph).min();
-        found.newest = times(graph).max();
-        found
     }
 }
 
-/// The times of all results. A result of an inline cache has none.
-pub(crate) fn times<'g>(graph: &'g Graph<'_>) -> impl Iterator<Item = Timestamp> + 'g {
-    let results = graph.records().flat_map(RecordRef::results);
-    results.map(ResultRef::created_at).filter(|time| !time.is_zero())
+/// The size in bytes of everything that a store holds of a cache: blobs, config, and manifest or image manifest.
+pub(crate) fn stored_bytes(found: &Inspection, manifest: &Descriptor, cache: &Cache<'_>) -> u64 {
+    let root = cache.origin.image().unwrap_or(manifest);
+    found.blob_bytes.saturating_add(cache.origin.config().size).saturating_add(root.size)
 }
 
 /// The name of a compression; `unknown` for a blob whose media type does not name it.

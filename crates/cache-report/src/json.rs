@@ -6,17 +6,19 @@
 use std::fmt::{self, Display, Formatter};
 
 use cache_format::{CacheManifest, Form};
-use cache_model::{Descriptor, LayerRef, RecordRef, Timestamp};
+use cache_model::{ConfigLayer, ConfigRecord, Descriptor, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::inspection::compression_name;
-use crate::layer_list::LayerList;
+use crate::config_layers::{ConfigLayers, RecordResult, results};
+use crate::inspection::{compression_name, stored_bytes};
 use crate::{Cache, Inspection};
 
 /// A manifest, its caches, their layers and records, as one JSON object.
 ///
+/// `layers` and `records` have the order of the config, so that a position here is a position there.
 /// `records[].inputs[][].record` is the position of a record, `records[].results[].layer` and `layers[].parent` the
-/// position of a layer in the same cache; `null` stands for none. Sizes are in bytes, times in RFC 3339.
+/// position of a layer in the same cache; `null` stands for none. A result that lists all its layers has `layers` in the
+/// place of `layer`. Sizes are in bytes, times in RFC 3339.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct JsonView<'a> {
@@ -75,7 +77,7 @@ impl Display for JsonView<'_> {
         write!(f, "\"caches\": [")?;
         for (n, cache) in self.caches.iter().enumerate() {
             writeln!(f, "{}{{", if n > 0 { ", " } else { "" })?;
-            write_cache(f, cache)?;
+            write_cache(f, cache, self.descriptor)?;
             write!(f, "}}")?;
         }
         writeln!(f, "]\n}}")
@@ -95,15 +97,15 @@ fn write_list(f: &mut Formatter<'_>, key: &str, items: impl Iterator<Item = Valu
     write!(f, "]")
 }
 
-fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>) -> fmt::Result {
+fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>, manifest: &Descriptor) -> fmt::Result {
     let found = Inspection::of(cache);
     let time = |time: Option<Timestamp>| json!(time.map(|time| time.to_string()));
     let compressions: Map<String, Value> =
         found.compressions.iter().map(|(c, n)| (compression_name(*c).to_owned(), json!(n))).collect();
     let counts = json!({
         "records": found.records, "roots": found.roots, "links": found.links, "results": found.results,
-        "layers": found.layers, "blobs": found.blobs,
-        "storedBytes": found.stored_bytes, "layerBytes": found.layer_bytes,
+        "layers": found.layers, "layerBytes": found.layer_bytes,
+        "blobs": found.blobs, "blobBytes": found.blob_bytes,
     });
     write_members(
         f,
@@ -111,16 +113,17 @@ fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>) -> fmt::Result {
             ("form", json!(cache.origin.form().map_or("inline", Form::name))),
             ("image", json!(cache.origin.image().map(descriptor_json))),
             ("config", descriptor_json(cache.origin.config())),
+            ("size", json!(stored_bytes(&found, manifest, cache))),
             ("counts", counts),
             ("oldest", time(found.oldest)),
             ("newest", time(found.newest)),
             ("compressions", Value::Object(compressions)),
         ],
     )?;
-    let list = LayerList::of(cache.graph);
-    write_list(f, "layers", list.layers.iter().map(|layer| layer_json(*layer, &list)))?;
+    let layers = ConfigLayers::of(cache);
+    write_list(f, "layers", cache.config.layers().iter().map(|layer| layer_json(layer, &layers)))?;
     writeln!(f, ",")?;
-    write_list(f, "records", cache.graph.records().map(|record| record_json(record, &list)))
+    write_list(f, "records", cache.config.records().map(record_json))
 }
 
 /// A descriptor as the JSON that stands for it in a manifest.
@@ -128,25 +131,34 @@ fn descriptor_json(descriptor: &Descriptor) -> Value {
     serde_json::from_slice(&descriptor.json()).unwrap_or(Value::Null)
 }
 
-fn layer_json(layer: LayerRef<'_>, list: &LayerList<'_>) -> Value {
-    let descriptor = layer.descriptor();
+fn layer_json(layer: &ConfigLayer, layers: &ConfigLayers<'_>) -> Value {
+    let descriptor = layers.descriptor(layer);
     json!({
-        "parent": list.place(layer.parent()),
-        "compression": compression_name(descriptor.compression()),
-        "descriptor": descriptor_json(descriptor),
+        "blob": layer.blob.map(|blob| blob.to_string()),
+        "parent": position(layer.parent),
+        "compression": compression_name(descriptor.and_then(Descriptor::compression)),
+        "descriptor": descriptor.map(descriptor_json),
     })
 }
 
-fn record_json(record: RecordRef<'_>, list: &LayerList<'_>) -> Value {
+fn record_json(record: ConfigRecord<'_>) -> Value {
     let inputs: Vec<Vec<Value>> = record
         .inputs()
-        .map(|links| links.map(|l| json!({"record": l.source.position(), "selector": l.selector})).collect())
+        .map(|links| links.map(|l| json!({"record": position(l.record), "selector": l.selector})).collect())
         .collect();
-    let results: Vec<Value> = record
-        .results()
-        .map(
-            |result| json!({"createdAt": result.created_at().to_string(), "layer": list.place(result.top())}),
-        )
-        .collect();
+    let results: Vec<Value> = results(record).map(result_json).collect();
     json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results})
+}
+
+fn result_json(result: RecordResult<'_>) -> Value {
+    let created_at = result.created_at().to_string();
+    match result {
+        RecordResult::Stack(result) => json!({"createdAt": created_at, "layer": position(result.layer)}),
+        RecordResult::List(chain) => json!({"createdAt": created_at, "layers": chain.layers}),
+    }
+}
+
+/// A position in a list; `None` for -1, which stands for none.
+fn position(at: i32) -> Option<u32> {
+    u32::try_from(at).ok()
 }

@@ -9,20 +9,25 @@
 //! every view for people, so that it neither breaks a line nor moves a cursor; JSON is exact.
 //!
 //! ```
-//! use cache_model::{CacheChains, Link};
-//! use cache_report::Tree;
+//! use cache_format::{CacheOrigin, Form};
+//! use cache_model::{CacheChains, Descriptor, Link, MediaType};
+//! use cache_report::{Cache, Tree};
 //!
 //! let mut chains = CacheChains::new();
 //! let source = chains.add(&"source".into(), &[], &[])?.expect("it is not random");
 //! chains.add(&"build".into(), &[&[Link { source, selector: "/src" }]], &[])?;
-//! assert_eq!(Tree::of(&chains.graph()?).to_string(), "#1 build\n│ #0 source [/src]\n");
+//! let config = chains.marshal(&|_| true)?.config;
+//!
+//! let origin = CacheOrigin::Manifest { form: Form::Manifest, config: Descriptor::of(MediaType::CACHE_CONFIG, "{}") };
+//! let cache = Cache::new(&origin, &config, &[]);
+//! assert_eq!(Tree::of(&cache).to_string(), "#0 build\n│ #1 source [/src]\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod cache;
+mod config_layers;
 mod inspection;
 mod json;
-mod layer_list;
 mod listing;
 mod summary;
 mod survey;

@@ -2,18 +2,23 @@
 //!
 //! The table is escaped and cut; JSON is exact and whole.
 
+use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::text::{age, cut, grouped, padded, printable, short, size};
+use crate::text::{age, count, cut, grouped, padded, printable, short, size};
 use crate::{Content, Survey};
 
 /// The most characters of a name that are shown: the longest tag that a registry takes.
 const LONGEST: usize = 128;
 /// Stands in a cell without a value.
 const NONE: &str = "-";
+/// Stands between two columns.
+const GAP: &str = "  ";
+/// The least width of the columns that are narrowed where a line is too long: kinds, then names.
+const NARROWED: [(usize, usize); 2] = [(1, 16), (0, 12)];
 
 /// A name and the manifest behind it.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ pub struct Table {
     pub head: String,
     /// A row for each entry, in their order.
     pub rows: Vec<Row>,
+    /// The line below the rows: how many entries and caches there are, and the size of all, shared blobs counted once.
+    pub total: String,
 }
 
 /// A line of a [`Table`].
@@ -57,8 +64,9 @@ pub enum Row {
 }
 
 impl Table {
-    /// Lays entries out; `now` tells their age.
-    pub fn of(entries: &[Entry], now: SystemTime) -> Self {
+    /// Lays entries out; `now` tells their age. Where lines would be longer than `width` characters, media types are cut
+    /// first, then names. The reasons of unreadable entries stay whole.
+    pub fn of(entries: &[Entry], now: SystemTime, width: Option<usize>) -> Self {
         let head = ["NAME", "KIND", "SIZE", "AGE", "RECORDS", "DIGEST"].map(str::to_owned);
         let cells: Vec<_> =
             entries.iter().map(|entry| entry.found.as_ref().map(|found| cells(entry, found, now))).collect();
@@ -68,19 +76,44 @@ impl Table {
                 *width = (*width).max(cell.chars().count());
             }
         }
+        narrow(&mut widths, width);
         let line = |cells: &[String; 6]| {
-            let cells = cells.iter().zip(widths).map(|(cell, width)| padded(cell, width));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+            let cells = cells.iter().zip(widths).map(|(cell, width)| padded(&cut(cell, width), width));
+            let line = cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned();
+            width.map_or(line.clone(), |width| cut(&line, width))
         };
         let [names, ..] = widths;
         let rows = entries.iter().zip(&cells).map(|(entry, cells)| match cells {
             Ok(cells) => Row::Found(line(cells)),
             Err(reason) => {
-                Row::Unreadable { name: padded(&shown_name(entry), names), reason: printable(reason) }
+                let name = padded(&cut(&shown_name(entry), names), names);
+                Row::Unreadable { name, reason: printable(reason) }
             }
         });
-        Self { head: line(&head), rows: rows.collect() }
+        Self { head: line(&head), rows: rows.collect(), total: total(entries) }
     }
+}
+
+/// Narrows columns until a line has at most `width` characters, if it can.
+fn narrow(widths: &mut [usize; 6], width: Option<usize>) {
+    let Some(width) = width else { return };
+    for (column, least) in NARROWED {
+        let line = widths.iter().sum::<usize>() + GAP.len() * (widths.len() - 1);
+        let excess = line.saturating_sub(width);
+        if let Some(narrowed) = widths.get_mut(column) {
+            *narrowed = narrowed.saturating_sub(excess).max(least.min(*narrowed));
+        }
+    }
+}
+
+fn total(entries: &[Entry]) -> String {
+    let found = || entries.iter().filter_map(|entry| entry.found.as_ref().ok());
+    let caches = found().filter(|survey| survey.content().has_cache()).count() as u64;
+    let sizes: HashMap<_, _> = found().flat_map(Survey::sizes).collect();
+    let bytes = sizes.values().fold(0u64, |sum, bytes| sum.saturating_add(**bytes));
+    let shared = if entries.len() > 1 { ", shared blobs counted once" } else { "" };
+    let (names, caches) = (count(entries.len() as u64, "name"), count(caches, "cache"));
+    format!("{names}, {caches}: {}{shared}", size(bytes))
 }
 
 impl Display for Table {
@@ -88,8 +121,9 @@ impl Display for Table {
         writeln!(f, "{}", self.head)?;
         self.rows.iter().try_for_each(|row| match row {
             Row::Found(line) => writeln!(f, "{line}"),
-            Row::Unreadable { name, reason } => writeln!(f, "{name}  error: {reason}"),
-        })
+            Row::Unreadable { name, reason } => writeln!(f, "{name}{GAP}error: {reason}"),
+        })?;
+        writeln!(f, "{}", self.total)
     }
 }
 

@@ -7,8 +7,8 @@ use std::fmt::{self, Display, Formatter};
 use cache_format::CacheOrigin;
 use cache_model::Descriptor;
 
-use crate::inspection::compression_name;
-use crate::text::{count, grouped, padded, printable, size};
+use crate::inspection::{compression_name, stored_bytes};
+use crate::text::{count, fitted, grouped, padded, printable, seconds, size};
 use crate::{Cache, Inspection};
 
 /// The width of the column of names, in characters.
@@ -19,7 +19,8 @@ const NAMES: usize = 13;
 pub struct Summary(Vec<(&'static str, String)>);
 
 impl Summary {
-    /// Sums a cache up. `place` is the target that was read, and `manifest` the descriptor of the manifest or index.
+    /// Sums a cache up. `place` is the target that was read, and `manifest` the descriptor of the manifest or index. The
+    /// rows are as long as they need to be.
     pub fn of(place: &str, manifest: &Descriptor, cache: &Cache<'_>) -> Self {
         let found = Inspection::of(cache);
         let image = cache.origin.image().map(|image| ("image", with_size(image)));
@@ -31,15 +32,23 @@ impl Summary {
         ];
         let counts = [
             (config, with_size(cache.origin.config())),
-            ("records", records(&found)),
-            ("results", results(&found)),
+            ("size", format!("{} with manifest and config", size(stored_bytes(&found, manifest, cache)))),
             ("layers", layers(&found)),
-            ("size", sizes(&found)),
             ("compressions", compressions(&found)),
             ("media types", media_types(cache.layers)),
+            ("records", records(&found)),
+            ("results", results(&found)),
         ];
         let rows = head.into_iter().chain(image).chain(counts);
         Self(rows.map(|(name, value)| (name, printable(&value))).collect())
+    }
+
+    /// The same summary with rows of at most `width` characters. Digests and media types are shortened.
+    #[must_use]
+    pub fn with_width(self, width: Option<usize>) -> Self {
+        let Some(width) = width else { return self };
+        let room = width.saturating_sub(NAMES + 1).max(1);
+        Self(self.0.into_iter().map(|(name, value)| (name, fitted(&value, room))).collect())
     }
 
     /// The rows, in the order in which they are shown. Names are filled up to the width of their column.
@@ -72,19 +81,17 @@ fn records(found: &Inspection) -> String {
 }
 
 fn results(found: &Inspection) -> String {
-    match (found.oldest, found.newest) {
-        (Some(oldest), Some(newest)) if oldest == newest => format!("{} of {oldest}", found.results),
-        (Some(oldest), Some(newest)) => format!("{} from {oldest} to {newest}", found.results),
-        _ => found.results.to_string(),
+    let number = grouped(found.results as u64);
+    match (found.oldest.map(seconds), found.newest.map(seconds)) {
+        (Some(oldest), Some(newest)) if oldest == newest => format!("{number} of {oldest}"),
+        (Some(oldest), Some(newest)) => format!("{number} from {oldest} to {newest}"),
+        _ => number,
     }
 }
 
 fn layers(found: &Inspection) -> String {
-    format!("{} of {}", grouped(found.layers as u64), count(found.blobs as u64, "unique blob"))
-}
-
-fn sizes(found: &Inspection) -> String {
-    format!("{} stored, {} with each layer counted", size(found.stored_bytes), size(found.layer_bytes))
+    let (number, blobs) = (grouped(found.layers as u64), count(found.blobs as u64, "blob"));
+    format!("{number} ({}) in {blobs} ({})", size(found.layer_bytes), size(found.blob_bytes))
 }
 
 fn compressions(found: &Inspection) -> String {

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 
 use cache_format::{CacheOrigin, Form, ImageManifest, ManifestOrIndex, Unpacked};
-use cache_model::{Descriptor, Digest, Graph, MediaType, Timestamp};
+use cache_model::{CacheConfig, Descriptor, Digest, MediaType, Timestamp};
 
-use crate::inspection::times;
+use crate::config_layers::times;
 use crate::text::cut;
 
 /// The most characters of a foreign media type that are shown: the length of the longest tag.
@@ -37,7 +37,7 @@ pub enum Content {
     ImageWithCache,
     /// An image, or an index of images, without a cache.
     Image,
-    /// Something else: an artifact whose config has this media type, or an index without images.
+    /// Something else: an artifact of this type, an index of such artifacts, or an index without manifests.
     Other(MediaType),
 }
 
@@ -57,11 +57,8 @@ impl Survey {
                 survey.content = Content::Cache(cache.form);
                 survey.add_sizes(cache.layers.iter().chain([&cache.config]));
             }
-            Unpacked::Other(ManifestOrIndex::Manifest(manifest)) if !manifest.has_image_config() => {
-                survey.content = Content::Other(manifest.config.media_type.clone());
-                survey.add_manifest(manifest);
-            }
-            Unpacked::Other(_) => {}
+            Unpacked::Other(ManifestOrIndex::Manifest(manifest)) => survey.add_artifact(manifest),
+            Unpacked::Other(ManifestOrIndex::Index(_)) => {}
         }
         survey
     }
@@ -69,6 +66,16 @@ impl Survey {
     /// Adds a manifest that an index names, whether it was read or not.
     pub fn add_entry(&mut self, descriptor: &Descriptor) {
         self.add_sizes([descriptor]);
+    }
+
+    /// Adds an artifact, such as one that an index names. An image is none, and is left out.
+    pub fn add_artifact(&mut self, manifest: &ImageManifest) {
+        let Some(artifact_type) = manifest.artifact_type() else { return };
+        self.add_manifest(manifest);
+        let is_first = matches!(&self.content, Content::Other(known) if *known == self.descriptor.media_type);
+        if is_first {
+            self.content = Content::Other(artifact_type);
+        }
     }
 
     /// Adds an image; `newest` is the time of its last step.
@@ -81,10 +88,10 @@ impl Survey {
     }
 
     /// Adds a cache. A survey with a cache stays one, in any order of the calls.
-    pub fn add_cache(&mut self, origin: &CacheOrigin, graph: &Graph<'_>) {
+    pub fn add_cache(&mut self, origin: &CacheOrigin, config: &CacheConfig) {
         self.content = origin.form().map_or(Content::ImageWithCache, Content::Cache);
-        self.records += graph.len();
-        self.newest = self.newest.max(times(graph).max());
+        self.records += config.records_len();
+        self.newest = self.newest.max(times(config).max());
     }
 
     /// The descriptor of the manifest or index.
@@ -100,6 +107,11 @@ impl Survey {
     /// The size in bytes of all distinct blobs and manifests that it leads to, itself included, by their descriptors.
     pub fn size(&self) -> u64 {
         self.sizes.values().fold(0, |sum, size| sum.saturating_add(*size))
+    }
+
+    /// The sizes in bytes of these blobs and manifests.
+    pub(crate) fn sizes(&self) -> &HashMap<Digest, u64> {
+        &self.sizes
     }
 
     /// The number of records of all its caches together.

@@ -40,6 +40,11 @@ pub fn age(time: Timestamp, now: SystemTime) -> String {
     count(seconds / length, noun)
 }
 
+/// A time in UTC, without the fraction of its second.
+pub fn seconds(time: Timestamp) -> String {
+    Timestamp::from_unix(time.unix_seconds(), 0).unwrap_or(time).to_string()
+}
+
 /// The first twelve hexadecimal digits of a digest: enough to tell the blobs of one cache apart.
 pub fn short(digest: &Digest) -> String {
     shorten(&digest.to_string())
@@ -64,6 +69,17 @@ pub fn cut(text: &str, most: usize) -> String {
         return shown;
     }
     shown.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// [`cut`], but what follows the last ` (` stays: a size or a form that is more telling than the end of a name.
+pub fn fitted(text: &str, most: usize) -> String {
+    if text.chars().count() > most
+        && let Some((head, tail)) = text.rsplit_once(" (")
+        && let Some(room) = most.checked_sub(tail.chars().count() + 2).filter(|room| *room > 0)
+    {
+        return format!("{} ({tail}", cut(head, room));
+    }
+    cut(text, most)
 }
 
 /// Text filled with spaces up to a width in characters. Format strings limit the width to 65,535; this does not.
@@ -113,6 +129,24 @@ mod tests {
             assert_eq!(cut(text, 4), shown, "{text:?}");
         }
         assert_eq!(cut(&"x".repeat(1_000_000), 100).chars().count(), 100);
+    }
+
+    #[test]
+    fn a_text_is_fitted_in_front_of_its_last_parenthesis() {
+        for (text, most, shown) in [
+            ("sha256:0123 (5 B)", 17, "sha256:0123 (5 B)"),
+            ("sha256:0123 (5 B)", 14, "sha256:… (5 B)"),
+            ("sha256:0123 (5 B)", 6, "sha25…"),
+            ("a name", 4, "a n…"),
+        ] {
+            assert_eq!(fitted(text, most), shown);
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_to_the_second_in_utc() {
+        let time: Timestamp = "2026-11-24T02:33:29.842413024+02:00".parse().unwrap();
+        assert_eq!(seconds(time), "2026-11-24T00:33:29Z");
     }
 
     #[test]

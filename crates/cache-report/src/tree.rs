@@ -1,45 +1,69 @@
-//! The records of a graph as a tree: each record above its sources.
+//! The records of a cache as a tree: each record above its sources.
 //!
 //! A record is drawn once; a later mention gives its number only. A record with one source stands right above it, so
 //! that a long chain stays narrow; only a fork is indented. The walk does not recurse, however deep the graph is.
 
 use std::fmt::{self, Display, Formatter};
 
-use cache_model::{ANNOTATION_DESCRIPTION, Graph, RecordRef};
+use cache_model::{ANNOTATION_DESCRIPTION, ConfigRecord};
 
-use crate::text::{count, printable, shorten, size};
+use crate::Cache;
+use crate::config_layers::{ConfigLayers, RecordResult, results};
+use crate::text::{count, cut, printable, seconds, shorten, size};
 
 /// Forks deeper than this are given as a number, not drawn.
 const MAX_DEPTH: u32 = 24;
+/// The most characters of a digest in a line that is too long.
+const SHORT_DIGEST: usize = 7;
+/// The most characters of a selector in a line that is too long.
+const SHORT_SELECTOR: usize = 16;
 
-/// The records of a graph as a tree, a line for each: its number, its digest and its first result.
+/// The records of a cache as a tree, a line for each: its number, its digest, the selector under which it is used, and
+/// its newest result.
+///
+/// The number is the record's position in the config. Of the result it shows the size of the top layer, which is the
+/// step's own, and that of all layers.
 ///
 /// ```text
-/// #3 066036675b22  2 layers, 1.06 KiB, 2026-11-24T02:33:29.842413024Z
-/// ├─ #1 a768ebf406dd  1 layer, 972 B, 2026-11-24T02:33:29.819053132Z
+/// #3 066036675b22  94 B of 1.06 KiB in 2 layers, 2026-11-24T02:33:29Z
+/// ├─ #1 a768ebf406dd  972 B in 1 layer, 2026-11-24T02:33:29Z
 /// │  │ #0 f9dc9c4015f7
+/// ├─ or #4 b5bb9d8014a0
 /// └─ #2 bdb547e82fc8
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Tree<'g>(&'g Graph<'g>);
+pub struct Tree<'a> {
+    cache: Cache<'a>,
+    width: Option<usize>,
+}
 
-impl<'g> Tree<'g> {
-    /// The tree of a graph.
-    pub fn of(graph: &'g Graph<'_>) -> Self {
-        Self(graph)
+impl<'a> Tree<'a> {
+    /// Explains the lines of a tree, in at most 80 characters.
+    pub const LEGEND: &'static str =
+        "Below a record: its inputs; \"or\": an alternative. Size: own layer of all layers.";
+
+    /// The tree of a cache, with lines as long as they need to be.
+    pub fn of(cache: &Cache<'a>) -> Self {
+        Self { cache: *cache, width: None }
+    }
+
+    /// The same tree in lines of at most `width` characters. Digests and selectors are shortened first.
+    #[must_use]
+    pub fn with_width(self, width: Option<usize>) -> Self {
+        Self { width, ..self }
     }
 }
 
 impl Display for Tree<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write_tree(f, self.0)
+        write_tree(f, self)
     }
 }
 
 /// A record to draw.
-struct Node<'g> {
-    record: RecordRef<'g>,
-    selector: &'g str,
+struct Node<'a> {
+    record: ConfigRecord<'a>,
+    selector: &'a str,
     /// The number of forks above it.
     depth: u32,
     /// A bit for each of these forks, the nearest lowest: whether more branches follow there.
@@ -54,86 +78,127 @@ enum Joint {
     Leaf,
     /// It is the only source of the record above it.
     Only,
-    /// It is one of several sources.
-    Branch { is_last: bool },
+    /// It is one of several sources: of an input of its own, or an alternative for the input of the branch before it.
+    Branch { is_alternative: bool, is_last: bool },
 }
 
-fn write_tree(f: &mut Formatter<'_>, graph: &Graph<'_>) -> fmt::Result {
-    let mut has_dependents = vec![false; graph.len()];
-    for record in graph.records() {
+fn write_tree(f: &mut Formatter<'_>, tree: &Tree<'_>) -> fmt::Result {
+    let config = tree.cache.config;
+    let layers = ConfigLayers::of(&tree.cache);
+    let mut has_dependents = vec![false; config.records_len()];
+    for record in config.records() {
         for link in record.inputs().flatten() {
-            if let Some(slot) = has_dependents.get_mut(link.source.position()) {
+            if let Some(slot) = usize::try_from(link.record).ok().and_then(|at| has_dependents.get_mut(at)) {
                 *slot = true;
             }
         }
     }
-    let mut drawn = vec![false; graph.len()];
-    let leaves = graph.records().filter(|record| has_dependents.get(record.position()) == Some(&false));
+    let mut drawn = vec![false; config.records_len()];
+    let leaves = config.records().filter(|record| has_dependents.get(record.position()) == Some(&false));
     for leaf in leaves {
         let mut stack = vec![Node { record: leaf, selector: "", depth: 0, bars: 0, joint: Joint::Leaf }];
         while let Some(node) = stack.pop() {
             let again = drawn.get(node.record.position()).copied().unwrap_or(false);
-            write_line(f, &node, again)?;
+            writeln!(f, "{}", line(&node, again, &layers, tree.width))?;
             if again {
                 continue;
             }
             if let Some(slot) = drawn.get_mut(node.record.position()) {
                 *slot = true;
             }
-            push_sources(&mut stack, &node);
+            push_sources(&mut stack, &node, &tree.cache);
         }
     }
     Ok(())
 }
 
-fn push_sources<'g>(stack: &mut Vec<Node<'g>>, node: &Node<'g>) {
-    let sources: Vec<_> = node.record.inputs().flatten().collect();
+fn push_sources<'a>(stack: &mut Vec<Node<'a>>, node: &Node<'a>, cache: &Cache<'a>) {
+    let links = node.record.inputs().flat_map(|input| input.enumerate().map(|(n, link)| (n > 0, link)));
+    let sources: Vec<_> = links
+        .filter_map(|(is_alternative, link)| {
+            let source = cache.config.record(usize::try_from(link.record).ok()?)?;
+            Some((is_alternative, source, link.selector))
+        })
+        .collect();
     let (depth, bars) = match node.joint {
-        Joint::Branch { is_last } => (node.depth.saturating_add(1), node.bars << 1 | u32::from(!is_last)),
+        Joint::Branch { is_last, .. } => (node.depth.saturating_add(1), node.bars << 1 | u32::from(!is_last)),
         Joint::Leaf | Joint::Only => (node.depth, node.bars),
     };
     let several = sources.len() > 1;
-    for (n, link) in sources.into_iter().rev().enumerate() {
-        let joint = if several { Joint::Branch { is_last: n == 0 } } else { Joint::Only };
-        stack.push(Node { record: link.source, selector: link.selector, depth, bars, joint });
+    for (n, (is_alternative, record, selector)) in sources.into_iter().rev().enumerate() {
+        let joint = if several { Joint::Branch { is_alternative, is_last: n == 0 } } else { Joint::Only };
+        stack.push(Node { record, selector, depth, bars, joint });
     }
 }
 
-fn write_line(f: &mut Formatter<'_>, node: &Node<'_>, again: bool) -> fmt::Result {
-    let drawn = node.depth.min(MAX_DEPTH);
-    if node.depth > drawn {
-        write!(f, "({} deeper) ", node.depth - drawn)?;
+/// The line of a record, in at most `width` characters.
+fn line(node: &Node<'_>, again: bool, layers: &ConfigLayers<'_>, width: Option<usize>) -> String {
+    let before = format!("{}#{} ", joints(node, width), node.record.position());
+    let digest = shorten(&node.record.digest().to_string());
+    let selector = selector(node.selector);
+    let result = results(node.record).max_by_key(|result| result.created_at());
+    let (numbers, time, step) = match result.filter(|_| !again) {
+        Some(result) => described(result, layers),
+        None => (if again { " (above)".to_owned() } else { String::new() }, String::new(), String::new()),
+    };
+    let whole = |digest: &str, selector: &str, time: &str, step: &str| {
+        let selector = if selector.is_empty() { String::new() } else { format!(" [{selector}]") };
+        format!("{before}{digest}{selector}{numbers}{time}{step}")
+    };
+    let long = whole(&digest, &selector, &time, &step);
+    let Some(width) = width else { return long };
+    if length(&long) <= width {
+        return long;
     }
+    let (digest, selector) = (cut(&digest, SHORT_DIGEST), cut(&selector, SHORT_SELECTOR));
+    let without_step = whole(&digest, &selector, &time, "");
+    let room = width.saturating_sub(length(&without_step));
+    if length(&without_step) <= width {
+        return without_step + &cut(&step, room);
+    }
+    cut(&whole(&digest, &selector, "", ""), width)
+}
+
+/// The lines that lead to a record. On a narrow terminal fewer forks are drawn.
+fn joints(node: &Node<'_>, width: Option<usize>) -> String {
+    let most = width.map_or(MAX_DEPTH, |width| u32::try_from(width / 8).unwrap_or(MAX_DEPTH).min(MAX_DEPTH));
+    let drawn = node.depth.min(most);
+    let mut text = match node.depth - drawn {
+        0 => String::new(),
+        deeper => format!("({deeper} deeper) "),
+    };
     for fork in (0..drawn).rev() {
-        write!(f, "{}", if node.bars >> fork & 1 == 1 { "│  " } else { "   " })?;
+        text.push_str(if node.bars >> fork & 1 == 1 { "│  " } else { "   " });
     }
-    match node.joint {
-        Joint::Leaf => {}
-        Joint::Only => write!(f, "│ ")?,
-        Joint::Branch { is_last: false } => write!(f, "├─ ")?,
-        Joint::Branch { is_last: true } => write!(f, "└─ ")?,
+    text.push_str(match node.joint {
+        Joint::Leaf => "",
+        Joint::Only => "│ ",
+        Joint::Branch { is_last: false, .. } => "├─ ",
+        Joint::Branch { is_last: true, .. } => "└─ ",
+    });
+    if matches!(node.joint, Joint::Branch { is_alternative: true, .. }) {
+        text.push_str("or ");
     }
-    let record = node.record;
-    write!(f, "#{} {}", record.position(), shorten(&record.digest().to_string()))?;
-    if !node.selector.is_empty() {
-        write!(f, " [{}]", selector(node.selector))?;
-    }
-    if again {
-        return writeln!(f, " (above)");
-    }
-    match record.results().next() {
-        None => writeln!(f),
-        Some(result) => {
-            write!(f, "  {}, {}", count(result.layers_len() as u64, "layer"), size(result.size()))?;
-            if !result.created_at().is_zero() {
-                write!(f, ", {}", result.created_at())?;
-            }
-            match result.top().and_then(|layer| layer.descriptor().annotations.get(ANNOTATION_DESCRIPTION)) {
-                Some(step) => writeln!(f, "  {}", printable(step)),
-                None => writeln!(f),
-            }
-        }
-    }
+    text
+}
+
+/// A result in three parts: its layers, its time, and the step that made its top layer.
+fn described(result: RecordResult<'_>, layers: &ConfigLayers<'_>) -> (String, String, String) {
+    let (sum, top) = (layers.sum(result), layers.top(result));
+    let own = size(top.map_or(0, |layer| layers.size(layer)));
+    let of_all = if sum.layers > 1 { format!(" of {}", size(sum.bytes)) } else { String::new() };
+    let numbers = format!("  {own}{of_all} in {}", count(sum.layers, "layer"));
+    let time = match result.created_at() {
+        time if time.is_zero() => String::new(),
+        time => format!(", {}", seconds(time)),
+    };
+    let descriptor = top.and_then(|layer| layers.descriptor(layer));
+    let step = descriptor.and_then(|descriptor| descriptor.annotations.get(ANNOTATION_DESCRIPTION));
+    (numbers, time, step.map(|step| format!("  {}", printable(step))).unwrap_or_default())
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 /// A selector is a path, or the digest of several paths.

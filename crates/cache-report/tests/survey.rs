@@ -19,7 +19,7 @@ async fn survey(store: &dyn Provider, descriptor: &Descriptor) -> Result<Survey,
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     for cache in &contents.imported.caches {
-        survey.add_cache(&cache.origin, &cache.chains.graph().unwrap());
+        survey.add_cache(&cache.origin, &cache.config);
     }
     Ok(survey)
 }
@@ -122,7 +122,7 @@ async fn an_image_with_a_cache_is_one_in_any_order_of_the_calls() {
     let contents = contents(&store, &resolved, &Job::default()).await.unwrap();
     let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.unpacked);
     for cache in &contents.imported.caches {
-        survey.add_cache(&cache.origin, &cache.chains.graph().unwrap());
+        survey.add_cache(&cache.origin, &cache.config);
     }
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     assert_eq!(survey.content(), &Content::ImageWithCache);

@@ -56,17 +56,20 @@ impl Made {
 
     /// The summary, the tree and the JSON.
     fn shown(&self, place: &str) -> [String; 3] {
-        let graph = self.chains.graph().unwrap();
-        let marshalled = graph.marshal(&|_| true);
+        self.shown_within(place, None)
+    }
+
+    fn shown_within(&self, place: &str, width: Option<usize>) -> [String; 3] {
+        let marshalled = self.chains.marshal(&|_| true).unwrap();
         let Unpacked::Cache(manifest) = &self.unpacked else { panic!("a cache") };
         let origin = CacheOrigin::Manifest { form: manifest.form, config: manifest.config.clone() };
-        let cache = Cache::new(&origin, &marshalled.config, &self.layers, &graph);
+        let cache = Cache::new(&origin, &marshalled.config, &self.layers);
         let (caches, warnings) = ([cache], [place.to_owned()]);
         let json = JsonView::new(place, &self.manifest, &caches)
             .with_manifest(Some(manifest))
             .with_warnings(&warnings);
-        let summary = Summary::of(place, &self.manifest, &cache);
-        [summary.to_string(), Tree::of(&graph).to_string(), json.to_string()]
+        let summary = Summary::of(place, &self.manifest, &cache).with_width(width);
+        [summary.to_string(), Tree::of(&cache).with_width(width).to_string(), json.to_string()]
     }
 }
 
@@ -75,6 +78,80 @@ fn a_cache_is_shown_as_a_summary_a_tree_and_json() {
     let [summary, tree, json] = Made::with("/src", GZIP).shown("./cache");
     insta::assert_snapshot!(format!("{summary}\n{tree}\n{json}"));
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["caches"][0]["form"], "manifest");
+}
+
+/// The tree of chains without blobs.
+fn tree(chains: &CacheChains, width: Option<usize>) -> String {
+    let config = chains.marshal(&|_| true).unwrap().config;
+    let origin = CacheOrigin::Manifest {
+        form: Form::Manifest,
+        config: descriptor("application/vnd.buildkit.cacheconfig.v0", 9, 500),
+    };
+    Tree::of(&Cache::new(&origin, &config, &[])).with_width(width).to_string()
+}
+
+#[test]
+fn alternatives_of_one_input_are_told_apart_from_inputs() {
+    let mut chains = CacheChains::new();
+    let mut root = |name: &str| {
+        let source = chains.add(&name.into(), &[], &[]).unwrap().unwrap();
+        Link { source, selector: "" }
+    };
+    let (a, b, c) = (root("a"), root("b"), root("c"));
+    chains.add(&"either".into(), &[&[a, b]], &[]).unwrap();
+    chains.add(&"both".into(), &[&[a], &[b]], &[]).unwrap();
+    chains.add(&"mixed".into(), &[&[a, b], &[c]], &[]).unwrap();
+    insta::assert_snapshot!(tree(&chains, None), @r"
+    #2 both
+    ├─ #0 a
+    └─ #1 b
+    #4 either
+    ├─ #0 a (above)
+    └─ or #1 b (above)
+    #5 mixed
+    ├─ #0 a (above)
+    ├─ or #1 b (above)
+    └─ #3 c
+    ");
+}
+
+#[test]
+fn no_line_is_longer_than_the_terminal() {
+    let long = "/a/very/long/path/to/some/sources/of/a/program/with/many/parts/in/it";
+    let made = Made::with(long, GZIP);
+    let [summary, tree, _] = made.shown_within(&format!("./{}", "c".repeat(100)), Some(80));
+    for text in [&summary, &tree] {
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+    insta::assert_snapshot!(format!("{}\n{summary}\n{tree}", Tree::LEGEND));
+    assert!(Tree::LEGEND.chars().count() <= 80);
+    for width in [1, 20, 40, 79] {
+        let shown = made.shown_within("./cache", Some(width));
+        assert!(shown[1].lines().all(|line| line.chars().count() <= width), "{width}: {}", shown[1]);
+    }
+}
+
+#[test]
+fn a_table_fits_the_terminal_and_a_shared_blob_is_in_its_total_once() {
+    let made = Made::with("", GZIP);
+    let origin = CacheOrigin::Manifest { form: Form::Manifest, config: made.manifest.clone() };
+    let mut cache = Survey::of(&made.manifest, &made.unpacked);
+    cache.add_cache(&origin, &made.chains.marshal(&|_| true).unwrap().config);
+    let artifact = descriptor(&format!("application/vnd.example.{}+json", "x".repeat(100)), 3, 7);
+    let document = ManifestOrIndex::decode(br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
+    let other = Survey::of(&artifact, &Unpacked::Other(document));
+    let named = |name: &str, survey: &Survey| Entry::new(Some(name.to_owned()), Ok(survey.clone()));
+    let long = format!("sha256-{}.sig", "0".repeat(64));
+    let entries = [named("main", &cache), named("again", &cache), named(&long, &other)];
+    let table = Table::of(&entries, UNIX_EPOCH + Duration::from_secs(62), Some(80)).to_string();
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    insta::assert_snapshot!(table, @r"
+    NAME                 KIND              SIZE      AGE       RECORDS  DIGEST
+    main                 cache (manifest)  4.09 KiB  1 minute  5        ddc5e516757c
+    again                cache (manifest)  4.09 KiB  1 minute  5        ddc5e516757c
+    sha256-00000000000…  application/vnd…  7 B       -         -        030303030303
+    3 names, 2 caches: 4.10 KiB, shared blobs counted once
+    ");
 }
 
 #[test]
@@ -87,7 +164,7 @@ fn a_deep_fork_is_a_number() {
         let inputs = [top, leaf].map(|source| [Link { source, selector: "" }]);
         top = chains.add(&digest, &[&inputs[0], &inputs[1]], &[]).unwrap().unwrap();
     }
-    let tree = Tree::of(&chains.graph().unwrap()).to_string();
+    let tree = tree(&chains, None);
     assert_eq!(tree.lines().count(), 61);
     assert!(tree.contains("\n(5 deeper) │  "), "{tree}");
     assert!(tree.lines().all(|line| line.chars().count() < 120), "{tree}");
@@ -98,10 +175,10 @@ fn a_table_has_even_columns_and_says_what_could_not_be_read() {
     let made = Made::with("", GZIP);
     let mut cache = Survey::of(&made.manifest, &made.unpacked);
     let origin = CacheOrigin::Manifest { form: Form::Manifest, config: made.manifest.clone() };
-    cache.add_cache(&origin, &made.chains.graph().unwrap());
+    cache.add_cache(&origin, &made.chains.marshal(&|_| true).unwrap().config);
     let entries =
         [Entry::new(Some("main".to_owned()), Ok(cache)), Entry::new(None, Err("it is\ngone".to_owned()))];
-    let table = Table::of(&entries, UNIX_EPOCH + Duration::from_secs(62));
+    let table = Table::of(&entries, UNIX_EPOCH + Duration::from_secs(62), None);
     insta::assert_snapshot!(format!("{table}\n{}", entries_json(&entries)));
 }
 
@@ -149,10 +226,10 @@ proptest! {
             Entry::new(Some(format!("{name}{}", "y".repeat(long))), Ok(survey)),
             Entry::new(Some(name.clone()), Err(reason.clone())),
         ];
-        let table = Table::of(&entries, UNIX_EPOCH);
+        let table = Table::of(&entries, UNIX_EPOCH, None);
         let text = table.to_string();
         prop_assert!(is_safe(&text), "{text}");
-        prop_assert_eq!(text.lines().count(), 3);
+        prop_assert_eq!(text.lines().count(), 4);
         let Row::Found(line) = &table.rows[0] else { panic!("a row") };
         prop_assert!(line.chars().count() < 400);
         let json: serde_json::Value = serde_json::from_str(&entries_json(&entries)).unwrap();

@@ -4,25 +4,23 @@ use std::io::Write;
 
 use anstyle::Style;
 use cache_import::{ImportWarning, Imported};
-use cache_model::Graph;
 use cache_report::text::printable;
 use cache_report::{Cache, JsonView, Summary, Tree};
 
 use crate::cli::{GlobalArgs, InspectArgs};
-use crate::failure::{Doing, Failure};
+use crate::failure::Failure;
 use crate::open::OpenedSource;
-use crate::output::write_text;
+use crate::output::{terminal_width, write_text};
 use crate::stores::Stores;
 
 const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
 
 pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
     let source = OpenedSource::open(&stores, &args.source.source).await?;
     let imported = source.import(&stores).await?;
-    let graphs = imported.caches.iter().map(|cache| cache.chains.graph()).collect::<Result<Vec<_>, _>>();
-    let graphs = graphs.doing(|| source.reading())?;
-    let caches = views(&imported, &graphs);
+    let caches = views(&imported);
     write_text(|out| match (args.json, args.tree) {
         (true, _) => write_json(out, &source, &caches, &imported.warnings),
         (_, true) => write_trees(out, &caches).and_then(|()| write_warnings(out, &imported.warnings)),
@@ -30,9 +28,8 @@ pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), F
     })
 }
 
-fn views<'a>(imported: &'a Imported, graphs: &'a [Graph<'a>]) -> Vec<Cache<'a>> {
-    let each = imported.caches.iter().zip(graphs);
-    each.map(|(cache, graph)| Cache::new(&cache.origin, &cache.config, &cache.layers, graph)).collect()
+fn views(imported: &Imported) -> Vec<Cache<'_>> {
+    imported.caches.iter().map(|cache| Cache::new(&cache.origin, &cache.config, &cache.layers)).collect()
 }
 
 fn write_summaries(out: &mut dyn Write, source: &OpenedSource, caches: &[Cache<'_>]) -> std::io::Result<()> {
@@ -40,7 +37,8 @@ fn write_summaries(out: &mut dyn Write, source: &OpenedSource, caches: &[Cache<'
         if n > 0 {
             writeln!(out)?;
         }
-        for (name, value) in Summary::of(&source.place(), &source.cache.descriptor, cache).rows() {
+        let summary = Summary::of(&source.place(), &source.cache.descriptor, cache);
+        for (name, value) in summary.with_width(terminal_width()).rows() {
             writeln!(out, "{BOLD}{name}{BOLD:#} {value}")?;
         }
     }
@@ -48,6 +46,7 @@ fn write_summaries(out: &mut dyn Write, source: &OpenedSource, caches: &[Cache<'
 }
 
 fn write_trees(out: &mut dyn Write, caches: &[Cache<'_>]) -> std::io::Result<()> {
+    writeln!(out, "{DIM}{}{DIM:#}", Tree::LEGEND)?;
     for (n, cache) in caches.iter().enumerate() {
         if n > 0 {
             writeln!(out)?;
@@ -55,7 +54,7 @@ fn write_trees(out: &mut dyn Write, caches: &[Cache<'_>]) -> std::io::Result<()>
         if let (Some(image), true) = (cache.origin.image(), caches.len() > 1) {
             writeln!(out, "{BOLD}image {}{BOLD:#}", image.digest)?;
         }
-        write!(out, "{}", Tree::of(cache.graph))?;
+        write!(out, "{}", Tree::of(cache).with_width(terminal_width()))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `bkcache ls`: the tags of a folder or a repository, a line each.
 
+use std::cmp::Reverse;
 use std::io::Write;
 use std::time::SystemTime;
 
@@ -12,15 +13,16 @@ use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
 use futures_util::{StreamExt, stream};
 
-use crate::cli::{GlobalArgs, LsArgs};
+use crate::cli::{GlobalArgs, LsArgs, SortKey};
 use crate::failure::{Doing, Failure};
 use crate::open::{open_source, place};
-use crate::output::write_text;
+use crate::output::{terminal_width, write_text};
 use crate::stores::Stores;
 
 /// The number of manifests that are read at once.
 const AT_ONCE: usize = 16;
 const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
 
 /// A manifest of a place, as far as it is known from listing or resolving.
@@ -46,7 +48,7 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
     let looked = listed.into_iter().map(|manifest| look(manifest, &target, &stores));
     let mut entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
     drop(stores);
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    sort(&mut entries, args.sort);
     if args.caches {
         entries.retain(|entry| entry.found.as_ref().map_or(true, |found| found.content().has_cache()));
     }
@@ -56,7 +58,7 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
     }
     write_text(|out| match args.json {
         true => writeln!(out, "{}", entries_json(&entries)),
-        false => write_table(out, &entries),
+        false => write_table(out, &entries, global),
     })?;
     match entries.iter().filter(|entry| entry.found.is_err()).count() {
         0 => Ok(()),
@@ -109,6 +111,18 @@ async fn look(listed: ListedManifest, target: &Opened, stores: &Stores) -> Entry
     Entry::new(name.map(word), found)
 }
 
+/// Sorts entries. Of equal ones, and of those that cannot be read, the order is that of their names.
+fn sort(entries: &mut [Entry], by: SortKey) {
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    match by {
+        SortKey::Name => {}
+        SortKey::Size => entries.sort_by_key(|entry| Reverse(entry.found.as_ref().ok().map(Survey::size))),
+        SortKey::Age => {
+            entries.sort_by_key(|entry| Reverse(entry.found.as_ref().ok().and_then(Survey::newest)));
+        }
+    }
+}
+
 fn word(name: Name) -> String {
     match name {
         Name::Unspecified => Name::LATEST.to_owned(),
@@ -123,16 +137,17 @@ fn survey(contents: &Contents) -> Result<Survey, ReadError> {
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
     for cache in &contents.imported.caches {
-        survey.add_cache(&cache.origin, &cache.chains.graph()?);
+        survey.add_cache(&cache.origin, &cache.config);
     }
     Ok(survey)
 }
 
-fn write_table(out: &mut dyn Write, entries: &[Entry]) -> std::io::Result<()> {
-    let table = Table::of(entries, SystemTime::now());
+fn write_table(out: &mut dyn Write, entries: &[Entry], global: &GlobalArgs) -> std::io::Result<()> {
+    let table = Table::of(entries, SystemTime::now(), terminal_width());
     writeln!(out, "{BOLD}{}{BOLD:#}", table.head)?;
     table.rows.iter().try_for_each(|row| match row {
         Row::Found(line) => writeln!(out, "{line}"),
         Row::Unreadable { name, reason } => writeln!(out, "{name}  {RED}error:{RED:#} {reason}"),
-    })
+    })?;
+    if entries.is_empty() || global.quiet { Ok(()) } else { writeln!(out, "{DIM}{}{DIM:#}", table.total) }
 }

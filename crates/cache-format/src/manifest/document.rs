@@ -136,10 +136,34 @@ impl ImageManifest {
         }
     }
 
-    /// Whether this is the manifest of an image, by the media type of its config; otherwise it is that of a cache or of
-    /// an artifact.
-    pub fn has_image_config(&self) -> bool {
-        [MediaType::OCI_IMAGE_CONFIG, MediaType::DOCKER_IMAGE_CONFIG].contains(&self.config.media_type)
+    /// The type of the artifact that this is the manifest of; `None` for an image, which has an image's config, and an
+    /// image's layer unless it has none. Signatures and attestations may have an image's config, too.
+    ///
+    /// It is the artifact type that the manifest states, or else the media type of the config or layer that is no image's.
+    ///
+    /// ```
+    /// use cache_format::ImageManifest;
+    /// use cache_model::{Descriptor, MediaType};
+    /// let of = |config, layer| {
+    ///     let layers = vec![Descriptor::of(MediaType::new(layer), "layer")];
+    ///     ImageManifest::new(Descriptor::of(config, "{}"), layers).artifact_type()
+    /// };
+    /// assert_eq!(of(MediaType::OCI_IMAGE_CONFIG, "application/vnd.oci.image.layer.v1.tar+gzip"), None);
+    /// let signature = MediaType::new("application/vnd.dev.cosign.simplesigning.v1+json");
+    /// assert_eq!(of(MediaType::OCI_IMAGE_CONFIG, signature.as_str()), Some(signature));
+    /// let chart = MediaType::new("application/vnd.cncf.helm.config.v1+json");
+    /// assert_eq!(of(chart.clone(), "application/vnd.cncf.helm.chart.content.v1.tar+gzip"), Some(chart));
+    /// ```
+    pub fn artifact_type(&self) -> Option<MediaType> {
+        let has_image_config =
+            [MediaType::OCI_IMAGE_CONFIG, MediaType::DOCKER_IMAGE_CONFIG].contains(&self.config.media_type);
+        let foreign = match self.layers.first() {
+            _ if !has_image_config => &self.config,
+            Some(first) if !self.layers.iter().any(is_image_layer) => first,
+            _ => return None,
+        };
+        let stated = Some(self.artifact_type.as_str()).filter(|text| !text.is_empty());
+        Some(stated.map_or_else(|| foreign.media_type.clone(), MediaType::new))
     }
 
     /// The compact JSON text; see [`ManifestOrIndex::encode`].
@@ -174,6 +198,13 @@ impl ImageIndex {
         close(members, self.subject.as_ref(), &self.annotations);
         out
     }
+}
+
+/// Whether a layer is one of an image, also in an encoding that is not known here, such as an encrypted one.
+fn is_image_layer(layer: &Descriptor) -> bool {
+    let media_type = layer.media_type.as_str();
+    let prefixes = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
+    media_type.is_empty() || prefixes.iter().any(|prefix| media_type.starts_with(prefix))
 }
 
 /// Opens the object with the first members of both documents.
