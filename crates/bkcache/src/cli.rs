@@ -3,9 +3,10 @@
 //! Nothing is opened or run here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cache_format::Form;
-use cache_ingest::Job;
+use cache_ingest::{Job, RetryPolicy};
 use cache_report::text::size;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -121,6 +122,24 @@ pub(crate) struct RegistryArgs {
     /// Read the password or token from standard input
     #[arg(long, requires = "username", help_heading = REGISTRIES)]
     pub(crate) password_stdin: bool,
+
+    /// How often a failed request is repeated
+    ///
+    /// A request is repeated if the registry cannot be reached, is silent, or answers that it cannot serve now.
+    #[arg(
+        long, value_name = "N", default_value_t = RetryPolicy::default().retries,
+        value_parser = clap::value_parser!(u32).range(..=1000), help_heading = REGISTRIES,
+    )]
+    pub(crate) retries: u32,
+
+    /// Give up a silent request after this
+    ///
+    /// Such as 30s or 2m. The answer to an upload may take ten times as long.
+    #[arg(
+        long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration,
+        help_heading = REGISTRIES,
+    )]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, Subcommand)]
@@ -382,7 +401,12 @@ pub(crate) struct ExportArgs {
 
 /// The default of a job, as it can be typed.
 fn default_max_metadata() -> String {
-    size(Job::DEFAULT_MAX_METADATA).replace(' ', "")
+    size_of(Job::DEFAULT_MAX_METADATA)
+}
+
+/// A size as it can be typed.
+fn size_of(bytes: u64) -> String {
+    size(bytes).replace(' ', "")
 }
 
 /// Takes the names of the forms, and lists them for completions and errors.
@@ -408,11 +432,32 @@ fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "the size is too large".to_owned())
 }
 
-/// The size of a chunk, at least one byte.
+/// The least size, in bytes, of a chunk. Each chunk is a request.
+const LEAST_CHUNK: u64 = 64 << 10;
+
 fn parse_chunk_size(text: &str) -> Result<u64, String> {
     match parse_size(text)? {
-        0 => Err("a chunk has at least one byte".to_owned()),
+        size if size < LEAST_CHUNK => {
+            Err(format!("each chunk is a request, so it has at least {}", size_of(LEAST_CHUNK)))
+        }
         size => Ok(size),
+    }
+}
+
+/// A time above zero: a number of seconds, or with the unit ms, s, m or h.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text.strip_prefix(digits).unwrap_or_default().trim() {
+        "ms" => Duration::from_millis(1),
+        "" | "s" => Duration::from_secs(1),
+        "m" => Duration::from_secs(60),
+        "h" => Duration::from_secs(60 * 60),
+        _ => return Err("the unit is one of ms, s, m, h".to_owned()),
+    };
+    let number: u32 = digits.parse().map_err(|_| "expected a duration such as 30s".to_owned())?;
+    match unit.checked_mul(number) {
+        Some(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("the duration is zero or too long".to_owned()),
     }
 }
 
@@ -465,10 +510,24 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_not_empty() {
+    fn a_chunk_is_no_smaller_than_is_useful() {
         let copy = |size| Cli::try_parse_from(["bkcache", "copy", "--chunk-size", size, "a", "b"]);
-        assert!(copy("1").is_ok());
-        assert!(copy("0").is_err());
-        assert!(copy("0MiB").is_err());
+        assert!(copy("64KiB").is_ok());
+        for small in ["0", "5", "65535", "1kB"] {
+            let error = copy(small).unwrap_err().to_string();
+            assert!(error.contains("each chunk is a request, so it has at least 64KiB"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_seconds_or_has_a_unit() {
+        for (text, ms) in
+            [("30", 30_000), ("30s", 30_000), ("250ms", 250), ("2 m", 120_000), ("1h", 3_600_000)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for bad in ["", "s", "0s", "0", "-1s", "1.5s", "1d", "99999999999s"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
     }
 }

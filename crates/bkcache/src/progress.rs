@@ -35,8 +35,8 @@ fn by_mode(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progr
         ProgressMode::Auto => without_terminal,
         mode => mode,
     };
-    let notices =
-        Notices { verbose: global.verbose && !global.quiet, long_waits: !matches!(mode, ProgressMode::None) };
+    let long_waits = !global.quiet && global.progress != ProgressMode::None;
+    let notices = Notices { verbose: global.verbose && !global.quiet, long_waits };
     match mode {
         ProgressMode::Bar => Arc::new(Bar::new(notices)),
         ProgressMode::Json => Arc::new(Json),
@@ -73,7 +73,7 @@ fn print(text: &str) {
 struct Notices {
     /// Whether `-v` is given: print every retry.
     verbose: bool,
-    /// Whether to print the first retry after a long wait.
+    /// Whether to print the first retry after a long wait, and that a server is silent.
     long_waits: bool,
 }
 
@@ -81,6 +81,7 @@ impl Notices {
     fn line(self, event: &Event<'_>) -> Option<String> {
         let text = match event {
             Event::Warning { message } => format!("warning: {message}"),
+            Event::Waiting { .. } if self.long_waits => event.to_string(),
             Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
             }
@@ -145,6 +146,10 @@ impl Progress for Json {
             Event::Retrying { restarted: None, request, attempt, wait, error } => json!({
                 "event": "repeating", "request": request, "attempt": attempt,
                 "waitMs": u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "error": error.to_string(),
+            }),
+            Event::Waiting { host, request, silent } => json!({
+                "event": "waiting", "host": host, "request": request,
+                "silentMs": u64::try_from(silent.as_millis()).unwrap_or(u64::MAX),
             }),
             Event::Finished { step, descriptor, stored } => json!({
                 "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use cache_ingest::{Job, LayoutOptions, Progress};
+use cache_ingest::{Job, LayoutOptions, Progress, RetryBudget, RetryPolicy};
 use cache_registry::{ClientCertificate, ClientOptions, RegistryScheme};
 use cache_target::{LocalScheme, Role, Targets};
 
@@ -27,7 +27,7 @@ impl Stores {
         source: &str,
     ) -> Result<Self, Failure> {
         let client = client_options(registry, &[(source, Role::Source)])?;
-        let job = Job::default().with_max_metadata(global.max_metadata_size);
+        let job = job(global, registry);
         Ok(Self::new(LayoutOptions::default(), client, job, quiet_reporter(global)))
     }
 
@@ -40,9 +40,7 @@ impl Stores {
     ) -> Result<Self, Failure> {
         let client = client_options(registry, targets)?.with_chunk_size(write.chunk_size);
         let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
-        let job = Job::default()
-            .with_concurrency(usize::from(write.jobs))
-            .with_max_metadata(global.max_metadata_size);
+        let job = job(global, registry).with_concurrency(usize::from(write.jobs));
         Ok(Self::new(folders, client, job, reporter(global)))
     }
 
@@ -56,8 +54,17 @@ impl Stores {
     }
 }
 
+/// How many requests of one command may use up all their retries.
+const REQUESTS_OF_A_BUDGET: u32 = 16;
+
+fn job(global: &GlobalArgs, registry: &RegistryArgs) -> Job {
+    let retry = RetryPolicy::default().with_retries(registry.retries);
+    let budget = RetryBudget::new(registry.retries.saturating_mul(REQUESTS_OF_A_BUDGET));
+    Job::default().with_retry(retry).with_budget(budget).with_max_metadata(global.max_metadata_size)
+}
+
 fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<ClientOptions, Failure> {
-    let mut options = ClientOptions::default();
+    let mut options = ClientOptions::default().with_stall(registry.timeout);
     options.ca.clone_from(&registry.ca);
     let files = registry.cert.as_ref().zip(registry.key.as_ref());
     options.certificate = files.map(|(certificate, key)| ClientCertificate::new(certificate, key));

@@ -91,10 +91,12 @@ fn fails_with(ran: &Ran, part: &str) {
 async fn an_open_registry() {
     let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
     there_and_back(&registry.host(), &Way::default());
-    let in_pieces = Way::with(&["--chunk-size", "1kB"]);
+    let in_pieces = Way::with(&["--chunk-size", "64KiB"]);
     let to = format!("type=registry,ref={}/pieces:v1,image-manifest=false", registry.host());
-    let copied = in_pieces.outcome(&["copy", "--progress", "none", &path(CACHE), &to]);
-    assert!(copied.starts_with("11 blobs (21.44 KiB) copied"), "{copied}");
+    let folder = tempfile::tempdir().unwrap();
+    let layout = of_layers(folder.path(), ["x".repeat(200_000)]);
+    let copied = in_pieces.outcome(&["copy", "--progress", "none", &layout, &to]);
+    assert!(copied.starts_with("2 blobs (195.") && copied.contains(" copied, 0 blobs"), "{copied}");
     assert!(registry.log().contains("http.request.method=PATCH"), "in pieces");
 }
 
@@ -248,12 +250,11 @@ async fn a_registry_with_tokens() {
     fails_with(&ran, &format!("docker login {}", registry.host()));
 }
 
-/// A cache of 127 layers in a folder, made by `bkcache export`.
-fn of_127_layers(folder: &Path) -> String {
+/// A cache of these layers in a folder, made by `bkcache export`.
+fn of_layers(folder: &Path, layers: impl IntoIterator<Item = String>) -> String {
     let blobs = folder.join("layers");
     std::fs::create_dir(&blobs).unwrap();
-    let records = (0..127).map(|n| {
-        let layer = format!("layer {n}");
+    let records = layers.into_iter().enumerate().map(|(n, layer)| {
         let digest = sha256(layer.as_bytes());
         std::fs::write(blobs.join(digest.strip_prefix("sha256:").unwrap()), &layer).unwrap();
         let inputs = if n == 0 { json!([]) } else { json!([[{"record": n - 1}]]) };
@@ -261,7 +262,10 @@ fn of_127_layers(folder: &Path) -> String {
             "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": layer.len(),
         });
         let result = json!({"createdAt": "2026-01-02T03:04:05Z", "layers": [layer]});
-        format!("{}\n", json!({"digest": sha256(&[n]), "inputs": inputs, "results": [result]}))
+        format!(
+            "{}\n",
+            json!({"digest": sha256(n.to_string().as_bytes()), "inputs": inputs, "results": [result]})
+        )
     });
     let records: String = records.collect();
     let layout = folder.join("layout").display().to_string();
@@ -280,7 +284,7 @@ async fn copying_an_existing_cache_costs_almost_nothing() {
     let Some(registry) = issuer.registry(&realm).await else { return };
     let proxy = SlowProxy::start(registry.address(), slow).await;
     let folder = tempfile::tempdir().unwrap();
-    let layout = of_127_layers(folder.path());
+    let layout = of_layers(folder.path(), (0..127).map(|n| format!("layer {n}")));
     let kept = docker_config(folder.path(), &proxy.host());
     let way = Way { variables: vec![("DOCKER_CONFIG", kept)], ..Way::default() };
     let copy = |tag: &str| {
@@ -417,9 +421,42 @@ async fn retries_are_printed_with_v_and_the_failure_is_one_line() {
     let ran = bkcache(["copy", "--progress", "none", &path(CACHE), &to]).ok();
     assert_eq!(ran.stderr, "", "and not without");
 
+    server.fault(On::new("HEAD", "/manifests/").always(), Fault::status(500));
+    let ran = bkcache(["copy", "--retries", "0", "--progress", "none", &path(CACHE), &to]);
+    fails_with(&ran, "500 Internal Server Error; try again later");
+    server.heal();
     server.service.behavior().refuses_indexes = true;
     let ran = bkcache(["copy", "--progress", "none", "--form", "index", &path(CACHE), &to]);
     fails_with(&ran, "--form manifest");
+}
+
+/// A silent registry is reported to those who wait, and given up when the options say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_registry_is_mentioned_and_given_up() {
+    use test_registries::{Fault, On};
+    let server = Server::start(Registry::default()).await;
+    let app = format!("{}/app:v1", server.host());
+    bkcache(["copy", "--quiet", &path(CACHE), &app]).ok();
+    server.fault(On::new("GET", "/manifests/").always(), Fault::Silence);
+    let inspect = |args: &[&str]| {
+        let ran = run(program().args(["inspect", "--retries", "0", &app]).args(args), &[]);
+        assert_eq!(ran.code, 1);
+        ran.stderr
+    };
+    let waiting = format!("waiting for {}, silent for 5s: resolve {app}\n", server.host());
+    let failure = format!("bkcache: cannot read {app}: there is no answer within");
+    let said = inspect(&["--timeout", "6s"]);
+    assert!(said.starts_with(&format!("{waiting}{failure} 6s")), "{said}");
+    let said = inspect(&["--timeout", "5200ms", "--quiet"]);
+    assert!(said.starts_with(&failure), "{said}");
+    let said = inspect(&["--timeout", "5200ms", "--progress", "json"]);
+    let event: Value = serde_json::from_str(said.lines().nth(1).unwrap()).unwrap();
+    let request = format!("resolve {app}");
+    let expected = json!({"event": "waiting", "host": server.host(), "request": request, "silentMs": 5000});
+    assert_eq!(event, expected, "{said}");
+    let began = std::time::Instant::now();
+    let said = inspect(&["--timeout", "100ms"]);
+    assert!(said.starts_with(&format!("{failure} 100ms")) && began.elapsed().as_secs() < 4, "{said}");
 }
 
 /// Bytes that do not have the stated digest are a finding, as in a folder, and not a failure to verify.

@@ -18,6 +18,7 @@ use crate::endpoint::find_endpoint;
 use crate::error::{Operation, RequestFailure};
 use crate::error_response::{ErrorResponse, is_transient};
 use crate::http::body::read_error;
+use crate::http::connection_error::is_unknown_name;
 use crate::http::transport::{Answer, Request, Transport};
 use crate::lock::lock;
 use crate::options::ClientOptions;
@@ -25,6 +26,8 @@ use crate::options::ClientOptions;
 /// How often a request is authorized anew after a 401. A short-lived token may expire while the request waits for a
 /// connection.
 pub(crate) const MOST_REAUTHORIZATIONS: u32 = 3;
+/// How often the name of a host is looked up. It is more often mistyped than missing for a while.
+const MOST_LOOKUPS: u32 = 3;
 /// The longest `Retry-After` that is heeded.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -130,15 +133,17 @@ impl Client {
         failure: RequestFailure,
     ) -> Result<(), Error> {
         let RequestFailure { error, retry_after } = failure;
-        let asked = retry_after.map_or(Duration::ZERO, |after| after.wait);
-        if asked > LONGEST_WAIT {
+        let asked = retry_after.and_then(|after| after.wait);
+        if let Some(asked) = asked.filter(|asked| *asked > LONGEST_WAIT) {
             let reason = format_args!("{}; it asks to wait {} s", error.reason(), asked.as_secs());
             return Err(operation.error(error.kind(), reason).tried_enough());
         }
         let wait = if retry_after.is_some_and(|after| after.is_rate_limit) {
-            retries.asked_to_wait(&error, asked)
+            retries.limited_wait(&error, asked)
+        } else if is_unknown_name(&error) && retries.attempt() >= MOST_LOOKUPS {
+            None
         } else {
-            retries.next_wait(&error).map(|wait| wait.max(asked))
+            retries.next_wait(&error).map(|wait| wait.max(asked.unwrap_or_default()))
         };
         let Some(wait) = wait else {
             return Err(if error.kind() == ErrorKind::Unavailable { error.tried_enough() } else { error });
@@ -220,7 +225,7 @@ impl Client {
         // So servers with TLS answer plain HTTP: Go's with HTTP/1.0, others with a text.
         let may_expect_tls = status == StatusCode::BAD_REQUEST && answer.url.scheme() == "http";
         let is_http_1_0 = answer.response.version() == Version::HTTP_10;
-        let body = read_error(answer.response, self.0.transport.stall(), operation).await;
+        let body = read_error(answer.response, self.0.transport.silence(), operation).await;
         let response = ErrorResponse::new(status, &body);
         let error = if elsewhere {
             operation.refused_elsewhere(&response, &server)

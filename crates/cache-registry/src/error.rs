@@ -39,13 +39,15 @@ impl Operation {
 #[derive(Debug)]
 pub(crate) struct RequestFailure {
     pub(crate) error: Error,
+    /// `None` if the server says nothing of a later attempt.
     pub(crate) retry_after: Option<RetryAfter>,
 }
 
-/// The wait that a server has asked for in `Retry-After`.
+/// When a server may be asked again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryAfter {
-    pub(crate) wait: Duration,
+    /// The wait that it has asked for in `Retry-After`; `None` if it limits the rate of requests and names no time.
+    pub(crate) wait: Option<Duration>,
     /// Whether the server is healthy, and only limits the rate of requests.
     pub(crate) is_rate_limit: bool,
 }

@@ -5,5 +5,6 @@
 pub(crate) mod body;
 pub(crate) mod connection_error;
 pub(crate) mod sending;
+pub(crate) mod silence;
 pub(crate) mod tls;
 pub(crate) mod transport;

@@ -9,7 +9,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 
 use crate::call::Call;
-use crate::http::transport::Request;
+use crate::http::transport::{Request, STORING};
 use crate::protocol::header;
 use crate::repository::RepositoryClient;
 
@@ -76,9 +76,11 @@ impl RepositoryClient {
         let mut request = Request::new(Method::PUT, url);
         request.headers.insert(CONTENT_TYPE, header(descriptor.media_type.as_str(), &call.operation)?);
         request.body = bytes;
+        // Harbor takes up to a minute (goharbor/harbor#19902).
+        request.patience = STORING;
         let answer = self.client.send(call, &request).await?;
         if answer.status().is_success() && answer.status() != StatusCode::ACCEPTED {
-            let stored = answer.header("docker-content-digest").map(str::parse);
+            let stored = answer.content_digest().map(str::parse);
             if stored.is_some_and(|stored| stored != Ok(descriptor.digest)) {
                 let reason = "the registry says that it has stored a manifest with another digest";
                 return Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough());

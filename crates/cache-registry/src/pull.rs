@@ -23,16 +23,18 @@ impl RepositoryClient {
         let request = self.request(&call, Method::HEAD, descriptor).await?;
         let answer = self.client.send(&call, &request).await?;
         match answer.status() {
-            // Some proxies drop the length of an answer without a body.
+            // Some proxies drop the length of an answer without a body, or state that of the body.
             StatusCode::OK => {
-                if let Some(size) = answer.length() {
+                if let Some(size) = answer.length().filter(|size| *size > 0 || descriptor.size == 0) {
                     return Ok(size);
                 }
             }
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {}
-            // The links of object stores may be signed for GET only.
-            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if answer.elsewhere => {}
-            _ => return Err(self.client.read_refusal(answer, &call.operation).await.1),
+            StatusCode::NOT_FOUND => {
+                return Err(self.client.read_refusal(answer, &call.operation).await.1);
+            }
+            // A registry may support GET only, and the links of object stores may be signed for it only. The refusal of a
+            // HEAD has no words, that of a GET has.
+            _ => {}
         }
         let request = Request { method: Method::GET, ..request };
         let answer = self.client.send(&call, &request).await?;
@@ -104,7 +106,7 @@ impl RepositoryClient {
     }
 
     fn stream(&self, answer: Answer, call: &Call<'_>) -> ByteStream {
-        stream_body(answer.response, self.client.transport().stall(), call.operation.clone())
+        stream_body(answer.response, self.client.transport().silence().clone(), call.operation.clone())
     }
 
     async fn request(&self, call: &Call<'_>, method: Method, d: &Descriptor) -> Result<Request, Error> {

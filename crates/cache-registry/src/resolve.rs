@@ -19,8 +19,6 @@ use crate::protocol::{accepted, header};
 use crate::repository::RepositoryClient;
 use crate::text::printable;
 
-const CONTENT_DIGEST: &str = "docker-content-digest";
-
 impl RepositoryClient {
     /// The descriptor of the manifest that a name stands for.
     pub(crate) async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
@@ -29,10 +27,9 @@ impl RepositoryClient {
         let answer = self.client.send(&call, &head).await?;
         match answer.status() {
             StatusCode::OK => {}
-            // A registry may support GET only.
-            StatusCode::METHOD_NOT_ALLOWED => return self.read_descriptor(name).await,
             StatusCode::NOT_FOUND => return Err(no_such_manifest(&call, name)),
-            _ => return Err(self.client.read_refusal(answer, &call.operation).await.1),
+            // A registry may support GET only. The refusal of a HEAD has no words, that of a GET has.
+            _ => return self.read_descriptor(name).await,
         }
         match ManifestHead::of(&answer, &call)? {
             ManifestHead { media_type: Some(media_type), digest: Some(digest), size: Some(size) } => {
@@ -99,8 +96,8 @@ impl RepositoryClient {
             _ => return Err(self.client.read_refusal(answer, &call.operation).await.1.into()),
         }
         let head = ManifestHead::of(&answer, call)?;
-        let stall = self.client.transport().stall();
-        let body = read_metadata(answer.response, self.max_metadata(), stall, &call.operation).await?;
+        let silence = self.client.transport().silence();
+        let body = read_metadata(answer.response, self.max_metadata(), silence, &call.operation).await?;
         Ok((head, body))
     }
 
@@ -149,7 +146,7 @@ impl ManifestHead {
         let text = answer.header(CONTENT_TYPE).unwrap_or_default();
         let essence = text.split(';').next().unwrap_or_default().trim();
         let media_type = MediaType::new(essence);
-        let digest = match answer.header(CONTENT_DIGEST).map(str::parse::<Digest>) {
+        let digest = match answer.content_digest().map(str::parse::<Digest>) {
             None => None,
             Some(Ok(digest)) => Some(digest),
             Some(Err(cause)) => {
@@ -159,7 +156,9 @@ impl ManifestHead {
             }
         };
         let media_type = Some(media_type).filter(MediaType::is_manifest);
-        Ok(Self { media_type, digest, size: answer.length() })
+        // No manifest is empty. Some proxies state the length of the body of a HEAD, which has none.
+        let size = answer.length().filter(|size| *size > 0);
+        Ok(Self { media_type, digest, size })
     }
 }
 

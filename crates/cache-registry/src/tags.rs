@@ -4,12 +4,15 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind};
 use cache_target::Reference;
 use reqwest::header::LINK;
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
+use crate::call::Call;
+use crate::error::RequestFailure;
 use crate::http::body::read_metadata;
 use crate::http::transport::Request;
 use crate::repository::RepositoryClient;
@@ -34,23 +37,13 @@ impl RepositoryClient {
         let mut tags = Vec::new();
         let mut visited = HashSet::new();
         loop {
-            let answer = self.client.send(&call, &Request::new(Method::GET, url.clone())).await?;
-            if answer.status() != StatusCode::OK {
-                return Err(self.client.read_refusal(answer, &call.operation).await.1);
-            }
-            let next = answer
-                .response
-                .headers()
-                .get_all(LINK)
-                .iter()
-                .find_map(|link| next(&answer.url, link.to_str().ok()?));
-            let stall = self.client.transport().stall();
-            let body = read_metadata(answer.response, self.max_metadata(), stall, &call.operation).await;
-            let page: Page =
-                serde_json::from_slice(&body.map_err(|failure| failure.error)?).map_err(|cause| {
-                    let cause = printable(&cause.to_string());
-                    call.operation.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
-                })?;
+            let request = Request::new(Method::GET, url.clone());
+            let read = || self.read_page(&call, &request);
+            let (next, body) = self.client.repeat(&call.operation, read).await?;
+            let page: Page = serde_json::from_slice(&body).map_err(|cause| {
+                let cause = printable(&cause.to_string());
+                call.operation.error(ErrorKind::Corrupt, format_args!("the list cannot be read: {cause}"))
+            })?;
             tags.extend(page.tags.unwrap_or_default().into_iter().filter(|tag| Reference::is_tag(tag)));
             let broken = |reason: &str| Err(call.operation.error(ErrorKind::Corrupt, reason));
             visited.insert(url);
@@ -62,6 +55,23 @@ impl RepositoryClient {
                 Some(next) => url = next,
             }
         }
+    }
+
+    /// Reads a page, and the URL of the next one.
+    async fn read_page(
+        &self,
+        call: &Call<'_>,
+        request: &Request,
+    ) -> Result<(Option<Url>, Bytes), RequestFailure> {
+        let answer = self.client.attempt(call, request).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(self.client.read_refusal(answer, &call.operation).await.1.into());
+        }
+        let links = answer.response.headers().get_all(LINK);
+        let next = links.iter().find_map(|link| next(&answer.url, link.to_str().ok()?));
+        let silence = self.client.transport().silence();
+        let body = read_metadata(answer.response, self.max_metadata(), silence, &call.operation).await?;
+        Ok((next, body))
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode, Url};
 
 use crate::call::Call;
 use crate::client::MOST_REAUTHORIZATIONS;
-use crate::error::{RequestFailure, UploadInterruption};
+use crate::error::UploadInterruption;
 use crate::error_response::is_transient;
 use crate::http::sending::{BodySource, StreamedRequest};
 use crate::http::transport::{Answer, Request, STORING, follow};
@@ -53,6 +53,8 @@ pub(crate) struct Upload<'u> {
     body: BodySource<'u>,
     /// How many bytes the registry has received.
     offset: u64,
+    /// How many bytes have been sent at most, from the first byte on.
+    sent: u64,
     /// The least size, in bytes, of each chunk but the last.
     min_chunk: u64,
 }
@@ -67,8 +69,9 @@ impl<'u> Upload<'u> {
             repository,
             descriptor,
             source,
-            body: BodySource::new(source.reader()),
+            body: BodySource::new(source.reader(), 0),
             offset: 0,
+            sent: 0,
             min_chunk: 0,
         }
     }
@@ -113,7 +116,7 @@ impl<'u> Upload<'u> {
                         reauthorizations = 0;
                     }
                     self.offset = offset;
-                    self.body = BodySource::new(self.source.reader_at(offset));
+                    self.body = BodySource::new(self.source.reader_at(offset), offset);
                 }
                 Ok(None) => return self.lost(call, error).await,
                 Err(unknown) if unknown.kind() == ErrorKind::Unavailable => {
@@ -141,16 +144,9 @@ impl<'u> Upload<'u> {
             if answer.response.headers().contains_key(LOCATION) {
                 *location = session(&answer, call)?.location;
             }
-            match answer.header(RANGE).and_then(received) {
-                Some(received) if received != end => {
-                    let reason =
-                        format_args!("the registry has taken {received} bytes where {end} were sent");
-                    return Err(
-                        RequestFailure::from(call.operation.error(ErrorKind::Unavailable, reason)).into()
-                    );
-                }
-                _ => self.offset = end,
-            }
+            // `Range` is not looked at: registries that have stored a chunk state wrong ranges (aws/containers-roadmap#2831,
+            // regclient/regclient#627). The digest decides in the end.
+            self.offset = end;
         }
         // If nothing was left to send, the source has not been verified yet.
         self.body.finish().await?;
@@ -183,6 +179,7 @@ impl<'u> Upload<'u> {
         let client = &self.repository.client;
         let mut request = Request::new(method, url);
         request.headers = octets();
+        request.patience = STORING;
         if let Some(range) = range {
             request.headers.insert(CONTENT_RANGE, header(range, &call.operation)?);
         }
@@ -241,7 +238,7 @@ impl<'u> Upload<'u> {
     }
 
     fn check_stored(&self, call: &Call<'_>, answer: &Answer) -> Result<(), UploadInterruption> {
-        let stored = answer.header("docker-content-digest").map(str::parse);
+        let stored = answer.content_digest().map(str::parse);
         if stored.is_some_and(|stored| stored != Ok(self.descriptor.digest)) {
             let reason = "the registry says that it has stored a blob with another digest";
             return Err(UploadInterruption::Final(call.operation.error(ErrorKind::Corrupt, reason)));
@@ -253,7 +250,7 @@ impl<'u> Upload<'u> {
         Ok(())
     }
 
-    /// How many bytes the registry has received; `None` if it does not know the upload.
+    /// How many bytes the registry has received, of those that were sent; `None` if it does not know the upload.
     async fn status(&mut self, call: &Call<'_>, location: &mut Url) -> Result<Option<u64>, Error> {
         let client = &self.repository.client;
         let answer = client.send(call, &Request::new(Method::GET, location.clone())).await?;
@@ -264,7 +261,8 @@ impl<'u> Upload<'u> {
         if answer.response.headers().contains_key(LOCATION) {
             *location = session(&answer, call)?.location;
         }
-        Ok(Some(received).filter(|received| *received <= self.descriptor.size))
+        self.sent = self.sent.max(self.body.position());
+        Ok(Some(received.min(self.sent)))
     }
 
     /// Ends an upload that the registry no longer knows. It may have finished, with only the answer lost: then the

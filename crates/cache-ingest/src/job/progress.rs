@@ -80,6 +80,15 @@ pub enum Event<'a> {
         /// Why the last attempt failed.
         error: &'a Error,
     },
+    /// A server has been silent for some seconds, and is still waited for. It is reported once until the server answers.
+    Waiting {
+        /// The host, with its port if it is not the usual one.
+        host: &'a str,
+        /// A verb with a reference or a digest.
+        request: &'a str,
+        /// How long it has been silent.
+        silent: Duration,
+    },
     /// Work on a blob that began has failed; no other attempt follows. For a check, the blob has a defect or cannot be read.
     Failed {
         /// The kind of blob and of work.
@@ -119,6 +128,9 @@ impl fmt::Display for Event<'_> {
             Self::Importing { what, from } => write!(f, "importing {what} from {}", OneLine(from)),
             Self::Retrying { request, attempt, wait, error, .. } => {
                 write!(f, "{}, attempt {attempt} in {wait:.1?}: {error}", OneLine(request))
+            }
+            Self::Waiting { host, request, silent } => {
+                write!(f, "waiting for {}, silent for {silent:.0?}: {}", OneLine(host), OneLine(request))
             }
             Self::Failed { step, descriptor, error } => {
                 write!(f, "{step} {} failed: {error}", descriptor.digest)

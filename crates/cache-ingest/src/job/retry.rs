@@ -11,8 +11,8 @@ use crate::random::random;
 
 /// The least wait for a Retry-After; a date may already be due.
 const LEAST_ASKED: Duration = Duration::from_secs(1);
-/// The longest total of waits that a server asks for, without progress in between.
-const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
+/// The longest total of waits for servers that limit the rate of requests, without progress in between.
+const LONGEST_LIMITED: Duration = Duration::from_secs(5 * 60);
 
 /// How often one blob or request is retried, and how long the waits are.
 ///
@@ -30,9 +30,10 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Four retries, after a quarter of a second to two seconds.
+    /// Seven retries, after a quarter of a second to ten seconds. In all they take about 20 seconds, in which a server can
+    /// be started again.
     fn default() -> Self {
-        Self { retries: 4, first_wait: Duration::from_millis(250), longest_wait: Duration::from_secs(10) }
+        Self { retries: 7, first_wait: Duration::from_millis(250), longest_wait: Duration::from_secs(10) }
     }
 }
 
@@ -74,9 +75,9 @@ fn random_part(time: Duration) -> Duration {
 pub struct RetryBudget(Arc<AtomicU32>);
 
 impl Default for RetryBudget {
-    /// A budget of 64 retries.
+    /// A budget of 112 retries: all of the default policy for 16 blobs at once.
     fn default() -> Self {
-        Self::new(64)
+        Self::new(112)
     }
 }
 
@@ -105,14 +106,22 @@ pub struct Retries {
     policy: RetryPolicy,
     budget: RetryBudget,
     made: u32,
-    /// How often a server asked for a wait, and the sum of these waits.
-    asked: (u32, Duration),
+    limited: LimitedWaits,
+}
+
+/// The waits for a server that limits the rate of requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct LimitedWaits {
+    /// How many there were.
+    made: u32,
+    /// How many there were without progress in between, and their sum.
+    in_a_row: (u32, Duration),
 }
 
 impl Retries {
     /// No retries made yet.
     pub fn new(policy: RetryPolicy, budget: RetryBudget) -> Self {
-        Self { policy, budget, made: 0, asked: (0, Duration::ZERO) }
+        Self { policy, budget, made: 0, limited: LimitedWaits::default() }
     }
 
     /// Spends a retry after an error, and gives the wait before it; `None` where the error is final.
@@ -124,32 +133,43 @@ impl Retries {
         Some(self.policy.wait(self.made - 1))
     }
 
-    /// The wait before the next attempt after the server has asked for a wait of `asked`; `None` where the error is
-    /// final.
+    /// The wait before the next attempt at a server that limits the rate of requests; `None` where the error is final.
     ///
-    /// Such a wait is no failed attempt and costs no retry: a server with a limit on the rate of requests may ask many
-    /// clients again and again. The error is final once the waits sum up to more than five minutes without progress, or
-    /// if the policy allows no retry. The wait is at least a second. It is longer than `asked` by a random part of up to a
-    /// half, at most by a second.
-    pub fn asked_to_wait(&mut self, error: &Error, asked: Duration) -> Option<Duration> {
-        let asked = asked.max(LEAST_ASKED);
-        let in_all = self.asked.1.saturating_add(asked);
-        if !error.is_retryable() || self.policy.retries == 0 || in_all > LONGEST_ASKED {
+    /// Such a wait is no failed attempt and costs no retry: the server may answer many requests so, again and again. The
+    /// error is final once the waits sum up to more than five minutes without progress, or if the policy allows no retry.
+    ///
+    /// If the server has asked for a wait, that is `asked`. The wait is then at least a second, and longer than `asked` by a
+    /// random part of up to a half, at most by a second. Otherwise the waits grow as those between retries.
+    pub fn limited_wait(&mut self, error: &Error, asked: Option<Duration>) -> Option<Duration> {
+        let (waits, sum) = self.limited.in_a_row;
+        let (counted, wait) = match asked {
+            Some(asked) => {
+                let asked = asked.max(LEAST_ASKED);
+                (asked, asked + random_part((asked / 2).min(Duration::from_secs(1))))
+            }
+            None => {
+                let wait = self.policy.wait(waits);
+                (wait, wait)
+            }
+        };
+        let sum = sum.saturating_add(counted);
+        if !error.is_retryable() || self.policy.retries == 0 || sum > LONGEST_LIMITED {
             return None;
         }
-        self.asked = (self.asked.0.saturating_add(1), in_all);
-        Some(asked + random_part((asked / 2).min(Duration::from_secs(1))))
+        let made = self.limited.made.saturating_add(1);
+        self.limited = LimitedWaits { made, in_a_row: (waits.saturating_add(1), sum) };
+        Some(wait)
     }
 
     /// The number of the attempt that is under way or about to begin; the first is 1.
     pub fn attempt(&self) -> u32 {
-        self.made.saturating_add(self.asked.0).saturating_add(1)
+        self.made.saturating_add(self.limited.made).saturating_add(1)
     }
 
     /// Starts counting again after progress. The budget stays spent.
     pub fn progressed(&mut self) {
         self.made = 0;
-        self.asked.1 = Duration::ZERO;
+        self.limited.in_a_row = (0, Duration::ZERO);
     }
 }
 
@@ -194,24 +214,50 @@ mod tests {
     }
 
     #[test]
-    fn to_be_asked_to_wait_costs_no_retry_and_ends_after_five_minutes_without_progress() {
+    fn a_limit_on_the_rate_costs_no_retry_and_ends_after_five_minutes_without_progress() {
         let budget = RetryBudget::new(1);
         let mut retries = Retries::new(RetryPolicy::default(), budget.clone());
         let (busy, minute) = (error(ErrorKind::Unavailable), Duration::from_secs(60));
         for _ in 0..2 {
             for _ in 0..5 {
-                let wait = retries.asked_to_wait(&busy, minute).unwrap();
+                let wait = retries.limited_wait(&busy, Some(minute)).unwrap();
                 assert!((minute..=minute + Duration::from_secs(1)).contains(&wait), "{wait:?}");
             }
-            assert_eq!(retries.asked_to_wait(&busy, minute), None);
+            assert_eq!(retries.limited_wait(&busy, Some(minute)), None);
             retries.progressed();
         }
         assert_eq!((retries.attempt(), budget.left()), (11, 1));
-        let short = retries.asked_to_wait(&busy, Duration::from_millis(100)).unwrap();
+        let short = retries.limited_wait(&busy, Some(Duration::from_millis(100))).unwrap();
         assert!((1000..=1500).contains(&short.as_millis()), "{short:?}");
-        assert_eq!(retries.asked_to_wait(&error(ErrorKind::Denied), minute), None);
+        assert_eq!(retries.limited_wait(&error(ErrorKind::Denied), Some(minute)), None);
         let mut never = Retries::new(RetryPolicy::never(), budget);
-        assert_eq!(never.asked_to_wait(&busy, minute), None);
+        assert_eq!(never.limited_wait(&busy, Some(minute)), None);
+    }
+
+    #[test]
+    fn without_a_stated_wait_the_waits_for_a_limit_grow_for_five_minutes() {
+        let budget = RetryBudget::new(0);
+        let mut retries = Retries::new(RetryPolicy::default(), budget);
+        let busy = error(ErrorKind::Unavailable);
+        for _ in 0..2 {
+            let waits: Vec<Duration> = std::iter::from_fn(|| retries.limited_wait(&busy, None)).collect();
+            assert!(waits.first().is_some_and(|wait| *wait <= Duration::from_millis(250)), "{waits:?}");
+            assert!(waits.iter().skip(6).all(|wait| *wait >= Duration::from_secs(5)), "{waits:?}");
+            let sum: Duration = waits.iter().sum();
+            assert!((290..=300).contains(&sum.as_secs()), "{sum:?}");
+            retries.progressed();
+        }
+    }
+
+    /// A registry in a container needs some seconds to start.
+    #[test]
+    fn a_server_may_take_ten_seconds_to_start_again() {
+        for _ in 0..50 {
+            let mut retries = Retries::new(RetryPolicy::default(), RetryBudget::default());
+            let waits = std::iter::from_fn(|| retries.next_wait(&error(ErrorKind::Unavailable)));
+            let sum: Duration = waits.sum();
+            assert!((10..=30).contains(&sum.as_secs()), "{sum:?}");
+        }
     }
 
     #[test]

@@ -210,7 +210,7 @@ async fn read_token(
     operation: &Operation,
 ) -> Result<Token, RequestFailure> {
     let (status, retry_after) = (answer.status(), answer.retry_after());
-    let body = read_all(answer.response, LIMIT, transport.stall(), operation).await?;
+    let body = read_all(answer.response, LIMIT, transport.silence(), operation).await?;
     if !status.is_success() {
         let error = operation.refused(&ErrorResponse::new(status, &body));
         let reason = format_args!("at the token server {}: {}", printable(server), error.reason());

@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_ingest::{ByteStream, Error, ErrorKind};
 use futures_util::{StreamExt, stream};
-use reqwest::Response;
+use reqwest::{Response, Url};
 use tokio::time::{Instant, timeout};
 
 use crate::error::{Operation, RequestFailure};
+use crate::http::silence::SilenceWatch;
 
 /// How many bytes of a body must arrive within the time for a stall.
 const LEAST: usize = 16 * 1024;
@@ -19,44 +20,51 @@ const PATIENCE: u32 = 10;
 /// How much of the body of an error is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
+/// Where the body of a stream comes from.
+struct BodyOrigin {
+    url: Url,
+    silence: SilenceWatch,
+    operation: Operation,
+}
+
 /// A whole body; [`ErrorKind::TooLarge`] if its length, stated or real, is above `limit` bytes.
 pub(crate) async fn read_all(
     response: Response,
     limit: u64,
-    stall: Duration,
+    silence: &SilenceWatch,
     operation: &Operation,
 ) -> Result<Bytes, RequestFailure> {
     let too_large = |_| {
         let reason = format_args!("the answer is larger than the {limit} bytes allowed here");
         operation.error(ErrorKind::TooLarge, reason)
     };
-    read_up_to(limit, response, stall, operation, too_large).await
+    read_up_to(limit, response, silence, operation, too_large).await
 }
 
 /// A whole manifest or list, as [`read_all`] reads it, within the limit of the job for metadata.
 pub(crate) async fn read_metadata(
     response: Response,
     limit: u64,
-    stall: Duration,
+    silence: &SilenceWatch,
     operation: &Operation,
 ) -> Result<Bytes, RequestFailure> {
-    read_up_to(limit, response, stall, operation, |size| operation.above_metadata_limit(size, limit)).await
+    read_up_to(limit, response, silence, operation, |size| operation.above_metadata_limit(size, limit)).await
 }
 
 async fn read_up_to(
     limit: u64,
     response: Response,
-    stall: Duration,
+    silence: &SilenceWatch,
     operation: &Operation,
     too_large: impl Fn(Option<u64>) -> Error,
 ) -> Result<Bytes, RequestFailure> {
     if let Some(length) = response.content_length().filter(|length| *length > limit) {
         return Err(too_large(Some(length)).into());
     }
-    let patience = stall.saturating_mul(PATIENCE);
+    let patience = silence.limit().saturating_mul(PATIENCE);
     let whole = async {
         let mut body = Vec::new();
-        let mut chunks = stream_body(response, stall, operation.clone());
+        let mut chunks = stream_body(response, silence.clone(), operation.clone());
         while let Some(chunk) = chunks.next().await {
             body.extend_from_slice(&chunk?);
             if body.len() as u64 > limit {
@@ -72,9 +80,9 @@ async fn read_up_to(
 }
 
 /// The beginning of a body that describes an error, as far as it can be read in time.
-pub(crate) async fn read_error(response: Response, stall: Duration, operation: &Operation) -> Vec<u8> {
+pub(crate) async fn read_error(response: Response, silence: &SilenceWatch, operation: &Operation) -> Vec<u8> {
     let mut body = Vec::new();
-    let mut chunks = stream_body(response, stall, operation.clone());
+    let mut chunks = stream_body(response, silence.clone(), operation.clone());
     let beginning = async {
         while let Some(Ok(chunk)) = chunks.next().await {
             body.extend_from_slice(&chunk);
@@ -84,7 +92,7 @@ pub(crate) async fn read_error(response: Response, stall: Duration, operation: &
         }
     };
     // After a timeout, the part that has arrived is used.
-    let _ = timeout(stall, beginning).await;
+    let _ = timeout(silence.limit(), beginning).await;
     body.truncate(ERROR_LIMIT);
     body
 }
@@ -92,22 +100,24 @@ pub(crate) async fn read_error(response: Response, stall: Duration, operation: &
 /// A body as a stream, which fails when it breaks off and when it gives less than 16 KiB in the time for a stall.
 ///
 /// Only the time of waiting for bytes counts, so a slow reader is no stall.
-pub(crate) fn stream_body(response: Response, stall: Duration, operation: Operation) -> ByteStream {
+pub(crate) fn stream_body(response: Response, silence: SilenceWatch, operation: Operation) -> ByteStream {
+    let source = BodyOrigin { url: response.url().clone(), silence, operation };
     let body = Box::pin(response.bytes_stream());
-    let state = Some((body, Duration::ZERO, 0usize, operation));
+    let state = Some((body, Duration::ZERO, 0usize, source));
     Box::pin(stream::unfold(state, move |state| async move {
-        let (mut body, waited, seen, operation) = state?;
-        let began = Instant::now();
-        match timeout(stall.saturating_sub(waited), body.next()).await {
-            Ok(None) => None,
-            Ok(Some(Ok(chunk))) => {
+        let (mut body, waited, seen, source) = state?;
+        let BodyOrigin { url, silence, operation } = &source;
+        let (began, stall) = (Instant::now(), silence.limit());
+        match silence.bound(stall.saturating_sub(waited), url, operation, body.next()).await {
+            Some(None) => None,
+            Some(Some(Ok(chunk))) => {
                 let seen = seen.saturating_add(chunk.len());
                 let (waited, seen) =
                     if seen >= LEAST { (Duration::ZERO, 0) } else { (waited + began.elapsed(), seen) };
-                Some((Ok(chunk), Some((body, waited, seen, operation))))
+                Some((Ok(chunk), Some((body, waited, seen, source))))
             }
-            Ok(Some(Err(cause))) => Some((Err(operation.connection_failed(cause)), None)),
-            Err(_) => {
+            Some(Some(Err(cause))) => Some((Err(operation.connection_failed(cause)), None)),
+            None => {
                 let reason = format_args!("the body stalls: less than {LEAST} bytes came within {stall:?}");
                 Some((Err(operation.error(ErrorKind::Unavailable, reason)), None))
             }

@@ -30,7 +30,7 @@ impl Operation {
             Some(TlsFailure::Other) => {
                 (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with registry.insecure=true")
             }
-            None if cause.is_connect() && causes(&cause).contains("dns error") => (
+            None if is_lookup_failure(&cause) => (
                 ErrorKind::Unavailable,
                 "; check the name of the registry, and that this machine can look it up",
             ),
@@ -113,6 +113,15 @@ fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
 pub(crate) fn is_certificate_failure(error: &Error) -> bool {
     let tls = error.cause_as::<reqwest::Error>().and_then(tls_failure);
     tls.is_some_and(|failure| failure != TlsFailure::Other)
+}
+
+/// Whether a host could not be reached because its name cannot be looked up.
+pub(crate) fn is_unknown_name(error: &Error) -> bool {
+    error.cause_as::<reqwest::Error>().is_some_and(is_lookup_failure)
+}
+
+fn is_lookup_failure(error: &reqwest::Error) -> bool {
+    error.is_connect() && causes(error).contains("dns error")
 }
 
 /// An error and its causes in one line. A cause whose text is there already is omitted.

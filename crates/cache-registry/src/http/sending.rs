@@ -3,18 +3,16 @@
 //! The queue never ends early as if it were complete: if its sender is dropped, the request breaks off. So an answer that
 //! arrives before the whole body is sent keeps the sender until it has been read.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind, SourceReader};
 use futures_util::{Stream, stream};
-use reqwest::Body;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use reqwest::{Body, Url};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use crate::error::{Operation, RequestFailure, UploadInterruption};
-use crate::http::transport::{Answer, BodySender, Request, STORING, Transport};
+use crate::http::silence::SilenceWatch;
+use crate::http::transport::{Answer, BodySender, Request, Transport};
 
 /// The largest piece that is handed to a connection, in bytes. Small pieces tell a slow connection from a dead one.
 const PIECE: usize = 128 * 1024;
@@ -25,11 +23,19 @@ const QUEUED: usize = 4;
 pub(crate) struct BodySource<'r> {
     reader: SourceReader<'r>,
     next: Option<Bytes>,
+    /// The offset in the blob, in bytes, of the first byte that has not been taken.
+    position: u64,
 }
 
 impl<'r> BodySource<'r> {
-    pub(crate) fn new(reader: SourceReader<'r>) -> Self {
-        Self { reader, next: None }
+    /// `offset` is that of the reader in its blob, in bytes.
+    pub(crate) fn new(reader: SourceReader<'r>, offset: u64) -> Self {
+        Self { reader, next: None, position: offset }
+    }
+
+    /// The offset in the blob, in bytes, of the first byte that has not been taken.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
     }
 
     /// The next chunk, which is not taken; `None` at the end of a verified blob.
@@ -48,7 +54,8 @@ impl<'r> BodySource<'r> {
         }
         let Ok(len) = usize::try_from(len) else { return Ok(None) };
         let next = self.peek().await?.filter(|next| next.len() >= len);
-        Ok(next.map(|next| next.split_to(len)))
+        let taken = next.map(|next| next.split_to(len));
+        Ok(taken.inspect(|taken| self.advance(taken)))
     }
 
     /// Reads to the end, so that the blob is verified.
@@ -62,7 +69,12 @@ impl<'r> BodySource<'r> {
     /// Takes the next piece of at most `most` bytes; `None` at the end.
     async fn take_piece(&mut self, most: u64) -> Result<Option<Bytes>, Error> {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(PIECE);
-        Ok(self.peek().await?.map(|next| next.split_to(most.min(next.len()))))
+        let taken = self.peek().await?.map(|next| next.split_to(most.min(next.len())));
+        Ok(taken.inspect(|taken| self.advance(taken)))
+    }
+
+    fn advance(&mut self, taken: &Bytes) {
+        self.position = self.position.saturating_add(taken.len() as u64);
     }
 }
 
@@ -95,20 +107,22 @@ impl StreamedRequest {
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
+        let silence = transport.silence();
         let mut answering = std::pin::pin!(builder.send());
+        let filling = BodyQueue { sender: &sender, silence, url: &request.url, operation };
         let filled = tokio::select! {
             // A registry may answer before the whole body is sent, for example to refuse it.
             answer = &mut answering => Err(answer),
-            filled = fill(&sender, len, source, transport.stall(), operation) => Ok(filled),
+            filled = filling.fill(len, source) => Ok(filled),
         };
         let answer = match filled {
             Err(answer) => answer,
             Ok(filled) => {
                 filled?;
-                let patience = transport.stall().saturating_mul(STORING);
-                match timeout(patience, answering).await {
-                    Ok(answer) => answer,
-                    Err(_) => return Err(RequestFailure::from(operation.no_answer(patience)).into()),
+                let patience = silence.limit().saturating_mul(request.patience);
+                match silence.bound(patience, &request.url, operation, answering).await {
+                    Some(answer) => answer,
+                    None => return Err(RequestFailure::from(operation.no_answer(patience)).into()),
                 }
             }
         };
@@ -121,32 +135,37 @@ impl StreamedRequest {
     }
 }
 
-/// Moves `len` bytes from the source into the queue.
-async fn fill(
-    sender: &BodySender,
-    len: u64,
-    source: &mut BodySource<'_>,
-    stall: Duration,
-    operation: &Operation,
-) -> Result<(), UploadInterruption> {
-    let mut left = len;
-    while left > 0 {
-        let Some(piece) = source.take_piece(left).await? else {
-            let error = operation.error(ErrorKind::Invalid, "the source ended early");
-            return Err(UploadInterruption::Final(error));
-        };
-        left = left.saturating_sub(piece.len() as u64);
-        match timeout(stall, sender.send(piece)).await {
-            Ok(Ok(())) => {}
-            // The connection is closed, and the request's own error will say why.
-            Ok(Err(_)) => return Ok(()),
-            Err(_) => {
-                let reason = format_args!("the registry has taken no bytes for {stall:?}");
-                return Err(RequestFailure::from(operation.error(ErrorKind::Unavailable, reason)).into());
+/// The queue into a connection.
+struct BodyQueue<'q> {
+    sender: &'q BodySender,
+    silence: &'q SilenceWatch,
+    url: &'q Url,
+    operation: &'q Operation,
+}
+
+impl BodyQueue<'_> {
+    /// Moves `len` bytes from the source into the queue.
+    async fn fill(&self, len: u64, source: &mut BodySource<'_>) -> Result<(), UploadInterruption> {
+        let Self { sender, silence, url, operation } = self;
+        let mut left = len;
+        while left > 0 {
+            let Some(piece) = source.take_piece(left).await? else {
+                let error = operation.error(ErrorKind::Invalid, "the source ended early");
+                return Err(UploadInterruption::Final(error));
+            };
+            left = left.saturating_sub(piece.len() as u64);
+            match silence.bound(silence.limit(), url, operation, sender.send(piece)).await {
+                Some(Ok(())) => {}
+                // The connection is closed, and the request's own error will say why.
+                Some(Err(_)) => return Ok(()),
+                None => {
+                    let reason = format_args!("the registry has taken no bytes for {:?}", silence.limit());
+                    return Err(RequestFailure::from(operation.error(ErrorKind::Unavailable, reason)).into());
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The queue as a body of `len` bytes, which fails if the sender is dropped before.

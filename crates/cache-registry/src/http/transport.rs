@@ -12,15 +12,15 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOC
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
 
 use crate::error::{Operation, RequestFailure, RetryAfter};
+use crate::http::silence::SilenceWatch;
 use crate::http::tls::Tls;
 use crate::options::ClientOptions;
 
 /// The most redirects that one request may follow.
 const MOST_REDIRECTS: usize = 5;
-/// How many times longer than usual the answer may take if the registry has to store a blob first.
+/// How many times longer than usual the answer may take if the registry has to store something first.
 pub(crate) const STORING: u32 = 10;
 const CONNECT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("bkcache/", env!("CARGO_PKG_VERSION"));
@@ -67,10 +67,16 @@ impl Answer {
         self.response.headers().get(name)?.to_str().ok()
     }
 
-    /// The wait that the server asks for, if any.
+    /// The digest that the registry states, if it states one. Some registries send an empty header.
+    pub(crate) fn content_digest(&self) -> Option<&str> {
+        self.header("docker-content-digest").map(str::trim).filter(|digest| !digest.is_empty())
+    }
+
+    /// When the server may be asked again; `None` if it says nothing of that.
     pub(crate) fn retry_after(&self) -> Option<RetryAfter> {
-        let wait = self.header(RETRY_AFTER).and_then(retry_after).filter(|wait| !wait.is_zero())?;
-        Some(RetryAfter { wait, is_rate_limit: self.status() == StatusCode::TOO_MANY_REQUESTS })
+        let wait = self.header(RETRY_AFTER).and_then(retry_after).filter(|wait| !wait.is_zero());
+        let is_rate_limit = self.status() == StatusCode::TOO_MANY_REQUESTS;
+        (wait.is_some() || is_rate_limit).then_some(RetryAfter { wait, is_rate_limit })
     }
 
     /// `Content-Length`, of an answer to HEAD too.
@@ -86,7 +92,7 @@ pub(crate) struct Transport {
     /// One for HTTP and one for HTTPS, each to other hosts and to this machine, which is never reached by a proxy.
     clients: [OnceLock<reqwest::Client>; 4],
     insecure: bool,
-    stall: Duration,
+    silence: SilenceWatch,
     /// Bounds the requests that wait for the head of their answer. The holder of a permit waits for nothing else;
     /// otherwise a copy from a registry to itself could block itself.
     requests: Semaphore,
@@ -98,7 +104,7 @@ impl Transport {
             tls: Tls::new(options)?,
             clients: Default::default(),
             insecure: options.insecure,
-            stall: options.stall,
+            silence: SilenceWatch::new(options),
             requests: Semaphore::new(options.job.concurrency.max(1)),
         })
     }
@@ -107,9 +113,9 @@ impl Transport {
         &self.tls
     }
 
-    /// How long a server may be silent.
-    pub(crate) fn stall(&self) -> Duration {
-        self.stall
+    /// How long a server may be silent, and who hears of it.
+    pub(crate) fn silence(&self) -> &SilenceWatch {
+        &self.silence
     }
 
     /// Whether credentials may be sent to a URL.
@@ -171,7 +177,7 @@ impl Transport {
             if !request.body.is_empty() || has_body(&request.method) {
                 sent = sent.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
-            let response = self.head(sent, request.patience, operation).await?;
+            let response = self.head(sent, &url, request.patience, operation).await?;
             let answer = Answer { response, url, elsewhere, _body: None };
             match self.redirect(request, &answer, operation)? {
                 Some(next) => url = next,
@@ -185,16 +191,17 @@ impl Transport {
     async fn head(
         &self,
         sent: reqwest::RequestBuilder,
+        url: &Url,
         patience: u32,
         operation: &Operation,
     ) -> Result<Response, RequestFailure> {
         // The semaphore is never closed.
         let _permit = self.requests.acquire().await;
-        let patience = self.stall.saturating_mul(patience);
-        match timeout(patience, sent.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) => Err(operation.connection_failed(cause).into()),
-            Err(_) => Err(operation.no_answer(patience).into()),
+        let patience = self.silence.limit().saturating_mul(patience);
+        match self.silence.bound(patience, url, operation, sent.send()).await {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(cause)) => Err(operation.connection_failed(cause).into()),
+            None => Err(operation.no_answer(patience).into()),
         }
     }
 

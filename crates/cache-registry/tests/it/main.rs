@@ -15,3 +15,4 @@ mod pull;
 mod push;
 mod scene;
 mod scheme;
+mod waiting;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use cache_conformance::Store;
 use cache_conformance::{Blob, assert_conforms};
 use cache_ingest::{
-    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Resolver, RetryBudget, Step, copy,
+    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Publisher, Resolver, RetryBudget, Step,
+    copy,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -72,6 +73,10 @@ async fn a_read_survives_a_cut_connection_in_every_phase() {
 async fn a_burst_of_transient_answers_is_survived_and_an_endless_one_is_an_error() {
     for status in [408, 425, 429, 500, 502, 503, 504, 520] {
         assert_eq!(survives(get().times(3), Fault::status(status)).await.0, 4, "{status}");
+        // A limit on the rate of requests is waited for, for minutes.
+        if status == 429 {
+            continue;
+        }
         let (requests, _, text) = fails(get().always(), Fault::status(status), ErrorKind::Unavailable).await;
         assert_eq!(requests, 5, "{status}: retries do not multiply");
         assert!(text.contains(&status.to_string()), "{text}");
@@ -237,7 +242,8 @@ async fn a_size_is_found_without_head() {
     let storage = server.sibling().await;
     storage.fault(On::new("HEAD", "").always(), Fault::status(403));
     let away = Answer::redirect(307, format!("{}/v2/{APP}/blobs/{}", storage.url(), layer.descriptor.digest));
-    for fault in [Fault::status(405), Fault::status(501), Fault::Answer(away)] {
+    let without_length = Fault::Header("Content-Length", Some("0".to_owned()));
+    for fault in [403, 405, 501].map(Fault::status).into_iter().chain([Fault::Answer(away), without_length]) {
         server.heal();
         server.fault(On::new("HEAD", "").always(), fault.clone());
         let info = app(&server).info(&layer.descriptor).await;
@@ -245,6 +251,25 @@ async fn a_size_is_found_without_head() {
     }
     server.fault(On::new("GET", "").always(), Fault::status(404));
     assert_eq!(app(&server).info(&layer.descriptor).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let (server, empty) = (scripted().await, Blob::layer(Algorithm::Sha256, 0));
+    server.service.content.insert_blob(APP, empty.bytes.clone());
+    assert_eq!(app(&server).info(&empty.descriptor).await.unwrap().size, 0);
+    assert_eq!(server.seen().len(), 1, "an empty blob has no other length");
+}
+
+/// The answer to a HEAD has no body, so the reason is in the answer to a GET.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refusal_of_a_head_is_explained_by_the_registry() {
+    let (server, layer) = with_layer().await;
+    server.fault(On::any("/v2/").always(), Fault::Answer(Answer::error(403, "DENIED", "no, since")));
+    let name = Name::Tag("v1".to_owned());
+    let looked_up = app(&server).info(&layer.descriptor).await.map(|_| ());
+    let published = app(&server).is_published(&name, &layer.descriptor).await.map(|_| ());
+    for refused in [looked_up, published] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert!(error.to_string().contains("DENIED: no, since"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,8 +328,14 @@ async fn a_manifest_of_a_gigabyte_is_too_large_before_it_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_with_a_wrong_digest_is_an_error() {
     let (server, manifest) = with_manifest().await;
-    server.fault(On::any("/manifests/").always(), Fault::Header("Docker-Content-Digest", None));
-    assert_eq!(resolve_and_read(&server).await.unwrap().digest, manifest.descriptor.digest);
+    for nothing in [None, Some(String::new()), Some(" ".to_owned())] {
+        server.heal();
+        server.fault(On::any("/manifests/").always(), Fault::Header("Docker-Content-Digest", nothing));
+        assert_eq!(resolve_and_read(&server).await.unwrap().digest, manifest.descriptor.digest);
+    }
+    let name = Name::Tag("v1".to_owned());
+    server.fault(On::new("HEAD", "").always(), Fault::Header("Content-Length", Some("0".to_owned())));
+    assert!(app(&server).is_published(&name, &manifest.descriptor).await.unwrap());
     for wrong in [format!("sha256:{}", "0".repeat(64)), "sha256:00".to_owned(), "nonsense".to_owned()] {
         let (server, _) = with_manifest().await;
         let fault = Fault::Header("Docker-Content-Digest", Some(wrong.clone()));
@@ -335,6 +366,9 @@ async fn tags_are_listed_over_pages_that_have_to_end() {
     server.service.behavior().page = Some(2);
     assert_eq!(app(&server).tags().await.unwrap(), ["a", "b", "c", "d", "e"]);
     assert_eq!(server.seen().len(), 3);
+    server.fault(On::any("/tags/").nth(2), Fault::CutBody(5));
+    assert_eq!(app(&server).tags().await.unwrap().len(), 5, "a page that breaks is read again");
+    server.heal();
     let round = format!("</v2/{APP}/tags/list?n=1000>; rel=\"next\"");
     let long = format!(r#"{{"tags": "{}"}}"#, "a".repeat(100_000));
     server.fault(On::any("/tags/"), Fault::Answer(Answer::new(200).body(long)));

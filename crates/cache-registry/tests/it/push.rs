@@ -162,20 +162,6 @@ async fn no_chunk_is_smaller_than_the_registry_accepts() {
     }
 }
 
-/// A registry may move the blob first, which takes long for a large one.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_answer_to_the_end_of_an_upload_may_take_longer_than_others() {
-    for chunk_size in ways() {
-        let (server, layer) = (scripted().await, layer());
-        let options = options().with_chunk_size(chunk_size).with_stall(Duration::from_secs(2));
-        server.fault(On::new("PUT", "digest="), Fault::Delay(Duration::from_secs(3)));
-        let store = store_with(options, &server.host(), APP);
-        assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
-        let asked_after = server.seen_with("GET", "/uploads/").len();
-        assert_eq!((server.seen_with("PUT", "").len(), asked_after), (1, 0), "{chunk_size:?}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_the_registry_forgot_begins_anew() {
     for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
@@ -262,10 +248,46 @@ async fn a_blob_is_looked_up_if_the_registry_does_not_confirm_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_took_less_than_it_was_sent_gets_the_rest() {
-    let less = Fault::Header("Range", Some("0-9".to_owned()));
-    survives(Some(200_000), On::new("PATCH", ""), less).await;
     let refused = Answer::error(416, "RANGE_INVALID", "").with("Range", "0-0");
     survives(Some(200_000), On::new("PATCH", "").nth(2), Fault::Answer(refused)).await;
+}
+
+/// Registries that have stored a chunk state wrong ranges: that of the first chunk, of the last, one byte too many.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_was_accepted_is_there_whatever_range_is_stated() {
+    for wrong in ["0-9", "0-199999", "0-200000", "0-99999999", "nonsense"] {
+        let range = Fault::Header("Range", Some(wrong.to_owned()));
+        let server = survives(Some(200_000), On::new("PATCH", "").always(), range).await;
+        let asked = server.seen_with("GET", "/uploads/").len();
+        assert_eq!((server.seen_with("PATCH", "").len(), asked), (4, 0), "{wrong}");
+        assert_eq!(received(&server), SIZE as usize, "{wrong}: each byte is sent once");
+    }
+}
+
+/// After a failure the range says where to go on, but never beyond the bytes that were sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_is_skipped_because_of_a_range() {
+    let (server, layer) = (scripted().await, layer());
+    server.fault(On::new("PATCH", "").nth(4), Fault::LoseAnswer);
+    let beyond = Fault::Header("Range", Some(format!("0-{SIZE}")));
+    server.fault(On::new("GET", "/uploads/"), beyond);
+    let store = store_with(options().with_chunk_size(200_000), &server.host(), APP);
+    assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
+    assert_eq!((server.seen_with("POST", "").len(), received(&server)), (1, SIZE as usize));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_digest_in_an_answer_means_nothing() {
+    let nothing = || Fault::Header("Docker-Content-Digest", Some(String::new()));
+    for chunk_size in ways() {
+        survives(chunk_size, On::new("PUT", "").always(), nothing()).await;
+    }
+    let (server, index) = (scripted().await, Blob::index("one"));
+    server.fault(On::any("").always(), nothing());
+    for expect in [Expect::Any, Expect::Digest(index.descriptor.digest)] {
+        let name = Name::Tag("v1".to_owned());
+        app(&server).publish(&name, &index.descriptor, index.bytes.clone(), expect).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
