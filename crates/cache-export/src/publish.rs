@@ -49,26 +49,23 @@ pub(crate) async fn publish(
         job,
     };
     let (step, root) = (upload.root_step, &upload.packed.root.descriptor);
-    let stored = if upload.is_already_published().await? {
+    if upload.is_already_published().await? {
         exported.blobs = upload.all_present();
         job.event(&Event::Planned { blobs: 1, bytes: root.size });
-        job.event(&Event::Started { step, descriptor: root });
-        Stored::AlreadyPresent
+        job.begin(step, root).finish(Stored::AlreadyPresent);
     } else {
         exported.blobs = upload.store(job).await?;
-        job.event(&Event::Started { step, descriptor: root });
-        let mut named = upload.publish_root().await;
-        if let Err(error) = &named
-            && error.kind() == ErrorKind::Incomplete
-        {
-            let again = upload.store_again(error).await?;
-            exported.blobs = with_second_try(exported.blobs, again);
-            named = upload.publish_root().await;
+        let begun = job.begin(step, root);
+        match upload.publish_root(&mut exported.blobs).await {
+            Ok(()) => begun.finish(Stored::Stored),
+            Err(failed) => {
+                if let Some(error) = failed.store_error() {
+                    begun.fail(error);
+                }
+                return Err(failed);
+            }
         }
-        named.map_err(|error| upload.root_failed(error))?;
-        Stored::Stored
-    };
-    job.event(&Event::Finished { step, descriptor: root, stored });
+    }
     exported.manifest = Some(upload.packed.root.descriptor);
     exported.config = Some(config);
     Ok(())
@@ -85,8 +82,9 @@ impl Upload<'_> {
         }
         let published = self.to.store.is_published(self.to.name, root).await;
         published.map_err(|error| {
-            self.job.event(&Event::Started { step: self.root_step, descriptor: root });
-            self.root_failed(error)
+            let error = error.on(Side::Destination);
+            self.job.begin(self.root_step, root).fail(&error);
+            ExportError::write(self.root_step, error)
         })
     }
 
@@ -134,28 +132,24 @@ impl Upload<'_> {
                 progress.event(event);
             }
         });
-        self.store(&quiet).await.inspect_err(|error| {
-            if let ExportError::Write { error, .. } = error {
-                self.job.event(&Event::Failed { step: self.root_step, descriptor: root, error });
-            }
-        })
+        self.store(&quiet).await
     }
 
-    /// Stores the root under its name.
-    async fn publish_root(&self) -> Result<(), Error> {
+    /// Stores the root under its name. If blobs are missing, they are stored once more and counted in `blobs`.
+    async fn publish_root(&self, blobs: &mut Summary) -> Result<(), ExportError> {
+        let mut published = self.publish_root_once().await;
+        if let Err(error) = &published
+            && error.kind() == ErrorKind::Incomplete
+        {
+            *blobs = with_second_try(*blobs, self.store_again(error).await?);
+            published = self.publish_root_once().await;
+        }
+        published.map_err(|error| ExportError::write(self.root_step, error.on(Side::Destination)))
+    }
+
+    async fn publish_root_once(&self) -> Result<(), Error> {
         let PackedBlob { descriptor, bytes, .. } = &self.packed.root;
         self.to.store.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
-    }
-
-    /// Reports that the root could not be published.
-    fn root_failed(&self, error: Error) -> ExportError {
-        let error = error.on(Side::Destination);
-        self.job.event(&Event::Failed {
-            step: self.root_step,
-            descriptor: &self.packed.root.descriptor,
-            error: &error,
-        });
-        ExportError::write(self.root_step, error)
     }
 }
 

@@ -95,8 +95,8 @@ pub async fn copy_bytes(
 
 /// Copies many blobs, each distinct digest once, several at a time.
 ///
-/// It sends [`Event::Planned`], and for each blob what [`copy`] sends. The first error ends it and gives up the blobs that
-/// are under way, and so does dropping the future. Two descriptors of one digest with different sizes are
+/// It sends [`Event::Planned`], and for each blob the events of [`copy`]. The first error ends it, and so does dropping the
+/// future. Then the blobs that are under way fail too. Two descriptors of one digest with different sizes are
 /// [`ErrorKind::Invalid`], before anything is copied.
 pub async fn copy_all(
     blobs: impl IntoIterator<Item = (Step, Descriptor)>,
@@ -156,25 +156,25 @@ async fn transfer(
     let source = source.in_copy();
     let descriptor = source.descriptor();
     let mut retries = job.retries();
-    job.event(&Event::Started { step, descriptor });
+    let begun = job.begin(step, descriptor);
     loop {
         let error = match ingester.put(descriptor, &source).await {
             Ok(stored) => {
-                job.event(&Event::Finished { step, descriptor, stored });
+                begun.finish(stored);
                 return Ok(stored);
             }
             Err(error) => error.on(Side::Destination),
         };
         let wait = if is_final(&error, &source) { None } else { retries.next_wait(&error) };
         let Some(wait) = wait else {
-            job.event(&Event::Failed { step, descriptor, error: &error });
+            begun.fail(&error);
             return Err(error);
         };
         let request = format!("copy {}", descriptor.digest);
         let (restarted, attempt) = (Some(descriptor), retries.attempt());
         job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error: &error });
         if let Err(cannot_wait) = pause("copy", wait).await {
-            job.event(&Event::Failed { step, descriptor, error: &error });
+            begun.fail(&error);
             return Err(cannot_wait.with_cause(error));
         }
     }

@@ -150,6 +150,12 @@ impl Error {
         Self::new(ErrorKind::TooLarge, operation, subject, cause).with_cause(cause)
     }
 
+    /// The error of an operation that needs a Tokio runtime, outside of one. Its kind is [`ErrorKind::Unsupported`].
+    pub fn no_runtime(operation: &'static str, subject: impl fmt::Display) -> Self {
+        let reason = "there is no Tokio runtime: call it within one";
+        Self::new(ErrorKind::Unsupported, operation, subject, reason)
+    }
+
     /// The same error, on one side of a copy.
     #[must_use]
     pub fn on(mut self, side: Side) -> Self {

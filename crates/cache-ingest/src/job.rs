@@ -2,12 +2,14 @@
 //!
 //! Nothing here reads, writes or waits.
 
+mod begun;
 mod progress;
 mod retry;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use begun::BegunStep;
 pub use progress::{Event, Progress, Step};
 pub use retry::{Retries, RetryBudget, RetryPolicy};
 

@@ -6,7 +6,9 @@
 //! it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
 //! [`BlobFolder`] (files named by digest) and [`MultiProvider`] (several providers as one).
 //!
-//! Stores on disk, and retries, need a Tokio runtime with time; outside of one they give an error.
+//! Stores on disk, and retries, need a Tokio runtime with time. Outside of a runtime they give an error. In a runtime that
+//! was built without [time](https://docs.rs/tokio/latest/tokio/runtime/struct.Builder.html#method.enable_time) they panic,
+//! as Tokio does.
 //!
 //! This crate knows nothing of cache configs and manifests, and nothing of a network. It never prints.
 //!
@@ -42,7 +44,7 @@ pub use blob_folder::BlobFolder;
 pub use copy::{Presence, Summary, Tally, copy, copy_all, copy_bytes, presence};
 pub use error::{AboveMetadataLimit, Error, ErrorKind, Side};
 pub use hash::Hasher;
-pub use job::{Event, Job, Progress, Retries, RetryBudget, RetryPolicy, Step};
+pub use job::{BegunStep, Event, Job, Progress, Retries, RetryBudget, RetryPolicy, Step};
 pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutOptions, LayoutStore};
 pub use media_type::stated_media_type;
 pub use memory::MemoryStore;

@@ -53,7 +53,7 @@ impl BlobChecker<'_> {
 
     async fn check(self, check: &BlobCheck) -> BlobOutcome {
         let descriptor = &check.descriptor;
-        self.started(descriptor);
+        let begun = self.job.begin(Step::Check, descriptor);
         let (verdict, bytes) = if self.options.blobs {
             let (verdict, bytes) = self.read(check).await;
             (verdict.map(Some), bytes)
@@ -61,28 +61,15 @@ impl BlobChecker<'_> {
             (self.ask(descriptor).await.map(|()| None), 0)
         };
         match &verdict {
-            Ok(_) => self.finished(descriptor),
-            Err(FindingKind::UnreadableBlob { error }) => self.failed(descriptor, error),
+            Ok(_) => begun.finish(Stored::AlreadyPresent),
+            Err(FindingKind::UnreadableBlob { error }) => begun.fail(error),
             Err(kind) => {
                 let is_missing = matches!(kind, FindingKind::MissingBlob);
                 let of = if is_missing { ErrorKind::NotFound } else { ErrorKind::Corrupt };
-                self.failed(descriptor, &Error::new(of, "check", descriptor.digest, kind));
+                begun.fail(&Error::new(of, "check", descriptor.digest, kind));
             }
         }
         BlobOutcome { verdict, bytes }
-    }
-
-    pub(crate) fn started(self, descriptor: &Descriptor) {
-        self.job.event(&Event::Started { step: Step::Check, descriptor });
-    }
-
-    pub(crate) fn finished(self, descriptor: &Descriptor) {
-        let (step, stored) = (Step::Check, Stored::AlreadyPresent);
-        self.job.event(&Event::Finished { step, descriptor, stored });
-    }
-
-    pub(crate) fn failed(self, descriptor: &Descriptor, error: &Error) {
-        self.job.event(&Event::Failed { step: Step::Check, descriptor, error });
     }
 
     pub(crate) fn source(&self, descriptor: &Descriptor) -> Source<'_> {

@@ -15,16 +15,15 @@ pub enum VerifyError {
     #[error(transparent)]
     Store(Error),
     /// Layers are decompressed on the threads of a Tokio runtime, and the caller has none.
-    #[error("verifying the blobs of layers needs a Tokio runtime")]
-    NoRuntime,
+    #[error(transparent)]
+    NoRuntime(Error),
 }
 
 impl VerifyError {
     /// The kind of the store's failure; [`ErrorKind::Unsupported`] without a runtime, as in the stores.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Resolve(error) | Self::Store(error) => error.kind(),
-            Self::NoRuntime => ErrorKind::Unsupported,
+            Self::Resolve(error) | Self::Store(error) | Self::NoRuntime(error) => error.kind(),
         }
     }
 
@@ -32,7 +31,7 @@ impl VerifyError {
     pub fn store_error(&self) -> Option<&Error> {
         match self {
             Self::Resolve(error) | Self::Store(error) => Some(error),
-            Self::NoRuntime => None,
+            Self::NoRuntime(_) => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cache_format::BUILDKIT_IMPORT_LIMIT;
-use cache_ingest::{Error, Event, Resolved, Source};
+use cache_ingest::{Error, Event, Resolved, Source, Step, Stored};
 use cache_model::Descriptor;
 
 use crate::FindingKind;
@@ -33,14 +33,14 @@ impl BlobChecker<'_> {
             return Err(Unread::TooLarge(FindingKind::TooLarge { size, limit }));
         }
         self.job.event(&Event::Planned { blobs: 1, bytes: size });
-        self.started(descriptor);
+        let begun = self.job.begin(Step::Check, descriptor);
         match source.read(limit).await {
             Ok(bytes) => {
-                self.finished(descriptor);
+                begun.finish(Stored::AlreadyPresent);
                 Ok(bytes)
             }
             Err(error) => {
-                self.failed(descriptor, &error);
+                begun.fail(&error);
                 Err(Unread::Failed(error))
             }
         }

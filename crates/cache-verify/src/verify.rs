@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use cache_format::{Unpacked, unpack};
-use cache_ingest::{ErrorKind, Job, Name, ReadStore, Resolved};
+use cache_ingest::{Error, ErrorKind, Job, Name, ReadStore, Resolved};
 
 use crate::blob::BlobChecker;
 use crate::layers::BlobChecks;
@@ -32,7 +32,7 @@ pub async fn verify(
     job: &Job,
 ) -> Result<Report, VerifyError> {
     if options.blobs && tokio::runtime::Handle::try_current().is_err() {
-        return Err(VerifyError::NoRuntime);
+        return Err(VerifyError::NoRuntime(Error::no_runtime("verify", "the blobs of layers")));
     }
     let resolved = store.resolve(name).await.map_err(VerifyError::Resolve)?;
     let checker = BlobChecker { provider: store, options, job };

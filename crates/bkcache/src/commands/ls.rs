@@ -95,14 +95,13 @@ async fn look(listed: ListedManifest, target: &Opened, stores: &Stores) -> Entry
                 found
             }
         };
-        let (step, descriptor) = (Step::Check, &resolved.descriptor);
-        stores.job.event(&Event::Started { step, descriptor });
+        let descriptor = &resolved.descriptor;
+        let begun = stores.job.begin(Step::Check, descriptor);
         let found = contents(&*target.store, &resolved, &stores.job).await;
-        let failed = |error| stores.job.event(&Event::Failed { step, descriptor, error });
         match &found {
-            Ok(_) => stores.job.event(&Event::Finished { step, descriptor, stored: Stored::AlreadyPresent }),
-            Err(ImportError::Store(error)) => failed(error),
-            Err(other) => failed(&Error::new(other.kind(), "read", descriptor.digest, other)),
+            Ok(_) => begun.finish(Stored::AlreadyPresent),
+            Err(ImportError::Store(error)) => begun.fail(error),
+            Err(other) => begun.fail(&Error::new(other.kind(), "read", descriptor.digest, other)),
         }
         found
     };

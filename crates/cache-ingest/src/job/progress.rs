@@ -45,7 +45,8 @@ pub enum Event<'a> {
         /// How many bytes they have together.
         bytes: u64,
     },
-    /// Work on a blob began.
+    /// Work on a blob began. [`Finished`](Self::Finished) or [`Failed`](Self::Failed) follows: see
+    /// [`Job::begin`](crate::Job::begin).
     Started {
         /// The kind of blob and of work.
         step: Step,
@@ -89,7 +90,8 @@ pub enum Event<'a> {
         /// How long it has been silent.
         silent: Duration,
     },
-    /// Work on a blob that began has failed; no other attempt follows. For a check, the blob has a defect or cannot be read.
+    /// Work on a blob that began has failed, or the job ended before it was done; no other attempt follows. For a check, the
+    /// blob has a defect or cannot be read.
     Failed {
         /// The kind of blob and of work.
         step: Step,

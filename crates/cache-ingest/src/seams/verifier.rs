@@ -6,8 +6,8 @@ use cache_model::{Descriptor, Digest};
 
 use crate::{Error, ErrorKind, Hasher, Side};
 
-/// How a blob's bytes do not fit its descriptor: the [`source`](std::error::Error::source) of the [`Error`] that
-/// says so.
+/// How a blob's bytes do not fit its descriptor: the cause of an [`Error`], as [`Error::cause_as`] finds it. The text of the
+/// error has its text, so [`source`](std::error::Error::source) passes over it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// The bytes ended early.
@@ -35,7 +35,7 @@ pub enum Mismatch {
 /// Hashes and counts the bytes of one blob.
 ///
 /// For stores that read a blob by other means than [`Source::reader`](crate::Source::reader), such as a clone of
-/// its file. Its errors are [`ErrorKind::Corrupt`], with a [`Mismatch`] as their cause.
+/// its file. Its errors are [`ErrorKind::Corrupt`], with a [`Mismatch`] that [`Error::cause_as`] finds.
 ///
 /// ```
 /// use cache_ingest::{Hasher, Verifier};

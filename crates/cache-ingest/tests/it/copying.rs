@@ -1,10 +1,11 @@
 //! The copy: retries, sides, events, one blob a digest, and nothing left behind by a copy that was dropped.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_ingest::{
-    Error, ErrorKind, Job, MemoryStore, Mismatch, Provider, RetryBudget, Side, Step, Stored, Summary, Tally,
-    copy, copy_all, copy_bytes,
+    Error, ErrorKind, Event, Job, MemoryStore, Mismatch, Provider, RetryBudget, Side, Step, Stored, Summary,
+    Tally, copy, copy_all, copy_bytes,
 };
 use cache_model::{Descriptor, MediaType};
 
@@ -130,11 +131,37 @@ async fn the_first_error_ends_the_copy_of_many() {
     let other = describe(b"other");
     let blobs = [(Step::Layer, describe(&bytes)), (Step::Layer, other)];
     let to = MemoryStore::new();
-    let options = options(0);
-    let copied = copy_all(blobs, &stalled, &to, &options);
+    let heard = Heard::default();
+    let job = job_hearing(&options(0), &heard);
+    let copied = copy_all(blobs, &stalled, &to, &job);
     let error = tokio::time::timeout(Duration::from_secs(20), copied).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(to.digests().is_empty());
+    let both =
+        ["started writing layer", "started writing layer", "failed writing layer", "failed writing layer"];
+    assert_eq!(heard.steps()[1..], both, "the blob that was under way has an end, too");
+}
+
+#[tokio::test]
+async fn each_begun_blob_of_a_copy_that_is_dropped_fails() {
+    let bytes = noise(30, 1);
+    let stalled = Faulty::new(bytes.clone(), [Fault::Stall(3), Fault::Stall(3)]);
+    let blobs = [&bytes[..], b"other"].map(|bytes| (Step::Layer, describe(bytes)));
+    let failed = Arc::new(Mutex::new(Vec::new()));
+    let errors = Arc::clone(&failed);
+    let job = options(0).with_progress(move |event: &Event<'_>| {
+        if let Event::Failed { error, .. } = event {
+            errors.lock().unwrap().push(error.to_string());
+        }
+    });
+    let to = MemoryStore::new();
+    let copied = copy_all(blobs.clone(), &stalled, &to, &job);
+    tokio::time::timeout(Duration::from_millis(50), copied).await.unwrap_err();
+    let mut failed = failed.lock().unwrap().clone();
+    failed.sort();
+    let mut expected = blobs.map(|(_, d)| format!("finish {}: the job ended before it was done", d.digest));
+    expected.sort();
+    assert_eq!(failed, expected);
 }
 
 #[tokio::test]

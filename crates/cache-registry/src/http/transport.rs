@@ -161,8 +161,7 @@ impl Transport {
         operation: &Operation,
     ) -> Result<Answer, RequestFailure> {
         if Handle::try_current().is_err() {
-            let reason = "a registry can be used within a Tokio runtime only";
-            return Err(operation.error(ErrorKind::Unsupported, reason).into());
+            return Err(Error::no_runtime(operation.verb, &operation.subject).into());
         }
         let mut url = request.url.clone();
         let mut elsewhere = false;

@@ -419,5 +419,5 @@ fn outside_of_a_runtime_a_request_is_an_error() {
     let polled = resolving.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
     let std::task::Poll::Ready(Err(error)) = polled else { panic!("it goes on: {polled:?}") };
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-    assert!(error.to_string().ends_with("a registry can be used within a Tokio runtime only"), "{error}");
+    assert!(error.to_string().ends_with("there is no Tokio runtime: call it within one"), "{error}");
 }

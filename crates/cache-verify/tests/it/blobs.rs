@@ -186,5 +186,10 @@ async fn a_manifest_that_is_missing_corrupt_too_large_or_unreadable_is_a_finding
 fn without_a_runtime_it_is_an_error_and_no_panic() {
     let (store, options, job) = (Store::default(), options(), job());
     let verified = futures_util::FutureExt::now_or_never(verify(&store, &Name::Unspecified, &options, &job));
-    assert!(matches!(verified, Some(Err(VerifyError::NoRuntime))));
+    let error = verified.unwrap().unwrap_err();
+    assert!(matches!(error, VerifyError::NoRuntime(_)) && error.kind() == ErrorKind::Unsupported);
+    assert_eq!(
+        error.to_string(),
+        "verify the blobs of layers: there is no Tokio runtime: call it within one"
+    );
 }
