@@ -119,9 +119,28 @@ async fn a_registry_with_passwords() {
     podman.run(&["verify", &app]).ok();
 
     typed.input = format!("not the {PASSWORD}");
-    for way in [Way::default(), typed.clone()] {
-        let ran = way.run(&["copy", "--progress", "none", &path(CACHE), &format!("{host}/new:v1")]);
-        fails_with(&ran, &format!("docker login {host}"));
+    let wrong = tempfile::tempdir().unwrap();
+    std::fs::write(
+        wrong.path().join("config.json"),
+        json!({"auths": {format!("https://{host}"): {"username": "user", "password": "x"}}}).to_string(),
+    )
+    .unwrap();
+    let file = wrong.path().join("config.json").display().to_string();
+    let stale = Way { variables: vec![("DOCKER_CONFIG", wrong.path().to_owned())], ..Way::default() };
+    for (way, advice) in [
+        (Way::default(), format!("; there are no credentials for {host} in /nonexistent/config.json, ")),
+        (typed.clone(), "; it refuses user user (--username): check the name and the password\n".to_owned()),
+        (
+            stale,
+            format!(
+                "; it refuses user user (entry https://{host} of {file}): correct it there, or log in again: docker login {host}\n"
+            ),
+        ),
+    ] {
+        fails_with(
+            &way.run(&["copy", "--progress", "none", &path(CACHE), &format!("{host}/new:v1")]),
+            &advice,
+        );
     }
     typed.input.clear();
     let ran = typed.run(&["verify", &app]);

@@ -6,7 +6,7 @@
 mod challenge;
 mod docker_config;
 mod helper;
-mod identity;
+pub(crate) mod identity;
 mod members;
 pub(crate) mod scopes;
 mod stored;
@@ -16,12 +16,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use cache_ingest::ErrorKind;
+use cache_target::Repository;
 use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 
 use crate::auth::challenge::Challenge;
-use crate::auth::identity::{Identity, IdentitySource};
-use crate::auth::scopes::{ExtraScopes, Scopes};
+use crate::auth::identity::{Identity, IdentitySource, Refusal};
+use crate::auth::scopes::{NamedScopes, Scopes};
 use crate::auth::stored::StoredCredentials;
 use crate::auth::token::{TokenRequest, TokenSlot, check_realm};
 use crate::call::Call;
@@ -39,7 +40,7 @@ pub(crate) struct Auth {
     configured: Option<Identity>,
     stored: OnceCell<StoredCredentials>,
     challenge: Mutex<Option<Challenge>>,
-    extra_scopes: Mutex<ExtraScopes>,
+    named_scopes: Mutex<NamedScopes>,
     tokens: Mutex<HashMap<TokenKey, Arc<TokenSlot>>>,
 }
 
@@ -65,22 +66,29 @@ impl Auth {
                 .map(|credentials| Identity { credentials, source: IdentitySource::Options }),
             stored: OnceCell::new(),
             challenge: Mutex::default(),
-            extra_scopes: Mutex::default(),
+            named_scopes: Mutex::default(),
             tokens: Mutex::default(),
         }
+    }
+
+    /// Nothing is known of a host, which never gets credentials.
+    pub(crate) fn anonymous(transport: Arc<Transport>) -> Self {
+        let options = ClientOptions::default().with_find_credentials(false);
+        Self::new("", &options, transport)
     }
 
     /// The value of `Authorization` for a request; `None` until the registry has asked for it.
     pub(crate) async fn authorization(&self, call: &Call<'_>) -> Result<Option<HeaderValue>, RequestFailure> {
         let Some(challenge) = lock(&self.challenge).clone() else { return Ok(None) };
-        let (owner, Identity { credentials, .. }) = self.identity(call).await?;
+        let (owner, identity) = self.identity(call).await?;
+        let credentials = &identity.credentials;
         let Challenge::Bearer { realm, service, .. } = challenge else { return Ok(credentials.basic()) };
         if let Some(token) = credentials.bearer() {
             return Ok(Some(token));
         }
         let fetch = async {
-            let scopes = call.scopes.texts(&lock(&self.extra_scopes));
-            let request = TokenRequest { realm: &realm, service: &service, scopes: &scopes, credentials };
+            let scopes = call.scopes.texts(&lock(&self.named_scopes));
+            let request = TokenRequest { realm: &realm, service: &service, scopes: &scopes, identity };
             request.send(&self.transport, &call.operation).await
         };
         self.token_slot(owner, &call.scopes).get(&call.operation, fetch).await.map(Some)
@@ -107,7 +115,7 @@ impl Auth {
             }
             Challenge::Bearer { realm, scope, .. } => {
                 check_realm(realm, &unauthorized.url, &self.transport, &call.operation)?;
-                lock(&self.extra_scopes).learn(scope, &call.scopes);
+                lock(&self.named_scopes).learn(scope, &call.scopes);
                 if let Some(used) = used {
                     lock(&self.tokens).values().for_each(|slot| slot.forget(used));
                 }
@@ -117,6 +125,17 @@ impl Auth {
         };
         *lock(&self.challenge) = Some(challenge);
         Ok(again)
+    }
+
+    /// What to do about a refusal of a request to a repository.
+    pub(crate) fn advice(&self, repository: &Repository, refusal: Refusal) -> String {
+        let challenge = lock(&self.challenge).clone();
+        let stored = || Some(self.stored.get()?.pick(repository.path()).ok()?.1);
+        let identity = challenge.as_ref().and_then(|_| self.configured.as_ref().or_else(stored));
+        let Some(identity) = identity else { return refusal.advice(repository.host()) };
+        // A token server that gave a token has accepted the credentials.
+        let is_vouched = challenge != Some(Challenge::Basic) && identity.credentials.bearer().is_none();
+        identity.advice(repository.host(), if is_vouched { Refusal::Permission } else { refusal })
     }
 
     /// The slot of an owner's token for some scopes, or of a live one that allows more.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
 use reqwest::header::HeaderValue;
-use reqwest::{StatusCode, Url, Version};
+use reqwest::{Method, StatusCode, Url, Version};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::sleep;
 
 use crate::auth::Auth;
+use crate::auth::scopes::Scopes;
 use crate::call::Call;
 use crate::endpoint::find_endpoint;
 use crate::error::{Operation, RequestFailure};
@@ -46,6 +47,8 @@ struct Inner {
     transport: Arc<Transport>,
     uploads: Semaphore,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
+    /// The authorization at hosts to which registries redirect, by their origin.
+    elsewhere: Mutex<HashMap<String, Arc<Auth>>>,
 }
 
 /// The endpoint and the authorization of one registry.
@@ -65,7 +68,8 @@ impl Client {
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let transport = Arc::new(Transport::new(&options)?);
         let uploads = Semaphore::new(options.job.concurrency.max(1));
-        Ok(Self(Arc::new(Inner { options, transport, uploads, hosts: Mutex::default() })))
+        let (hosts, elsewhere) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { options, transport, uploads, hosts, elsewhere })))
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -89,6 +93,13 @@ impl Client {
             Arc::new(Host { endpoint: OnceCell::new(), auth })
         };
         hosts.entry(name.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// The authorization at a host to which a registry redirects: anonymous, as no credentials are for it.
+    fn elsewhere(&self, url: &Url) -> Arc<Auth> {
+        let origin = url.origin().ascii_serialization();
+        let new = || Arc::new(Auth::anonymous(self.0.transport.clone()));
+        lock(&self.0.elsewhere).entry(origin).or_insert_with(new).clone()
     }
 
     /// The URL of a path of the registry, such as `v2/app/tags/list`.
@@ -175,11 +186,41 @@ impl Client {
                 reauthorizations += 1;
                 continue;
             }
+            let answer = self.authorize_elsewhere(call, request, answer).await?;
             if is_transient(answer.status()) {
                 return Err(self.transient_failure(answer, operation).await);
             }
             return Ok(answer);
         }
+    }
+
+    /// The answer to a request for reading that was redirected, after the other host has got the token that it wants.
+    ///
+    /// Its token server is asked for a token for no one: the credentials are for the registry alone.
+    async fn authorize_elsewhere(
+        &self,
+        call: &Call<'_>,
+        request: &Request,
+        mut answer: Answer,
+    ) -> Result<Answer, RequestFailure> {
+        let reads = request.method == Method::GET || request.method == Method::HEAD;
+        let operation = call.operation.clone();
+        let call = Call { repository: call.repository, scopes: Scopes::default(), operation };
+        let mut used = None;
+        for _ in 0..MOST_REAUTHORIZATIONS {
+            if !reads || !answer.elsewhere || answer.status() != StatusCode::UNAUTHORIZED {
+                break;
+            }
+            let auth = self.elsewhere(&answer.url);
+            if !auth.learn(&call, used.as_ref(), &answer).await? {
+                break;
+            }
+            used = auth.authorization(&call).await?;
+            let there = Request { url: answer.url.clone(), ..request.clone() };
+            let again = self.0.transport.exchange(&there, used.as_ref(), &call.operation).await?;
+            answer = Answer { elsewhere: true, ..again };
+        }
+        Ok(answer)
     }
 
     /// Whether a URL belongs to the registry itself, and not to a host to which it redirects.
@@ -232,7 +273,9 @@ impl Client {
         } else if may_expect_tls && (is_http_1_0 || String::from_utf8_lossy(&body).contains("HTTPS")) {
             operation.wants_tls(&response)
         } else {
-            operation.refused(&response)
+            let repository = &operation.repository;
+            let host = self.host(repository.host());
+            operation.refused(&response, |refusal| host.auth.advice(repository, refusal))
         };
         (response, error)
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind};
+use cache_target::Repository;
 
 /// An operation on a registry, as its errors name it.
 #[derive(Clone, Debug)]
@@ -15,11 +16,15 @@ pub(crate) struct Operation {
     pub(crate) verb: &'static str,
     /// The reference that it works on.
     pub(crate) subject: String,
-    /// The registry, as the user calls it.
-    pub(crate) host: String,
+    /// The repository that it works on.
+    pub(crate) repository: Repository,
 }
 
 impl Operation {
+    pub(crate) fn new(verb: &'static str, subject: impl Into<String>, repository: &Repository) -> Self {
+        Self { verb, subject: subject.into(), repository: repository.clone() }
+    }
+
     pub(crate) fn error(&self, kind: ErrorKind, reason: impl fmt::Display) -> Error {
         Error::new(kind, self.verb, &self.subject, reason)
     }

@@ -10,13 +10,24 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::auth::identity::Refusal;
 use crate::error::Operation;
 use crate::text::printable;
 
+/// Error codes by which a registry says that the repository, not the manifest, is unknown.
+pub(crate) const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
+
 impl Operation {
-    /// The registry refused a request.
-    pub(crate) fn refused(&self, response: &ErrorResponse) -> Error {
-        let (kind, advice) = response.classify(&self.host);
+    /// The registry refused a request. `advice` says what to do about a refusal of credentials or permission.
+    pub(crate) fn refused(&self, response: &ErrorResponse, advice: impl Fn(Refusal) -> String) -> Error {
+        let kind = response.kind();
+        let advice = match kind {
+            ErrorKind::Denied => advice(response.refusal()),
+            ErrorKind::NotFound if response.has_code(&UNKNOWN_NAME) => {
+                "; check the name of the repository".to_owned()
+            }
+            _ => String::new(),
+        };
         self.error(kind, format_args!("{response}{advice}"))
     }
 
@@ -114,33 +125,34 @@ impl ErrorResponse {
         digests
     }
 
-    /// The kind, and advice to append to the message.
-    fn classify(&self, host: &str) -> (ErrorKind, String) {
-        let log_in = |why: &str| format!("; {why}: docker login {host}");
+    /// The kind of error that the answer reports.
+    fn kind(&self) -> ErrorKind {
         match self.status {
-            StatusCode::UNAUTHORIZED => (ErrorKind::Denied, log_in("log in")),
-            StatusCode::FORBIDDEN => (ErrorKind::Denied, log_in("log in as someone who may do this")),
-            StatusCode::PAYLOAD_TOO_LARGE => (ErrorKind::TooLarge, String::new()),
-            _ if self.has_code(&["UNAUTHORIZED"]) => (ErrorKind::Denied, log_in("log in")),
-            _ if self.has_code(&["DENIED"]) => {
-                (ErrorKind::Denied, log_in("log in as someone who may do this"))
-            }
-            _ if self.has_code(&["NAME_UNKNOWN", "NAME_INVALID"]) => {
-                (ErrorKind::NotFound, "; check the name of the repository".to_owned())
-            }
-            _ if self.has_code(&["MANIFEST_BLOB_UNKNOWN"]) => (ErrorKind::Incomplete, String::new()),
-            _ if self.has_code(&["DIGEST_INVALID", "SIZE_INVALID"]) => (ErrorKind::Corrupt, String::new()),
-            StatusCode::NOT_FOUND | StatusCode::GONE => (ErrorKind::NotFound, String::new()),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Denied,
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
+            _ if self.has_code(&["UNAUTHORIZED", "DENIED"]) => ErrorKind::Denied,
+            _ if self.has_code(&UNKNOWN_NAME) => ErrorKind::NotFound,
+            _ if self.has_code(&["MANIFEST_BLOB_UNKNOWN"]) => ErrorKind::Incomplete,
+            _ if self.has_code(&["DIGEST_INVALID", "SIZE_INVALID"]) => ErrorKind::Corrupt,
+            StatusCode::NOT_FOUND | StatusCode::GONE => ErrorKind::NotFound,
             StatusCode::METHOD_NOT_ALLOWED
             | StatusCode::UNSUPPORTED_MEDIA_TYPE
-            | StatusCode::NOT_IMPLEMENTED => (ErrorKind::Unsupported, String::new()),
-            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => (ErrorKind::Conflict, String::new()),
-            StatusCode::INSUFFICIENT_STORAGE => (ErrorKind::NoSpace, String::new()),
-            status if is_transient(status) => (ErrorKind::Unavailable, String::new()),
-            _ if self.has_code(&["UNSUPPORTED", "MANIFEST_INVALID"]) => {
-                (ErrorKind::Unsupported, String::new())
-            }
-            _ => (ErrorKind::Other, String::new()),
+            | StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
+            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => ErrorKind::Conflict,
+            StatusCode::INSUFFICIENT_STORAGE => ErrorKind::NoSpace,
+            status if is_transient(status) => ErrorKind::Unavailable,
+            _ if self.has_code(&["UNSUPPORTED", "MANIFEST_INVALID"]) => ErrorKind::Unsupported,
+            _ => ErrorKind::Other,
+        }
+    }
+
+    /// What was refused, by an answer that denies a request.
+    fn refusal(&self) -> Refusal {
+        match self.status {
+            StatusCode::UNAUTHORIZED => Refusal::Credentials,
+            StatusCode::FORBIDDEN => Refusal::Permission,
+            _ if self.has_code(&["UNAUTHORIZED"]) => Refusal::Credentials,
+            _ => Refusal::Permission,
         }
     }
 }
@@ -180,10 +192,9 @@ mod tests {
     const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn check(status: u16, body: &str, kind: ErrorKind, message: &str) {
-        let operation =
-            Operation { verb: "publish", subject: "r.example/app:v1".into(), host: "r.example".into() };
-        let error =
-            operation.refused(&ErrorResponse::new(StatusCode::from_u16(status).unwrap(), body.as_bytes()));
+        let operation = Operation::new("publish", "r.example/app:v1", &"r.example/app".parse().unwrap());
+        let response = ErrorResponse::new(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        let error = operation.refused(&response, |refusal| refusal.advice("r.example"));
         assert_eq!((error.kind(), error.to_string()), (kind, format!("publish r.example/app:v1: {message}")));
     }
 
@@ -199,7 +210,7 @@ mod tests {
             403,
             "",
             ErrorKind::Denied,
-            "the registry answers 403 Forbidden; log in as someone who may do this: docker login r.example",
+            "the registry answers 403 Forbidden; log in as a user who may do this: docker login r.example",
         );
         check(
             404,

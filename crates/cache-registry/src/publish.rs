@@ -9,6 +9,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 
 use crate::call::Call;
+use crate::error_response::UNKNOWN_NAME;
 use crate::http::transport::{Request, STORING};
 use crate::protocol::header;
 use crate::repository::RepositoryClient;
@@ -17,8 +18,6 @@ const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// Error codes by which registries refuse the form of a manifest.
 const REFUSED_FORM: [&str; 4] =
     ["MANIFEST_INVALID", "MANIFEST_UNKNOWN", "UNSUPPORTED", "MANIFEST_UNVERIFIED"];
-/// Error codes by which a registry says that the repository, not the manifest, is unknown.
-const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 
 impl RepositoryClient {
     pub(crate) async fn publish_manifest(

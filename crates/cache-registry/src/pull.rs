@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn exactly_the_bytes_before_the_offset_are_skipped() {
-        let operation = Operation { verb: "open", subject: "r/app".into(), host: "r".into() };
+        let operation = Operation::new("open", "r/app", &"r.example/app".parse().unwrap());
         let from = |offset| {
             let chunks = ["ab", "cde", "", "f"].map(|text| Ok(Bytes::from(text)));
             let skipped = skip(offset, Box::pin(stream::iter(chunks)), operation.clone());

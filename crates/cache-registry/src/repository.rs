@@ -63,7 +63,7 @@ impl RepositoryClient {
 
     pub(crate) fn call(&self, verb: &'static str, subject: String) -> Call<'_> {
         let repository = self.repository();
-        let operation = Operation { verb, subject, host: repository.host().to_owned() };
+        let operation = Operation::new(verb, subject, repository);
         let push = self.push.load(Ordering::Relaxed);
         Call { repository, scopes: Scopes::new(repository.path(), push), operation }
     }

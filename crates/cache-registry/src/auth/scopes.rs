@@ -2,7 +2,7 @@
 //!
 //! They are sorted, so that one set has one text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Paths of repositories that are pulled from, with whether they are pushed to as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,39 +24,67 @@ impl Scopes {
         others.0.iter().all(|(path, push)| self.0.get(path).is_some_and(|held| held >= push))
     }
 
-    /// The texts for a token server.
-    pub(crate) fn texts(&self, extra: &ExtraScopes) -> Vec<String> {
-        let text = |(path, push): (&String, &bool)| {
-            let mut text = format!("repository:{path}:pull{}", if *push { ",push" } else { "" });
-            if extra.0.contains(path) {
-                text.push(',');
-                text.push_str(METADATA_READ);
-            }
-            text
+    /// The texts for a token server, with the further scopes that it has to grant.
+    pub(crate) fn texts(&self, named: &NamedScopes) -> Vec<String> {
+        let mut scopes: BTreeMap<&str, BTreeSet<Action>> = BTreeMap::new();
+        for (path, push) in &self.0 {
+            let actions = if *push { [Action::Pull, Action::Push].as_slice() } else { &[Action::Pull] };
+            scopes.entry(path).or_default().extend(actions);
+        }
+        for (path, actions) in named.0.get(self).into_iter().flatten() {
+            scopes.entry(path).or_default().extend(actions);
+        }
+        let text = |(path, actions): (&str, BTreeSet<Action>)| {
+            let actions: Vec<&str> = actions.into_iter().map(Action::as_str).collect();
+            format!("repository:{path}:{}", actions.join(","))
         };
-        self.0.iter().map(text).collect()
+        scopes.into_iter().map(text).collect()
     }
 }
 
-/// The action that Azure's registry requires for listing tags.
-const METADATA_READ: &str = "metadata_read";
+/// An action on a repository that a token may allow, in the order in which they are requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Action {
+    Pull,
+    Push,
+    /// Azure's registry requires it for listing tags.
+    MetadataRead,
+}
 
-/// The repositories whose registry also requires `metadata_read` for reading.
+impl Action {
+    const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::MetadataRead];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::MetadataRead => "metadata_read",
+        }
+    }
+}
+
+/// The scopes that a registry's challenges named for requests with some scopes.
 ///
-/// No other scope that a registry names is requested: a registry must not decide how much a token allows.
+/// A registry behind a proxy that rewrites paths names the paths that it knows itself, and containerd requests every scope
+/// of a challenge. But a registry must not decide how much a token allows, so only actions that the request itself needs
+/// are requested: for reading, never `push`.
 #[derive(Debug, Default)]
-pub(crate) struct ExtraScopes(BTreeSet<String>);
+pub(crate) struct NamedScopes(HashMap<Scopes, BTreeMap<String, BTreeSet<Action>>>);
 
-impl ExtraScopes {
-    /// Learns from the scope of a challenge. Only the repositories of `scopes` matter.
+impl NamedScopes {
+    /// Learns from the scope of a challenge to a request with these scopes.
     pub(crate) fn learn(&mut self, challenge: &str, scopes: &Scopes) {
+        let pushes = scopes.0.values().any(|push| *push);
         for part in challenge.split_ascii_whitespace() {
             let named = part.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'));
-            if let Some((path, actions)) = named
-                && scopes.0.contains_key(path)
-                && actions.split(',').any(|action| action == METADATA_READ)
-            {
-                self.0.insert(path.to_owned());
+            let Some((path, actions)) = named.filter(|(path, _)| !path.is_empty()) else { continue };
+            let may_push = scopes.0.get(path).copied().unwrap_or(pushes);
+            for action in Action::ALL {
+                let is_named = actions.split(',').any(|name| name == action.as_str());
+                if is_named && (action != Action::Push || may_push) {
+                    let learnt = self.0.entry(scopes.clone()).or_default();
+                    learnt.entry(path.to_owned()).or_default().insert(action);
+                }
             }
         }
     }
@@ -71,7 +99,7 @@ mod tests {
         let push = Scopes::new("team/app", true);
         let mount = push.clone().and_pull("team/app").and_pull("a");
         assert_eq!(
-            mount.texts(&ExtraScopes::default()),
+            mount.texts(&NamedScopes::default()),
             ["repository:a:pull", "repository:team/app:pull,push"]
         );
         assert!(mount.cover(&push) && push.cover(&Scopes::new("team/app", false)));
@@ -79,16 +107,25 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_may_ask_for_more_to_read_and_for_nothing_else() {
-        let mut extra = ExtraScopes::default();
-        let scopes = Scopes::new("team/app", false);
-        extra.learn(
-            "repository:team/app:pull,push,delete,*,metadata_write repository:other:metadata_read y",
-            &scopes,
+    fn a_registry_may_name_other_scopes_and_no_more_than_the_request_needs() {
+        let mut named = NamedScopes::default();
+        let (pull, push) = (Scopes::new("team/app", false), Scopes::new("team/app", true));
+        named.learn("repository:team/app:pull,push,delete,*,metadata_write registry:catalog:* y", &pull);
+        named.learn("repository::pull repository:a repository(plugin):b:pull repository:c:delete", &pull);
+        assert_eq!(pull.texts(&named), ["repository:team/app:pull"]);
+        named.learn("repository:team/app:delete,metadata_read", &pull);
+        assert_eq!(pull.texts(&named), ["repository:team/app:pull,metadata_read"]);
+        named.learn("repository:h:1/real:push,pull,delete", &pull);
+        assert_eq!(
+            pull.texts(&named),
+            ["repository:h:1/real:pull", "repository:team/app:pull,metadata_read"]
         );
-        assert_eq!(scopes.texts(&extra), ["repository:team/app:pull"]);
-        extra.learn("registry:catalog:* repository:team/app:delete,metadata_read", &scopes);
-        assert_eq!(scopes.texts(&extra), ["repository:team/app:pull,metadata_read"]);
-        assert_eq!(Scopes::new("other", true).texts(&extra), ["repository:other:pull,push"]);
+        assert_eq!(push.texts(&named), ["repository:team/app:pull,push"]);
+        named.learn("repository:real:push,pull,delete", &push);
+        assert_eq!(push.texts(&named), ["repository:real:pull,push", "repository:team/app:pull,push"]);
+        // To mount, the other repository is only read.
+        let mount = push.and_pull("other");
+        named.learn("repository:other:pull,push", &mount);
+        assert_eq!(mount.texts(&named), ["repository:other:pull", "repository:team/app:pull,push"]);
     }
 }

@@ -46,7 +46,7 @@ impl StoredCredentials {
 
 /// Searches the credentials for the registry of an operation.
 pub(super) async fn find(operation: &Operation) -> Result<StoredCredentials, Error> {
-    let found = search(&operation.host, &sources()).await;
+    let found = search(operation.repository.host(), &sources()).await;
     found.map_err(|reason| operation.error(ErrorKind::Denied, reason))
 }
 

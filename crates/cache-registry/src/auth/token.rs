@@ -12,6 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
+use crate::auth::identity::{Identity, Refusal};
 use crate::credentials::{Credentials, authorization};
 use crate::error::{Operation, RequestFailure, RetryAfter};
 use crate::error_response::{ErrorResponse, is_transient};
@@ -140,7 +141,7 @@ pub(super) struct TokenRequest<'a> {
     /// The registry's name at the token server.
     pub(super) service: &'a str,
     pub(super) scopes: &'a [String],
-    pub(super) credentials: &'a Credentials,
+    pub(super) identity: &'a Identity,
 }
 
 impl TokenRequest<'_> {
@@ -154,14 +155,14 @@ impl TokenRequest<'_> {
             operation.error(ErrorKind::Other, "its token server has no URL").with_cause(cause)
         })?;
         let server = url.host_str().unwrap_or_default().to_owned();
-        let authorization = self.credentials.basic();
+        let authorization = self.identity.credentials.basic();
         let answer = transport.exchange(&self.to_http(url), authorization.as_ref(), operation).await?;
-        read_token(answer, &server, transport, operation).await
+        self.read_token(answer, &server, transport, operation).await
     }
 
     /// A GET, or a POST with a form for an identity token, which must not be part of a URL.
     fn to_http(&self, mut url: Url) -> Request {
-        if let Credentials::IdentityToken(secret) = self.credentials {
+        if let Credentials::IdentityToken(secret) = &self.identity.credentials {
             let mut form = Url::parse("form:").unwrap_or_else(|_| url.clone());
             form.query_pairs_mut()
                 .clear()
@@ -185,13 +186,42 @@ impl TokenRequest<'_> {
                 query.append_pair("scope", scope);
             }
             query.append_pair("client_id", CLIENT_ID);
-            if let Credentials::Password { username, .. } = self.credentials {
+            if let Credentials::Password { username, .. } = &self.identity.credentials {
                 query.append_pair("account", username);
             }
         }
         let mut request = Request::new(Method::GET, url);
         request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         request
+    }
+
+    async fn read_token(
+        &self,
+        answer: Answer,
+        server: &str,
+        transport: &Transport,
+        operation: &Operation,
+    ) -> Result<Token, RequestFailure> {
+        let (status, retry_after) = (answer.status(), answer.retry_after());
+        let body = read_all(answer.response, LIMIT, transport.silence(), operation).await?;
+        if !status.is_success() {
+            let advice = |_| self.identity.advice(operation.repository.host(), Refusal::Credentials);
+            let error = operation.refused(&ErrorResponse::new(status, &body), advice);
+            let reason = format_args!("at the token server {}: {}", printable(server), error.reason());
+            let kind = if is_transient(status) { ErrorKind::Unavailable } else { ErrorKind::Denied };
+            return Err(RequestFailure { error: operation.error(kind, reason), retry_after });
+        }
+        let unusable = |what: &str| {
+            operation
+                .error(ErrorKind::Other, format_args!("the token server {} gives {what}", printable(server)))
+        };
+        // The cause may quote the token, so it is dropped.
+        let response: TokenResponse = serde_json::from_slice(&body).map_err(|_| unusable("no token"))?;
+        let texts = [response.token, response.access_token];
+        let text = texts.into_iter().flatten().find(|text| !text.is_empty());
+        let text = text.ok_or_else(|| unusable("no token"))?;
+        let header = authorization("Bearer", &text).ok_or_else(|| unusable("a token that cannot be sent"))?;
+        Ok(Token { header, renew_at: Instant::now() + life(response.expires_in) })
     }
 }
 
@@ -201,32 +231,6 @@ struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<f64>,
-}
-
-async fn read_token(
-    answer: Answer,
-    server: &str,
-    transport: &Transport,
-    operation: &Operation,
-) -> Result<Token, RequestFailure> {
-    let (status, retry_after) = (answer.status(), answer.retry_after());
-    let body = read_all(answer.response, LIMIT, transport.silence(), operation).await?;
-    if !status.is_success() {
-        let error = operation.refused(&ErrorResponse::new(status, &body));
-        let reason = format_args!("at the token server {}: {}", printable(server), error.reason());
-        let kind = if is_transient(status) { ErrorKind::Unavailable } else { ErrorKind::Denied };
-        return Err(RequestFailure { error: operation.error(kind, reason), retry_after });
-    }
-    let unusable = |what: &str| {
-        operation.error(ErrorKind::Other, format_args!("the token server {} gives {what}", printable(server)))
-    };
-    // The cause may quote the token, so it is dropped.
-    let response: TokenResponse = serde_json::from_slice(&body).map_err(|_| unusable("no token"))?;
-    let texts = [response.token, response.access_token];
-    let text = texts.into_iter().flatten().find(|text| !text.is_empty());
-    let text = text.ok_or_else(|| unusable("no token"))?;
-    let header = authorization("Bearer", &text).ok_or_else(|| unusable("a token that cannot be sent"))?;
-    Ok(Token { header, renew_at: Instant::now() + life(response.expires_in) })
 }
 
 /// How long a token is used, by the life in seconds that its server states.
@@ -240,6 +244,7 @@ fn life(seconds: Option<f64>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::identity::IdentitySource;
     use crate::credentials::Secret;
     use crate::options::ClientOptions;
 
@@ -264,15 +269,16 @@ mod tests {
         let scopes = ["repository:a:pull,push".to_owned(), "repository:b:pull".to_owned()];
         let password = Credentials::Password { username: "me".into(), password: Secret::new("hunter2") };
         let request = |url, service, credentials| {
-            TokenRequest { realm: "", service, scopes: &scopes, credentials }.to_http(url)
+            let identity = &Identity { credentials, source: IdentitySource::Options };
+            TokenRequest { realm: "", service, scopes: &scopes, identity }.to_http(url)
         };
-        let asked = request(url.clone(), "the registry", &password);
+        let asked = request(url.clone(), "the registry", password);
         assert_eq!(
             asked.url.as_str(),
             "https://auth.example/token?x=y&service=the+registry&scope=repository%3Aa%3Apull%2Cpush&scope=repository%3Ab%3Apull&client_id=bkcache&account=me"
         );
         let identity = Credentials::IdentityToken(Secret::new("a&b"));
-        let asked = request(url, "s", &identity);
+        let asked = request(url, "s", identity);
         assert_eq!((asked.method, asked.url.query()), (Method::POST, Some("x=y")));
         assert_eq!(
             asked.body,
@@ -282,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_registry_never_decides_that_tokens_go_over_plain_http() {
-        let operation = Operation { verb: "resolve", subject: "r/app".into(), host: "r".into() };
+        let operation = Operation::new("resolve", "r/app", &"r.example/app".parse().unwrap());
         let check = |realm: &str, registry: &str, insecure: bool| {
             let transport = Transport::new(&ClientOptions { insecure, ..ClientOptions::default() }).unwrap();
             let checked = check_realm(realm, &Url::parse(registry).unwrap(), &transport, &operation);

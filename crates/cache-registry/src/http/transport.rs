@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_location_is_relative_or_absolute_and_never_leads_from_https_to_http() {
-        let operation = Operation { verb: "put", subject: "r/app".into(), host: "r".into() };
+        let operation = Operation::new("put", "r/app", &"r.example/app".parse().unwrap());
         let at = |from: &str, to: &str| {
             follow(&url(from), &HeaderValue::from_bytes(to.as_bytes()).unwrap(), &operation).map(String::from)
         };

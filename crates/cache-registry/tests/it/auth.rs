@@ -7,7 +7,9 @@ use cache_conformance::Blob;
 use cache_ingest::{Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
 use cache_model::Algorithm;
 use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
-use test_registries::{Answer, Auth, Behavior, Fault, On, Registry, Scope, Server, TokenBehavior, Tokens};
+use test_registries::{
+    Answer, Auth, Behavior, Fault, On, Registry, Request, Scope, Server, Service, TokenBehavior, Tokens,
+};
 
 use crate::scene::{
     APP, PASSWORD, SIZE, as_user, assert_clear, copying, options, options_for, store_with, transfer,
@@ -172,10 +174,16 @@ async fn an_anonymous_user_pulls_and_has_to_log_in_to_push() {
     let layer = Blob::layer(Algorithm::Sha256, 1000);
     all.registry.service.content.insert_blob(APP, layer.bytes.clone());
     assert_eq!(crate::scene::pull(&layer, &all.store(options())).await.unwrap(), layer.bytes);
-    for options in [options(), as_user(&all.registry.host(), "user", "wrong")] {
+    for (options, advice) in [
+        (options(), format!("; it requires credentials: docker login {}", all.registry.host())),
+        (
+            as_user(&all.registry.host(), "user", "wrong"),
+            "; it refuses user user (--username): check the name and the password".to_owned(),
+        ),
+    ] {
         let error = push_all(&all.store(options)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
-        assert!(error.to_string().contains(&format!("docker login {}", all.registry.host())), "{error}");
+        assert!(error.to_string().ends_with(&advice), "{error}");
         assert_clear(&error);
     }
     assert!(all.registry.seen().len() < 200, "nobody asks for ever");
@@ -303,6 +311,86 @@ async fn a_scope_for_reading_that_the_registry_names_is_requested() {
     assert_eq!(scopes, [format!("repository:{APP}:pull,push,metadata_read")]);
 }
 
+/// A user whom the token server knows, and who has no right to push.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_the_right_is_named_and_not_told_to_check_the_password() {
+    let pull_only = Some(Scope(format!("repository:{APP}:pull")));
+    let all = guarded(TokenBehavior { other_scope: pull_only, ..TokenBehavior::default() }).await;
+    let by_token = push_all(&all.store(all.user())).await.unwrap_err();
+    let open = Server::start(Registry::default()).await;
+    let challenge = Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic realm=\"r\"");
+    open.fault(On::any(""), Fault::Answer(challenge));
+    open.fault(On::any("").nth(2).always(), Fault::Answer(Answer::error(403, "DENIED", "read only")));
+    let by_status = push_all(&store_with(as_user(&open.host(), "user", PASSWORD), &open.host(), APP)).await;
+    for error in [by_token, by_status.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        let advice = "; user user (--username) may not do this: name a user who may";
+        assert!(error.to_string().ends_with(advice), "{error}");
+        assert_clear(&error);
+    }
+}
+
+/// A proxy before a registry that has the repository under another path.
+#[derive(Debug)]
+struct Rewriting(Registry);
+
+impl Service for Rewriting {
+    fn answer(&self, request: &Request, base: &str) -> Answer {
+        let target = request.target.replace("/v2/team/app/", "/v2/real/app/");
+        self.0.answer(&Request { target, ..request.clone() }, base)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scope_of_a_registry_behind_a_proxy_that_rewrites_paths_is_requested() {
+    let all = guarded(TokenBehavior::default()).await;
+    let auth = all.registry.service.behavior().auth.clone();
+    let proxy = Server::start(Rewriting(Registry::new(Behavior { auth, ..Behavior::default() }))).await;
+    let store = || store_with(as_user(&proxy.host(), "user", PASSWORD), &proxy.host(), APP);
+    assert_eq!(push_all(&store().for_push()).await.unwrap(), 30);
+    let scopes = |path: &str, actions: &str| format!("repository:{path}:{actions}");
+    let pushing = all.tokens.service.requests().last().unwrap().scopes.clone();
+    assert_eq!(pushing, [scopes("real/app", "pull,push"), scopes(APP, "pull,push")]);
+    let layer = Blob::layer(Algorithm::Sha256, 10_000);
+    assert_eq!(crate::scene::pull(&layer, &store()).await.unwrap(), layer.bytes);
+    let reading = all.tokens.service.requests().last().unwrap().scopes.clone();
+    assert_eq!(reading, [scopes("real/app", "pull"), scopes(APP, "pull")]);
+}
+
+/// A gateway that leaves reading to another registry, whose tokens are free for anyone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_to_which_another_redirects_gets_a_token_for_no_one() {
+    let (there, layer) = (guarded(TokenBehavior::default()).await, Blob::layer(Algorithm::Sha256, 10_000));
+    there.registry.service.content.insert_blob(APP, layer.bytes.clone());
+    let auth = Auth::Basic { user: "user".to_owned(), password: PASSWORD.to_owned() };
+    let gateway = Server::start(Registry::new(Behavior { auth, ..Behavior::default() })).await;
+    let challenge = Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", "Basic realm=\"r\"");
+    gateway.fault(On::any(""), Fault::Answer(challenge));
+    let path = format!("/v2/{APP}/blobs/{}", layer.descriptor.digest);
+    let away = Answer::redirect(307, format!("{}{path}", there.registry.url()));
+    gateway.fault(On::new("GET", "/blobs/").nth(2).always(), Fault::Answer(away));
+    let store = store_with(as_user(&gateway.host(), "user", PASSWORD), &gateway.host(), APP);
+    for _ in 0..3 {
+        assert_eq!(crate::scene::pull(&layer, &store).await.unwrap(), layer.bytes);
+    }
+    assert!(gateway.seen().last().unwrap().header("authorization").is_some());
+    let asked = there.tokens.service.requests();
+    assert_eq!(asked.len(), 1, "one token serves all: {asked:?}");
+    assert_eq!((&asked[0].user, &asked[0].scopes), (&None, &vec![format!("repository:{APP}:pull")]));
+    for seen in [there.tokens.seen(), there.registry.seen()].concat() {
+        let sent = seen.header("authorization").unwrap_or("Bearer ");
+        assert!(sent.starts_with("Bearer ") && !seen.target.contains("user"), "{seen:?}");
+    }
+
+    // Where anyone gets no token, the refusal of that registry is the error.
+    there.tokens.service.behavior().anonymous.clear();
+    there.tokens.service.grants.revoke_all();
+    let error = crate::scene::pull(&layer, &store).await.unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1, to which the registry redirects, answers 401"), "{error}");
+    assert_clear(&error);
+    assert!(there.registry.seen().len() < 100, "nobody asks for ever");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_challenge_is_a_refusal() {
     for challenge in [
@@ -345,7 +433,8 @@ async fn a_password_is_sent_only_after_a_challenge() {
     let wrong = store_with(as_user(&server.host(), "user", &format!("not {PASSWORD}")), &server.host(), APP);
     let error = push_all(&wrong).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
-    assert!(error.to_string().contains("docker login"), "{error}");
+    let advice = "; it refuses user user (--username): check the name and the password";
+    assert!(error.to_string().ends_with(advice), "{error}");
     assert_clear(&error);
     assert!(!format!("{wrong:?}{:?}", as_user(&server.host(), "user", PASSWORD)).contains(PASSWORD));
 }
