@@ -243,6 +243,9 @@ impl CacheChains {
     }
 
     /// Sets the rule by which [`graph`](Self::graph) reads the chains.
+    ///
+    /// After [`unite`](Self::unite) keep [`Rule::Closed`]: by BuildKit's rule the graph of united caches depends on the order
+    /// in which they were united, and one cache may hide records of another.
     pub fn set_rule(&mut self, rule: Rule) {
         self.rule = rule;
     }

@@ -80,18 +80,22 @@ pub(crate) fn check(
         let (layer, blob) = (dropped.layer, dropped.blob);
         section.record(place, FindingKind::DroppedResult { layer, blob });
     }
-    let chains = loaded.chains;
-    let mut closed = chains.clone();
-    closed.set_rule(Rule::Closed);
-    let (graph, closed) = match (chains.graph(), closed.graph()) {
-        (Ok(graph), Ok(closed)) => (graph, closed),
-        (Err(error), _) | (_, Err(error)) => {
-            return section.metadata(place.clone(), FindingKind::GraphTangled { error });
-        }
-    };
-    check_records(section, config, &graph, &closed);
-    if let GraphChecks::OfConfig(bytes) = checks {
+    if let GraphChecks::OfConfig(_) = checks {
         check_layers(section, config);
+    }
+    let chains = loaded.chains;
+    let graph = match chains.graph() {
+        Ok(graph) => graph,
+        Err(error) => return section.metadata(place.clone(), FindingKind::GraphTangled { error }),
+    };
+    let positions = positions_by_digest(config);
+    check_left_out(section, &positions, &graph);
+    let closed = match chains.graph_by(Rule::Closed) {
+        Ok(closed) => closed,
+        Err(error) => return section.metadata(place.clone(), FindingKind::MergeTangled { error }),
+    };
+    check_duplicates(section, positions, &closed);
+    if let GraphChecks::OfConfig(bytes) = checks {
         // A config with findings re-encodes differently anyway.
         if !section.has_findings() {
             // Each rule has its canonical order; a cache that was closed is canonical only by the closed one.
@@ -104,17 +108,28 @@ pub(crate) fn check(
     }
 }
 
-fn check_records(section: &mut CacheFindings, config: &CacheConfig, graph: &Graph<'_>, closed: &Graph<'_>) {
-    let mut positions: BTreeMap<&RecordDigest, Vec<usize>> = BTreeMap::new();
+/// The positions of the records with each digest.
+type Positions<'a> = BTreeMap<&'a RecordDigest, Vec<usize>>;
+
+fn positions_by_digest(config: &CacheConfig) -> Positions<'_> {
+    let mut positions = Positions::new();
     for record in config.records().filter(|record| !record.digest().is_random()) {
         positions.entry(record.digest()).or_default().push(record.position());
     }
+    positions
+}
+
+fn check_left_out(section: &mut CacheFindings, positions: &Positions<'_>, graph: &Graph<'_>) {
     let mut reported = HashSet::new();
     for digest in graph.left_out().filter(|digest| reported.insert(*digest)) {
         let positions = positions.get(digest).cloned().unwrap_or_default();
         let place = Place::Record { positions, digest: digest.clone() };
         section.record(place, FindingKind::RecordLeftOut);
     }
+}
+
+/// Finds records that mean the same: those that are one when caches are merged.
+fn check_duplicates(section: &mut CacheFindings, positions: Positions<'_>, closed: &Graph<'_>) {
     let mut distinct: HashMap<&RecordDigest, usize> = HashMap::new();
     let kept = closed.records().map(|record| record.digest());
     for digest in kept.chain(closed.left_out()) {

@@ -162,6 +162,12 @@ pub enum FindingKind {
         /// Why.
         error: ReadError,
     },
+    /// The graph of the config's records can be read by BuildKit's rule, but not by the closed rule, by which caches are
+    /// merged.
+    MergeTangled {
+        /// Why.
+        error: ReadError,
+    },
 }
 
 impl FindingKind {
@@ -210,6 +216,7 @@ impl FindingKind {
             Self::DuplicateRecord { .. } => ("duplicate-record", Warning),
             Self::RecordLeftOut => ("record-left-out", Warning),
             Self::GraphTangled { .. } => ("graph-tangled", Error),
+            Self::MergeTangled { .. } => ("merge-tangled", Warning),
         }
     }
 }
@@ -326,6 +333,9 @@ impl fmt::Display for FindingKind {
                 "it is left out on import: all links of one of its inputs close cycles or lead to records that are left out",
             ),
             Self::GraphTangled { error } => write!(f, "nothing can be imported: {error}"),
+            Self::MergeTangled { error } => {
+                write!(f, "BuildKit can import it, but it cannot be merged with other caches: {error}")
+            }
         }
     }
 }

@@ -17,7 +17,15 @@ impl CacheChains {
     /// # Errors
     /// [`ReadError::TooTangled`] if reading would take too long, as for a cache that was made to be slow.
     pub fn graph(&self) -> Result<Graph<'_>, ReadError> {
-        Graph::read(ChainsRef::Borrowed(self))
+        self.graph_by(self.rule())
+    }
+
+    /// Reads the graph by a rule, whatever the [`rule`](Self::rule) of the chains.
+    ///
+    /// # Errors
+    /// As [`graph`](Self::graph).
+    pub fn graph_by(&self, rule: Rule) -> Result<Graph<'_>, ReadError> {
+        Graph::read(ChainsRef::Borrowed(self), rule)
     }
 }
 
@@ -36,20 +44,22 @@ impl Graph<'static> {
     /// # Errors
     /// As [`CacheChains::graph`].
     pub fn shared(chains: impl Into<Arc<CacheChains>>) -> Result<Self, ReadError> {
-        Self::read(ChainsRef::Shared(chains.into()))
+        let chains = chains.into();
+        let rule = chains.rule();
+        Self::read(ChainsRef::Shared(chains), rule)
     }
 }
 
 impl<'a> Graph<'a> {
-    fn read(chains: ChainsRef<'a>) -> Result<Self, ReadError> {
+    fn read(chains: ChainsRef<'a>, rule: Rule) -> Result<Self, ReadError> {
         let budget = Budget::of(&chains.log);
-        Self::read_within(budget, chains)
+        Self::read_within(budget, chains, rule)
     }
 
-    fn read_within(budget: Budget, chains: ChainsRef<'a>) -> Result<Self, ReadError> {
+    fn read_within(budget: Budget, chains: ChainsRef<'a>, rule: Rule) -> Result<Self, ReadError> {
         let draft = match shared_digests(&chains.log, chains.digests.len()) {
             None => Draft::without_overlap(&chains.log),
-            Some(shared) => match chains.rule() {
+            Some(shared) => match rule {
                 Rule::BuildKit => buildkit::draft(&chains, &shared, budget)?,
                 Rule::Closed => closed::draft(&chains, &shared, budget)?,
             },
@@ -151,19 +161,17 @@ mod tests {
         chains
     }
 
-    fn within(budget: u64, chains: &CacheChains) -> Result<Graph<'_>, ReadError> {
-        Graph::read_within(Budget::new(budget), ChainsRef::Borrowed(chains))
+    fn within(budget: u64, chains: &CacheChains, rule: Rule) -> Result<Graph<'_>, ReadError> {
+        Graph::read_within(Budget::new(budget), ChainsRef::Borrowed(chains), rule)
     }
 
     #[test]
     fn a_graph_that_takes_too_long_to_read_is_refused_and_the_error_names_a_record() {
         // The last add links the second record to a record that depends on it.
-        let mut chains =
-            chains(&[(0, vec![]), (1, vec![vec![0]]), (2, vec![vec![1]]), (1, vec![vec![0, 2]])]);
+        let chains = chains(&[(0, vec![]), (1, vec![vec![0]]), (2, vec![vec![1]]), (1, vec![vec![0, 2]])]);
         for rule in [Rule::BuildKit, Rule::Closed] {
-            chains.set_rule(rule);
-            assert!(within(100, &chains).is_ok());
-            let error = within(0, &chains).unwrap_err();
+            assert!(within(100, &chains, rule).is_ok());
+            let error = within(0, &chains, rule).unwrap_err();
             let ReadError::TooTangled { record, budget: 0 } = &error else { panic!("{error:?}") };
             assert_eq!(record.to_string(), "1");
             assert!(
@@ -186,10 +194,11 @@ mod tests {
             budget in 0u64..60,
             is_closed in any::<bool>(),
         ) {
-            let mut chains = chains(&adds);
-            chains.set_rule(if is_closed { Rule::Closed } else { Rule::BuildKit });
-            if let Ok(graph) = within(budget, &chains) {
-                let (bounded, free) = (graph.marshal(&|_| true), chains.marshal(&|_| true).unwrap());
+            let chains = chains(&adds);
+            let rule = if is_closed { Rule::Closed } else { Rule::BuildKit };
+            if let Ok(graph) = within(budget, &chains, rule) {
+                let free = chains.graph_by(rule).unwrap().marshal(&|_| true);
+                let bounded = graph.marshal(&|_| true);
                 prop_assert_eq!(bounded.config, free.config);
                 prop_assert_eq!(bounded.warnings, free.warnings);
             }

@@ -66,6 +66,42 @@ async fn records_that_are_left_out_are_one_finding_for_each_digest() {
     assert_eq!(codes, ["duplicate-record", "record-left-out"]);
 }
 
+/// The codes of the findings about a cache with these records and one layer that no result uses.
+async fn codes_for(records: &[String]) -> Vec<&'static str> {
+    let (store, layers) = sound_layers();
+    let layer = &layers[0];
+    let layers = format!(r#"[{{"blob":"{}","parent":-1}}]"#, layer.digest);
+    publish(&store, &[layer.clone()], format!(r#"{{"layers":{layers},"records":[{}]}}"#, records.join(",")))
+        .await;
+    let report = report(&store).await;
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.kind.code()).collect();
+    assert_eq!(report.is_sound(), !codes.contains(&"graph-tangled"), "{}", lines(&report));
+    codes
+}
+
+#[tokio::test]
+async fn a_config_that_takes_too_long_to_read_by_buildkits_rule_is_an_error() {
+    // Each record has one of two links in each input, and no two records have the same ones.
+    let mut records = vec![r#"{"digest":"r0"}"#.to_owned(), r#"{"digest":"r1"}"#.to_owned()];
+    records.extend((0..1 << 11).map(|n: usize| {
+        let inputs: Vec<_> = (0..11).map(|bit| format!(r#"[{{"link":{}}}]"#, n >> bit & 1)).collect();
+        format!(r#"{{"digest":"x","inputs":[{}]}}"#, inputs.join(","))
+    }));
+    assert_eq!(codes_for(&records).await, ["graph-tangled", "unreachable-layer"]);
+}
+
+#[tokio::test]
+async fn a_config_that_takes_too_long_to_read_by_the_closed_rule_only_is_a_warning() {
+    // All records share the link of one input and none of the many links of the other. BuildKit's rule looks for a shared
+    // link only, the closed rule compares each record with all others.
+    let mut records = vec![r#"{"digest":"r0"}"#.to_owned(), r#"{"digest":"r1"}"#.to_owned()];
+    records.extend((0..180).map(|n| {
+        let own: Vec<_> = (0..190).map(|m| format!(r#"{{"selector":"{n} {m}","link":1}}"#)).collect();
+        format!(r#"{{"digest":"x","inputs":[[{{"link":0}}],[{}]]}}"#, own.join(","))
+    }));
+    assert_eq!(codes_for(&records).await, ["merge-tangled", "unreachable-layer"]);
+}
+
 #[tokio::test]
 async fn the_layers_of_an_unsound_config_are_checked_all_the_same() {
     let (store, layers) = sound_layers();
