@@ -1,4 +1,5 @@
-//! The program after Ctrl-C and SIGTERM: it ends soon, leaves nothing half done, and dies of the signal.
+//! The program after Ctrl-C, SIGTERM and SIGKILL: it ends soon, dies of the signal, and names nothing unfinished. The same
+//! command continues.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -20,12 +21,15 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{bkcache, fixture, program};
+use serde_json::json;
+use support::{bkcache, bkcache_with_input, blob, fixture, program, sha256};
 use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
 /// The request for a layer.
 const LAYER: &str = "/blobs/sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
+/// The size of a layer, in bytes, that is interrupted in its middle.
+const LARGE: u64 = 16 << 20;
 const RESUMES: &str = "bkcache: interrupted; run the same command again to continue\n";
 /// Longer than the program may take to end, and shorter than its request takes.
 const SOON: Duration = Duration::from_secs(15);
@@ -60,28 +64,88 @@ fn staged(layout: &Path) -> usize {
     fs::read_dir(layout.join("ingest")).map_or(0, Iterator::count)
 }
 
+/// Exports a cache with one large layer to a registry, and gives the layer's digest.
+fn export_large(folder: &Path, to: &str) -> String {
+    let bytes: Vec<u8> =
+        (0..LARGE / 8).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
+    let digest = sha256(&bytes);
+    let layers = folder.join("layers");
+    fs::create_dir(&layers).unwrap();
+    fs::write(layers.join(&digest), bytes).unwrap();
+    let layer =
+        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": LARGE});
+    let result = json!({"createdAt": "2026-01-02T03:04:05Z", "layers": [layer]});
+    let record = json!({"digest": "sha256:step", "results": [result]}).to_string();
+    let blobs = layers.display().to_string();
+    let args = ["export", "--quiet", "--records", "-", "--blobs", &blobs, "--to", to];
+    bkcache_with_input(args, record.as_bytes()).ok();
+    digest
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_copy_leaves_nothing_half_done_and_resumes() {
+async fn an_interrupted_pull_names_nothing_and_the_same_command_asks_for_the_rest_only() {
     let server = Server::start(Registry::new(Behavior::default())).await;
     let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
-    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
-    for ask in [Signal::INT, Signal::TERM] {
+    let layer = export_large(folder.path(), &from);
+    let get = format!("/blobs/{layer}");
+    for ask in [Signal::INT, Signal::TERM, Signal::KILL] {
         server.forget_seen();
-        server.fault(On::new("GET", LAYER), Fault::StallBody(100));
+        server.fault(On::new("GET", &get), Fault::StallBody(usize::try_from(LARGE / 2).unwrap()));
         let layout = folder.path().join(ask.as_raw().to_string());
         let to = layout.display().to_string();
+        let part = layout.join("ingest").join(format!("bkcache-part-{}", layer.replace(':', "-")));
         let child = start(&["copy", "--progress", "none", &from, &to]);
-        until("the layer is under way", || {
-            staged(&layout) > 0 && server.seen_with("GET", LAYER).iter().any(|seen| seen.sent >= 100)
+        until("half of the layer is written", || {
+            fs::metadata(&part).is_ok_and(|part| part.len() == LARGE / 2)
         });
         // Some process managers send it twice.
         signal(&child, ask);
         signal(&child, ask);
-        assert_eq!(end(child), (Some(ask.as_raw()), RESUMES.to_owned()));
-        assert_eq!(staged(&layout), 0, "nothing is left staged");
+        let said = if ask == Signal::KILL { "" } else { RESUMES };
+        assert_eq!(end(child), (Some(ask.as_raw()), said.to_owned()));
         assert!(!layout.join("index.json").exists(), "nothing is named");
+        assert!(!blob(&layout, &layer).exists(), "nothing unverified is a blob");
+        assert_eq!(staged(&layout), 1);
+
+        server.forget_seen();
         bkcache(["copy", "--quiet", &from, &to]).ok();
-        bkcache(["verify", &to]).ok();
+        let seen = server.seen_with("GET", &get);
+        let asked: Vec<_> = seen.iter().map(|seen| (seen.header("range"), seen.sent)).collect();
+        assert_eq!(asked, [(Some(format!("bytes={}-", LARGE / 2).as_str()), LARGE / 2)]);
+        assert_eq!(staged(&layout), 0, "nothing is left staged");
+        bkcache(["verify", "--no-read", &to]).ok();
+        assert_eq!(sha256(&fs::read(blob(&layout, &layer)).unwrap()), layer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_ignores_ranges_and_a_part_that_was_damaged_cost_one_more_read() {
+    let server = Server::start(Registry::new(Behavior::default())).await;
+    let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
+    let layer = export_large(folder.path(), &from);
+    let get = format!("/blobs/{layer}");
+    let (layout, other) = (folder.path().join("cache"), folder.path().join("other"));
+    let part = layout.join("ingest").join(format!("bkcache-part-{}", layer.replace(':', "-")));
+    bkcache(["copy", "--quiet", &from, &other.display().to_string()]).ok();
+    let bytes = fs::read(blob(&other, &layer)).unwrap();
+    for (kept, fault, sent) in [
+        (&bytes[..1000], Some(Fault::IgnoreRange), vec![LARGE]),
+        (&[0; 1000][..], None, vec![LARGE - 1000, LARGE]),
+    ] {
+        let _ = fs::remove_dir_all(&layout);
+        fs::create_dir_all(layout.join("ingest")).unwrap();
+        fs::write(&part, kept).unwrap();
+        server.forget_seen();
+        if let Some(fault) = fault {
+            server.fault(On::new("GET", &get), fault);
+        }
+        let ran = bkcache(["copy", "-v", "--progress", "plain", &from, &layout.display().to_string()]).ok();
+        let seen: Vec<_> = server.seen_with("GET", &get).iter().map(|seen| seen.sent).collect();
+        assert_eq!(seen, sent, "{}", ran.stderr);
+        let retried = ran.stderr.contains(&format!("retrying {layer}, attempt 2: "));
+        assert_eq!(retried, sent.len() == 2, "{}", ran.stderr);
+        assert!(fs::read(blob(&layout, &layer)).unwrap() == bytes);
+        assert_eq!(staged(&layout), 0);
     }
 }
 

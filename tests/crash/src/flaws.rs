@@ -81,6 +81,19 @@ async fn the_store_loses_nothing() {
     }
 }
 
+/// Whole, torn, zeroed and lost parts: the next copy of each state has to succeed, and to leave no wrong blob.
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_blobs_are_among_the_states() {
+    for scenario in &SCENARIOS {
+        let samples = scenario.samples().await.unwrap();
+        let steps = scenario.record(&samples).await.unwrap();
+        let mut search = Power { seed: 1, states: 0 }.search(scenario, &samples);
+        search.run(&steps, 0).await.unwrap();
+        assert_eq!(breaches(&search), "");
+        assert!(search.states_with_parts > 10, "{}", search.states_with_parts);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_sync_is_found_when_it_is_missing() {
     let expected = [

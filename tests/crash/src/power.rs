@@ -74,7 +74,7 @@ impl Power {
     /// Whether there was no breach.
     pub(crate) async fn run(&self) -> Result<bool> {
         let mut breaches = Vec::new();
-        println!("{:<48} {:>6} {:>8} {:>8}", "", "steps", "states", "breaches");
+        println!("{:<48} {:>6} {:>8} {:>8} {:>8}", "", "steps", "states", "parts", "breaches");
         for scenario in &SCENARIOS {
             let samples = scenario.samples().await?;
             let steps = scenario.record(&samples).await?;
@@ -106,6 +106,7 @@ impl Power {
             first_only: false,
             seen: HashSet::new(),
             states: 0,
+            states_with_parts: 0,
             breaches: Vec::new(),
         }
     }
@@ -124,7 +125,8 @@ impl Power {
 }
 
 fn row(name: &str, steps: usize, search: &Search<'_>) {
-    println!("{name:<48} {steps:>6} {:>8} {:>8}", search.states, search.breaches.len());
+    let Search { states, states_with_parts, breaches, .. } = search;
+    println!("{name:<48} {steps:>6} {states:>8} {states_with_parts:>8} {:>8}", breaches.len());
 }
 
 impl Scenario {

@@ -73,6 +73,7 @@ impl Recorder {
                 let offset = usize::try_from(offset).map_err(io::Error::other)?;
                 below(path).map(|path| Change::Write { path, offset, bytes })
             }
+            DiskOperation::MakeReadOnly(_) => None,
             DiskOperation::SyncFile(path) => below(path).map(Change::SyncFile),
             DiskOperation::SyncFolder(path) => below(path).map(Change::SyncFolder),
             DiskOperation::Rename { from, to } => {

@@ -37,6 +37,8 @@ pub(crate) struct Search<'a> {
     pub(crate) seen: HashSet<u64>,
     /// The number of states checked so far.
     pub(crate) states: u64,
+    /// How many of them have a part of a blob, which the next copy goes on with.
+    pub(crate) states_with_parts: u64,
     pub(crate) breaches: Vec<Breach>,
 }
 
@@ -119,6 +121,7 @@ impl Search<'_> {
             }
         });
         self.states += waiting.len() as u64;
+        self.states_with_parts += waiting.iter().filter(|state| has_part(&state.left)).count() as u64;
         let copy = known.copy.as_ref();
         let sample =
             copy.and_then(|(_, digest)| self.samples.iter().find(|sample| sample.digest() == *digest));
@@ -147,6 +150,16 @@ impl Known {
         }
         self.copy = Some((tag.to_owned(), digest));
     }
+}
+
+/// Whether a part of a blob is left, with some bytes.
+fn has_part(left: &DiskContent) -> bool {
+    let is_part = |path: &Path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("bkcache-part-"))
+    };
+    left.0
+        .iter()
+        .any(|(path, entry)| is_part(path) && matches!(entry, Entry::File(bytes) if !bytes.is_empty()))
 }
 
 /// Writes a state to a real folder. Checks it, and checks it again after one more copy.

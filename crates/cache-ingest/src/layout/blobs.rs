@@ -5,4 +5,5 @@
 mod large;
 pub(crate) mod put;
 mod put_file;
+mod put_stream;
 pub(crate) mod read;

@@ -10,7 +10,7 @@ use cache_model::{Algorithm, Digest};
 use crate::Error;
 use crate::layout::durability::disk::Disk;
 use crate::layout::durability::folder_sync::FolderSync;
-use crate::layout::durability::staging::{StagedFile, remove_stale};
+use crate::layout::durability::staging::{StagedFile, remove_parts, remove_stale};
 use crate::layout::files::{blob_folder, blob_path, open_at_once};
 
 /// The folder of a layout, shared by everything that writes to it.
@@ -34,6 +34,10 @@ impl LayoutFolder {
         &self.root
     }
 
+    fn ingest(&self) -> PathBuf {
+        self.root.join("ingest")
+    }
+
     pub(crate) fn disk(&self) -> &Disk {
         &self.disk
     }
@@ -46,7 +50,7 @@ impl LayoutFolder {
         if *is_prepared {
             return Ok(());
         }
-        let (ingest, blobs) = (self.root.join("ingest"), self.root.join("blobs"));
+        let (ingest, blobs) = (self.ingest(), self.root.join("blobs"));
         self.disk.ensure_folder(&ingest)?;
         if !blobs.is_dir() {
             self.disk.ensure_folder(&blobs)?;
@@ -69,8 +73,24 @@ impl LayoutFolder {
         self.stage_as(true)
     }
 
+    /// The part of a blob that an interrupted put has left, or a new one. A file of its own, without any content, if another
+    /// process writes the part, or if the part cannot be used.
+    pub(crate) fn stage_part(&self, digest: &Digest) -> Result<StagedFile, Error> {
+        let ingest = self.ingest();
+        match StagedFile::part(&self.disk, &ingest, digest) {
+            Ok(Some(part)) => Ok(part),
+            Err(error) if ingest.is_dir() => Err(error),
+            _ => self.stage_blob(),
+        }
+    }
+
+    /// Removes the parts of blobs that no process goes on with.
+    pub(crate) fn remove_parts(&self) {
+        remove_parts(&self.disk, &self.ingest());
+    }
+
     fn stage_as(&self, read_only: bool) -> Result<StagedFile, Error> {
-        let ingest = self.root.join("ingest");
+        let ingest = self.ingest();
         match StagedFile::create(&self.disk, &ingest, read_only) {
             Err(_) if !ingest.is_dir() => {
                 // Another process has removed the folder since it was made.
@@ -91,6 +111,7 @@ impl LayoutFolder {
         if made || algorithm != Algorithm::Sha256 {
             self.disk.sync_folder(&self.root.join("blobs"))?;
         }
+        staged.make_read_only()?;
         staged.sync()?;
         // A file that another put has placed meanwhile is replaced by an equal one.
         staged.rename(&blob_path(&self.root, digest))?;

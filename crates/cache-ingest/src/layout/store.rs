@@ -31,7 +31,8 @@ use crate::{
 
 /// An OCI layout on disk. Clones share it.
 ///
-/// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`.
+/// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`. On Unix, a stream that is
+/// interrupted leaves its bytes there, and the next put of that blob, in any process, opens its source behind them.
 ///
 /// A blob that exists is trusted by its size, so that a copy need not read what an earlier one has copied. A store that
 /// [rehashes](LayoutOptions::rehash) reads it. Blobs that come as bytes in memory, such as configs and manifests, are

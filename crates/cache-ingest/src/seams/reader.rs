@@ -36,7 +36,7 @@ enum ReaderState {
 impl Source<'_> {
     /// A verifying reader from the blob's first byte on.
     pub fn reader(&self) -> SourceReader<'_> {
-        SourceReader::new(self, 0)
+        SourceReader::new(self, self.verifier(), 0)
     }
 
     /// A verifying reader that hands out the blob from an offset in bytes on, for a destination that has the bytes before
@@ -45,7 +45,13 @@ impl Source<'_> {
     /// It also reads and hashes the bytes before the offset, so that it verifies the whole blob as
     /// [`reader`](Self::reader) does. They are not reported as progress again.
     pub fn reader_at(&self, offset: u64) -> SourceReader<'_> {
-        SourceReader::new(self, offset)
+        SourceReader::new(self, self.verifier(), offset)
+    }
+
+    /// A verifying reader that hands out the bytes that come after those that a verifier of this source has taken, and
+    /// reads no others.
+    pub(crate) fn reader_after(&self, taken: Verifier) -> SourceReader<'_> {
+        SourceReader::new(self, taken, 0)
     }
 
     /// The whole blob, verified; [`ErrorKind::TooLarge`] before any reading when it has more than `limit` bytes.
@@ -68,13 +74,13 @@ impl Source<'_> {
 }
 
 impl<'a> SourceReader<'a> {
-    pub(crate) fn new(source: &'a Source<'a>, offset: u64) -> Self {
+    fn new(source: &'a Source<'a>, verifier: Verifier, hidden: u64) -> Self {
         Self {
             source,
             stream: None,
-            verifier: source.verifier(),
+            verifier,
             last: None,
-            hidden: offset,
+            hidden,
             retries: source.retries(),
             state: ReaderState::Reading,
         }

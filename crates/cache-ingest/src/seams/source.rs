@@ -97,6 +97,13 @@ impl<'a> Source<'a> {
         self.job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error });
     }
 
+    /// Reports that the blob is read again from its first byte on, at once, as what was kept of it was wrong.
+    pub(crate) fn restarts(&self, error: &Error) {
+        let request = format!("copy {}", self.descriptor.digest);
+        let (restarted, wait) = (Some(&self.descriptor), Duration::ZERO);
+        self.job.event(&Event::Retrying { request: &request, restarted, attempt: 2, wait, error });
+    }
+
     /// Reports bytes that were taken by other means than a reader.
     pub fn transferred(&self, bytes: u64) {
         if bytes > 0 {

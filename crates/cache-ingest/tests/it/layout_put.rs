@@ -79,21 +79,6 @@ async fn a_layer_that_is_cut_short_too_long_or_different_is_never_visible() {
     }
 }
 
-#[tokio::test]
-async fn a_dropped_put_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = layout(folder.path()).await;
-    let bytes = noise(2000, 1);
-    let blob = describe(&bytes);
-    let provider = Faulty::new(bytes, [Fault::Stall(700)]);
-    let options = options(0);
-    let put = copy(Step::Layer, &blob, &provider, &store, &options);
-    assert!(tokio::time::timeout(Duration::from_millis(100), put).await.is_err());
-    assert_eq!(provider.opened(), [0]);
-    nothing_staged(&store).await;
-    assert!(names(&folder.path().join("blobs/sha256")).is_empty());
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_puts_of_one_blob_at_the_same_time_both_succeed() {
     let folder = tempfile::tempdir().unwrap();

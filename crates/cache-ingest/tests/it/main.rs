@@ -26,6 +26,7 @@ mod presence;
 mod provider_faults;
 mod providers;
 mod reading;
+mod resuming;
 mod runtime;
 #[cfg(unix)]
 mod second_process;

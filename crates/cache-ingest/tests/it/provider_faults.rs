@@ -18,18 +18,21 @@ async fn check_copy(blob: &Blob, from: &dyn Provider) -> Error {
     let to = LayoutStore::open(folder.path(), LayoutOptions::create().with_sync(false)).await.unwrap();
     let error = copy(Step::Layer, &blob.descriptor, from, &to, &options(0)).await.unwrap_err();
     check(folder.path()).await;
-    for place in ["blobs/sha256", "ingest"] {
-        assert_eq!(names(&folder.path().join(place)), Vec::<String>::new(), "{error}");
+    let (blobs, ingest) = (folder.path().join("blobs/sha256"), folder.path().join("ingest"));
+    assert_eq!(names(&blobs), Vec::<String>::new(), "{error}");
+    for part in names(&ingest) {
+        assert!(blob.bytes.starts_with(&std::fs::read(ingest.join(&part)).unwrap()), "{error}: {part}");
     }
     let sound = Faulty::new(blob, Fault::Nothing);
     let copied = copy(Step::Layer, &blob.descriptor, &sound, &to, &options(0)).await;
     assert_eq!(copied.unwrap(), Stored::Stored);
     assert_eq!(to.read(&blob.descriptor, &Job::default()).await.unwrap(), blob.bytes);
+    assert_eq!(names(&ingest), Vec::<String>::new(), "{error}");
     error
 }
 
 #[tokio::test]
-async fn an_error_at_any_read_is_told_as_the_sources_and_leaves_nothing() {
+async fn an_error_at_any_read_is_told_as_the_sources_and_leaves_nothing_visible() {
     let blob = Blob::layer(Algorithm::Sha256, 5 * CHUNK);
     // The first and last byte of each chunk, and one in its middle.
     let bytes = (0..5).flat_map(|chunk| [0, CHUNK / 2, CHUNK - 1].map(|byte| chunk * CHUNK + byte));

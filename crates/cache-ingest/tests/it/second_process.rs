@@ -118,8 +118,9 @@ impl Provider for Slow {
         Ok(Info::new(self.0.len() as u64))
     }
 
-    async fn open(&self, _: &Descriptor, _: u64) -> Result<ByteStream, Error> {
-        let chunks: Vec<_> = self.0.chunks(4096).map(Bytes::copy_from_slice).map(Ok).collect();
+    async fn open(&self, _: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        let rest = self.0.slice(usize::try_from(offset).unwrap()..);
+        let chunks: Vec<_> = rest.chunks(4096).map(Bytes::copy_from_slice).map(Ok).collect();
         Ok(Box::pin(stream::iter(chunks).then(|chunk| async {
             tokio::time::sleep(Duration::from_millis(1)).await;
             chunk
@@ -127,12 +128,25 @@ impl Provider for Slow {
     }
 }
 
-/// Stores a layer, and then publishes a manifest that names it.
-async fn publish(store: &LayoutStore, tag: &str) -> Result<(), Error> {
+/// Stores the layer of a tag.
+async fn put_layer(store: &LayoutStore, tag: &str) -> Result<Descriptor, Error> {
     let layer = Bytes::from([tag.as_bytes(), &noise(16_000, 1)].concat());
     let blob = describe(&layer);
     store.put(&blob, &Source::new(&Slow(layer), blob.clone(), &Job::default())).await?;
+    Ok(blob)
+}
+
+/// Stores a layer, and then publishes a manifest that names it.
+async fn publish(store: &LayoutStore, tag: &str) -> Result<(), Error> {
+    let blob = put_layer(store, tag).await?;
     crate::whole::publish(store, tag, &[&blob], Expect::Absent).await.map(|_| ())
+}
+
+/// The parts of blobs in a layout.
+fn parts(cache: &Path) -> Vec<PathBuf> {
+    let ingest = cache.join("ingest");
+    let names = names(&ingest).into_iter().filter(|name| name.starts_with("bkcache-part-"));
+    names.map(|name| ingest.join(name)).collect()
 }
 
 fn random(below: u64) -> u64 {
@@ -142,7 +156,7 @@ fn random(below: u64) -> u64 {
 #[tokio::test]
 async fn a_process_that_is_killed_at_any_moment_leaves_a_whole_layout() {
     let lasting = tempfile::tempdir().unwrap();
-    let (mut killed_while_staging, mut published) = (0, 0);
+    let (mut killed_while_staging, mut resumed, mut published) = (0, 0, 0);
     for run in 0..KILLS {
         // Every third one is killed while it starts and makes the layout, the others once they have published.
         let fresh = (run % 3 == 0).then(|| tempfile::tempdir().unwrap());
@@ -163,11 +177,18 @@ async fn a_process_that_is_killed_at_any_moment_leaves_a_whole_layout() {
         killed_while_staging += usize::from(!names(&cache.join("ingest")).is_empty());
 
         let store = LayoutStore::open(&cache, LayoutOptions::create()).await.unwrap();
+        let parts = parts(&cache);
+        // The layer that was under way; the part is that of no other.
+        put_layer(&store, &format!("run{run}-{}", told.len())).await.unwrap();
+        resumed += parts.len();
+        assert!(parts.iter().all(|part| !part.exists()), "it is gone on with");
+        check(&cache).await;
         publish(&store, &format!("after{run}")).await.unwrap();
         assert!(names(&cache.join("ingest")).is_empty(), "what was staged is cleared");
         assert_eq!(check(&cache).await.len(), tags.len() + 1);
     }
     assert!(killed_while_staging > 0 && published >= 24, "{killed_while_staging} and {published}");
+    assert!(resumed > 0, "no kill left a part");
 }
 
 #[tokio::test]

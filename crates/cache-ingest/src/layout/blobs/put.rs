@@ -1,29 +1,24 @@
-//! Puts a blob: staged, verified, made durable, moved to its place.
+//! Puts a blob, unless the folder has it: from a file or from a stream.
 //!
-//! A thread that writes notices when its future was dropped, and removes the staged file.
+//! It decides whether an existing blob is trusted. It writes nothing itself.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
-use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cache_model::Descriptor;
-use futures_util::future::{Either, join, select};
-use tokio::sync::mpsc;
 
 use crate::layout::blobs::large::LargeCopies;
 use crate::layout::blobs::put_file::put_small_file;
+use crate::layout::blobs::put_stream::put_stream;
 use crate::layout::files::{blob_folder, blob_path, open_blob};
 use crate::layout::folder::LayoutFolder;
-use crate::layout::threads::blocking::{BUFFER, ThreadPool, blocking, interrupted};
+use crate::layout::threads::blocking::{BUFFER, ThreadPool};
 use crate::{Error, Source, Stored, Verifier};
 
 /// The size in bytes from which a file is copied by [`LargeCopies`].
 const LARGE: u64 = 1 << 20;
-/// How many chunks of a stream may wait to be written.
-const AHEAD: usize = 3;
 
 /// By what an existing blob is trusted.
 #[derive(Clone, Copy)]
@@ -65,7 +60,7 @@ impl BlobPutter {
                 self.large.copy(&self.folder, descriptor, source, file).await?;
             }
             Some(file) => put_small_file(&self.folder, &self.pool, descriptor, source, file).await?,
-            None => put_stream(&self.folder, descriptor, source).await?,
+            None => put_stream(&self.folder, source).await?,
         }
         Ok(Stored::Stored)
     }
@@ -100,64 +95,6 @@ fn open_verified(root: &Path, descriptor: &Descriptor) -> Option<File> {
             Ok(read) if verifier.update(buffer.get(..read).unwrap_or_default()).is_ok() => {}
             Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
             _ => return None,
-        }
-    }
-}
-
-/// A message to the thread that writes a stream.
-enum Piece {
-    Chunk(Bytes),
-    /// All chunks were sent, and are verified.
-    Commit,
-}
-
-async fn put_stream(
-    folder: &Arc<LayoutFolder>,
-    descriptor: &Descriptor,
-    source: &Source<'_>,
-) -> Result<(), Error> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    let (folder, wanted) = (Arc::clone(folder), descriptor.clone());
-    // It waits for chunks, so it gets a thread of its own and none of the pool's.
-    let writer = blocking("put", move || write_pieces(&folder, receiver, &wanted));
-    let feeder = async {
-        let fed = feed(source, &sender).await;
-        drop(sender);
-        fed
-    };
-    let (fed, written) = join(feeder, writer).await;
-    fed?;
-    // Without a commit there was an error, which either the feeder or the writer has given.
-    written?.ok_or_else(|| interrupted(descriptor))
-}
-
-/// Writes chunks until the commit; `None` when the sender was dropped without one.
-fn write_pieces(
-    folder: &LayoutFolder,
-    mut receiver: mpsc::Receiver<Piece>,
-    descriptor: &Descriptor,
-) -> Result<Option<()>, Error> {
-    let mut staged = folder.stage_blob()?;
-    loop {
-        match receiver.blocking_recv() {
-            Some(Piece::Chunk(bytes)) => staged.write(&bytes)?,
-            Some(Piece::Commit) => return folder.place_blob(staged, &descriptor.digest).map(Some),
-            None => return Ok(None),
-        }
-    }
-}
-
-/// Sends a source's chunks and the commit. Stops without an error when the writer has stopped: the writer gives it.
-async fn feed(source: &Source<'_>, sender: &mpsc::Sender<Piece>) -> Result<(), Error> {
-    let mut reader = source.reader();
-    loop {
-        let chunk = match select(pin!(reader.next_chunk()), pin!(sender.closed())).await {
-            Either::Left((chunk, _)) => chunk?,
-            Either::Right(_) => return Ok(()),
-        };
-        let is_last = chunk.is_none();
-        if sender.send(chunk.map_or(Piece::Commit, Piece::Chunk)).await.is_err() || is_last {
-            return Ok(());
         }
     }
 }

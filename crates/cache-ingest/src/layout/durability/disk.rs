@@ -1,6 +1,6 @@
 //! The one seam through which a layout's files and folders are changed.
 //!
-//! Making, writing, syncing, renaming and removing are [`DiskOperation`]s of a [`Disk`]; reading and locking are not.
+//! Making, writing, making read-only, syncing, renaming and removing are [`DiskOperation`]s of a [`Disk`]; reading and locking are not.
 //! Without a hook a disk only does the operation.
 
 use std::fmt;
@@ -28,6 +28,8 @@ pub enum DiskOperation<'a> {
         /// How many are added; fewer where they come from a file that ends.
         at_most: u64,
     },
+    /// A file that was writable is made read-only.
+    MakeReadOnly(&'a Path),
     /// The content of a file is made durable.
     SyncFile(&'a Path),
     /// The names in a folder are made durable.

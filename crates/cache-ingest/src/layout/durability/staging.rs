@@ -1,10 +1,14 @@
 //! Staged files: made under `ingest/`, locked while they are written, renamed to their place or removed.
 //!
-//! containerd uses the folder too. Only files with our prefix that no process has locked are ever removed as stale.
+//! A part is a staged file that is named by the digest of its blob, and is kept when its writer is interrupted. The next
+//! writer of the blob goes on with it. containerd uses the folder too. Only files with our prefixes that no process has
+//! locked are ever removed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use cache_model::Digest;
 
 use crate::layout::durability::clone::{CopyError, copy_piece, reflink};
 use crate::layout::durability::disk::{Disk, DiskOperation};
@@ -14,18 +18,22 @@ use crate::{Error, ErrorKind};
 
 /// The beginning of the names of our staged files.
 const PREFIX: &str = "bkcache-";
+/// The beginning of the names of parts.
+const PART_PREFIX: &str = "bkcache-part-";
 /// How many names are tried before giving up. That even one is taken is unlikely.
 const NAMES: u32 = 16;
 
-/// A staged file. Dropping it removes it.
+/// A staged file. Dropping it removes it, unless it is a part that is [kept](Self::keep).
 #[derive(Debug)]
 pub(crate) struct StagedFile {
     disk: Disk,
     file: File,
     path: PathBuf,
-    /// How many bytes were written.
+    /// How many bytes it has.
     len: u64,
-    renamed: bool,
+    is_part: bool,
+    /// Whether dropping it leaves it in place.
+    stays: bool,
 }
 
 impl StagedFile {
@@ -41,7 +49,7 @@ impl StagedFile {
             match file.try_lock() {
                 // Before it was locked, another process may have removed it as stale.
                 Ok(()) if has_name(&file, &path) => {
-                    return Ok(Self { disk: disk.clone(), file, path, len: 0, renamed: false });
+                    return Ok(Self { disk: disk.clone(), file, path, len: 0, is_part: false, stays: false });
                 }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(cause)) => {
@@ -53,6 +61,34 @@ impl StagedFile {
         Err(Error::new(ErrorKind::Other, "create", folder.display(), "no name for a new file could be found"))
     }
 
+    /// Opens and locks the part of a blob, positioned at its start, or makes one. `None` if another process writes it, or
+    /// if it cannot be used.
+    ///
+    /// On other systems than Unix there are none: a file that was renamed before it was locked could not be told apart.
+    pub(crate) fn part(disk: &Disk, folder: &Path, digest: &Digest) -> Result<Option<Self>, Error> {
+        if !cfg!(unix) {
+            return Ok(None);
+        }
+        let path = folder.join(format!("{PART_PREFIX}{}-{}", digest.algorithm().name(), digest.hex()));
+        let create = || disk.perform(DiskOperation::CreateFile(&path), || open_new(&path, false));
+        let opened = match open_again(&path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => create(),
+            Err(_) => return Ok(None),
+            opened => opened,
+        };
+        let file = match opened {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+            Err(cause) => return Err(Error::io("create", path.display(), cause)),
+        };
+        // Before it was locked, it may have been removed, or renamed to the place of its blob.
+        if file.try_lock().is_err() || !is_same_file(&file, &path) {
+            return Ok(None);
+        }
+        let Some(metadata) = file.metadata().ok().filter(has_one_name) else { return Ok(None) };
+        Ok(Some(Self { disk: disk.clone(), file, path, len: metadata.len(), is_part: true, stays: false }))
+    }
+
     /// The file.
     pub(crate) fn file(&self) -> &File {
         &self.file
@@ -60,6 +96,16 @@ impl StagedFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Leaves a part in place for the next writer of its blob.
+    pub(crate) fn keep(mut self) {
+        self.stays = self.is_part && self.len > 0;
     }
 
     /// Opens the file once more, to be read from its start.
@@ -102,13 +148,27 @@ impl StagedFile {
         self.disk.sync_file(&self.file, &self.path).map_err(|cause| self.error("sync", cause))
     }
 
+    /// Makes a part read-only, as other staged blobs are from the start.
+    pub(crate) fn make_read_only(&self) -> Result<(), Error> {
+        if !self.is_part {
+            return Ok(());
+        }
+        let work = || {
+            let mut permissions = self.file.metadata()?.permissions();
+            permissions.set_readonly(true);
+            self.file.set_permissions(permissions)
+        };
+        let operation = DiskOperation::MakeReadOnly(&self.path);
+        self.disk.perform(operation, work).map_err(|cause| self.error("change", cause))
+    }
+
     /// Renames it to its place, and replaces a file there.
     pub(crate) fn rename(mut self, to: &Path) -> Result<(), Error> {
         let operation = DiskOperation::Rename { from: &self.path, to };
         self.disk
             .perform(operation, || fs::rename(&self.path, to))
             .map_err(|cause| Error::io("rename to", to.display(), cause))?;
-        self.renamed = true;
+        self.stays = true;
         Ok(())
     }
 
@@ -119,7 +179,7 @@ impl StagedFile {
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if !self.renamed {
+        if !self.stays {
             // If that fails, it is removed as stale later.
             self.disk.try_remove(&self.path);
         }
@@ -136,12 +196,44 @@ fn open_new(path: &Path, read_only: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Removes our staged files that no process has locked: the remains of killed processes. Nothing depends on its success.
+/// Opens a part for reading and writing. Follows no link, and does not wait for a pipe.
+fn open_again(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let no_link = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(no_link.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+/// Whether a file is a regular one without another name, through which it would be written too.
+fn has_one_name(metadata: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    let is_alone = std::os::unix::fs::MetadataExt::nlink(metadata) == 1;
+    #[cfg(not(unix))]
+    let is_alone = true;
+    metadata.is_file() && is_alone
+}
+
+/// Removes our staged files that no process has locked, except parts: the remains of killed processes. Nothing depends on
+/// its success.
 pub(crate) fn remove_stale(disk: &Disk, folder: &Path) {
+    remove_unlocked(disk, folder, |name| name.starts_with(PREFIX) && !name.starts_with(PART_PREFIX));
+}
+
+/// Removes the parts that no process has locked. Nothing depends on its success.
+pub(crate) fn remove_parts(disk: &Disk, folder: &Path) {
+    remove_unlocked(disk, folder, |name| name.starts_with(PART_PREFIX));
+}
+
+fn remove_unlocked(disk: &Disk, folder: &Path, is_meant: impl Fn(&str) -> bool) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        let is_ours = entry.file_name().to_str().is_some_and(&is_meant);
+        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             remove_if_unlocked(disk, &entry.path());
         }
     }

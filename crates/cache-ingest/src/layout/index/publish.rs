@@ -146,9 +146,11 @@ impl IndexPublisher {
         Err(Error::new(ErrorKind::TooLarge, "write", path, reason).with_cause(cause))
     }
 
-    /// Makes everything durable that the index may name.
+    /// Makes everything durable that the index may name. Everything of it is stored, so parts are remains of puts that
+    /// were given up.
     fn sync_all(&self) -> Result<(), Error> {
         self.folder.prepare()?;
+        self.folder.remove_parts();
         marker::complete(&self.folder)?;
         self.folder.sync_blobs(Algorithm::Sha256)?;
         self.folder.sync_blobs(Algorithm::Sha512)
