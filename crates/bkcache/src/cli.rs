@@ -204,8 +204,11 @@ pub(crate) struct LsArgs {
     #[arg(long)]
     pub(crate) caches: bool,
 
-    /// The order of the list
-    #[arg(long, value_enum, default_value_t = SortKey::Name, value_name = "BY")]
+    /// Sort by name, size or age
+    #[arg(
+        long, value_enum, default_value_t = SortKey::Name, value_name = "BY", long_help = help::SORT,
+        hide_possible_values = true,
+    )]
     pub(crate) sort: SortKey,
 
     /// Print the list as JSON
@@ -218,11 +221,8 @@ pub(crate) struct LsArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SortKey {
-    /// By name
     Name,
-    /// The largest first
     Size,
-    /// The newest first
     Age,
 }
 

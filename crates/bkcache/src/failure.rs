@@ -14,6 +14,7 @@ use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_target::TargetError;
 use cache_verify::VerifyError;
+use serde_json::{Value, json};
 
 use crate::signal::Signal;
 
@@ -21,7 +22,7 @@ use crate::signal::Signal;
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// An operation failed: the clause that says which, why, and what to do about it.
-    Failed { doing: String, error: anyhow::Error, hint: Option<&'static str> },
+    Failed { doing: String, kind: ErrorKind, error: anyhow::Error, hint: Option<String> },
     /// The command line is wrong.
     Usage(String),
     /// Verification found errors, which have been printed.
@@ -35,24 +36,78 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed { .. } => ExitCode::from(1),
-            Self::Usage(_) => ExitCode::from(2),
-            Self::Unsound => ExitCode::from(3),
-            Self::Closed => ExitCode::SUCCESS,
             Self::Interrupted { signal, .. } => signal.die(),
+            _ => ExitCode::from(self.exit_number()),
+        }
+    }
+
+    /// The exit code as a shell reports it.
+    fn exit_number(&self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Failed { .. } => 1,
+            Self::Usage(_) => 2,
+            Self::Unsound => 3,
+            Self::Interrupted { signal, .. } => signal.exit_code(),
         }
     }
 
     /// The line to print; `None` if everything has been printed.
     pub(crate) fn line(&self) -> Option<String> {
         match self {
-            Self::Failed { doing, error, hint } => {
-                let hint = with_semicolon(*hint);
-                Some(printable(&format!("{doing}: {}{hint}", detail(doing, error))))
-            }
-            Self::Interrupted { hint, .. } => Some(format!("interrupted{}", with_semicolon(*hint))),
-            Self::Usage(message) => Some(printable(message)),
             Self::Unsound | Self::Closed => None,
+            _ => {
+                let hint = self.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                Some(format!("{}{hint}", self.message()?))
+            }
+        }
+    }
+
+    /// The `error` event of `--progress json`; `None` for no error.
+    pub(crate) fn event(&self) -> Option<Value> {
+        let message = self.message()?;
+        let store = match self {
+            Self::Failed { error, .. } => store_error(error.as_ref()),
+            _ => None,
+        };
+        Some(json!({
+            "event": "error",
+            "kind": self.kind_name(),
+            "message": message,
+            "subject": store.map(cache_ingest::Error::subject),
+            "side": store.and_then(cache_ingest::Error::side).map(side_name),
+            "causes": self.causes(),
+            "advice": self.hint(),
+            "exitCode": self.exit_number(),
+        }))
+    }
+
+    /// What failed, and why, without the advice; `None` for no error.
+    fn message(&self) -> Option<String> {
+        Some(match self {
+            Self::Failed { doing, error, .. } => printable(&format!("{doing}: {}", detail(doing, error))),
+            Self::Usage(message) => printable(message),
+            Self::Unsound => "verification found errors".to_owned(),
+            Self::Interrupted { .. } => "interrupted".to_owned(),
+            Self::Closed => return None,
+        })
+    }
+
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Failed { hint, .. } => hint.as_deref(),
+            Self::Interrupted { hint, .. } => *hint,
+            Self::Usage(_) | Self::Unsound | Self::Closed => None,
+        }
+    }
+
+    fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Failed { kind, .. } => kind_name(*kind),
+            Self::Usage(_) => "usage",
+            Self::Unsound => "unsound",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Closed => "closed",
         }
     }
 
@@ -74,14 +129,33 @@ impl Failure {
         error: impl StdError + Send + Sync + 'static,
         kind: ErrorKind,
     ) -> Self {
-        let hint = hint(kind, &error);
-        Self::Failed { doing: doing.into(), error: error.into(), hint }
+        let hint = hint(kind, &error).map(str::to_owned);
+        Self::Failed { doing: doing.into(), kind, error: error.into(), hint }
     }
 }
 
-/// A hint as the end of a line.
-fn with_semicolon(hint: Option<&str>) -> String {
-    hint.map(|hint| format!("; {hint}")).unwrap_or_default()
+/// The name of a kind in the `error` event.
+fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "not-found",
+        ErrorKind::Denied => "denied",
+        ErrorKind::Corrupt => "corrupt",
+        ErrorKind::TooLarge => "too-large",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::Unsupported => "unsupported",
+        ErrorKind::Conflict => "conflict",
+        ErrorKind::Invalid => "invalid",
+        ErrorKind::Incomplete => "incomplete",
+        ErrorKind::NoSpace => "no-space",
+        _ => "other",
+    }
+}
+
+fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Source => "source",
+        Side::Destination => "destination",
+    }
 }
 
 /// The text of an error, without its subject if the clause before it ends with that already.
@@ -135,7 +209,7 @@ impl<T> Doing<T> for Result<T, TargetError> {
                 let kind = error.kind();
                 let mut failure = Failure::failed(doing(), error, kind);
                 if let (Failure::Failed { hint, .. }, ErrorKind::NotFound) = (&mut failure, kind) {
-                    *hint = Some(CHECK_THE_PATH);
+                    *hint = Some(CHECK_THE_PATH.to_owned());
                 }
                 failure
             }
@@ -152,7 +226,7 @@ impl<T> Doing<T> for Result<T, ImportError> {
             if let Failure::Failed { error, hint, .. } = &mut failure
                 && matches!(error.downcast_ref(), Some(ImportError::TooLarge { .. }))
             {
-                *hint = Some(RAISE_THE_LIMIT);
+                *hint = Some(RAISE_THE_LIMIT.to_owned());
             }
             failure
         })
@@ -167,7 +241,7 @@ impl<T> Doing<T> for Result<T, ExportError> {
                 && error.store_error().is_some_and(|error| error.side() != Some(Side::Destination));
             let mut failure = Failure::failed(doing(), error, kind);
             if let (Failure::Failed { hint, .. }, true) = (&mut failure, lacks_a_blob) {
-                *hint = Some("export the cache again, or copy it with --canonical, which leaves out the results that need the blob");
+                *hint = Some("export the cache again, or copy it with --canonical, which leaves out the results that need the blob".to_owned());
             }
             failure
         })
@@ -214,7 +288,10 @@ impl<T> Doing<T> for std::io::Result<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => Failure::failed(doing(), error, ErrorKind::Other),
+            _ => {
+                let kind = cache_ingest::Error::io("write", "", std::io::Error::from(error.kind())).kind();
+                Failure::failed(doing(), error, kind)
+            }
         })
     }
 }
@@ -226,8 +303,52 @@ mod tests {
     #[test]
     fn line_and_causes_are_one_line_each_whatever_they_quote() {
         let error = anyhow::anyhow!("the end\u{2028}").context("the middle\u{202e}").context("the start\n");
-        let failure = Failure::Failed { doing: "cannot read a\u{200b}".to_owned(), error, hint: None };
+        let (doing, kind) = ("cannot read a\u{200b}".to_owned(), ErrorKind::Other);
+        let failure = Failure::Failed { doing, kind, error, hint: None };
         assert_eq!(failure.line().as_deref(), Some(r"cannot read a\u{200b}: the start\n"));
         assert_eq!(failure.causes(), [r"the middle\u{202e}", r"the end\u{2028}"]);
+    }
+
+    #[test]
+    fn an_error_event_has_everything_that_is_known() {
+        let cause = std::io::Error::other("the disk");
+        let error =
+            cache_ingest::Error::new(ErrorKind::NoSpace, "put", "a blob", "no room").with_cause(cause);
+        let failure = Err::<(), _>(error.on(Side::Destination)).doing(|| "cannot copy ./a".to_owned());
+        let expected = json!({
+            "event": "error", "kind": "no-space", "message": "cannot copy ./a: destination: put a blob: no room",
+            "subject": "a blob", "side": "destination", "causes": ["the disk"],
+            "advice": "free some space and run the same command again to continue", "exitCode": 1,
+        });
+        assert_eq!(failure.unwrap_err().event(), Some(expected));
+        let interrupted = Failure::Interrupted { signal: Signal::Interrupt, hint: None }.event().unwrap();
+        assert_eq!((&interrupted["kind"], &interrupted["exitCode"]), (&json!("interrupted"), &json!(130)));
+        for (failure, kind, code) in
+            [(Failure::Usage("no".to_owned()), "usage", 2), (Failure::Unsound, "unsound", 3)]
+        {
+            let event = failure.event().unwrap();
+            assert_eq!((&event["kind"], &event["exitCode"]), (&json!(kind), &json!(code)));
+        }
+        assert_eq!(Failure::Closed.event(), None);
+    }
+
+    #[test]
+    fn every_kind_of_error_has_a_name_of_its_own() {
+        use ErrorKind::*;
+        let kinds = [
+            NotFound,
+            Denied,
+            Corrupt,
+            TooLarge,
+            Unavailable,
+            Unsupported,
+            Conflict,
+            Invalid,
+            Incomplete,
+            NoSpace,
+            Other,
+        ];
+        let names: std::collections::HashSet<&str> = kinds.into_iter().map(kind_name).collect();
+        assert_eq!(names.len(), kinds.len());
     }
 }

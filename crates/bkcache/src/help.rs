@@ -46,6 +46,12 @@ Write the manifest in this form:
   index     an OCI image index; some registries refuse it
   docker    a Docker manifest list; some registries refuse it";
 
+pub(crate) const SORT: &str = "\
+Sort the list:
+  name  by name
+  size  the largest first
+  age   the newest first";
+
 pub(crate) const LS: &str = "\
 The age of a cache is that of its newest result, the age of an image that of its last step. Only manifests and configs are read, no layers.
 

@@ -17,7 +17,9 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use crate::cli::GlobalArgs;
 use crate::failure::Failure;
+use crate::messages::Messages;
 use crate::signal::Signal;
 
 /// How long threads may take to remove the files of an interrupted command.
@@ -33,10 +35,13 @@ const ECHO: Duration = Duration::from_millis(500);
 pub(crate) async fn unless_interrupted<T>(
     command: impl Future<Output = Result<T, Failure>>,
     hint: Option<&'static str>,
+    global: &GlobalArgs,
 ) -> Result<T, Failure> {
     let (sender, signalled) = oneshot::channel();
     // A thread of its own, since the runtime of the command may hang. Without the thread, a signal kills the program.
-    let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || listen(sender));
+    let messages = Messages::of(global);
+    let say = move |signal| messages.error(&Failure::Interrupted { signal, hint });
+    let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || listen(sender, say));
     if listening.is_err() {
         return command.await;
     }
@@ -47,8 +52,9 @@ pub(crate) async fn unless_interrupted<T>(
     }
 }
 
-/// Sends the first signal, and makes sure that the program ends after it.
-fn listen(sender: oneshot::Sender<Signal>) -> io::Result<()> {
+/// Sends the first signal, and makes sure that the program ends after it. `say` is for a command that hangs, whose end
+/// nobody else reports.
+fn listen(sender: oneshot::Sender<Signal>, say: impl Fn(Signal)) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let mut signals = Signals::new()?;
@@ -58,6 +64,7 @@ fn listen(sender: oneshot::Sender<Signal>) -> io::Result<()> {
             sleep(ECHO).await;
             while signals.next().now_or_never().is_some() {}
             let _ = timeout(PATIENCE, signals.next()).await;
+            say(signal);
         }
         signal.die()
     })

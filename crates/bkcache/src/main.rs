@@ -9,6 +9,7 @@ mod credentials;
 mod failure;
 mod help;
 mod interrupt;
+mod messages;
 mod open;
 mod output;
 mod progress;
@@ -16,41 +17,59 @@ mod report;
 mod signal;
 mod stores;
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anstyle::{AnsiColor, Style};
 use clap::Parser;
 
 use cli::{Cli, Command};
-use failure::Failure;
+use failure::{Doing, Failure};
+use messages::Messages;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version go to standard output and are no errors, even if its reader has closed it.
-            let written =
-                failure::Doing::doing(error.print(), || "cannot write to standard output".to_owned());
-            return match written {
-                Err(failure @ Failure::Failed { .. }) if !error.use_stderr() => failure.exit_code(),
-                _ => ExitCode::from(if error.use_stderr() { 2 } else { 0 }),
-            };
-        }
+        Err(error) => return not_parsed(&error),
     };
-    let verbose = cli.global.verbose;
+    let messages = Messages::of(&cli.global);
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report(&failure, verbose);
+            messages.error(&failure);
             failure.exit_code()
         }
     }
 }
 
+/// Prints what clap has instead of arguments: an error, the help, or the version.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let messages = Messages::of_unparsed(arguments);
+    if error.use_stderr() && messages.is_json() {
+        let failure = Failure::Usage(first_paragraph(&error.render().to_string()));
+        messages.error(&failure);
+        return failure.exit_code();
+    }
+    // Help and version go to standard output and are no errors, even if its reader has closed it.
+    let written = error.print().doing(output::writing);
+    match written {
+        Err(failure @ Failure::Failed { .. }) if !error.use_stderr() => {
+            messages.error(&failure);
+            failure.exit_code()
+        }
+        _ => ExitCode::from(if error.use_stderr() { 2 } else { 0 }),
+    }
+}
+
+/// The first paragraph of an error of clap as one line.
+fn first_paragraph(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let line = lines.join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
 fn run(cli: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = failure::Doing::doing(runtime, || "cannot start".to_owned())?;
+    let runtime = runtime.doing(|| "cannot start".to_owned())?;
     let global = cli.global;
     let done = runtime.block_on(async {
         match cli.command {
@@ -68,18 +87,4 @@ fn run(cli: Cli) -> Result<(), Failure> {
         runtime.shutdown_timeout(interrupt::CLEARING);
     }
     done
-}
-
-/// Prints the line of a failure, and with `-v` its causes. Failures to print are ignored.
-fn report(failure: &Failure, verbose: bool) {
-    let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
-    let mut stderr = anstream::stderr().lock();
-    if let Some(line) = failure.line() {
-        let _ = writeln!(stderr, "{style}bkcache:{style:#} {line}");
-    }
-    if verbose {
-        for cause in failure.causes() {
-            let _ = writeln!(stderr, "  caused by: {cause}");
-        }
-    }
 }

@@ -26,13 +26,11 @@ pub(crate) fn place(target: &Opened) -> String {
 pub(crate) async fn open_source(stores: &Stores, text: &str) -> Result<Opened, Failure> {
     let opened = stores.targets.open(text, Role::Source).await.doing(|| format!("cannot open {text}"));
     opened.map_err(|failure| match failure {
-        Failure::Failed { doing, error, hint: Some(CHECK_THE_PATH) }
-            if may_be_an_image(text) && is_a_folder(text) =>
+        Failure::Failed { doing, kind, error, hint: Some(hint) }
+            if hint == CHECK_THE_PATH && may_be_an_image(text) && is_a_folder(text) =>
         {
-            let hint = Some(
-                "check the path; a repository in a registry is named with its host, as in docker.io/user/app",
-            );
-            Failure::Failed { doing, error, hint }
+            let repository = "a repository in a registry is named with its host, as in docker.io/user/app";
+            Failure::Failed { doing, kind, error, hint: Some(format!("{hint}; {repository}")) }
         }
         failure => failure,
     })

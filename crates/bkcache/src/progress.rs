@@ -2,46 +2,61 @@
 //!
 //! It only shows events; which there are is decided by cache-ingest.
 
-use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
+mod json;
+mod meter;
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cache_ingest::{Event, Progress};
-use cache_model::Digest;
+use cache_ingest::{Event, Progress, Step, Stored};
 use cache_report::text::{printable, size};
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::{GlobalArgs, ProgressMode};
+use crate::messages::print;
+use json::JsonProgress;
+use meter::Meter;
 
-/// The progress that the options ask for. Without a terminal, a line for each blob.
+/// A wait from which a user wants to know why nothing moves.
+const LONG_WAIT: Duration = Duration::from_secs(5);
+/// The time between two lines of progress without a terminal.
+const LINE_PERIOD: Duration = Duration::from_secs(5);
+/// The time after which a bar is shown. For a shorter command it would only flicker.
+const BAR_DELAY: Duration = Duration::from_millis(300);
+/// The time between two drawings of a bar while no event comes.
+const BAR_PERIOD: Duration = Duration::from_millis(200);
+
+/// The template of the bar by the least number of columns. Each fits with the largest numbers, since a line that wraps
+/// is not erased. The message is cut.
+const TEMPLATES: [(u16, &str); 4] = [
+    (70, "{bar:30} {binary_bytes}/{binary_total_bytes} {rate} {wide_msg}"),
+    (40, "{binary_bytes}/{binary_total_bytes} {rate} {wide_msg}"),
+    (25, "{binary_bytes}/{binary_total_bytes} {wide_msg}"),
+    (0, "{wide_msg}"),
+];
+/// The template while it is not known how much there is to do.
+const INDETERMINATE: &str = "{spinner} {wide_msg}";
+
+/// The progress that the options ask for.
 pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
-    by_mode(global, ProgressMode::Plain)
-}
-
-/// The progress that the options ask for. Without a terminal none, since lines for each blob would bury the output.
-pub(crate) fn quiet_reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
-    by_mode(global, ProgressMode::None)
-}
-
-/// The progress that the options ask for; `without_terminal` is for `--progress auto`.
-fn by_mode(global: &GlobalArgs, without_terminal: ProgressMode) -> Arc<dyn Progress> {
     let mode = match global.progress {
-        _ if global.quiet => ProgressMode::None,
+        _ if global.quiet => return Arc::new(()),
         ProgressMode::Auto if std::io::stderr().is_terminal() => ProgressMode::Bar,
-        ProgressMode::Auto => without_terminal,
         mode => mode,
     };
-    let long_waits = !global.quiet && global.progress != ProgressMode::None;
-    let notices = Notices { verbose: global.verbose && !global.quiet, long_waits };
+    let notices = Notices { verbose: global.verbose, long_waits: mode != ProgressMode::None };
     match mode {
         ProgressMode::Bar => Arc::new(Bar::new(notices)),
-        ProgressMode::Json => Arc::new(Json),
+        ProgressMode::Json => Arc::new(JsonProgress),
         ProgressMode::None => Arc::new(notices),
-        ProgressMode::Plain | ProgressMode::Auto => Arc::new(Plain(notices)),
+        ProgressMode::Plain | ProgressMode::Auto => {
+            Arc::new(Plain::new(notices, mode == ProgressMode::Plain))
+        }
     }
 }
 
@@ -61,11 +76,6 @@ impl Progress for Relay {
             progress.event(event);
         }
     }
-}
-
-/// Writes a line to standard error. Failures are ignored: there is no other place to report them.
-fn print(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 /// The events that are printed in every mode: warnings, and the retries that the options ask for.
@@ -104,160 +114,188 @@ impl Progress for Notices {
     }
 }
 
-/// A line for each finished blob, and with `-v` for each manifest and config that is imported.
-struct Plain(Notices);
+/// Calls `tick` after a delay and then in a period, until it returns false. If no thread can be started, there is no tick.
+fn tick_every(delay: Duration, period: Duration, mut tick: impl FnMut() -> bool + Send + 'static) {
+    let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || {
+        thread::sleep(delay);
+        while tick() {
+            thread::sleep(period);
+        }
+    });
+}
+
+/// The lock of a progress, also after a panic of another thread.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A line for each blob that is written, a line for all of them every few seconds, and one at the end.
+struct Plain {
+    notices: Notices,
+    lines: Arc<Mutex<PlainLines>>,
+}
+
+struct PlainLines {
+    meter: Meter,
+    /// Whether there is something to sum up at the end: a line was printed, or lines were asked for.
+    has_summary: bool,
+    is_over: bool,
+}
+
+impl Plain {
+    fn new(notices: Notices, has_summary: bool) -> Self {
+        let meter = Meter::new(Instant::now());
+        let lines = Arc::new(Mutex::new(PlainLines { meter, has_summary, is_over: false }));
+        let ticking = Arc::downgrade(&lines);
+        tick_every(LINE_PERIOD, LINE_PERIOD, move || {
+            ticking.upgrade().is_some_and(|lines| lock(&lines).tick(Instant::now()))
+        });
+        Self { notices, lines }
+    }
+}
+
+impl PlainLines {
+    /// Prints how far the work is; false once it is over.
+    fn tick(&mut self, now: Instant) -> bool {
+        if self.is_over {
+            return false;
+        }
+        self.meter.sample(now);
+        if let Some(line) = self.meter.line(now) {
+            self.print(&line);
+        }
+        true
+    }
+
+    fn print(&mut self, line: &str) {
+        self.has_summary = true;
+        print(&printable(line));
+    }
+}
 
 impl Progress for Plain {
     fn event(&self, event: &Event<'_>) {
+        let (mut lines, now) = (lock(&self.lines), Instant::now());
+        lines.meter.update(event, now);
         match event {
-            Event::Finished { step, descriptor, stored } => {
-                print(&format!(
-                    "{step} {} {} {}",
-                    descriptor.digest,
-                    size(descriptor.size),
-                    step.outcome(*stored)
-                ));
+            Event::Finished { step, descriptor, stored }
+                if *step != Step::Check && *stored != Stored::AlreadyPresent =>
+            {
+                let size = size(descriptor.size);
+                lines.print(&format!("{step} {} {size} {}", descriptor.digest, step.outcome(*stored)));
             }
-            Event::Importing { .. } if self.0.verbose => print(&event.to_string()),
-            event => self.0.event(event),
+            Event::Importing { .. } if self.notices.verbose => lines.print(&event.to_string()),
+            event => self.notices.event(event),
         }
     }
 }
 
-/// A JSON object for each event.
-struct Json;
-
-impl Progress for Json {
-    fn event(&self, event: &Event<'_>) {
-        let value = match event {
-            Event::Planned { blobs, bytes } => json!({"event": "planned", "blobs": blobs, "bytes": bytes}),
-            Event::Started { step, descriptor } => json!({
-                "event": "started", "step": step.to_string(),
-                "digest": descriptor.digest.to_string(), "size": descriptor.size,
-            }),
-            Event::Transferred { descriptor, bytes } => json!({
-                "event": "transferred", "digest": descriptor.digest.to_string(), "bytes": bytes,
-            }),
-            Event::Importing { what, from } => json!({"event": "importing", "what": what, "from": from}),
-            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } => json!({
-                "event": "retrying", "digest": descriptor.digest.to_string(),
-                "attempt": attempt, "error": error.to_string(),
-            }),
-            Event::Retrying { restarted: None, request, attempt, wait, error } => json!({
-                "event": "repeating", "request": request, "attempt": attempt,
-                "waitMs": u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "error": error.to_string(),
-            }),
-            Event::Waiting { host, request, silent } => json!({
-                "event": "waiting", "host": host, "request": request,
-                "silentMs": u64::try_from(silent.as_millis()).unwrap_or(u64::MAX),
-            }),
-            Event::Finished { step, descriptor, stored } => json!({
-                "event": "finished", "step": step.to_string(), "digest": descriptor.digest.to_string(),
-                "size": descriptor.size, "outcome": step.outcome(*stored),
-            }),
-            Event::Failed { step, descriptor, error } => json!({
-                "event": "failed", "step": step.to_string(), "digest": descriptor.digest.to_string(),
-                "size": descriptor.size, "error": error.to_string(),
-            }),
-            Event::Warning { message } => json!({"event": "warning", "message": message}),
-            _ => return,
-        };
-        print(&value.to_string());
+impl Drop for Plain {
+    fn drop(&mut self) {
+        let mut lines = lock(&self.lines);
+        lines.is_over = true;
+        if let Some(summary) = lines.meter.summary(Instant::now()).filter(|_| lines.has_summary) {
+            print(&summary);
+        }
     }
 }
 
-/// A wait from which a user wants to know why nothing moves.
-const LONG_WAIT: Duration = Duration::from_secs(5);
-/// The time after which a bar is shown. For a shorter command it would only flicker.
-const BAR_DELAY: Duration = Duration::from_millis(300);
-
-/// The template of the bar by the least number of columns. Each fits with the largest numbers, since a line that wraps
-/// is not erased. The message is cut.
-const TEMPLATES: [(u16, &str); 4] = [
-    (70, "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {wide_msg}"),
-    (40, "{binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {wide_msg}"),
-    (25, "{binary_bytes}/{binary_total_bytes} {wide_msg}"),
-    (0, "{wide_msg}"),
-];
-
 /// One bar for all bytes.
 struct Bar {
-    bar: ProgressBar,
     notices: Notices,
-    counts: Mutex<Counts>,
+    drawing: Arc<Mutex<BarDrawing>>,
 }
 
-#[derive(Default)]
-struct Counts {
-    done: u64,
-    planned: u64,
-    /// The bytes counted of each blob in transfer, to be subtracted when it restarts.
-    in_transfer: HashMap<Digest, u64>,
+struct BarDrawing {
+    bar: ProgressBar,
+    meter: Meter,
+    /// Bytes per second, for the template.
+    rate: Arc<AtomicU64>,
+    /// The template that is in use.
+    template: &'static str,
+    is_over: bool,
 }
 
 impl Bar {
     fn new(notices: Notices) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
-        let (_, columns) = Term::stderr().size();
-        let template = TEMPLATES.iter().find(|(least, _)| columns >= *least);
-        if let Some(Ok(style)) = template.map(|(_, template)| ProgressStyle::with_template(template)) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
-        let later = bar.downgrade();
-        // If no thread can be started, there is no bar.
-        let _ = thread::Builder::new().name("bar".to_owned()).spawn(move || {
-            thread::sleep(BAR_DELAY);
-            if let Some(bar) = later.upgrade() {
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-                bar.tick();
-            }
+        let (meter, rate) = (Meter::new(Instant::now()), Arc::default());
+        let drawing = BarDrawing { bar, meter, rate, template: "", is_over: false };
+        let drawing = Arc::new(Mutex::new(drawing));
+        let ticking = Arc::downgrade(&drawing);
+        tick_every(BAR_DELAY, BAR_PERIOD, move || {
+            ticking.upgrade().is_some_and(|drawing| lock(&drawing).tick(Instant::now()))
         });
-        Self { bar, notices, counts: Mutex::default() }
+        Self { notices, drawing }
+    }
+}
+
+impl BarDrawing {
+    /// Draws the bar for the width that the terminal has now; false once the work is over.
+    fn tick(&mut self, now: Instant) -> bool {
+        if self.is_over {
+            return false;
+        }
+        self.meter.sample(now);
+        let (_, columns) = Term::stderr().size();
+        self.choose_template(columns);
+        self.show(now);
+        if self.bar.is_hidden() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.tick();
+        true
     }
 
-    fn update(&self, event: &Event<'_>) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Planned { blobs, bytes } => {
-                self.bar.inc_length(*bytes);
-                counts.planned += blobs;
-            }
-            Event::Started { descriptor, .. } => {
-                counts.in_transfer.insert(descriptor.digest, 0);
-            }
-            Event::Transferred { descriptor, bytes } => {
-                // Metadata that is read on the way is not in the plan.
-                let Some(sent) = counts.in_transfer.get_mut(&descriptor.digest) else { return };
-                *sent += bytes;
-                self.bar.inc(*bytes);
-            }
-            Event::Retrying { restarted: Some(descriptor), .. } => {
-                let lost = counts.in_transfer.insert(descriptor.digest, 0).unwrap_or(0);
-                self.bar.set_position(self.bar.position().saturating_sub(lost));
-            }
-            Event::Finished { descriptor, .. } | Event::Failed { descriptor, .. } => {
-                let sent = counts.in_transfer.remove(&descriptor.digest).unwrap_or(0);
-                self.bar.inc(descriptor.size.saturating_sub(sent));
-                counts.done += 1;
-            }
-            _ => return,
+    fn choose_template(&mut self, columns: u16) {
+        let fitting = TEMPLATES.iter().find(|(least, _)| columns >= *least);
+        let template = match fitting {
+            Some((_, template)) if self.meter.planned_bytes() > 0 => template,
+            _ => INDETERMINATE,
+        };
+        if template == self.template {
+            return;
         }
-        self.bar.set_message(format!("{} of {} blobs", counts.done, counts.planned));
+        self.template = template;
+        let rate = Arc::clone(&self.rate);
+        let rate = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            // A bar that cannot be drawn is left out.
+            let _ = write!(out, "{}/s", size(rate.load(Ordering::Relaxed)));
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.with_key("rate", rate).progress_chars("━╸─"));
+        }
+    }
+
+    fn show(&self, now: Instant) {
+        self.rate.store(self.meter.rate(now), Ordering::Relaxed);
+        self.bar.set_length(self.meter.planned_bytes());
+        self.bar.set_position(self.meter.done_bytes());
+        let message = if self.meter.planned_bytes() > 0 {
+            let parts = [Some(self.meter.blobs()), self.meter.outlook(now)];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        } else {
+            self.meter.line(now).unwrap_or_default()
+        };
+        self.bar.set_message(printable(&message));
     }
 }
 
 impl Progress for Bar {
     fn event(&self, event: &Event<'_>) {
-        self.update(event);
+        let mut drawing = lock(&self.drawing);
+        drawing.meter.update(event, Instant::now());
         if let Some(text) = self.notices.line(event) {
-            self.bar.suspend(|| print(&text));
+            drawing.bar.suspend(|| print(&text));
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        let mut drawing = lock(&self.drawing);
+        drawing.is_over = true;
+        drawing.bar.finish_and_clear();
     }
 }
 

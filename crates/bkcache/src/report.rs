@@ -9,6 +9,7 @@ use cache_report::text::{count, printable, size};
 
 use crate::cli::{GlobalArgs, WriteArgs};
 use crate::failure::{Doing, Failure};
+use crate::messages::Messages;
 use crate::open::OpenedDestination;
 use crate::output::writing;
 
@@ -55,11 +56,15 @@ fn summary(exported: &Exported, place: &str) -> String {
 }
 
 /// Makes a failed export a warning if the destination has `ignore-error=true`.
-pub(crate) fn unless_ignored(result: Result<(), Failure>, to: &OpenedDestination) -> Result<(), Failure> {
+pub(crate) fn unless_ignored(
+    result: Result<(), Failure>,
+    to: &OpenedDestination,
+    global: &GlobalArgs,
+) -> Result<(), Failure> {
     match result {
         Err(failure @ Failure::Failed { .. }) if to.ignores_errors() => {
             let line = failure.line().unwrap_or_default();
-            let _ = writeln!(anstream::stderr(), "warning: {line}; ignored because of ignore-error=true");
+            Messages::of(global).warning(&format!("{line}; ignored because of ignore-error=true"));
             Ok(())
         }
         result => result,

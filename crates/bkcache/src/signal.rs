@@ -12,7 +12,7 @@ pub(crate) enum Signal {
 
 impl Signal {
     /// The exit code that a shell reports for a program that the signal killed.
-    fn exit_code(self) -> u8 {
+    pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,

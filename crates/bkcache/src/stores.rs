@@ -11,7 +11,7 @@ use cache_target::{LocalScheme, Role, Targets};
 use crate::cli::{GlobalArgs, RegistryArgs, WriteArgs};
 use crate::credentials::credentials;
 use crate::failure::Failure;
-use crate::progress::{Relay, quiet_reporter, reporter};
+use crate::progress::{Relay, reporter};
 
 /// The stores and the job of one command. Dropping it takes its progress bar away.
 pub(crate) struct Stores {
@@ -28,7 +28,7 @@ impl Stores {
     ) -> Result<Self, Failure> {
         let client = client_options(registry, &[(source, Role::Source)])?;
         let job = job(global, registry);
-        Ok(Self::new(LayoutOptions::default(), client, job, quiet_reporter(global)))
+        Ok(Self::new(LayoutOptions::default(), client, job, reporter(global)))
     }
 
     /// For a command that writes to one of these targets, and may read from the others.

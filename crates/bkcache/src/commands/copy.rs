@@ -16,7 +16,7 @@ use crate::stores::Stores;
 pub(crate) async fn run(args: &CopyArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let targets = [(args.source.source.as_str(), Role::Source), (&args.destination, Role::Destination)];
     let stores = Stores::for_writing(global, &args.source.registry, &args.write, &targets)?;
-    unless_interrupted(copy(args, global, stores), RESUMES).await
+    unless_interrupted(copy(args, global, stores), RESUMES, global).await
 }
 
 async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<(), Failure> {
@@ -33,7 +33,7 @@ async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<()
     };
     drop(stores);
     let reported = copied.and_then(|exported| report_export(&exported, &destination, &args.write, global));
-    unless_ignored(reported, &destination)
+    unless_ignored(reported, &destination, global)
 }
 
 /// The cache as it is stored; `None` for a cache inside an image.

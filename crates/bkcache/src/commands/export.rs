@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cache_export::{Exported, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
-use cache_ingest::{BlobFolder, LayoutOptions, LayoutStore, Provider};
+use cache_ingest::{BlobFolder, ErrorKind, LayoutOptions, LayoutStore, Provider};
 use cache_model::{CacheChains, Rule};
 use cache_report::text::count;
 use cache_target::Role;
@@ -39,9 +39,9 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
         drop(stores);
         let reported =
             exported.and_then(|exported| report_export(&exported, &destination, &args.write, global));
-        unless_ignored(reported, &destination)
+        unless_ignored(reported, &destination, global)
     };
-    unless_interrupted(exported, RESUMES).await
+    unless_interrupted(exported, RESUMES, global).await
 }
 
 fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
@@ -98,7 +98,8 @@ fn no_result_is_complete(named: u64, to: &OpenedDestination) -> Failure {
     let blobs = count(named, "blob");
     Failure::Failed {
         doing: format!("nothing was exported to {}", to.place()),
+        kind: ErrorKind::NotFound,
         error: anyhow::anyhow!("the records name {blobs}, but no result has all of its blobs there"),
-        hint: Some("check --blobs"),
+        hint: Some("check --blobs".to_owned()),
     }
 }

@@ -9,6 +9,7 @@ use cache_report::{Cache, JsonView, Summary, Tree};
 
 use crate::cli::{GlobalArgs, InspectArgs};
 use crate::failure::Failure;
+use crate::interrupt::unless_interrupted;
 use crate::open::OpenedSource;
 use crate::output::{terminal_width, write_text};
 use crate::stores::Stores;
@@ -18,13 +19,18 @@ const DIM: Style = Style::new().dimmed();
 
 pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
-    let source = OpenedSource::open(&stores, &args.source.source).await?;
-    let imported = source.import(&stores).await?;
+    let read = async move {
+        let source = OpenedSource::open(&stores, &args.source.source).await?;
+        let imported = source.import(&stores).await?;
+        Ok((source, imported))
+    };
+    let (source, imported) = unless_interrupted(read, None, global).await?;
     let caches = views(&imported);
+    let warnings = if global.quiet { &[] } else { imported.warnings.as_slice() };
     write_text(|out| match (args.json, args.tree) {
         (true, _) => write_json(out, &source, &caches, &imported.warnings),
-        (_, true) => write_trees(out, &caches).and_then(|()| write_warnings(out, &imported.warnings)),
-        _ => write_summaries(out, &source, &caches).and_then(|()| write_warnings(out, &imported.warnings)),
+        (_, true) => write_trees(out, &caches).and_then(|()| write_warnings(out, warnings)),
+        _ => write_summaries(out, &source, &caches).and_then(|()| write_warnings(out, warnings)),
     })
 }
 

@@ -6,15 +6,16 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use cache_import::{Contents, ImportError, contents};
-use cache_ingest::{Error, Event, Listed, Name, Resolved, Step, Stored};
+use cache_ingest::{Error, ErrorKind, Event, Listed, Name, Resolved, Step, Stored};
 use cache_model::ReadError;
-use cache_report::text::printable;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
 use futures_util::{StreamExt, stream};
 
 use crate::cli::{GlobalArgs, LsArgs, SortKey};
 use crate::failure::{Doing, Failure};
+use crate::interrupt::unless_interrupted;
+use crate::messages::Messages;
 use crate::open::{open_source, place};
 use crate::output::{terminal_width, write_text};
 use crate::stores::Stores;
@@ -40,21 +41,24 @@ impl From<Listed> for ListedManifest {
 
 pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let stores = Stores::for_reading(global, &args.registry, &args.place)?;
-    let target = open_source(&stores, &args.place).await?;
-    let listed = list(&target).await?;
-    let known = listed.iter().filter_map(|manifest| manifest.resolved.as_ref()?.as_ref().ok());
-    let bytes = known.fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
-    stores.job.event(&Event::Planned { blobs: listed.len() as u64, bytes });
-    let looked = listed.into_iter().map(|manifest| look(manifest, &target, &stores));
-    let mut entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
-    drop(stores);
+    let read = async move {
+        let target = open_source(&stores, &args.place).await?;
+        let listed = list(&target).await?;
+        let known = listed.iter().filter_map(|manifest| manifest.resolved.as_ref()?.as_ref().ok());
+        let bytes = known.fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
+        stores.job.event(&Event::Planned { blobs: listed.len() as u64, bytes });
+        let looked = listed.into_iter().map(|manifest| look(manifest, &target, &stores));
+        let entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
+        Ok((target, entries))
+    };
+    let (target, mut entries) = unless_interrupted(read, None, global).await?;
     sort(&mut entries, args.sort);
     if args.caches {
         entries.retain(|entry| entry.found.as_ref().map_or(true, |found| found.content().has_cache()));
     }
-    if entries.is_empty() && !args.json && !global.quiet {
+    if entries.is_empty() && !args.json {
         let what = if args.caches { "caches" } else { "tags" };
-        let _ = writeln!(anstream::stderr(), "no {what} in {}", printable(&target.location));
+        Messages::of(global).note(&format!("no {what} in {}", target.location));
     }
     write_text(|out| match args.json {
         true => writeln!(out, "{}", entries_json(&entries)),
@@ -64,7 +68,8 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
         0 => Ok(()),
         unreadable => {
             let error = anyhow::anyhow!("{unreadable} of {} names cannot be read", entries.len());
-            Err(Failure::Failed { doing: format!("cannot list {}", place(&target)), error, hint: None })
+            let (doing, kind) = (format!("cannot list {}", place(&target)), ErrorKind::Other);
+            Err(Failure::Failed { doing, kind, error, hint: None })
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
         let verified = verify(&*target.store, &target.name, &options, &stores.job).await;
         verified.doing(|| format!("cannot verify {place}"))
     };
-    let report = unless_interrupted(verified, None).await?;
+    let report = unless_interrupted(verified, None, global).await?;
     drop(stores);
     let written = write_text(|out| match args.json {
         true => write_json(out, &report),
@@ -45,6 +45,9 @@ fn write_lines(
 ) -> std::io::Result<()> {
     for finding in &report.findings {
         let severity = finding.severity();
+        if global.quiet && severity != Severity::Error {
+            continue;
+        }
         let colour = match severity {
             Severity::Error => AnsiColor::Red,
             Severity::Warning => AnsiColor::Yellow,

@@ -53,6 +53,11 @@ pub enum Event<'a> {
         /// The blob.
         descriptor: &'a Descriptor,
     },
+    /// The destination has a file of a blob's size, and reads it to verify its content. No byte is transferred meanwhile.
+    Rehashing {
+        /// The blob.
+        descriptor: &'a Descriptor,
+    },
     /// Bytes of a blob went from source to destination.
     Transferred {
         /// The blob.
@@ -123,6 +128,9 @@ impl fmt::Display for Event<'_> {
             Self::Planned { blobs, bytes } => write!(f, "{blobs} blobs of {bytes} bytes to do"),
             Self::Started { step, descriptor } => {
                 write!(f, "{step} {} of {} bytes", descriptor.digest, descriptor.size)
+            }
+            Self::Rehashing { descriptor } => {
+                write!(f, "hashing {} of {} bytes, which exists", descriptor.digest, descriptor.size)
             }
             Self::Transferred { descriptor, bytes } => {
                 write!(f, "{bytes} bytes of {} transferred", descriptor.digest)

@@ -104,6 +104,11 @@ impl<'a> Source<'a> {
         self.job.event(&Event::Retrying { request: &request, restarted, attempt: 2, wait, error });
     }
 
+    /// Reports that the destination has a file of the blob's size, and reads it to verify its content.
+    pub fn rehashing(&self) {
+        self.job.event(&Event::Rehashing { descriptor: &self.descriptor });
+    }
+
     /// Reports bytes that were taken by other means than a reader.
     pub fn transferred(&self, bytes: u64) {
         if bytes > 0 {

@@ -164,6 +164,7 @@ impl Progress for Heard {
             Event::Retrying { attempt, .. } => format!("attempt {attempt}"),
             Event::Failed { step, .. } => format!("failed {step}"),
             Event::Finished { step, stored, .. } => format!("finished {step}: {stored:?}"),
+            event @ Event::Rehashing { .. } => event.to_string(),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(line);

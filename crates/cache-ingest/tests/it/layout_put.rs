@@ -291,6 +291,21 @@ async fn a_damaged_blob_of_the_right_size_is_replaced_only_by_a_store_that_rehas
     assert_eq!(stream.opened(), [0], "what is there and right is not asked for");
 }
 
+#[tokio::test]
+async fn to_hash_a_blob_that_exists_is_reported_and_a_blob_that_does_not_exist_is_not_hashed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bytes, heard) = (noise(700_000, 1), Heard::default());
+    let blob = describe(&bytes);
+    let (stream, job) = (Faulty::new(bytes, []), job_hearing(&Job::default(), &heard));
+    let put = async |rehash: bool| {
+        let options = LayoutOptions::create().with_sync(false).with_rehash(rehash);
+        copy(Step::Layer, &blob, &stream, &layout_with(folder.path(), options).await, &job).await.unwrap();
+        let line = format!("hashing {} of 700000 bytes, which exists", blob.digest);
+        heard.lines().iter().filter(|heard| **heard == line).count()
+    };
+    assert_eq!((put(true).await, put(false).await, put(true).await), (0, 0, 1));
+}
+
 /// Notes the files whose content is made durable.
 #[derive(Default)]
 struct Synced(Mutex<Vec<PathBuf>>);

@@ -76,6 +76,7 @@ impl LargeCopies {
                 break copied.await;
             }
             let hashed = *progress.borrow_and_update();
+            let hashed = hashed.min(size);
             source.transferred(hashed - reported);
             reported = hashed;
         };
@@ -178,6 +179,8 @@ impl CopyLane {
     /// Verifies and places the blob. If that waits for the disk, another thread does it, so that other blobs go on.
     fn end(self) {
         let Self { folder, descriptor, copying: FileCopier { staged, .. }, hashing, caller } = self;
+        // The last piece counts now: to wait for the disk may take long.
+        caller.hashed.send_replace(hashing.verifier.received());
         let syncs = folder.disk().syncs();
         let commit = move || {
             if !caller.done.is_closed() {

@@ -45,6 +45,9 @@ impl BlobPutter {
 
     pub(crate) async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         let trust = if self.rehash || source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
+        if self.rehash && has_size(&self.folder, descriptor) {
+            source.rehashing();
+        }
         let (folder, wanted) = (Arc::clone(&self.folder), descriptor.clone());
         let present = self.pool.run("put", move || {
             if is_present(&folder, &wanted, trust)? {
@@ -69,19 +72,26 @@ impl BlobPutter {
 /// Whether there is a regular file of the right size and, if that is asked for, of the right content. The latter is made
 /// durable. Any other file is damaged, or left over from a put that was cut short, and is replaced.
 fn is_present(folder: &LayoutFolder, descriptor: &Descriptor, trust: Trust) -> Result<bool, Error> {
-    let path = blob_path(folder.root(), &descriptor.digest);
-    let parent = fs::symlink_metadata(blob_folder(folder.root(), descriptor.digest.algorithm()));
-    let has_size = parent.is_ok_and(|parent| parent.is_dir())
-        && fs::symlink_metadata(&path).is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size);
     match trust {
-        _ if !has_size => Ok(false),
+        _ if !has_size(folder, descriptor) => Ok(false),
         Trust::Size => Ok(true),
         Trust::Content => match open_verified(folder.root(), descriptor) {
             None => Ok(false),
             // The process that wrote it may not have waited for the disk.
-            Some(file) => folder.disk().sync_found(&file, &path).map(|()| true),
+            Some(file) => {
+                let path = blob_path(folder.root(), &descriptor.digest);
+                folder.disk().sync_found(&file, &path).map(|()| true)
+            }
         },
     }
+}
+
+/// Whether there is a regular file of the right size in the place of a blob.
+fn has_size(folder: &LayoutFolder, descriptor: &Descriptor) -> bool {
+    let path = blob_path(folder.root(), &descriptor.digest);
+    let parent = fs::symlink_metadata(blob_folder(folder.root(), descriptor.digest.algorithm()));
+    parent.is_ok_and(|parent| parent.is_dir())
+        && fs::symlink_metadata(path).is_ok_and(|blob| blob.is_file() && blob.len() == descriptor.size)
 }
 
 /// The file of a blob if it can be read and has the blob's content.

@@ -1,0 +1,332 @@
+//! How far a job has come: counted from its events, and put into words.
+//!
+//! It prints nothing and knows no terminal.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use cache_ingest::{Event, Step, Stored};
+use cache_model::Digest;
+use cache_report::text::{count, size};
+
+/// The time over which the rate is measured.
+const WINDOW: Duration = Duration::from_secs(15);
+/// The least time between two measurements of the rate.
+const SAMPLING: Duration = Duration::from_secs(1);
+/// A time without a byte from which the user is informed of it.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What a job has done, and what it is doing.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    began: Instant,
+    planned: u64,
+    planned_bytes: u64,
+    done: u64,
+    failed: u64,
+    already_there: u64,
+    /// The part of the planned bytes that needs no more work.
+    done_bytes: u64,
+    /// The bytes that were read or sent, also in vain.
+    moved: u64,
+    /// When the last byte was moved, or work on a blob began.
+    moved_at: Instant,
+    /// Earlier values of `moved`, oldest first.
+    samples: VecDeque<(Instant, u64)>,
+    in_work: HashMap<Digest, BlobInWork>,
+    /// The manifest or config that is read.
+    importing: Option<String>,
+    is_check: bool,
+}
+
+#[derive(Debug)]
+struct BlobInWork {
+    size: u64,
+    /// The bytes counted so far, to be subtracted when it restarts.
+    moved: u64,
+    is_rehashed: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            planned: 0,
+            planned_bytes: 0,
+            done: 0,
+            failed: 0,
+            already_there: 0,
+            done_bytes: 0,
+            moved: 0,
+            moved_at: now,
+            samples: VecDeque::from([(now, 0)]),
+            in_work: HashMap::new(),
+            importing: None,
+            is_check: false,
+        }
+    }
+
+    pub(crate) fn planned_bytes(&self) -> u64 {
+        self.planned_bytes
+    }
+
+    pub(crate) fn done_bytes(&self) -> u64 {
+        self.done_bytes
+    }
+
+    /// Bytes per second of late.
+    pub(crate) fn rate(&self, now: Instant) -> u64 {
+        let (since, before) = self.samples.front().copied().unwrap_or((self.began, 0));
+        per_second(self.moved - before, now.saturating_duration_since(since))
+    }
+
+    /// The progress in one line; `None` before anything has begun.
+    pub(crate) fn line(&self, now: Instant) -> Option<String> {
+        if self.planned == 0 {
+            return self.importing.clone();
+        }
+        let bytes = format!("{} of {}", size(self.done_bytes), size(self.planned_bytes));
+        let mut parts = vec![self.blobs(), bytes];
+        let rate = self.rate(now);
+        if rate > 0 {
+            parts.push(format!("{}/s", size(rate)));
+        }
+        parts.extend(self.outlook(now));
+        Some(parts.join(", "))
+    }
+
+    /// How many blobs are done.
+    pub(crate) fn blobs(&self) -> String {
+        format!("{} of {}", self.done, count(self.planned, "blob"))
+    }
+
+    /// The time that is left, or else why no byte moves.
+    pub(crate) fn outlook(&self, now: Instant) -> Option<String> {
+        let silent = now.saturating_duration_since(self.moved_at);
+        let (rate, left) = (self.rate(now), self.planned_bytes.saturating_sub(self.done_bytes));
+        let counted = |is_counted: fn(&BlobInWork) -> bool| {
+            self.in_work.values().filter(|blob| is_counted(blob)).count() as u64
+        };
+        let rehashed = counted(|blob| blob.is_rehashed && blob.moved == 0);
+        let complete = counted(|blob| blob.moved >= blob.size);
+        if rehashed > 0 && rehashed + complete == counted(|_| true) {
+            return Some(format!("hashing {}", count(rehashed, "existing blob")));
+        }
+        if complete > 0 && complete == counted(|_| true) && silent >= SAMPLING {
+            let done = if self.is_check { "unpacked" } else { "stored" };
+            return Some(format!("waiting for {} to be {done}", count(complete, "blob")));
+        }
+        if silent >= SILENCE && !self.in_work.is_empty() {
+            return Some(format!("nothing moved for {}", duration(silent)));
+        }
+        (rate > 0 && left > 0).then(|| format!("{} left", duration(Duration::from_secs(left.div_ceil(rate)))))
+    }
+
+    /// What was done in all, once everything is done.
+    pub(crate) fn summary(&self, now: Instant) -> Option<String> {
+        if self.planned == 0 || self.done < self.planned {
+            return None;
+        }
+        let took = now.saturating_duration_since(self.began);
+        let what = if self.is_check { "checked" } else { "done" };
+        let mut text = format!("{} {what}", count(self.done, "blob"));
+        for (number, what) in [(self.already_there, "already there"), (self.failed, "failed")] {
+            if number > 0 {
+                text.push_str(&format!(", {number} of them {what}"));
+            }
+        }
+        text.push_str(&format!("; {} in {}", size(self.moved), duration(took)));
+        if self.moved > 0 && took >= SAMPLING {
+            text.push_str(&format!(", {}/s", size(per_second(self.moved, took))));
+        }
+        Some(text)
+    }
+
+    /// Notes how much has been moved by now, from which the rate is computed.
+    pub(crate) fn sample(&mut self, now: Instant) {
+        let is_due = |(last, _): &(Instant, u64)| now.saturating_duration_since(*last) >= SAMPLING;
+        if self.samples.back().is_none_or(is_due) {
+            self.samples.push_back((now, self.moved));
+        }
+        // The second one is old enough, so the first is not needed.
+        while self.samples.get(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) >= WINDOW) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Counts an event.
+    pub(crate) fn update(&mut self, event: &Event<'_>, now: Instant) {
+        match event {
+            Event::Planned { blobs, bytes } => {
+                self.planned += blobs;
+                self.planned_bytes = self.planned_bytes.saturating_add(*bytes);
+            }
+            Event::Importing { .. } => self.importing = Some(event.to_string()),
+            Event::Started { step, descriptor } => {
+                let blob = BlobInWork { size: descriptor.size, moved: 0, is_rehashed: false };
+                self.in_work.insert(descriptor.digest, blob);
+                self.is_check = *step == Step::Check;
+                self.moved_at = now;
+            }
+            Event::Rehashing { descriptor } => {
+                if let Some(blob) = self.in_work.get_mut(&descriptor.digest) {
+                    blob.is_rehashed = true;
+                }
+            }
+            Event::Transferred { descriptor, bytes } => {
+                self.moved_at = now;
+                // Metadata that is read on the way is not in the plan.
+                if let Some(blob) = self.in_work.get_mut(&descriptor.digest) {
+                    self.moved = self.moved.saturating_add(*bytes);
+                    blob.moved = blob.moved.saturating_add(*bytes);
+                    self.done_bytes = self.done_bytes.saturating_add(*bytes);
+                }
+            }
+            Event::Retrying { restarted: Some(descriptor), .. } => {
+                if let Some(blob) = self.in_work.get_mut(&descriptor.digest) {
+                    self.done_bytes = self.done_bytes.saturating_sub(blob.moved);
+                    blob.moved = 0;
+                }
+            }
+            Event::Finished { step, descriptor, stored } => {
+                self.end(descriptor.digest, descriptor.size);
+                let is_present = *step != Step::Check && *stored == Stored::AlreadyPresent;
+                self.already_there += u64::from(is_present);
+            }
+            Event::Failed { descriptor, .. } => {
+                self.end(descriptor.digest, descriptor.size);
+                self.failed += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a blob as done, with the bytes that were not moved.
+    fn end(&mut self, digest: Digest, size: u64) {
+        let moved = self.in_work.remove(&digest).map_or(0, |blob| blob.moved);
+        self.done_bytes = self.done_bytes.saturating_sub(moved).saturating_add(size);
+        self.done += 1;
+    }
+}
+
+fn per_second(bytes: u64, time: Duration) -> u64 {
+    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+    u64::try_from(u128::from(bytes) * 1000 / u128::from(milliseconds)).unwrap_or(u64::MAX)
+}
+
+/// A time in its two largest units, as in `35 s`, `4 min 5 s` and `2 h 10 min`; below ten seconds with a tenth.
+fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0..10) => format!("{:.1} s", time.as_secs_f64()),
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_ingest::{Error, ErrorKind};
+    use cache_model::{Descriptor, MediaType};
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn blob(number: u8, size: u64) -> Descriptor {
+        Descriptor::new(MediaType::from("application/octet-stream"), Digest::sha256([number; 32]), size)
+    }
+
+    /// A meter of two blobs of 60 and 40 MiB, and the time at which it began.
+    fn of_two() -> (Meter, Instant, Descriptor, Descriptor) {
+        let began = Instant::now();
+        let (one, two) = (blob(1, 60 * MIB), blob(2, 40 * MIB));
+        let mut meter = Meter::new(began);
+        meter.update(&Event::Planned { blobs: 2, bytes: 100 * MIB }, began);
+        for descriptor in [&one, &two] {
+            meter.update(&Event::Started { step: Step::Layer, descriptor }, began);
+        }
+        (meter, began, one, two)
+    }
+
+    fn after(began: Instant, seconds: u64) -> Instant {
+        began + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_line_has_rate_and_time_left_and_silence_is_said() {
+        let (mut meter, began, one, _) = of_two();
+        for second in 1..=10 {
+            meter.update(&Event::Transferred { descriptor: &one, bytes: 2 * MIB }, after(began, second));
+            meter.sample(after(began, second));
+        }
+        let line = |meter: &Meter, second| meter.line(after(began, second)).unwrap();
+        assert_eq!(line(&meter, 10), "0 of 2 blobs, 20 MiB of 100 MiB, 2 MiB/s, 40 s left");
+        for second in 11..=40 {
+            meter.sample(after(began, second));
+        }
+        assert_eq!(line(&meter, 40), "0 of 2 blobs, 20 MiB of 100 MiB, nothing moved for 30 s");
+    }
+
+    #[test]
+    fn a_blob_that_restarts_counts_once() {
+        let (mut meter, began, one, two) = of_two();
+        let error = Error::new(ErrorKind::Unavailable, "read", one.digest, "cut");
+        meter.update(&Event::Transferred { descriptor: &one, bytes: 50 * MIB }, began);
+        let (restarted, wait) = (Some(&one), Duration::ZERO);
+        let retry = Event::Retrying { request: "copy", restarted, attempt: 2, wait, error: &error };
+        meter.update(&retry, began);
+        assert_eq!(meter.done_bytes(), 0);
+        meter.update(&Event::Transferred { descriptor: &one, bytes: 60 * MIB }, began);
+        let finished = |descriptor, stored| Event::Finished { step: Step::Layer, descriptor, stored };
+        meter.update(&finished(&one, Stored::Stored), began);
+        assert_eq!((meter.done_bytes(), meter.summary(began)), (60 * MIB, None));
+        meter.update(&finished(&two, Stored::AlreadyPresent), began);
+        assert_eq!(meter.done_bytes(), 100 * MIB);
+        let summary = "2 blobs done, 1 of them already there; 110 MiB in 10 s, 11 MiB/s";
+        assert_eq!(meter.summary(after(began, 10)).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn work_that_moves_no_bytes_is_named() {
+        let (mut meter, began, one, two) = of_two();
+        meter.update(&Event::Rehashing { descriptor: &one }, began);
+        meter.update(&Event::Transferred { descriptor: &two, bytes: 40 * MIB }, began);
+        let outlook = |meter: &Meter| meter.outlook(after(began, 2)).unwrap();
+        assert_eq!(outlook(&meter), "hashing 1 existing blob");
+        let stored = Stored::AlreadyPresent;
+        meter.update(&Event::Finished { step: Step::Layer, descriptor: &one, stored }, began);
+        assert_eq!(outlook(&meter), "waiting for 1 blob to be stored");
+    }
+
+    #[test]
+    fn before_a_plan_the_metadata_is_named() {
+        let began = Instant::now();
+        let mut meter = Meter::new(began);
+        assert_eq!(meter.line(began), None);
+        meter.update(&Event::Importing { what: "cache manifest", from: "main" }, began);
+        assert_eq!(meter.line(began).as_deref(), Some("importing cache manifest from main"));
+        assert_eq!(meter.summary(began), None);
+    }
+
+    #[test]
+    fn a_check_says_what_failed() {
+        let began = Instant::now();
+        let mut meter = Meter::new(began);
+        let (one, step) = (blob(1, MIB), Step::Check);
+        let error = Error::new(ErrorKind::NotFound, "check", one.digest, "it is gone");
+        meter.update(&Event::Planned { blobs: 1, bytes: MIB }, began);
+        meter.update(&Event::Started { step, descriptor: &one }, began);
+        meter.update(&Event::Failed { step, descriptor: &one, error: &error }, began);
+        let summary = "1 blob checked, 1 of them failed; 0 B in 1.0 s";
+        assert_eq!(meter.summary(after(began, 1)).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        for (seconds, text) in [(9, "9.0 s"), (59, "59 s"), (245, "4 min 5 s"), (7800, "2 h 10 min")] {
+            assert_eq!(duration(Duration::from_secs(seconds)), text);
+        }
+    }
+}
