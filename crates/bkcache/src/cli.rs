@@ -280,7 +280,8 @@ pub(crate) struct CopyArgs {
 
     /// Write the records anew, without incomplete results
     ///
-    /// The new config has the records in canonical order. Results whose blobs are missing are left out.
+    /// The new config has the records in canonical order. Results whose blobs are missing
+    /// or damaged are left out.
     #[arg(long)]
     pub(crate) canonical: bool,
 

@@ -25,8 +25,8 @@ pub(crate) enum Failure {
     Failed { doing: String, kind: ErrorKind, error: anyhow::Error, hint: Option<String> },
     /// The command line is wrong.
     Usage(String),
-    /// Verification found errors, which have been printed.
-    Unsound,
+    /// Verification found errors, which have been printed: what to do about them.
+    Unsound { advice: Option<String> },
     /// The reader of standard output has closed it.
     Closed,
     /// A signal asked the program to end.
@@ -47,15 +47,34 @@ impl Failure {
             Self::Closed => 0,
             Self::Failed { .. } => 1,
             Self::Usage(_) => 2,
-            Self::Unsound => 3,
+            Self::Unsound { .. } => 3,
             Self::Interrupted { signal, .. } => signal.exit_code(),
         }
+    }
+
+    /// The same failure; if something was not found, with this advice.
+    pub(crate) fn advise_if_not_found(mut self, advice: &str) -> Self {
+        if let Self::Failed { kind: ErrorKind::NotFound, hint, .. } = &mut self {
+            *hint = Some(advice.to_owned());
+        }
+        self
+    }
+
+    /// The same failure; if a blob of a copy's source is missing or damaged, with this advice.
+    pub(crate) fn advise_on_source_blobs(mut self, advice: impl FnOnce() -> String) -> Self {
+        if let Self::Failed { kind: ErrorKind::NotFound | ErrorKind::Corrupt, error, hint, .. } = &mut self
+            && store_error(error.as_ref()).is_some_and(|error| error.side() == Some(Side::Source))
+        {
+            *hint = Some(advice());
+        }
+        self
     }
 
     /// The line to print; `None` if everything has been printed.
     pub(crate) fn line(&self) -> Option<String> {
         match self {
-            Self::Unsound | Self::Closed => None,
+            Self::Closed => None,
+            Self::Unsound { advice } => advice.clone(),
             _ => {
                 let hint = self.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
                 Some(format!("{}{hint}", self.message()?))
@@ -87,7 +106,7 @@ impl Failure {
         Some(match self {
             Self::Failed { doing, error, .. } => printable(&format!("{doing}: {}", detail(doing, error))),
             Self::Usage(message) => printable(message),
-            Self::Unsound => "verification found errors".to_owned(),
+            Self::Unsound { .. } => "verification found errors".to_owned(),
             Self::Interrupted { .. } => "interrupted".to_owned(),
             Self::Closed => return None,
         })
@@ -97,7 +116,8 @@ impl Failure {
         match self {
             Self::Failed { hint, .. } => hint.as_deref(),
             Self::Interrupted { hint, .. } => *hint,
-            Self::Usage(_) | Self::Unsound | Self::Closed => None,
+            Self::Unsound { advice } => advice.as_deref(),
+            Self::Usage(_) | Self::Closed => None,
         }
     }
 
@@ -105,7 +125,7 @@ impl Failure {
         match self {
             Self::Failed { kind, .. } => kind_name(*kind),
             Self::Usage(_) => "usage",
-            Self::Unsound => "unsound",
+            Self::Unsound { .. } => "unsound",
             Self::Interrupted { .. } => "interrupted",
             Self::Closed => "closed",
         }
@@ -207,11 +227,7 @@ impl<T> Doing<T> for Result<T, TargetError> {
         self.map_err(|error| match error {
             TargetError::Store(error) => {
                 let kind = error.kind();
-                let mut failure = Failure::failed(doing(), error, kind);
-                if let (Failure::Failed { hint, .. }, ErrorKind::NotFound) = (&mut failure, kind) {
-                    *hint = Some(CHECK_THE_PATH.to_owned());
-                }
-                failure
+                Failure::failed(doing(), error, kind).advise_if_not_found(CHECK_THE_PATH)
             }
             usage => Failure::Usage(format!("{}: {usage}", doing())),
         })
@@ -237,13 +253,7 @@ impl<T> Doing<T> for Result<T, ExportError> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
             let kind = error.kind();
-            let lacks_a_blob = kind == ErrorKind::NotFound
-                && error.store_error().is_some_and(|error| error.side() != Some(Side::Destination));
-            let mut failure = Failure::failed(doing(), error, kind);
-            if let (Failure::Failed { hint, .. }, true) = (&mut failure, lacks_a_blob) {
-                *hint = Some("export the cache again, or copy it with --canonical, which leaves out the results that need the blob".to_owned());
-            }
-            failure
+            Failure::failed(doing(), error, kind)
         })
     }
 }
@@ -288,9 +298,9 @@ impl<T> Doing<T> for std::io::Result<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => {
-                let kind = cache_ingest::Error::io("write", "", std::io::Error::from(error.kind())).kind();
-                Failure::failed(doing(), error, kind)
+            of => {
+                let kind = cache_ingest::Error::io("write", "", of.into()).kind();
+                Failure::Failed { doing: doing(), kind, error: error.into(), hint: None }
             }
         })
     }
@@ -324,7 +334,7 @@ mod tests {
         let interrupted = Failure::Interrupted { signal: Signal::Interrupt, hint: None }.event().unwrap();
         assert_eq!((&interrupted["kind"], &interrupted["exitCode"]), (&json!("interrupted"), &json!(130)));
         for (failure, kind, code) in
-            [(Failure::Usage("no".to_owned()), "usage", 2), (Failure::Unsound, "unsound", 3)]
+            [(Failure::Usage("no".to_owned()), "usage", 2), (Failure::Unsound { advice: None }, "unsound", 3)]
         {
             let event = failure.event().unwrap();
             assert_eq!((&event["kind"], &event["exitCode"]), (&json!(kind), &json!(code)));

@@ -10,6 +10,7 @@ mod failure;
 mod help;
 mod interrupt;
 mod messages;
+mod metadata_file;
 mod open;
 mod output;
 mod progress;

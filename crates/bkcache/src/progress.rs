@@ -46,7 +46,7 @@ const INDETERMINATE: &str = "{spinner} {wide_msg}";
 pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
     let mode = match global.progress {
         _ if global.quiet => return Arc::new(()),
-        ProgressMode::Auto if std::io::stderr().is_terminal() => ProgressMode::Bar,
+        ProgressMode::Auto if can_show_a_bar() => ProgressMode::Bar,
         mode => mode,
     };
     let notices = Notices { verbose: global.verbose, long_waits: mode != ProgressMode::None };
@@ -58,6 +58,11 @@ pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
             Arc::new(Plain::new(notices, mode == ProgressMode::Plain))
         }
     }
+}
+
+/// Whether standard error is a terminal that can go back in a line.
+fn can_show_a_bar() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Forwards events without keeping their receiver alive, so that a bar disappears with its command and not with the last

@@ -1,15 +1,15 @@
 //! What is printed and written after an export.
 
 use std::io::Write;
-use std::path::Path;
 
 use cache_export::Exported;
 use cache_ingest::Tally;
 use cache_report::text::{count, printable, size};
 
-use crate::cli::{GlobalArgs, WriteArgs};
+use crate::cli::GlobalArgs;
 use crate::failure::{Doing, Failure};
 use crate::messages::Messages;
+use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
 use crate::output::writing;
 
@@ -20,20 +20,37 @@ pub(crate) const RESUMES: Option<&str> = Some("run the same command again to con
 pub(crate) fn report_export(
     exported: &Exported,
     to: &OpenedDestination,
-    write: &WriteArgs,
+    metadata: Option<MetadataFile>,
     global: &GlobalArgs,
 ) -> Result<(), Failure> {
     let place = to.place();
-    if let Some(path) = &write.metadata_file {
-        let text = serde_json::json!(exported.metadata()).to_string();
-        write_text(path, &text).doing(|| {
-            format!("{place} is written, but its metadata cannot be written to {}", path.display())
-        })?;
+    let mut is_quiet = global.quiet;
+    if let Some(file) = metadata {
+        is_quiet |= file.is_stdout();
+        let path = file.path().display().to_string();
+        let written = file.write(&serde_json::json!(exported.metadata()).to_string());
+        written.doing(|| format!("{place} is written, but its metadata cannot be written to {path}"))?;
     }
-    if global.quiet || write.metadata_file.as_deref() == Some(Path::new("-")) {
+    if is_quiet {
         return Ok(());
     }
-    writeln!(anstream::stdout().lock(), "{}", summary(exported, &place)).doing(writing)
+    let written = writeln!(anstream::stdout().lock(), "{}", summary(exported, &place));
+    written.doing(|| format!("{place} is written, but {}", writing()))
+}
+
+/// The advice for a source with missing or damaged blobs: the command that copies the rest.
+pub(crate) fn salvage_advice(source: &str, destination: &str) -> String {
+    let command = format!("bkcache copy --canonical {} {}", quoted(source), quoted(destination));
+    format!("`{command}` copies the results that are complete")
+}
+
+/// A word of a command line as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@=,+%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 fn summary(exported: &Exported, place: &str) -> String {
@@ -71,10 +88,18 @@ pub(crate) fn unless_ignored(
     }
 }
 
-fn write_text(path: &Path, text: &str) -> std::io::Result<()> {
-    if path == Path::new("-") {
-        writeln!(std::io::stdout().lock(), "{text}")
-    } else {
-        std::fs::write(path, text)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_advice_can_be_pasted_into_a_shell() {
+        for (word, text) in
+            [("./cache:main", "./cache:main"), ("", "''"), ("my cache", "'my cache'"), ("it's", r"'it'\''s'")]
+        {
+            assert_eq!(quoted(word), text);
+        }
+        let advice = "`bkcache copy --canonical 'a b' DST` copies the results that are complete";
+        assert_eq!(salvage_advice("a b", "DST"), advice);
     }
 }

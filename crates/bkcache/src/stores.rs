@@ -2,6 +2,7 @@
 //!
 //! Built from the options alone; nothing is opened here.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use cache_ingest::{Job, LayoutOptions, Progress, RetryBudget, RetryPolicy};
@@ -10,7 +11,7 @@ use cache_target::{LocalScheme, Role, Targets};
 
 use crate::cli::{GlobalArgs, RegistryArgs, WriteArgs};
 use crate::credentials::credentials;
-use crate::failure::Failure;
+use crate::failure::{CHECK_THE_PATH, Doing, Failure};
 use crate::progress::{Relay, reporter};
 
 /// The stores and the job of one command. Dropping it takes its progress bar away.
@@ -64,10 +65,21 @@ fn job(global: &GlobalArgs, registry: &RegistryArgs) -> Job {
 }
 
 fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<ClientOptions, Failure> {
+    for file in registry.ca.iter().chain(&registry.cert).chain(&registry.key) {
+        check_file(file)?;
+    }
     let mut options = ClientOptions::default().with_stall(registry.timeout);
     options.ca.clone_from(&registry.ca);
     let files = registry.cert.as_ref().zip(registry.key.as_ref());
     options.certificate = files.map(|(certificate, key)| ClientCertificate::new(certificate, key));
     options.credentials = credentials(registry, targets)?;
     Ok(options)
+}
+
+/// Finds out whether a file can be read, before anything else is done.
+fn check_file(path: &Path) -> Result<(), Failure> {
+    let read = std::fs::read(path).map(drop);
+    let read = read.map_err(|cause| cache_ingest::Error::io("read", path.display(), cause));
+    let read = read.doing(|| format!("cannot read {}", path.display()));
+    read.map_err(|failure| failure.advise_if_not_found(CHECK_THE_PATH))
 }

@@ -292,11 +292,11 @@ fn causes_are_shown_on_request() {
     std::fs::write(&temp, "x").unwrap();
     let metadata = temp.join("metadata").display().to_string();
     let to = format!("{}-copy", temp.display());
-    for (flag, lines) in [("--quiet", 1), ("--verbose", 1)] {
+    for flag in ["--quiet", "--verbose"] {
         let ran = bkcache(["copy", flag, "--progress", "none", &source, &to, "--metadata-file", &metadata]);
         assert_eq!(ran.code, 1);
-        assert!(ran.stderr.contains("is written, but its metadata cannot be written"), "{}", ran.stderr);
-        assert_eq!(ran.stderr.lines().count(), lines, "{}", ran.stderr);
+        assert!(ran.stderr.contains("cannot write the metadata: write "), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     }
     // The line says how the blob differs, so no cause repeats it.
     let source = copy_of(APP, &temp.with_file_name("truncated"));
@@ -309,6 +309,70 @@ fn causes_are_shown_on_request() {
     assert_eq!(copy("-q").stderr.lines().count(), 1);
     let verbose = copy("-v").stderr;
     assert!(verbose.lines().skip(1).any(|line| line.starts_with("  caused by: No such file")), "{verbose}");
+}
+
+/// Nothing is copied, and no folder is made, before everything that the options name was looked at.
+#[test]
+fn files_that_the_options_name_are_looked_at_before_the_copy() {
+    let temp = tempfile::tempdir().unwrap();
+    let at = |name: &str| temp.path().join(name).display().to_string();
+    let (source, to) = (fixture(APP).display().to_string(), at("to"));
+    let copy = |more: &[&str]| bkcache(["copy", "-q", &source, &to].iter().chain(more));
+    for more in [
+        &["--metadata-file", &at("absent/metadata")] as &[&str],
+        &["--metadata-file", &at("")],
+        &["--ca", &at("absent.pem")],
+        &["--ca", &at("")],
+        &["--cert", &format!("{source}/oci-layout"), "--key", &at("absent.key")],
+    ] {
+        let ran = copy(more);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (1, 1), "{more:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(more.last().unwrap()), "{more:?}: {}", ran.stderr);
+        let is_absent = more.last().unwrap().contains("absent");
+        assert_eq!(ran.stderr.ends_with("; check the path\n"), is_absent, "{more:?}: {}", ran.stderr);
+        assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0, "{more:?}");
+    }
+    // A copy that fails leaves no metadata, and none of what was prepared for it.
+    let ran = bkcache(["copy", "-q", &at("absent"), &to, "--metadata-file", &at("metadata")]);
+    assert_eq!((ran.code, std::fs::read_dir(temp.path()).unwrap().count()), (1, 0), "{}", ran.stderr);
+    copy(&["--metadata-file", &at("metadata")]).ok();
+    assert!(std::fs::read_to_string(at("metadata")).unwrap().contains("cache.manifest"));
+    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 2);
+}
+
+/// What is full at the end does not hide that the cache is written.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_copy_whose_outcome_cannot_be_told_says_that_it_is_written() {
+    let temp = tempfile::tempdir().unwrap();
+    let (source, to) = (fixture(APP).display().to_string(), temp.path().join("to").display().to_string());
+    let ran = bkcache(["copy", "-q", &source, &to, "--metadata-file", "/dev/full"]);
+    let line = format!(
+        "bkcache: {to}:latest is written, but its metadata cannot be written to /dev/full: No space left on device (os error 28)\n"
+    );
+    assert_eq!((ran.code, ran.stderr), (1, line));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = support::program();
+    command.args(["copy", "--progress", "none", &source, &to]).stdout(full);
+    let output = command.output().unwrap();
+    let line = format!(
+        "bkcache: {to}:latest is written, but cannot write to standard output: No space left on device (os error 28)\n"
+    );
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), line));
+}
+
+#[test]
+fn an_empty_name_is_visible_in_the_error() {
+    for (args, line) in [
+        (&["inspect", ""] as &[&str], "bkcache: cannot open \"\": no source is given"),
+        (&["copy", "x", ""], "bkcache: cannot write to \"\": no destination is given"),
+    ] {
+        let source = fixture(APP).display().to_string();
+        let args: Vec<&str> =
+            args.iter().map(|arg| if *arg == "x" { source.as_str() } else { arg }).collect();
+        let ran = bkcache(&args);
+        assert!(ran.code == 2 && ran.stderr.starts_with(line), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use cache_format::{Form, Packed, pack};
 use cache_ingest::{Job, Provider, Side, presence};
 use cache_model::{CacheChains, Descriptor, Digest};
 
-use crate::publish::publish;
+use crate::publish::Upload;
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// Exports records: copies the layers from `provider`, writes the config and the manifest, and names the manifest.
@@ -27,13 +27,13 @@ pub async fn export(
     let form = to.form.unwrap_or_default();
     if let Some(packed) = marshal_and_pack(chains, form, &|blob| present.contains(blob), job, &mut exported)?
     {
-        publish(packed, form, provider, to, job, &mut exported).await?;
+        Upload::new(packed, form, provider, to, job).publish(&mut exported).await?;
     }
     Ok(exported)
 }
 
 /// `None` if no record has a result whose layers are all present.
-fn marshal_and_pack(
+pub(crate) fn marshal_and_pack(
     chains: &CacheChains,
     form: Form,
     present: &dyn Fn(&Digest) -> bool,

@@ -1,7 +1,7 @@
 //! From chains to a published cache: exporting BuildKit remote caches.
 //!
 //! [`export`] copies the layers, then writes the config, then the manifest, which gets the name. [`republish`] copies
-//! an existing cache, in another form if wanted. [`add_records`] reads a build's records from JSON lines. Nothing is
+//! an existing cache, in another form if wanted. [`salvage`] exports what is left of a damaged one. [`add_records`] reads a build's records from JSON lines. Nothing is
 //! named in the destination before it is stored there.
 //!
 //! A build engine holds a [`CacheExporter`] for each of its `--cache-to`: [`resolve_exporter`] makes one from attributes
@@ -45,6 +45,7 @@ mod exporter;
 mod publish;
 mod records;
 mod republish;
+mod salvage;
 mod warning;
 
 pub use destination::{Destination, form_of};
@@ -54,4 +55,5 @@ pub use exported::{Exported, METADATA_MANIFEST};
 pub use exporter::{CacheExporter, Exporter, resolve_exporter};
 pub use records::{RecordsError, RecordsRead, add_records};
 pub use republish::{ExistingCache, republish};
+pub use salvage::salvage;
 pub use warning::ExportWarning;

@@ -14,64 +14,69 @@ use cache_ingest::{
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// A cache to be published.
-struct Upload<'a> {
+pub(crate) struct Upload<'a> {
     packed: Packed,
     /// How the writing of the root is reported.
     root_step: Step,
     provider: &'a dyn Provider,
     to: &'a Destination<'a>,
     job: &'a Job,
+    /// How the layers came to be in the destination, if they were copied before.
+    copied_layers: Option<Summary>,
 }
 
-/// Stores a cache and names it. Nothing is written before everything that it names.
-///
-/// If the name already points at this root, no blob is looked up. If the store reports missing blobs when the root is
-/// published, for example after a garbage collection, the missing blobs are stored once more.
-pub(crate) async fn publish(
-    packed: Packed,
-    form: Form,
-    provider: &dyn Provider,
-    to: &Destination<'_>,
-    job: &Job,
-    exported: &mut Exported,
-) -> Result<(), ExportError> {
-    let config = packed.config().clone();
-    for (what, size) in [("config", config.size), ("manifest", packed.root.descriptor.size)] {
-        if size > BUILDKIT_IMPORT_LIMIT {
-            exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, job);
-        }
+impl<'a> Upload<'a> {
+    /// A cache whose layers are read from a provider.
+    pub(crate) fn new(
+        packed: Packed,
+        form: Form,
+        provider: &'a dyn Provider,
+        to: &'a Destination<'a>,
+        job: &'a Job,
+    ) -> Self {
+        let root_step = if form == Form::Manifest { Step::ImageManifest } else { Step::Manifest };
+        Self { packed, root_step, provider, to, job, copied_layers: None }
     }
-    let upload = Upload {
-        packed,
-        root_step: if form == Form::Manifest { Step::ImageManifest } else { Step::Manifest },
-        provider,
-        to,
-        job,
-    };
-    let (step, root) = (upload.root_step, &upload.packed.root.descriptor);
-    if upload.is_already_published().await? {
-        exported.blobs = upload.all_present();
-        job.event(&Event::Planned { blobs: 1, bytes: root.size });
-        job.begin(step, root).finish(Stored::AlreadyPresent);
-    } else {
-        exported.blobs = upload.store(job).await?;
-        let begun = job.begin(step, root);
-        match upload.publish_root(&mut exported.blobs).await {
-            Ok(()) => begun.finish(Stored::Stored),
-            Err(failed) => {
-                if let Some(error) = failed.store_error() {
-                    begun.fail(error);
-                }
-                return Err(failed);
+
+    /// The same cache, whose layers were copied before.
+    pub(crate) fn with_copied_layers(self, copied_layers: Summary) -> Self {
+        Self { copied_layers: Some(copied_layers), ..self }
+    }
+
+    /// Stores the cache and names it. Nothing is written before everything that it names.
+    ///
+    /// If the name already points at this root, no blob is looked up. If the store reports missing blobs when the root is
+    /// published, for example after a garbage collection, the missing blobs are stored once more.
+    pub(crate) async fn publish(self, exported: &mut Exported) -> Result<(), ExportError> {
+        let config = self.packed.config().clone();
+        for (what, size) in [("config", config.size), ("manifest", self.packed.root.descriptor.size)] {
+            if size > BUILDKIT_IMPORT_LIMIT {
+                exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, self.job);
             }
         }
+        let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);
+        if self.is_already_published().await? {
+            exported.blobs = self.all_present();
+            job.event(&Event::Planned { blobs: 1, bytes: root.size });
+            job.begin(step, root).finish(Stored::AlreadyPresent);
+        } else {
+            exported.blobs = self.store(job, self.copied_layers).await?;
+            let begun = job.begin(step, root);
+            match self.publish_root(&mut exported.blobs).await {
+                Ok(()) => begun.finish(Stored::Stored),
+                Err(failed) => {
+                    if let Some(error) = failed.store_error() {
+                        begun.fail(error);
+                    }
+                    return Err(failed);
+                }
+            }
+        }
+        exported.manifest = Some(self.packed.root.descriptor);
+        exported.config = Some(config);
+        Ok(())
     }
-    exported.manifest = Some(upload.packed.root.descriptor);
-    exported.config = Some(config);
-    Ok(())
-}
 
-impl Upload<'_> {
     /// Whether the name already points at this root. If `expect` rules that out, the publisher reports the conflict.
     async fn is_already_published(&self) -> Result<bool, ExportError> {
         let root = &self.packed.root.descriptor;
@@ -101,12 +106,18 @@ impl Upload<'_> {
         summary
     }
 
-    /// Stores everything below the root: the layers several at a time, then the metadata in order.
-    async fn store(&self, job: &Job) -> Result<Summary, ExportError> {
+    /// Stores everything below the root: the layers several at a time, unless they were copied before, then the metadata in
+    /// order.
+    async fn store(&self, job: &Job, copied_layers: Option<Summary>) -> Result<Summary, ExportError> {
         let Self { packed, provider, to, .. } = self;
-        let layers = packed.layers.iter().map(|layer| (Step::Layer, layer.clone()));
-        let copied = copy_all(layers, *provider, to.store, job).await;
-        let mut summary = copied.map_err(|error| ExportError::write(Step::Layer, error))?;
+        let mut summary = match copied_layers {
+            Some(copied) => copied,
+            None => {
+                let layers = packed.layers.iter().map(|layer| (Step::Layer, layer.clone()));
+                let copied = copy_all(layers, *provider, to.store, job).await;
+                copied.map_err(|error| ExportError::write(Step::Layer, error))?
+            }
+        };
         let documents = || packed.metadata.iter().chain([&packed.root]);
         job.event(&Event::Planned {
             blobs: documents().count() as u64,
@@ -132,7 +143,7 @@ impl Upload<'_> {
                 progress.event(event);
             }
         });
-        self.store(&quiet).await
+        self.store(&quiet, None).await
     }
 
     /// Stores the root under its name. If blobs are missing, they are stored once more and counted in `blobs`.

@@ -9,7 +9,7 @@ use cache_format::{CacheManifest, decode_config};
 use cache_ingest::{Job, Provider};
 use cache_model::{ConfigLayer, Descriptor, Digest};
 
-use crate::publish::publish;
+use crate::publish::Upload;
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// An existing cache: its manifest and config, read and verified.
@@ -64,7 +64,7 @@ pub async fn republish(
     for warning in &packed.warnings {
         exported.warn(ExportWarning::MediaType(warning.clone()), job);
     }
-    publish(packed, form, provider, to, job, &mut exported).await?;
+    Upload::new(packed, form, provider, to, job).publish(&mut exported).await?;
     Ok(exported)
 }
 

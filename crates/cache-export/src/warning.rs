@@ -1,7 +1,7 @@
 //! The records and results that an export leaves out, and oddities of the cache, as data.
 
 use cache_format::ManifestWarning;
-use cache_model::MarshalWarning;
+use cache_model::{Digest, MarshalWarning, OneLine};
 
 /// Something that an export left out, or an oddity of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,13 @@ pub enum ExportWarning {
     NoLayers,
     /// A record or a result was left out.
     Marshal(MarshalWarning),
+    /// The provider has a blob that is not what its descriptor says, so results that need it are left out.
+    DamagedBlob {
+        /// The digest of the blob.
+        digest: Digest,
+        /// How it differs.
+        reason: String,
+    },
     /// A layer is listed under a media type that is not of the manifest's dialect.
     MediaType(ManifestWarning),
     /// BuildKit will not import this cache.
@@ -27,6 +34,9 @@ impl std::fmt::Display for ExportWarning {
         match self {
             Self::NoLayers => f.write_str("failed to match any cache with layers"),
             Self::Marshal(warning) => warning.fmt(f),
+            Self::DamagedBlob { digest, reason } => {
+                write!(f, "blob {digest} is damaged and counts as missing: {}", OneLine(reason))
+            }
             Self::MediaType(warning) => warning.fmt(f),
             Self::TooLargeForBuildKit { what, size } => write!(
                 f,

@@ -1,6 +1,6 @@
 //! `bkcache copy`: a cache from one place to another, every byte kept, in another form, or in canonical order.
 
-use cache_export::{ExistingCache, Exported, export, republish};
+use cache_export::{ExistingCache, Exported, republish, salvage};
 use cache_import::{Imported, OpenedCache};
 use cache_ingest::Event;
 use cache_model::Rule;
@@ -9,17 +9,24 @@ use cache_target::Role;
 use crate::cli::{CopyArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
+use crate::metadata_file::MetadataFile;
 use crate::open::{OpenedDestination, OpenedSource};
-use crate::report::{RESUMES, report_export, unless_ignored};
+use crate::report::{RESUMES, report_export, salvage_advice, unless_ignored};
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &CopyArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let targets = [(args.source.source.as_str(), Role::Source), (&args.destination, Role::Destination)];
     let stores = Stores::for_writing(global, &args.source.registry, &args.write, &targets)?;
-    unless_interrupted(copy(args, global, stores), RESUMES, global).await
+    let metadata = args.write.metadata_file.as_deref().map(MetadataFile::prepare).transpose()?;
+    unless_interrupted(copy(args, global, stores, metadata), RESUMES, global).await
 }
 
-async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<(), Failure> {
+async fn copy(
+    args: &CopyArgs,
+    global: &GlobalArgs,
+    stores: Stores,
+    metadata: Option<MetadataFile>,
+) -> Result<(), Failure> {
     // The source is read whole before the destination is opened, so that a broken cache makes no folder.
     let source = OpenedSource::open(&stores, &args.source.source).await?;
     let imported = source.import(&stores).await?;
@@ -28,11 +35,15 @@ async fn copy(args: &CopyArgs, global: &GlobalArgs, stores: Stores) -> Result<()
         stores.job.event(&Event::Warning { message: &warning.to_string() });
     }
     let copied = match existing(&source, &imported).filter(|_| !args.canonical) {
-        Some(existing) => keep(&existing, &source, &destination, &stores).await,
+        Some(existing) => {
+            let kept = keep(&existing, &source, &destination, &stores).await;
+            let salvage = || salvage_advice(&args.source.source, &args.destination);
+            kept.map_err(|failure| failure.advise_on_source_blobs(salvage))
+        }
         None => rebuild(imported, &source, &destination, &stores).await,
     };
     drop(stores);
-    let reported = copied.and_then(|exported| report_export(&exported, &destination, &args.write, global));
+    let reported = copied.and_then(|exported| report_export(&exported, &destination, metadata, global));
     unless_ignored(reported, &destination, global)
 }
 
@@ -65,6 +76,6 @@ async fn rebuild(
     chains.set_rule(Rule::Closed);
     let form = to.form.or(source.cache.manifest().map(|manifest| manifest.form));
     let to = to.destination().with_form(form);
-    let exported = export(&chains, &*source.target.store, &to, &stores.job).await;
+    let exported = salvage(&chains, &*source.target.store, &to, &stores.job).await;
     exported.doing(|| format!("cannot copy {}", source.place()))
 }

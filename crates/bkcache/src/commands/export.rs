@@ -14,6 +14,7 @@ use cache_target::Role;
 use crate::cli::{ExportArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
+use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
 use crate::output::write_exactly;
 use crate::report::{RESUMES, report_export, unless_ignored};
@@ -32,13 +33,13 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
         return Err(Failure::Usage("--blobs and --to are needed, or --print-config".to_owned()));
     };
     let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
+    let metadata = args.write.metadata_file.as_deref().map(MetadataFile::prepare).transpose()?;
     let layers = open_layers(blobs, &stores).await?;
     let exported = async {
         let destination = OpenedDestination::open(&stores, to, args.form).await?;
         let exported = export(&chains, &*layers, &destination, &stores).await;
         drop(stores);
-        let reported =
-            exported.and_then(|exported| report_export(&exported, &destination, &args.write, global));
+        let reported = exported.and_then(|exported| report_export(&exported, &destination, metadata, global));
         unless_ignored(reported, &destination, global)
     };
     unless_interrupted(exported, RESUMES, global).await

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use cache_report::text::{count, printable, size};
-use cache_verify::{Report, Severity, VerifyOptions, verify};
+use cache_verify::{Finding, FindingKind, Report, Severity, VerifyOptions, verify};
 use serde_json::{Value, json};
 
 use crate::cli::{GlobalArgs, VerifyArgs};
@@ -12,6 +12,7 @@ use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 use crate::open::{open_source, place};
 use crate::output::write_text;
+use crate::report::salvage_advice;
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Failure> {
@@ -31,9 +32,21 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
     });
     match written {
         // Even if nobody reads the output any more, the exit code matters.
-        Ok(()) | Err(Failure::Closed) if !report.is_sound() => Err(Failure::Unsound),
+        Ok(()) | Err(Failure::Closed) if !report.is_sound() => {
+            let can_salvage = !global.quiet && report.findings.iter().any(is_about_a_blob);
+            let advice = can_salvage.then(|| salvage_advice(&args.source.source, "DST"));
+            Err(Failure::Unsound { advice })
+        }
         written => written,
     }
+}
+
+/// Whether a layer's blob is missing or damaged, so that a cache of the others can be made.
+fn is_about_a_blob(finding: &Finding) -> bool {
+    use FindingKind::{LongBlob, MissingBlob, ShortBlob, WrongDigest};
+    let is_damage =
+        matches!(finding.kind, MissingBlob | ShortBlob { .. } | LongBlob { .. } | WrongDigest { .. });
+    is_damage && !finding.layers().is_empty()
 }
 
 fn write_lines(
