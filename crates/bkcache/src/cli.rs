@@ -306,7 +306,9 @@ pub(crate) struct WriteArgs {
 
     /// Hash blobs that exist, and replace corrupt ones
     ///
-    /// Without it, a blob of the right size is trusted. Each blob is also synced to disk.
+    /// Without it, a blob of the right size is trusted. In a folder, each blob is also synced to disk. In a registry,
+    /// each blob is downloaded, and one that is missing or wrong is sent again; without it, the registry's word is
+    /// trusted that it has the blob.
     #[arg(long)]
     pub(crate) rehash: bool,
 

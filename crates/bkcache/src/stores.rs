@@ -39,7 +39,8 @@ impl Stores {
         write: &WriteArgs,
         targets: &[(&str, Role)],
     ) -> Result<Self, Failure> {
-        let client = client_options(registry, targets)?.with_chunk_size(write.chunk_size);
+        let client =
+            client_options(registry, targets)?.with_chunk_size(write.chunk_size).with_rehash(write.rehash);
         let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
         let job = job(global, registry).with_concurrency(usize::from(write.jobs));
         Ok(Self::new(folders, client, job, reporter(global)))

@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of records. Nothing is written before everything that it names.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,8 +44,8 @@ impl<'a> Upload<'a> {
 
     /// Stores the cache and names it. Nothing is written before everything that it names.
     ///
-    /// If the name already points at this root, no blob is looked up. If the store reports missing blobs when the root is
-    /// published, for example after a garbage collection, the missing blobs are stored once more.
+    /// Each blob is looked for, also if the name points at this root: the store may have lost one. If the store reports
+    /// missing blobs when the root is published, for example after a garbage collection, they are stored once more.
     pub(crate) async fn publish(self, exported: &mut Exported) -> Result<(), ExportError> {
         let config = self.packed.config().clone();
         for (what, size) in [("config", config.size), ("manifest", self.packed.root.descriptor.size)] {
@@ -55,13 +54,14 @@ impl<'a> Upload<'a> {
             }
         }
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);
-        if self.is_already_published().await? {
-            exported.blobs = self.all_present();
-            job.event(&Event::Planned { blobs: 1, bytes: root.size });
-            job.begin(step, root).finish(Stored::AlreadyPresent);
+        // First, so that a refusal ends it before many requests are made.
+        let is_named = self.is_already_published().await?;
+        exported.blobs = self.store(job, self.copied_layers).await?;
+        let begun = job.begin(step, root);
+        // A root that named a missing blob is published again, so that the store can check it.
+        if is_named && exported.blobs.already_present == exported.blobs.total() {
+            begun.finish(Stored::AlreadyPresent);
         } else {
-            exported.blobs = self.store(job, self.copied_layers).await?;
-            let begun = job.begin(step, root);
             match self.publish_root(&mut exported.blobs).await {
                 Ok(()) => begun.finish(Stored::Stored),
                 Err(failed) => {
@@ -91,19 +91,6 @@ impl<'a> Upload<'a> {
             self.job.begin(self.root_step, root).fail(&error);
             ExportError::write(self.root_step, error)
         })
-    }
-
-    /// The summary of a cache with all blobs in the destination already.
-    fn all_present(&self) -> Summary {
-        let mut seen = HashSet::new();
-        let mut summary = Summary::default();
-        for blob in self.packed.layers.iter().chain(self.packed.metadata.iter().map(|blob| &blob.descriptor))
-        {
-            if seen.insert(blob.digest) {
-                summary.count(Stored::AlreadyPresent, blob.size);
-            }
-        }
-        summary
     }
 
     /// Stores everything below the root: the layers several at a time, unless they were copied before, then the metadata in

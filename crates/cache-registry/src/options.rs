@@ -38,6 +38,10 @@ pub struct ClientOptions {
     /// The size, in bytes, of the chunks in which blobs are sent. By default each blob is sent in one request, which may
     /// be too large for a proxy. A broken upload is continued in both cases, if the registry supports it.
     pub chunk_size: Option<u64>,
+    /// Whether a blob that the registry has is read and hashed, and uploaded again if it is wrong. By default a blob is
+    /// present if the registry says so, with the right size. A registry that keeps descriptors in memory may say so of a
+    /// blob that its storage has lost.
+    pub rehash: bool,
 }
 
 /// The files of a client's certificate.
@@ -61,6 +65,7 @@ impl Default for ClientOptions {
             find_credentials: true,
             stall: Duration::from_secs(30),
             chunk_size: None,
+            rehash: false,
         }
     }
 }
@@ -114,6 +119,12 @@ impl ClientOptions {
     #[must_use]
     pub fn with_chunk_size(self, chunk_size: impl Into<Option<u64>>) -> Self {
         Self { chunk_size: chunk_size.into(), ..self }
+    }
+
+    /// Sets whether blobs that the registry has are [hashed](Self::rehash).
+    #[must_use]
+    pub fn with_rehash(self, rehash: bool) -> Self {
+        Self { rehash, ..self }
     }
 }
 

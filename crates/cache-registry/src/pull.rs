@@ -1,9 +1,10 @@
 //! Reading blobs and manifests: their size, and their bytes from an offset on.
 //!
-//! Content is neither verified nor bounded here. The reader does both.
+//! A stream is neither verified nor bounded here. Its reader does both, also where a blob is read to see whether it is whole.
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use cache_ingest::{ByteStream, Error, ErrorKind};
+use cache_ingest::{ByteStream, Error, ErrorKind, Info, Mismatch, Origin, Provider, Source};
 use cache_model::Descriptor;
 use futures_util::{StreamExt, future, stream};
 use reqwest::header::{ACCEPT, CONTENT_RANGE, RANGE};
@@ -15,6 +16,16 @@ use crate::http::body::stream_body;
 use crate::http::transport::{Answer, Request};
 use crate::protocol::{accepted, header};
 use crate::repository::RepositoryClient;
+
+/// What a registry has of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FoundBlob {
+    /// All of it.
+    Whole,
+    /// Other bytes, another number of them, or none that can be read.
+    Damaged,
+    Absent,
+}
 
 impl RepositoryClient {
     /// The size of a blob or manifest in the registry.
@@ -47,20 +58,37 @@ impl RepositoryClient {
         }
     }
 
-    /// Whether the registry has a blob. Another size than the descriptor's is an error.
-    pub(crate) async fn has(&self, call: &Call<'_>, descriptor: &Descriptor) -> Result<bool, Error> {
-        match self.size_of(descriptor).await {
-            Ok(size) if size == descriptor.size => Ok(true),
-            Ok(size) => {
-                let reason = format_args!(
-                    "the registry has it with {size} bytes, but its descriptor states {}",
-                    descriptor.size
-                );
-                Err(call.operation.error(ErrorKind::Invalid, reason))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+    /// What the registry has of a blob: by its word and by the size, and if the options say so, by its content.
+    pub(crate) async fn find_blob(&self, descriptor: &Descriptor) -> Result<FoundBlob, Error> {
+        let looked_up = match self.size_of(descriptor).await {
+            Ok(size) if size != descriptor.size => return Ok(FoundBlob::Damaged),
+            Ok(_) if !self.client.options().rehash => return Ok(FoundBlob::Whole),
+            Ok(_) => match self.read_whole(descriptor).await {
+                // Docker's registry sends the head of a blob that its storage has lost, and breaks off.
+                Err(error) if error.kind() == ErrorKind::Unavailable => return Ok(FoundBlob::Damaged),
+                read => read,
+            },
+            Err(error) => Err(error),
+        };
+        match looked_up {
+            Ok(()) => Ok(FoundBlob::Whole),
+            Err(error) if error.cause_as::<Mismatch>().is_some() => Ok(FoundBlob::Damaged),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(FoundBlob::Absent),
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads a blob to its end, so that it is verified.
+    async fn read_whole(&self, descriptor: &Descriptor) -> Result<(), Error> {
+        // The bytes do not go from a source to a destination, so they are no progress. A blob that cannot be read is sent
+        // again, so one more try will do.
+        let job = self.client.options().job.clone().with_progress(());
+        let retry = job.retry.clone().with_retries(job.retry.retries.min(1));
+        let job = job.with_retry(retry);
+        let source = Source::new(self, descriptor.clone(), &job);
+        let mut reader = source.reader();
+        while reader.next_chunk().await?.is_some() {}
+        Ok(())
     }
 
     /// The bytes of a blob or manifest from an offset on.
@@ -115,6 +143,23 @@ impl RepositoryClient {
             request.headers.insert(ACCEPT, header(&accepted(), &call.operation)?);
         }
         Ok(request)
+    }
+}
+
+#[async_trait]
+impl Provider for RepositoryClient {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        self.size_of(descriptor).await.map(Info::new)
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.open_at(descriptor, offset).await
+    }
+
+    fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
+        // Only blobs can be mounted.
+        (!descriptor.media_type.is_manifest())
+            .then(|| Origin::new(self.repository().host(), self.repository().path()))
     }
 }
 

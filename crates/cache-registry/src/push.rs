@@ -1,4 +1,4 @@
-//! Pushing one blob: nothing if it is present, a mount if another repository of the registry has it, else an upload.
+//! Pushing one blob: nothing if the registry has it, a mount if another repository of the registry has it, else an upload.
 //!
 //! A registry that declines a mount begins an upload, which is used.
 
@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 
 use crate::call::Call;
 use crate::http::transport::Request;
+use crate::pull::FoundBlob;
 use crate::repository::RepositoryClient;
 use crate::upload::{Session, Upload, session};
 
@@ -15,21 +16,44 @@ impl RepositoryClient {
     pub(crate) async fn push(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.will_push();
         let call = self.call("put", self.at(&descriptor.digest));
-        if self.is_trusted_with(&descriptor.digest) && self.has(&call, descriptor).await? {
-            return Ok(Stored::AlreadyPresent);
+        let found = match self.is_trusted_with(&descriptor.digest) {
+            true => self.find_blob(descriptor).await?,
+            false => FoundBlob::Absent,
+        };
+        let stored = match found {
+            FoundBlob::Whole => return Ok(Stored::AlreadyPresent),
+            // The other repositories of a registry share its storage.
+            FoundBlob::Damaged => self.send(&call, descriptor, source, None).await?,
+            FoundBlob::Absent => self.send(&call, descriptor, source, source.origin()).await?,
+        };
+        if found == FoundBlob::Damaged && self.find_blob(descriptor).await? != FoundBlob::Whole {
+            let reason = "the registry has other content under this digest, and keeps it although the blob was sent again; \
+                          remove the blob from its storage";
+            return Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough());
         }
+        Ok(stored)
+    }
+
+    /// Sends a blob that the registry lacks.
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        descriptor: &Descriptor,
+        source: &Source<'_>,
+        origin: Option<Origin>,
+    ) -> Result<Stored, Error> {
         if descriptor.media_type.is_manifest() {
             let bytes = source.read(self.max_metadata()).await?;
             let name = cache_ingest::Name::Digest(descriptor.digest);
-            self.put_manifest(&call, &name, descriptor, bytes).await?;
+            self.put_manifest(call, &name, descriptor, bytes).await?;
             return Ok(Stored::Stored);
         }
         // The semaphore is never closed.
         let _permit = self.client.uploads().acquire().await;
         // A blob that the registry wrongly claimed to have is not mounted either.
-        let origin = source.origin().filter(|_| self.is_trusted_with(&descriptor.digest));
+        let origin = origin.filter(|_| self.is_trusted_with(&descriptor.digest));
         let mounted = match origin {
-            Some(origin) => self.mount(&call, descriptor, &origin).await?,
+            Some(origin) => self.mount(call, descriptor, &origin).await?,
             None => Mount::Declined,
         };
         let mut upload = Upload::new(self, descriptor, source);
@@ -39,10 +63,10 @@ impl RepositoryClient {
             Mount::Declined => {
                 // Before the session begins, so that an unreadable source leaves none behind.
                 upload.prepare().await?;
-                self.begin(&call).await?
+                self.begin(call).await?
             }
         };
-        upload.run(&call, session).await?;
+        upload.run(call, session).await?;
         self.trust(&descriptor.digest);
         Ok(Stored::Stored)
     }

@@ -5,7 +5,7 @@
 //! digest; otherwise its reader verifies it against the stated one.
 
 use bytes::Bytes;
-use cache_ingest::{Error, ErrorKind, Hasher, Name, Resolved, Source, stated_media_type};
+use cache_ingest::{Error, ErrorKind, Hasher, Mismatch, Name, Resolved, Source, stated_media_type};
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_target::Reference;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -42,7 +42,7 @@ impl RepositoryClient {
     }
 
     /// The descriptor of a manifest that had to be read, and is verified.
-    async fn read_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
+    pub(crate) async fn read_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
         let Resolved { descriptor, bytes, .. } = self.resolve(name).await?;
         let bytes = bytes.unwrap_or_default();
         Source::from_bytes(descriptor.clone(), bytes).read(self.max_metadata()).await?;
@@ -113,11 +113,17 @@ impl RepositoryClient {
         if size <= limit { Ok(()) } else { Err(call.operation.above_metadata_limit(Some(size), limit)) }
     }
 
-    /// Whether a name stands for a manifest.
+    /// Whether a name stands for a manifest, by the registry's word, and if the options say so, by the content.
     pub(crate) async fn stands_for(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
-        match self.resolve_descriptor(&name.to_publish(descriptor)?).await {
+        let name = name.to_publish(descriptor)?;
+        let found = match self.client.options().rehash {
+            true => self.read_descriptor(&name).await,
+            false => self.resolve_descriptor(&name).await,
+        };
+        match found {
             Ok(found) => Ok(found.digest == descriptor.digest),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) if error.cause_as::<Mismatch>().is_some() => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -61,17 +61,15 @@ impl fmt::Debug for RegistryStore {
 #[async_trait]
 impl Provider for RegistryStore {
     async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
-        self.0.size_of(descriptor).await.map(Info::new)
+        self.0.info(descriptor).await
     }
 
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
-        self.0.open_at(descriptor, offset).await
+        self.0.open(descriptor, offset).await
     }
 
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
-        // Only blobs can be mounted.
-        (!descriptor.media_type.is_manifest())
-            .then(|| Origin::new(self.repository().host(), self.repository().path()))
+        self.0.origin(descriptor)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error_response::is_transient;
 use crate::http::sending::{BodySource, StreamedRequest};
 use crate::http::transport::{Answer, Request, STORING, follow};
 use crate::protocol::header;
+use crate::pull::FoundBlob;
 use crate::repository::RepositoryClient;
 
 /// An upload that a registry has begun.
@@ -269,7 +270,7 @@ impl<'u> Upload<'u> {
     /// registry has the blob. Else the error is retryable, and the copy sends the blob again from the start.
     async fn lost(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
         let trusted = self.repository.is_trusted_with(&self.descriptor.digest);
-        if trusted && self.repository.has(call, self.descriptor).await? {
+        if trusted && self.repository.find_blob(self.descriptor).await? == FoundBlob::Whole {
             return Ok(());
         }
         let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());

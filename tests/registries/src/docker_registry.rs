@@ -52,6 +52,16 @@ impl DockerRegistry {
 
     /// Starts one; `None` if the program is missing.
     pub async fn start(guard: Guard<'_>) -> Option<Self> {
+        Self::launch(guard, false).await
+    }
+
+    /// Starts one that keeps the descriptors of blobs in memory, as its default configuration says; `None` if the program
+    /// is missing.
+    pub async fn start_with_descriptors_in_memory() -> Option<Self> {
+        Self::launch(Guard::Open, true).await
+    }
+
+    async fn launch(guard: Guard<'_>, keeps_descriptors: bool) -> Option<Self> {
         if !has_program(Self::PROGRAM, "docker-registry") {
             return None;
         }
@@ -59,7 +69,11 @@ impl DockerRegistry {
         let path = folder.path();
         // JSON is YAML. Port 0 is replaced by a free one, which the log names.
         let config = path.join("config.yml");
-        fs::write(&config, configuration(path, guard).to_string()).unwrap();
+        let mut configured = configuration(path, guard);
+        if keeps_descriptors {
+            configured["storage"]["cache"] = json!({"blobdescriptor": "inmemory"});
+        }
+        fs::write(&config, configured.to_string()).unwrap();
         let log = path.join("log");
         let mut command = Command::new(Self::PROGRAM);
         command.arg("serve").arg(&config).env_clear();

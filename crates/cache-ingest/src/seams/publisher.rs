@@ -30,11 +30,8 @@ pub trait Publisher: Send + Sync {
         expect: Expect,
     ) -> Result<(), Error>;
 
-    /// Whether `name` stands for the manifest of `descriptor` already, with everything that it names, so that nothing has to
-    /// be stored. `false` is always a right answer.
-    ///
-    /// For stores where asking about a name is cheap and asking about every blob is not, and which never lose a blob that a
-    /// manifest names.
+    /// Whether `name` stands for the manifest of `descriptor` already, so that it need not be published again. `false` is
+    /// always a right answer. It says nothing of the blobs that the manifest names: a store may have lost one.
     async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
         let _ = (name, descriptor);
         Ok(false)

@@ -412,6 +412,49 @@ async fn a_blob_that_the_registry_forgot_is_pushed_again() {
     publish().await.unwrap();
 }
 
+/// A blob that the registry has with other bytes is found and replaced by a client that hashes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_blob_is_sent_again_and_looked_at() {
+    let (server, layer) = (scripted().await, layer());
+    let hashing = || store_with(options().with_rehash(true), &server.host(), APP);
+    let (content, digest) = (&server.service.content, layer.descriptor.digest.to_string());
+    let push = async |store| transfer(&layer, &memory(&layer), &store).await;
+    assert_eq!(push(hashing()).await.unwrap(), Stored::Stored);
+    assert_eq!(push(hashing()).await.unwrap(), Stored::AlreadyPresent);
+    let mut other = layer.bytes.to_vec();
+    other[9] ^= 1;
+    content.corrupt_blob(&digest, other.clone());
+    assert_eq!(push(app(&server)).await.unwrap(), Stored::AlreadyPresent, "by the registry's word");
+    assert_eq!(push(hashing()).await.unwrap(), Stored::Stored);
+    assert_eq!(content.blob(APP, &digest).unwrap(), layer.bytes);
+    // Another size shows without reading.
+    content.corrupt_blob(&digest, other[..9].to_vec());
+    assert_eq!(push(app(&server)).await.unwrap(), Stored::Stored);
+    assert_eq!(content.blob(APP, &digest).unwrap(), layer.bytes);
+    // A registry that keeps the wrong bytes.
+    server.fault(On::new("GET", "/blobs/sha256").always(), Fault::FlipByte(5));
+    let error = push(hashing()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().ends_with("remove the blob from its storage"), "{error}");
+    assert_clear(&error);
+    assert_eq!(server.seen_with("PUT", "").len(), 4, "it is sent once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_manifest_is_published_again_by_a_client_that_hashes() {
+    let (server, index) = (scripted().await, Blob::index("one"));
+    let name = Name::Tag("v1".to_owned());
+    let hashing = store_with(options().with_rehash(true), &server.host(), APP);
+    let publish = || hashing.publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any);
+    publish().await.unwrap();
+    server.fault(On::new("GET", "/manifests/").always(), Fault::FlipByte(5));
+    assert!(app(&server).is_published(&name, &index.descriptor).await.unwrap(), "by the registry's word");
+    assert!(!hashing.is_published(&name, &index.descriptor).await.unwrap());
+    assert_eq!(publish().await.unwrap_err().kind(), ErrorKind::Corrupt, "and stays damaged");
+    server.heal();
+    publish().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_changes_meanwhile_is_a_conflict() {
     let server = scripted().await;
