@@ -97,7 +97,8 @@ pub(crate) enum ProgressMode {
 pub(crate) struct RegistryArgs {
     /// Also trust this authority (PEM file)
     ///
-    /// May be given several times. A server's own certificate is trusted too.
+    /// May be given several times. A server's own certificate is trusted too. Docker's files for the registry, such as
+    /// `/etc/docker/certs.d/HOST:PORT/ca.crt`, are used in any case.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = REGISTRIES)]
     pub(crate) ca: Vec<PathBuf>,
 
@@ -112,6 +113,13 @@ pub(crate) struct RegistryArgs {
         long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert", help_heading = REGISTRIES,
     )]
     pub(crate) key: Option<PathBuf>,
+
+    /// Accept any certificate, and plain HTTP
+    ///
+    /// HTTPS is tried first. Credentials are sent over plain HTTP too. For one registry of several, write
+    /// `registry.insecure=true` among the attributes.
+    #[arg(long, help_heading = REGISTRIES)]
+    pub(crate) insecure: bool,
 
     /// Log in as this user, with --password-stdin
     ///

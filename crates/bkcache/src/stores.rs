@@ -69,7 +69,7 @@ fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<C
     for file in registry.ca.iter().chain(&registry.cert).chain(&registry.key) {
         check_file(file)?;
     }
-    let mut options = ClientOptions::default().with_stall(registry.timeout);
+    let mut options = ClientOptions::default().with_stall(registry.timeout).with_insecure(registry.insecure);
     options.ca.clone_from(&registry.ca);
     let files = registry.cert.as_ref().zip(registry.key.as_ref());
     options.certificate = files.map(|(certificate, key)| ClientCertificate::new(certificate, key));

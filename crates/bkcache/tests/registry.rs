@@ -244,9 +244,16 @@ async fn a_registry_with_tls() {
     there_and_back(&registry.host(), &Way::with(&["--ca", &file("ca.pem")]));
     let app = format!("{}/team/app:main", registry.host());
     Way::default().run(&["verify", &format!("type=registry,ref={app},registry.insecure=true")]).ok();
+    Way::with(&["--insecure"]).run(&["verify", &app]).ok();
+    let config = tempfile::tempdir().unwrap();
+    let kept = config.path().join("docker/certs.d").join(registry.host());
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::write(kept.join("ca.crt"), authority.pem()).unwrap();
+    let variables = vec![("XDG_CONFIG_HOME", config.path().to_owned())];
+    Way { variables, ..Way::default() }.run(&["verify", &app]).ok();
     fails_with(&Way::default().run(&["inspect", &app]), "if it speaks TLS");
     std::fs::write(folder.path().join("other.pem"), Authority::new().pem()).unwrap();
-    fails_with(&Way::with(&["--ca", &file("other.pem")]).run(&["inspect", &app]), "--ca");
+    fails_with(&Way::with(&["--ca", &file("other.pem")]).run(&["inspect", &app]), "nor by one in ");
     let ran = Way::with(&["--ca", &file("none.pem")]).run(&["inspect", &app]);
     fails_with(&ran, "none.pem");
     assert!(ran.stderr.trim_end().ends_with("; check the path"), "{}", ran.stderr);
@@ -272,6 +279,7 @@ async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
     let copied = way.outcome(&["copy", "--progress", "none", &path(CACHE), app]);
     assert_eq!(copied, "11 blobs (21.44 KiB) copied, 0 blobs (0 B) already there");
     way.run(&["verify", app]).ok();
+    way.run(&["verify", "--insecure", "registry.invalid/team/app:main"]).ok();
     fails_with(&way.run(&["verify", "registry.invalid/team/app:main"]), "registry.invalid");
 
     // Requests to this machine and to the hosts in NO_PROXY bypass the proxy.

@@ -105,7 +105,7 @@ impl Auth {
     ) -> Result<bool, RequestFailure> {
         let Some(challenge) = challenge::choose(unauthorized.response.headers()) else { return Ok(false) };
         if !self.transport.is_safe(&unauthorized.url) {
-            let reason = "the registry asks for credentials over plain HTTP, where anyone can read them; allow it with registry.insecure=true";
+            let reason = "the registry asks for credentials over plain HTTP, where anyone can read them; allow it with --insecure";
             return Err(call.operation.error(ErrorKind::Denied, reason).into());
         }
         let again = match &challenge {

@@ -24,7 +24,7 @@ pub(crate) async fn find_endpoint(
         })
     };
     let (https, http) = (parse("https")?, parse("http")?);
-    if is_loopback(&http) && !transport.tls().is_asked_for() && !insecure {
+    if is_loopback(&http) && !insecure && !transport.tls().is_asked_for(&https)? {
         return Ok(http);
     }
     if !is_loopback(&http) && !insecure {

@@ -34,7 +34,7 @@ impl Operation {
     /// A server answered plain HTTP as one that expects TLS does.
     pub(crate) fn wants_tls(&self, response: &ErrorResponse) -> Error {
         let reason = format_args!(
-            "{response} to plain HTTP, which is tried on this machine; if it speaks TLS, name the authority that signed its certificate (--ca)"
+            "{response} to plain HTTP, which is tried on this machine; if it speaks TLS, name the authority that signed its certificate with --ca, or allow any certificate with --insecure"
         );
         self.error(ErrorKind::Other, reason)
     }

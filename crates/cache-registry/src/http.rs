@@ -3,6 +3,8 @@
 //! Nothing here knows an endpoint, a repository or a token.
 
 pub(crate) mod body;
+mod certificate_error;
+pub(crate) mod certs_d;
 pub(crate) mod connection_error;
 pub(crate) mod sending;
 pub(crate) mod silence;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cache_ingest::Job;
 
 use crate::credentials::Credentials;
+use crate::http::certs_d::docker_folders;
 
 /// The options of a [`Client`](crate::Client).
 #[derive(Clone, Debug)]
@@ -22,6 +23,11 @@ pub struct ClientOptions {
     pub ca: Vec<PathBuf>,
     /// The certificate of the client, for servers that request one.
     pub certificate: Option<ClientCertificate>,
+    /// Folders with the certificates for single registries, in the form of Docker's `certs.d`: in `HOST:PORT` (`HOST` for
+    /// the default port), `*.crt` are authorities, and `NAME.cert` with `NAME.key` is the certificate of the client. By
+    /// default those of Docker Desktop (`certs.d` in `DOCKER_CONFIG`), of rootless Docker (`docker/certs.d` in
+    /// `XDG_CONFIG_HOME`), and `/etc/docker/certs.d`. A folder that this user may not list is passed over.
+    pub certificate_folders: Vec<PathBuf>,
     /// Trust any certificate, and talk plain HTTP to a host that does not speak TLS, credentials included.
     pub insecure: bool,
     /// The credentials for hosts, which are written as in [`Repository::host`](cache_target::Repository::host). They
@@ -60,6 +66,7 @@ impl Default for ClientOptions {
             job: Job::default(),
             ca: Vec::new(),
             certificate: None,
+            certificate_folders: docker_folders(),
             insecure: false,
             credentials: BTreeMap::new(),
             find_credentials: true,
@@ -88,6 +95,12 @@ impl ClientOptions {
     #[must_use]
     pub fn with_certificate(self, certificate: ClientCertificate) -> Self {
         Self { certificate: Some(certificate), ..self }
+    }
+
+    /// Sets the [`certificate_folders`](Self::certificate_folders).
+    #[must_use]
+    pub fn with_certificate_folders(self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { certificate_folders: folders.into_iter().collect(), ..self }
     }
 
     /// Sets whether the client is [`insecure`](Self::insecure).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -46,8 +46,14 @@ impl Authority {
 
     /// An identity for a server on loopback, or for a client.
     pub fn identity(&self, common_name: &str) -> Identity {
-        let names = ["127.0.0.1", "::1", "localhost"].map(str::to_owned);
+        self.identity_for(common_name, &["127.0.0.1", "::1", "localhost"], 4096)
+    }
+
+    /// An identity for these names until the beginning of a year.
+    pub fn identity_for(&self, common_name: &str, names: &[&str], end: i32) -> Identity {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = date_time_ymd(end, 1, 1);
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
@@ -59,6 +65,11 @@ impl Authority {
 
     /// The TLS of a server on loopback, which may require an identity of this authority from its clients.
     pub fn server(&self, requires_identity: bool) -> Arc<ServerConfig> {
+        self.server_as(&self.identity("server"), requires_identity)
+    }
+
+    /// The TLS of a server with this identity, which may require one of this authority from its clients.
+    pub fn server_as(&self, identity: &Identity, requires_identity: bool) -> Arc<ServerConfig> {
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
@@ -68,7 +79,6 @@ impl Authority {
         } else {
             builder.with_no_client_auth()
         };
-        let identity = self.identity("server");
         Arc::new(builder.with_single_cert(vec![identity.der()], identity.private_key()).unwrap())
     }
 

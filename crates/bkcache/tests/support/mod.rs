@@ -58,7 +58,11 @@ pub fn bkcache_with_input<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Ite
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bkcache"));
     command.env_remove("CLICOLOR_FORCE").env_remove("DOCKER_AUTH_CONFIG").env_remove("REGISTRY_AUTH_FILE");
-    command.env_remove("XDG_RUNTIME_DIR").env("HOME", "/nonexistent").env("DOCKER_CONFIG", "/nonexistent");
+    command
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("XDG_CONFIG_HOME")
+        .env("HOME", "/nonexistent")
+        .env("DOCKER_CONFIG", "/nonexistent");
     command
 }
 

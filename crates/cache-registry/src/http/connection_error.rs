@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use cache_ingest::{Error, ErrorKind};
 
 use crate::error::Operation;
+use crate::http::certificate_error::explain;
 use crate::text::printable;
 
 /// The texts of a connection that was closed before the request was sent. A server that rejects the client's certificate
@@ -14,21 +15,22 @@ use crate::text::printable;
 const CLOSED_EARLY: [&str; 2] =
     ["operation was canceled: connection closed", "(SendRequest): channel closed"];
 
+/// The text of an answer that is not HTTP. A server that expects TLS answers so.
+const NOT_HTTP: &str = "invalid HTTP version parsed";
+
 impl Operation {
     /// A connection that failed.
     pub(crate) fn connection_failed(&self, cause: reqwest::Error) -> Error {
         let cause = cause.without_url();
-        let tls = tls_failure(&cause);
-        let (kind, advice) = match tls {
-            Some(TlsFailure::Certificate) => (
-                ErrorKind::Other,
-                "; name the authority that signed its certificate (--ca), or allow any with registry.insecure=true",
-            ),
+        let (kind, advice) = match tls_failure(&cause) {
+            Some(TlsFailure::Certificate(reason)) => {
+                return self.error(ErrorKind::Other, reason).with_cause(cause);
+            }
             Some(TlsFailure::Identity) => {
                 (ErrorKind::Denied, "; it requires a client certificate that it trusts (--cert, --key)")
             }
             Some(TlsFailure::Other) => {
-                (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with registry.insecure=true")
+                (ErrorKind::Other, "; if it does not speak TLS, allow plain HTTP with --insecure")
             }
             None if is_lookup_failure(&cause) => (
                 ErrorKind::Unavailable,
@@ -37,6 +39,10 @@ impl Operation {
             None if causes(&cause).contains("proxy authorization required") => (
                 ErrorKind::Denied,
                 "; name the user in the variable that names the proxy, as in HTTPS_PROXY=http://USER:PASSWORD@PROXY",
+            ),
+            None if causes(&cause).contains(NOT_HTTP) => (
+                ErrorKind::Other,
+                "; if it speaks TLS, name the authority that signed its certificate with --ca, or allow any certificate with --insecure",
             ),
             None if CLOSED_EARLY.iter().any(|text| causes(&cause).contains(text)) => {
                 (ErrorKind::Unavailable, "; it may require a client certificate (--cert, --key)")
@@ -49,10 +55,10 @@ impl Operation {
 }
 
 /// The part of TLS that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum TlsFailure {
-    /// The server's certificate is not trusted.
-    Certificate,
+    /// The server's certificate is not trusted, for this reason.
+    Certificate(String),
     /// The client's certificate is missing, or not trusted.
     Identity,
     Other,
@@ -61,8 +67,9 @@ enum TlsFailure {
 impl TlsFailure {
     fn of(error: &rustls::Error) -> Self {
         match error {
-            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
-                Self::Certificate
+            rustls::Error::InvalidCertificate(cause) => Self::Certificate(explain(cause)),
+            rustls::Error::NoCertificatesPresented => {
+                Self::Certificate("it presents no certificate; allow that with --insecure".to_owned())
             }
             alert @ rustls::Error::AlertReceived(_) => {
                 Self::of_text(&alert.to_string()).unwrap_or(Self::Other)

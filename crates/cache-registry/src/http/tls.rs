@@ -3,10 +3,11 @@
 //! rustls runs on ring, which is chosen for these connections and not for the whole process. The system's own verifier is
 //! used if it has one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cache_ingest::{Error, ErrorKind};
+use reqwest::Url;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -18,71 +19,116 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
+use crate::http::certificate_error::UnknownAuthority;
+use crate::http::certs_d::RegistryFiles;
 use crate::options::ClientOptions;
 
-/// The certificates and keys that the options name, and how strictly servers are verified.
+/// Which certificates are trusted and shown, and how strictly servers are verified.
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    authorities: Vec<CertificateDer<'static>>,
-    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    /// Those that the options name, for all servers.
+    named: Certificates,
+    /// Folders in which Docker keeps those for one registry.
+    folders: Vec<PathBuf>,
     insecure: bool,
+}
+
+/// Certificates beyond those of the system.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Certificates {
+    authorities: Vec<CertificateDer<'static>>,
+    /// The files that the authorities are from.
+    files: Vec<PathBuf>,
+    identity: Option<Arc<ClientIdentity>>,
+}
+
+/// The client's certificate with the chain to its authority, and its key.
+#[derive(Debug)]
+struct ClientIdentity {
+    /// The file of the certificate.
+    file: PathBuf,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
 }
 
 impl Tls {
     /// Reads the files that the options name.
     pub(crate) fn new(options: &ClientOptions) -> Result<Self, Error> {
-        let mut authorities = Vec::new();
+        let mut named = Certificates::default();
         for path in &options.ca {
-            authorities.extend(certificates(path)?);
+            named.add_authorities(path, some_certificates(path)?);
         }
-        let identity = match &options.certificate {
-            Some(files) => {
-                let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| unreadable(&files.key, e))?;
-                Some((certificates(&files.certificate)?, key))
-            }
-            None => None,
-        };
+        if let Some(files) = &options.certificate {
+            named.identity = Some(ClientIdentity::read(&files.certificate, &files.key)?);
+        }
         let provider = Arc::new(ring::default_provider());
-        let tls = Self { provider, authorities, identity, insecure: options.insecure };
-        if tls.identity.is_some() {
+        let folders = options.certificate_folders.clone();
+        let tls = Self { provider, named, folders, insecure: options.insecure };
+        if tls.named.identity.is_some() {
             // So a key that does not fit its certificate is reported now, not at the first request.
             tls.without_roots()?;
         }
         Ok(tls)
     }
 
-    /// Whether the options name certificates, which makes sense with TLS only.
-    pub(crate) fn is_asked_for(&self) -> bool {
-        !self.authorities.is_empty() || self.identity.is_some()
+    /// Whether there are certificates for a server, which makes sense with TLS only.
+    pub(crate) fn is_asked_for(&self, url: &Url) -> Result<bool, Error> {
+        let is_named = !self.named.authorities.is_empty() || self.named.identity.is_some();
+        Ok(is_named || self.certificates_of(url)?.is_some())
     }
 
-    /// The configuration for connections.
+    /// The certificates for a server for which Docker keeps some, with those that the options name.
+    pub(crate) fn certificates_of(&self, url: &Url) -> Result<Option<Certificates>, Error> {
+        let files = RegistryFiles::find(&self.folders, url)?;
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let mut certificates = self.named.clone();
+        for path in &files.authorities {
+            // Docker passes over a file without certificates.
+            certificates.add_authorities(path, read_certificates(path)?);
+        }
+        if let (None, Some((certificate, key))) = (&certificates.identity, &files.identity) {
+            certificates.identity = Some(ClientIdentity::read(certificate, key)?);
+        }
+        Ok(Some(certificates))
+    }
+
+    /// The configuration for connections to servers without certificates of their own.
     pub(crate) fn config(&self) -> Result<ClientConfig, Error> {
-        let trust = Arc::new(self.trust()?);
-        self.finish(|versions| versions.dangerous().with_custom_certificate_verifier(trust))
+        self.config_with(&self.named)
     }
 
-    fn trust(&self) -> Result<ServerTrust, Error> {
+    /// The configuration for connections with these certificates.
+    pub(crate) fn config_with(&self, certificates: &Certificates) -> Result<ClientConfig, Error> {
+        let trust = Arc::new(self.trust(certificates)?);
+        let identity = certificates.identity.as_deref();
+        self.finish(identity, |versions| versions.dangerous().with_custom_certificate_verifier(trust))
+    }
+
+    fn trust(&self, certificates: &Certificates) -> Result<ServerTrust, Error> {
         let provider = self.provider.clone();
         if self.insecure {
             return Ok(ServerTrust { provider, authorities: None });
         }
-        let named = self.authorities.clone();
+        let (named, files) = (certificates.authorities.clone(), certificates.files.clone());
         let verifier = Verifier::new_with_extra_roots(named.iter().cloned(), provider.clone());
         let verifier = verifier.map_err(|cause| {
             failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
         })?;
-        Ok(ServerTrust { provider, authorities: Some(Authorities { verifier, named }) })
+        Ok(ServerTrust { provider, authorities: Some(Authorities { verifier, named, files }) })
     }
 
     /// A configuration that trusts no one, for connections without TLS.
     pub(crate) fn without_roots(&self) -> Result<ClientConfig, Error> {
-        self.finish(|versions| versions.with_root_certificates(RootCertStore::empty()))
+        let identity = self.named.identity.as_deref();
+        self.finish(identity, |versions| versions.with_root_certificates(RootCertStore::empty()))
     }
 
     fn finish(
         &self,
+        identity: Option<&ClientIdentity>,
         trust: impl FnOnce(
             rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>,
         ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>,
@@ -90,10 +136,11 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|cause| failed(&cause).with_cause(cause))?;
-        let mut config = match &self.identity {
-            Some((chain, key)) => {
+        let mut config = match identity {
+            Some(ClientIdentity { file, chain, key }) => {
                 trust(builder).with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|cause| {
-                    failed(format_args!("the client's certificate: {cause}")).with_cause(cause)
+                    failed(format_args!("the client's certificate {}: {cause}", file.display()))
+                        .with_cause(cause)
                 })?
             }
             None => trust(builder).with_no_client_auth(),
@@ -103,10 +150,30 @@ impl Tls {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let read = CertificateDer::pem_file_iter(path).map_err(|cause| unreadable(path, cause))?;
-    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(|cause| unreadable(path, cause))?;
+impl Certificates {
+    fn add_authorities(&mut self, file: &Path, authorities: Vec<CertificateDer<'static>>) {
+        self.authorities.extend(authorities);
+        self.files.push(file.to_owned());
+    }
+}
+
+impl ClientIdentity {
+    fn read(certificate: &Path, key: &Path) -> Result<Arc<Self>, Error> {
+        let chain = some_certificates(certificate)?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|cause| unreadable(key, cause))?;
+        Ok(Arc::new(Self { file: certificate.to_owned(), chain, key }))
+    }
+}
+
+/// The certificates in a file, at least one.
+fn some_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let read = read_certificates(path)?;
     if read.is_empty() { Err(unreadable(path, pem::Error::NoItemsFound)) } else { Ok(read) }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let read = CertificateDer::pem_file_iter(path).map_err(|cause| unreadable(path, cause))?;
+    read.collect::<Result<_, _>>().map_err(|cause| unreadable(path, cause))
 }
 
 fn unreadable(path: &Path, cause: pem::Error) -> Error {
@@ -139,6 +206,8 @@ struct ServerTrust {
 struct Authorities {
     verifier: Verifier,
     named: Vec<CertificateDer<'static>>,
+    /// The files that these are from.
+    files: Vec<PathBuf>,
 }
 
 impl ServerCertVerifier for ServerTrust {
@@ -150,7 +219,7 @@ impl ServerCertVerifier for ServerTrust {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(Authorities { verifier, named }) = &self.authorities else {
+        let Some(Authorities { verifier, named, files }) = &self.authorities else {
             return Ok(ServerCertVerified::assertion());
         };
         match verifier.verify_server_cert(certificate, intermediates, name, ocsp, now) {
@@ -158,6 +227,10 @@ impl ServerCertVerifier for ServerTrust {
             Err(error) if is_authority_as_server(&error) && named.contains(certificate) => {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
+            }
+            Err(error) if is_authority_as_server(&error) || is_unknown_issuer(&error) => {
+                let unknown = UnknownAuthority { files: files.clone() };
+                Err(CertificateError::Other(OtherError(Arc::new(unknown))).into())
             }
             verified => verified,
         }
@@ -194,6 +267,13 @@ fn is_authority_as_server(error: &rustls::Error) -> bool {
     cause.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)
 }
 
+/// Whether no authority has signed a certificate. The signature is bad if one that is trusted has the same name and another
+/// key.
+fn is_unknown_issuer(error: &rustls::Error) -> bool {
+    use CertificateError as E;
+    matches!(error, rustls::Error::InvalidCertificate(E::UnknownIssuer | E::BadSignature))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -217,10 +297,11 @@ mod tests {
             (certificate(ca(), 2090), certificate(ca(), 2090), certificate(ca(), 2021));
         let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
         let is_trusted = |named: &CertificateDer<'static>, shown: &CertificateDer<'static>, name: &str| {
-            let mut tls = Tls::new(&ClientOptions::default()).unwrap();
-            tls.authorities.push(named.clone());
+            let tls = Tls::new(&ClientOptions::default()).unwrap();
+            let mut certificates = Certificates::default();
+            certificates.add_authorities(Path::new("ca.pem"), vec![named.clone()]);
             let name = ServerName::try_from(name.to_owned()).unwrap();
-            tls.trust().unwrap().verify_server_cert(shown, &[], &name, &[], now).is_ok()
+            tls.trust(&certificates).unwrap().verify_server_cert(shown, &[], &name, &[], now).is_ok()
         };
         assert!(is_trusted(&shown, &shown, "r.example"));
         assert!(!is_trusted(&shown, &shown, "s.example"));

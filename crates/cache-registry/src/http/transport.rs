@@ -3,19 +3,22 @@
 //! It knows nothing of registries and requests no credentials. The authorization and the body of a request go to the host
 //! of that request and to no other, and never from HTTPS to HTTP.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
+use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{Operation, RequestFailure, RetryAfter};
 use crate::http::silence::SilenceWatch;
 use crate::http::tls::Tls;
+use crate::lock::lock;
 use crate::options::ClientOptions;
 
 /// The most redirects that one request may follow.
@@ -90,7 +93,9 @@ impl Answer {
 pub(crate) struct Transport {
     tls: Tls,
     /// One for HTTP and one for HTTPS, each to other hosts and to this machine, which is never reached by a proxy.
-    clients: [OnceLock<reqwest::Client>; 4],
+    shared_clients: [OnceLock<reqwest::Client>; 4],
+    /// The client for each origin: a shared one, or one with certificates of its own.
+    clients: Mutex<HashMap<String, reqwest::Client>>,
     insecure: bool,
     silence: SilenceWatch,
     /// Bounds the requests that wait for the head of their answer. The holder of a permit waits for nothing else;
@@ -102,7 +107,8 @@ impl Transport {
     pub(crate) fn new(options: &ClientOptions) -> Result<Self, Error> {
         Ok(Self {
             tls: Tls::new(options)?,
-            clients: Default::default(),
+            shared_clients: Default::default(),
+            clients: Mutex::default(),
             insecure: options.insecure,
             silence: SilenceWatch::new(options),
             requests: Semaphore::new(options.job.concurrency.max(1)),
@@ -124,9 +130,23 @@ impl Transport {
     }
 
     /// The client with the connections for a URL.
-    pub(crate) fn client(&self, url: &Url) -> Result<&reqwest::Client, Error> {
+    pub(crate) fn client(&self, url: &Url) -> Result<reqwest::Client, Error> {
+        let origin = url.origin().ascii_serialization();
+        if let Some(client) = lock(&self.clients).get(&origin) {
+            return Ok(client.clone());
+        }
+        let own = if url.scheme() == "https" { self.tls.certificates_of(url)? } else { None };
+        let client = match own {
+            Some(certificates) => build(self.tls.config_with(&certificates)?, is_loopback(url))?,
+            None => self.shared_client(url)?.clone(),
+        };
+        Ok(lock(&self.clients).entry(origin).or_insert(client).clone())
+    }
+
+    /// The client for hosts without certificates of their own.
+    fn shared_client(&self, url: &Url) -> Result<&reqwest::Client, Error> {
         let (secure, loopback) = (url.scheme() == "https", is_loopback(url));
-        let [plain, plain_loopback, tls, tls_loopback] = &self.clients;
+        let [plain, plain_loopback, tls, tls_loopback] = &self.shared_clients;
         let cell = match (secure, loopback) {
             (false, false) => plain,
             (false, true) => plain_loopback,
@@ -138,18 +158,7 @@ impl Transport {
         }
         // Without TLS the system's certificates are not read: that is slow, and fails if there are none.
         let config = if secure { self.tls.config()? } else { self.tls.without_roots()? };
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT)
-            .tls_backend_preconfigured(config);
-        if loopback {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|cause| {
-            Error::new(ErrorKind::Other, "set up", "HTTP", &cause).with_cause(cause.without_url())
-        })?;
+        let client = build(config, loopback)?;
         Ok(cell.get_or_init(|| client))
     }
 
@@ -240,6 +249,21 @@ impl Transport {
             }
         }
     }
+}
+
+fn build(config: ClientConfig, loopback: bool) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .tls_backend_preconfigured(config);
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|cause| {
+        Error::new(ErrorKind::Other, "set up", "HTTP", &cause).with_cause(cause.without_url())
+    })
 }
 
 /// Resolves a `Location` against the URL of its answer.

@@ -15,4 +15,5 @@ mod pull;
 mod push;
 mod scene;
 mod scheme;
+mod tls;
 mod waiting;
