@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::arena::index::{Idx, InputIx, Rows, SelectorIx};
+use crate::arena::index::{ConfigRecordIx, Idx, InputIx, Rows, SelectorIx};
 use crate::arena::intern::Interner;
 use crate::{Digest, RecordDigest, Timestamp};
 
@@ -146,6 +146,20 @@ impl CacheConfig {
     /// How many results all records have together, in both forms.
     pub fn results_len(&self) -> usize {
         self.results.len() + self.chains.len()
+    }
+
+    /// The positions that the links of all inputs of a record lead to.
+    pub(crate) fn sources(&self, record: ConfigRecordIx) -> impl Iterator<Item = i32> {
+        let record = ConfigRecord { config: self, position: record.position() };
+        let (start, end) = record.range(|row| row.inputs_start, self.inputs.len());
+        self.inputs.items_between(InputIx::new(start), InputIx::new(end)).iter().map(|link| link.record)
+    }
+
+    /// The record at the position of a link.
+    #[inline]
+    pub(crate) fn find(&self, link: i32) -> Option<ConfigRecordIx> {
+        let position = usize::try_from(link).ok()?;
+        (position < self.records.len()).then(|| ConfigRecordIx::new(position))
     }
 
     pub(crate) fn selectors(&self) -> &Interner<SelectorIx, Box<str>> {

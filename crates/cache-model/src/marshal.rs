@@ -9,9 +9,9 @@ mod presence;
 mod rank;
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
 use crate::arena::index::{IndexVec, Rank, RecordIx};
+use crate::arena::walk::post_order;
 use crate::chains::CacheChains;
 use crate::graph::Graph;
 use crate::graph::budget::ReadError;
@@ -234,24 +234,10 @@ fn sort_records(ranked: &Ranked, finished: &[Rank]) -> Vec<Rank> {
 /// The records in the order in which they are finished: depth first from each leaf, sources before what depends on
 /// them.
 fn walk(ranked: &Ranked) -> Vec<Rank> {
+    let leaves = ranked.records.indices().filter(|rank| !ranked.has_dependents[*rank]);
+    let sources = |rank: Rank| ranked.inputs.links(rank).iter().map(|link| Ok(link.source));
     let mut finished = Vec::with_capacity(ranked.records.len());
-    let mut seen: IndexVec<Rank, bool> = IndexVec::filled(false, ranked.records.len());
-    let mut path: Vec<(Rank, Range<usize>)> = Vec::new();
-    for leaf in ranked.records.indices().filter(|rank| !ranked.has_dependents[*rank]) {
-        path.push((leaf, ranked.inputs.span(leaf)));
-        while let Some((rank, links)) = path.last_mut() {
-            match links.next().and_then(|at| ranked.inputs.rows().item(at)) {
-                Some(link) if !seen[link.source] => {
-                    seen[link.source] = true;
-                    path.push((link.source, ranked.inputs.span(link.source)));
-                }
-                Some(_) => {}
-                None => {
-                    finished.push(*rank);
-                    path.pop();
-                }
-            }
-        }
-    }
+    // A graph has no cycles, so there is no error.
+    finished.extend(post_order(ranked.records.len(), leaves, sources, |_, _| ()).flatten());
     finished
 }

@@ -1,8 +1,9 @@
 //! Typed indices and the arenas that they index.
 //!
-//! An arena makes the indices into it, so an index is in range. Nothing here reads data from outside.
+//! Pushing an item into an arena gives its index, and no item is ever removed. So an index is in range in the arena that it
+//! is from, and in every arena with an item for each item of that one. Nothing here reads data from outside.
 
-#![allow(clippy::indexing_slicing, reason = "an index is made by pushing into the arena that it is used on")]
+#![allow(clippy::indexing_slicing, reason = "indices come from arenas that have as many items: see above")]
 
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -53,6 +54,8 @@ index_types! {
     LayerIx;
     /// A stack of layers: a blob on top of a parent stack. All layers with the same list of blob digests have one.
     StackIx;
+    /// A record of a config.
+    ConfigRecordIx;
     /// A record of a graph. Sources have smaller indices than the records that depend on them.
     RecordIx;
     /// A record's position in the canonical order.
@@ -222,16 +225,19 @@ impl<K: Idx, T> Rows<K, T> {
         (first.position()..end.position()).map(|row| &self.items[self.range(row)])
     }
 
-    /// The item at a position among the items of all rows.
-    #[inline]
-    pub(crate) fn item(&self, position: usize) -> Option<&T> {
-        self.items.get(position)
+    /// The items of the rows from `first` up to, not including, `end`.
+    pub(crate) fn items_between(&self, first: K, end: K) -> &[T] {
+        &self.items[self.start(first.position())..self.start(end.position())]
     }
 
     #[inline]
     fn range(&self, row: usize) -> Range<usize> {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-        start..self.ends[row] as usize
+        self.start(row)..self.ends[row] as usize
+    }
+
+    #[inline]
+    fn start(&self, row: usize) -> usize {
+        if row == 0 { 0 } else { self.ends[row - 1] as usize }
     }
 }
 
@@ -299,11 +305,10 @@ impl<K: Idx, T> Inputs<K, T> {
         self.range(key).len()
     }
 
-    /// The positions of a key's links among the links of all keys.
-    pub(crate) fn span(&self, key: K) -> Range<usize> {
+    /// The links of all inputs of a key.
+    pub(crate) fn links(&self, key: K) -> &[T] {
         let Range { start, end } = self.range(key);
-        let item = |input: usize| if input == 0 { 0 } else { self.rows.ends[input - 1] as usize };
-        item(start)..item(end)
+        self.rows.items_between(InputIx::new(start), InputIx::new(end))
     }
 
     fn range(&self, key: K) -> Range<usize> {

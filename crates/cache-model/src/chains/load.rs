@@ -3,7 +3,8 @@
 //! Trusts nothing: an index out of range, a loop or an input without links is an error that names the position. Takes
 //! linear time and no recursion, however deep the config.
 
-use crate::arena::index::{BlobIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
+use crate::arena::index::{BlobIx, ConfigRecordIx, Idx, IndexVec, LayerIx, OpIx, SelectorIx};
+use crate::arena::walk::post_order;
 use crate::chains::CacheChains;
 use crate::chains::log::{AddError, LogLink, LogResult};
 use crate::{CacheConfig, ConfigRecord, Descriptor, Digest, RecordDigest};
@@ -139,18 +140,19 @@ struct Loader<'a, 'd> {
     config: &'a CacheConfig,
     provided: IndexVec<BlobIx, Option<&'d Descriptor>>,
     selectors: IndexVec<SelectorIx, SelectorIx>,
-    records: Vec<RecordState>,
+    /// The add of each record, after it was added; `None` for a `random:` record, too.
+    ops: IndexVec<ConfigRecordIx, Option<OpIx>>,
     layers: Vec<LayerState>,
     path: Vec<usize>,
     dropped: Vec<DroppedResult>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum RecordState {
-    New,
-    Open,
-    Skipped,
-    Added(OpIx),
+/// Why the walk over the records ends.
+enum BadLink {
+    /// A link of the record leads to a position at which the config has no record.
+    OutOfRange { record: ConfigRecordIx },
+    /// A link of the record leads back to a record that depends on it.
+    Loop { record: ConfigRecordIx, source: ConfigRecordIx },
 }
 
 /// The progress on a layer of the config with all its parents.
@@ -165,6 +167,23 @@ enum LayerState {
 
 /// A layer of a result, or the layer that has no descriptor.
 type Found = Result<LayerIx, u32>;
+
+impl BadLink {
+    fn error(&self, config: &CacheConfig) -> LoadError {
+        match self {
+            Self::Loop { record, source } => {
+                LoadError::RecordLoop { record: source.position(), through: record.position() }
+            }
+            Self::OutOfRange { record } => {
+                let record = record.position();
+                let inputs = config.record(record).into_iter().flat_map(ConfigRecord::inputs).enumerate();
+                let mut links = inputs.flat_map(|(input, links)| links.map(move |link| (input, link.record)));
+                let (input, link) = links.find(|(_, link)| config.find(*link).is_none()).unwrap_or_default();
+                LoadError::RecordOutOfRange { record, input, link, records: config.records_len() }
+            }
+        }
+    }
+}
 
 impl<'a, 'd> Loader<'a, 'd> {
     fn new(config: &'a CacheConfig, descriptors: impl IntoIterator<Item = &'d Descriptor>) -> Self {
@@ -182,7 +201,7 @@ impl<'a, 'd> Loader<'a, 'd> {
         Self {
             provided,
             selectors: IndexVec::from_vec(selectors),
-            records: vec![RecordState::New; config.records_len()],
+            ops: IndexVec::filled(None, config.records_len()),
             layers: vec![LayerState::New; config.layers().len()],
             path: Vec::new(),
             dropped: Vec::new(),
@@ -199,80 +218,28 @@ impl<'a, 'd> Loader<'a, 'd> {
             self.config.results_len(),
         );
         room.map_err(|reason| LoadError::Add { record: 0, reason })?;
-        let mut path = Vec::new();
-        for start in self.config.records() {
-            if self.state(start.position()) != Some(RecordState::New) {
-                continue;
-            }
-            self.set_state(start.position(), RecordState::Open);
-            path.push((start, self.sources(start)));
-            while let Some((record, sources)) = path.last_mut() {
-                let record = *record;
-                match sources.next() {
-                    None => {
-                        self.add(record)?;
-                        path.pop();
-                    }
-                    Some((input, link)) => {
-                        if let Some(source) = self.enter(record, input, link)? {
-                            path.push((source, self.sources(source)));
-                        }
-                    }
-                }
-            }
+        let config = self.config;
+        let sources = |record: ConfigRecordIx| {
+            config.sources(record).map(move |link| config.find(link).ok_or(BadLink::OutOfRange { record }))
+        };
+        let looped = |record, source| BadLink::Loop { record, source };
+        for record in post_order(self.ops.len(), self.ops.indices(), sources, looped) {
+            self.add(record.map_err(|link| link.error(config))?)?;
         }
         Ok(Loaded { chains: self.chains, dropped: self.dropped })
     }
 
-    /// The links of a record, each with its input.
-    fn sources(&self, record: ConfigRecord<'a>) -> impl Iterator<Item = (usize, i32)> + use<'a> {
-        record.raw_inputs().enumerate().flat_map(|(input, links)| links.map(move |(_, link)| (input, link)))
-    }
-
-    /// The record that a link leads to, if it is not added yet.
-    fn enter(
-        &mut self,
-        record: ConfigRecord<'a>,
-        input: usize,
-        link: i32,
-    ) -> Result<Option<ConfigRecord<'a>>, LoadError> {
-        let source = usize::try_from(link).ok().and_then(|position| self.config.record(position));
-        let Some(source) = source else {
-            let records = self.config.records_len();
-            return Err(LoadError::RecordOutOfRange { record: record.position(), input, link, records });
-        };
-        match self.state(source.position()) {
-            Some(RecordState::New) => {
-                self.set_state(source.position(), RecordState::Open);
-                Ok(Some(source))
-            }
-            Some(RecordState::Open) => {
-                Err(LoadError::RecordLoop { record: source.position(), through: record.position() })
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn state(&self, record: usize) -> Option<RecordState> {
-        self.records.get(record).copied()
-    }
-
-    fn set_state(&mut self, record: usize, state: RecordState) {
-        if let Some(slot) = self.records.get_mut(record) {
-            *slot = state;
-        }
-    }
-
     /// Adds a record, after its sources.
-    fn add(&mut self, record: ConfigRecord<'a>) -> Result<(), LoadError> {
-        let position = record.position();
+    fn add(&mut self, index: ConfigRecordIx) -> Result<(), LoadError> {
+        let position = index.position();
+        let Some(record) = self.config.record(position) else { return Ok(()) };
         let is_random = record.digest().is_random();
         for (input, links) in record.raw_inputs().enumerate() {
             let mut is_empty = true;
             for (selector, link) in links {
                 is_empty = false;
-                let source = usize::try_from(link).unwrap_or(usize::MAX);
-                let Some(RecordState::Added(op)) = self.state(source) else {
+                let Some(op) = self.op_of(link) else {
+                    let source = usize::try_from(link).unwrap_or(usize::MAX);
                     return Err(LoadError::SkippedSource { record: position, input, link: source });
                 };
                 if !is_random {
@@ -298,14 +265,16 @@ impl<'a, 'd> Loader<'a, 'd> {
                 Some(found) => self.result(record, found, chain.created_at),
             }
         }
-        let state = if is_random {
-            RecordState::Skipped
-        } else {
+        if !is_random {
             let digest = self.chains.digests.intern(record.digest(), RecordDigest::clone).0;
-            RecordState::Added(self.chains.log.end_op(digest))
-        };
-        self.set_state(position, state);
+            self.ops[index] = Some(self.chains.log.end_op(digest));
+        }
         Ok(())
+    }
+
+    /// The add of the record that a link leads to.
+    fn op_of(&self, link: i32) -> Option<OpIx> {
+        self.ops[self.config.find(link)?]
     }
 
     fn result(&mut self, record: ConfigRecord<'a>, found: Found, created_at: crate::Timestamp) {

@@ -1,4 +1,6 @@
 //! Strongly connected components, without recursion.
+//!
+//! It does not use `post_order` of `arena/walk.rs`: that walk ends at a cycle, this one has to go on.
 
 use crate::arena::index::{Idx, IndexVec};
 

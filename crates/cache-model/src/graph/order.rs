@@ -2,7 +2,8 @@
 //!
 //! A link from an earlier record, as all links of a new record are, needs no search. For any other link only the part of
 //! the graph between its two ends is searched (Pearce and Kelly, "A dynamic topological sort algorithm for directed
-//! acyclic graphs", 2006).
+//! acyclic graphs", 2006). That search does not use `post_order` of `arena/walk.rs`: it needs no order, and visits the
+//! links between two positions only.
 
 use crate::arena::index::{EdgeIx, IndexVec, NodeIx};
 use crate::graph::budget::{Budget, Spent};
