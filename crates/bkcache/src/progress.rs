@@ -96,6 +96,7 @@ impl Notices {
     fn line(self, event: &Event<'_>) -> Option<String> {
         let text = match event {
             Event::Warning { message } => format!("warning: {message}"),
+            Event::Resumed { .. } if self.verbose => event.to_string(),
             Event::Waiting { .. } if self.long_waits => event.to_string(),
             Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
                 format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)

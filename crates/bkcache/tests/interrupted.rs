@@ -108,7 +108,13 @@ async fn an_interrupted_pull_names_nothing_and_the_same_command_asks_for_the_res
         assert_eq!(staged(&layout), 1);
 
         server.forget_seen();
-        bkcache(["copy", "--quiet", &from, &to]).ok();
+        let ran = bkcache(["copy", "-v", "--progress", "plain", &from, &to]).ok();
+        for line in [
+            format!("going on with {layer} after its first {} bytes\n", LARGE / 2),
+            "; 8 MiB were left by an interrupted copy\n".to_owned(),
+        ] {
+            assert!(ran.stderr.contains(&line), "{}", ran.stderr);
+        }
         let seen = server.seen_with("GET", &get);
         let asked: Vec<_> = seen.iter().map(|seen| (seen.header("range"), seen.sent)).collect();
         assert_eq!(asked, [(Some(format!("bytes={}-", LARGE / 2).as_str()), LARGE / 2)]);

@@ -30,6 +30,9 @@ fn to_json(event: &Event<'_>) -> Option<Value> {
         Event::Rehashing { descriptor } => json!({
             "event": "rehashing", "digest": descriptor.digest.to_string(), "size": descriptor.size,
         }),
+        Event::Resumed { descriptor, bytes } => json!({
+            "event": "resumed", "digest": descriptor.digest.to_string(), "bytes": bytes,
+        }),
         Event::Transferred { descriptor, bytes } => json!({
             "event": "transferred", "digest": descriptor.digest.to_string(), "bytes": bytes,
         }),

@@ -29,6 +29,8 @@ pub(crate) struct Meter {
     done_bytes: u64,
     /// The bytes that were read or sent, also in vain.
     moved: u64,
+    /// The bytes that interrupted copies have left.
+    resumed: u64,
     /// When the last byte was moved, or work on a blob began.
     moved_at: Instant,
     /// Earlier values of `moved`, oldest first.
@@ -44,6 +46,8 @@ struct BlobInWork {
     size: u64,
     /// The bytes counted so far, to be subtracted when it restarts.
     moved: u64,
+    /// Those of them that an interrupted copy has left.
+    resumed: u64,
     is_rehashed: bool,
 }
 
@@ -58,6 +62,7 @@ impl Meter {
             already_there: 0,
             done_bytes: 0,
             moved: 0,
+            resumed: 0,
             moved_at: now,
             samples: VecDeque::from([(now, 0)]),
             in_work: HashMap::new(),
@@ -139,6 +144,9 @@ impl Meter {
         if self.moved > 0 && took >= SAMPLING {
             text.push_str(&format!(", {}/s", size(per_second(self.moved, took))));
         }
+        if self.resumed > 0 {
+            text.push_str(&format!("; {} were left by an interrupted copy", size(self.resumed)));
+        }
         Some(text)
     }
 
@@ -163,7 +171,7 @@ impl Meter {
             }
             Event::Importing { .. } => self.importing = Some(event.to_string()),
             Event::Started { step, descriptor } => {
-                let blob = BlobInWork { size: descriptor.size, moved: 0, is_rehashed: false };
+                let blob = BlobInWork { size: descriptor.size, moved: 0, resumed: 0, is_rehashed: false };
                 self.in_work.insert(descriptor.digest, blob);
                 self.is_check = *step == Step::Check;
                 self.moved_at = now;
@@ -171,6 +179,13 @@ impl Meter {
             Event::Rehashing { descriptor } => {
                 if let Some(blob) = self.in_work.get_mut(&descriptor.digest) {
                     blob.is_rehashed = true;
+                }
+            }
+            Event::Resumed { descriptor, bytes } => {
+                if let Some(blob) = self.in_work.get_mut(&descriptor.digest) {
+                    (blob.moved, blob.resumed) = (*bytes, *bytes);
+                    self.done_bytes = self.done_bytes.saturating_add(*bytes);
+                    self.resumed = self.resumed.saturating_add(*bytes);
                 }
             }
             Event::Transferred { descriptor, bytes } => {
@@ -185,7 +200,8 @@ impl Meter {
             Event::Retrying { restarted: Some(descriptor), .. } => {
                 if let Some(blob) = self.in_work.get_mut(&descriptor.digest) {
                     self.done_bytes = self.done_bytes.saturating_sub(blob.moved);
-                    blob.moved = 0;
+                    self.resumed = self.resumed.saturating_sub(blob.resumed);
+                    (blob.moved, blob.resumed) = (0, 0);
                 }
             }
             Event::Finished { step, descriptor, stored } => {
@@ -286,6 +302,30 @@ mod tests {
         assert_eq!(meter.done_bytes(), 100 * MIB);
         let summary = "2 blobs done, 1 of them already there; 110 MiB in 10 s, 11 MiB/s";
         assert_eq!(meter.summary(after(began, 10)).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn bytes_of_an_interrupted_copy_are_done_and_not_moved() {
+        let (mut meter, began, one, two) = of_two();
+        meter.update(&Event::Resumed { descriptor: &one, bytes: 50 * MIB }, began);
+        meter.update(&Event::Transferred { descriptor: &one, bytes: 10 * MIB }, after(began, 1));
+        let line = "0 of 2 blobs, 60 MiB of 100 MiB, 5 MiB/s, 8.0 s left";
+        assert_eq!(meter.line(after(began, 2)).as_deref(), Some(line));
+        // It turns out wrong, and the blob restarts.
+        let error = Error::new(ErrorKind::Corrupt, "verify", one.digest, "it is wrong");
+        for (descriptor, kept) in [(&one, 0), (&two, 30 * MIB)] {
+            let (restarted, wait) = (Some(descriptor), Duration::ZERO);
+            meter.update(
+                &Event::Retrying { request: "copy", restarted, attempt: 2, wait, error: &error },
+                began,
+            );
+            meter.update(&Event::Resumed { descriptor, bytes: kept }, began);
+            meter.update(&Event::Transferred { descriptor, bytes: descriptor.size - kept }, began);
+            let (step, stored) = (Step::Layer, Stored::Stored);
+            meter.update(&Event::Finished { step, descriptor, stored }, began);
+        }
+        let summary = "2 blobs done; 80 MiB in 2.0 s, 40 MiB/s; 30 MiB were left by an interrupted copy";
+        assert_eq!(meter.summary(after(began, 2)).as_deref(), Some(summary));
     }
 
     #[test]

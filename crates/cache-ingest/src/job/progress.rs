@@ -58,6 +58,13 @@ pub enum Event<'a> {
         /// The blob.
         descriptor: &'a Descriptor,
     },
+    /// The destination has the first bytes of a blob from a put that was interrupted. Only the others are transferred.
+    Resumed {
+        /// The blob.
+        descriptor: &'a Descriptor,
+        /// How many bytes the destination has.
+        bytes: u64,
+    },
     /// Bytes of a blob went from source to destination.
     Transferred {
         /// The blob.
@@ -76,8 +83,8 @@ pub enum Event<'a> {
     Retrying {
         /// A verb with a reference or a digest.
         request: &'a str,
-        /// The blob that begins again at its first byte, so that the bytes that [`Transferred`](Self::Transferred) has
-        /// counted of it are void. `None` where the bytes so far are kept.
+        /// The blob that begins again at its first byte, so that the bytes that [`Transferred`](Self::Transferred) and
+        /// [`Resumed`](Self::Resumed) have counted of it are void. `None` where the bytes so far are kept.
         restarted: Option<&'a Descriptor>,
         /// The number of the coming attempt; the first retry is 2.
         attempt: u32,
@@ -131,6 +138,9 @@ impl fmt::Display for Event<'_> {
             }
             Self::Rehashing { descriptor } => {
                 write!(f, "hashing {} of {} bytes, which exists", descriptor.digest, descriptor.size)
+            }
+            Self::Resumed { descriptor, bytes } => {
+                write!(f, "going on with {} after its first {bytes} bytes", descriptor.digest)
             }
             Self::Transferred { descriptor, bytes } => {
                 write!(f, "{bytes} bytes of {} transferred", descriptor.digest)

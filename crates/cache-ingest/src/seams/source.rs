@@ -97,6 +97,13 @@ impl<'a> Source<'a> {
         self.job.event(&Event::Retrying { request: &request, restarted, attempt, wait, error });
     }
 
+    /// Reports that the destination has the first bytes of the blob.
+    pub(crate) fn resumes(&self, bytes: u64) {
+        if bytes > 0 {
+            self.job.event(&Event::Resumed { descriptor: &self.descriptor, bytes });
+        }
+    }
+
     /// Reports that the blob is read again from its first byte on, at once, as what was kept of it was wrong.
     pub(crate) fn restarts(&self, error: &Error) {
         let request = format!("copy {}", self.descriptor.digest);

@@ -161,6 +161,7 @@ impl Progress for Heard {
             Event::Planned { blobs, bytes } => format!("planned {blobs} blobs, {bytes} bytes"),
             Event::Started { step, .. } => format!("started {step}"),
             Event::Transferred { bytes, .. } => format!("transferred {bytes}"),
+            Event::Resumed { bytes, .. } => format!("resumed {bytes}"),
             Event::Retrying { attempt, .. } => format!("attempt {attempt}"),
             Event::Failed { step, .. } => format!("failed {step}"),
             Event::Finished { step, stored, .. } => format!("finished {step}: {stored:?}"),

@@ -113,6 +113,7 @@ async fn a_put_whose_source_failed_is_gone_on_with_as_often_as_it_takes() {
     let provider = Faulty::new(scene.bytes.clone(), []);
     copy(Step::Layer, &scene.blob, &provider, &scene.store, &job_hearing(&options(0), &heard)).await.unwrap();
     assert_eq!((provider.opened(), heard.transferred()), (vec![1400], 600));
+    assert_eq!(heard.steps(), ["started writing layer", "resumed 1400", "finished writing layer: Stored"]);
 }
 
 #[tokio::test]

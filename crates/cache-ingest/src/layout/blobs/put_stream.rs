@@ -75,6 +75,7 @@ async fn put_from(
     let feeder = async {
         let Ok(verifier) = verifier.await else { return Ok(()) };
         *resumed = verifier.received();
+        source.resumes(*resumed);
         let fed = feed(source, verifier, &sender).await;
         if fed.as_ref().is_err_and(is_about_bytes) {
             // The thread may have stopped, which removes its file too.
