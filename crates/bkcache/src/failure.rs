@@ -191,6 +191,9 @@ fn detail(doing: &str, error: &anyhow::Error) -> String {
 /// What to do about a kind of failure, unless the message says so itself.
 fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static str> {
     match kind {
+        _ if is_out_of_files(error) => {
+            Some("raise the limit of open files (ulimit -n), or copy fewer blobs at once (--jobs)")
+        }
         ErrorKind::NoSpace => Some("free some space and run the same command again to continue"),
         ErrorKind::Unavailable => Some("try again later"),
         // The error of a registry says what to do.
@@ -198,6 +201,14 @@ fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static st
         ErrorKind::TooLarge if is_caused_by::<AboveMetadataLimit>(error) => Some(RAISE_THE_LIMIT),
         _ => None,
     }
+}
+
+/// Whether this process has as many open files as the system allows it.
+fn is_out_of_files(error: &(dyn StdError + 'static)) -> bool {
+    // std has no kind for it. The number is that of every Unix.
+    const EMFILE: i32 = 24;
+    let cause = store_error(error).and_then(|store| store.cause_as::<std::io::Error>());
+    cfg!(unix) && cause.is_some_and(|cause| cause.raw_os_error() == Some(EMFILE))
 }
 
 /// Whether an error of this type is among the causes.

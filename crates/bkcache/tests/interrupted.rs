@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{bkcache, bkcache_with_input, blob, fixture, program, sha256};
 use test_registries::{Behavior, Fault, On, Registry, Server};
 
@@ -166,6 +166,35 @@ async fn an_interrupted_verify_says_so() {
     until("the layer is asked for", || !server.seen_with("GET", LAYER).is_empty());
     signal(&child, Signal::INT);
     assert_eq!(end(child), (Some(2), "bkcache: interrupted\n".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_ends_in_an_event_after_a_signal_if_events_are_asked_for() {
+    let server = Server::start(Registry::new(Behavior::default())).await;
+    let from = format!("{}/app:main", server.host());
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
+    server.fault(On::new("GET", "/app/").always(), Fault::Silence);
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("to").display().to_string();
+    for (command, ask, code) in [
+        (&["ls", &from] as &[&str], Signal::INT, 130),
+        (&["inspect", &from], Signal::TERM, 143),
+        (&["manifest", &from], Signal::INT, 130),
+        (&["config", &from], Signal::INT, 130),
+        (&["copy", &from, &to], Signal::TERM, 143),
+        (&["verify", &from], Signal::INT, 130),
+    ] {
+        server.forget_seen();
+        let child = start(&[command, &["--progress", "json"]].concat());
+        until("something is asked for", || !server.seen().is_empty());
+        signal(&child, ask);
+        let (died_of, said) = end(child);
+        assert_eq!(died_of, Some(ask.as_raw()), "{command:?}: {said}");
+        let events: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let last = events.last().unwrap();
+        assert_eq!((&last["event"], &last["kind"]), (&json!("error"), &json!("interrupted")), "{command:?}");
+        assert_eq!(last["exitCode"], json!(code), "{command:?}");
+    }
 }
 
 /// A program in a system call that cannot be cancelled: it opens a named pipe that nobody reads.

@@ -12,6 +12,7 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Stdio};
 use std::thread::{self, JoinHandle};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use support::{bkcache, fixture, program};
+use support::{bkcache, fixture, program, run};
 use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
@@ -29,15 +30,31 @@ const LAYER: &str = "/blobs/sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd6
 
 /// Starts the program with a terminal of this width as standard error. The thread gives everything that was shown.
 fn start(args: &[&str], columns: u16) -> (Child, JoinHandle<String>) {
+    let (child, shown, _) = start_with(args, columns, &[]);
+    (child, shown)
+}
+
+fn resize(terminal: &impl AsFd, columns: u16) {
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(terminal, size).unwrap();
+}
+
+/// As `start`, with environment variables, and with the terminal, to be resized.
+fn start_with(
+    args: &[&str],
+    columns: u16,
+    variables: &[(&str, &str)],
+) -> (Child, JoinHandle<String>, OwnedFd) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
-    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&terminal, size).unwrap();
+    resize(&terminal, columns);
+    let resizable = rustix::io::dup(&terminal).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     let stderr = OpenOptions::new().read(true).write(true).open(name).unwrap();
     let mut command = program();
-    command.args(args).env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    command.args(args).env("TERM", "xterm").env_remove("NO_COLOR").envs(variables.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     let child = command.spawn().unwrap();
     // The command holds the other end, and the reader waits until it is closed.
     drop(command);
@@ -47,7 +64,7 @@ fn start(args: &[&str], columns: u16) -> (Child, JoinHandle<String>) {
         let _ = terminal.read_to_end(&mut shown);
         String::from_utf8(shown).unwrap()
     });
-    (child, reading)
+    (child, reading, resizable)
 }
 
 #[test]
@@ -96,4 +113,87 @@ async fn a_bar_fits_the_terminal_and_is_cleared_away() {
         }
         assert!(rest.contains("interrupted") && !rest.contains(part), "{columns}: {rest:?}");
     }
+}
+
+/// A registry with the cache, which stops in the middle of a layer.
+async fn stalling() -> (Server<Registry>, String) {
+    let server = Server::start(Registry::new(Behavior::default())).await;
+    let from = format!("{}/app:main", server.host());
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
+    server.forget_seen();
+    server.fault(On::new("GET", LAYER).always(), Fault::StallBody(100));
+    (server, from)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bar_follows_the_width_of_the_terminal() {
+    let (server, from) = stalling().await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("to").display().to_string();
+    let (mut child, shown, terminal) = start_with(&["copy", &from, &to], 100, &[]);
+    while !server.seen_with("GET", LAYER).iter().any(|seen| seen.sent >= 100) {
+        assert!(child.try_wait().unwrap().is_none(), "it has the layer to wait for");
+        thread::sleep(Duration::from_millis(5));
+    }
+    thread::sleep(Duration::from_secs(1));
+    resize(&terminal, 30);
+    thread::sleep(Duration::from_secs(1));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+    drop(terminal);
+    let shown = shown.join().unwrap();
+    let (bars, _) = shown.rsplit_once("\r\x1b[2K").unwrap();
+    let bars: Vec<&str> = bars.split("\r\x1b[2K").filter(|bar| !bar.trim().is_empty()).collect();
+    assert!(bars.iter().any(|bar| bar.contains('━') && bar.chars().count() > 30), "{bars:?}");
+    let last = bars.last().unwrap();
+    assert!(last.chars().count() <= 30 && last.contains("KiB") && !last.contains('━'), "{last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_waits_for_metadata_says_so_and_clears_it_away() {
+    let (server, from) = stalling().await;
+    server.fault(On::new("GET", "/manifests/"), Fault::Delay(Duration::from_secs(2)));
+    let (mut child, shown) = start(&["inspect", &from], 80);
+    assert!(child.wait().unwrap().success());
+    let shown = shown.join().unwrap();
+    assert!(shown.contains("importing cache manifest from "), "{shown:?}");
+    assert!(shown.ends_with("\r\x1b[2K"), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_cannot_draw_gets_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, from) = stalling().await;
+    let cache = fixture(CACHE).display().to_string();
+    let to = folder.path().join("to").display().to_string();
+    let dumb = [("TERM", "dumb")];
+    let (mut child, shown, terminal) = start_with(&["copy", &cache, &to], 80, &dumb);
+    assert!(child.wait().unwrap().success());
+    drop(terminal);
+    let shown = shown.join().unwrap();
+    assert!(shown.contains("writing layer ") && !shown.contains('\x1b'), "{shown:?}");
+    // It takes longer than a bar waits.
+    let (mut child, shown, terminal) = start_with(&["verify", &from], 80, &dumb);
+    thread::sleep(Duration::from_secs(1));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+    drop(terminal);
+    assert_eq!(shown.join().unwrap(), "bkcache: interrupted\r\n");
+}
+
+#[test]
+fn errors_have_colours_on_a_terminal_only_and_not_if_they_are_unwanted() {
+    let escapes = |variables: &[(&str, &str)], more: &[&str]| {
+        let args: Vec<&str> = ["inspect", "./absent"].into_iter().chain(more.iter().copied()).collect();
+        let (mut child, shown, terminal) = start_with(&args, 80, variables);
+        child.wait().unwrap();
+        drop(terminal);
+        shown.join().unwrap().contains('\x1b')
+    };
+    assert!(escapes(&[], &[]));
+    assert!(!escapes(&[("NO_COLOR", "1")], &[]));
+    assert!(!escapes(&[("TERM", "dumb")], &[]));
+    assert!(!escapes(&[("CLICOLOR_FORCE", "1")], &["--progress", "json"]));
+    let forced = run(program().args(["inspect", "./absent"]).env("CLICOLOR_FORCE", "1"), b"");
+    assert!(forced.stderr.contains('\x1b'), "{}", forced.stderr);
 }

@@ -257,6 +257,8 @@ fn records_that_cannot_be_taken() {
     }
     lines.add("neither blobs nor destination", &bkcache(["export", "--records", "x"]));
     lines.add("a file that is not there", &bkcache(["export", "--records", "/absent/x", "--print-config"]));
+    let folder = temp.path().display().to_string();
+    lines.add("a folder", &bkcache(["export", "--records", &folder, "--print-config"]));
     insta::assert_snapshot!(lines.text);
 }
 
@@ -338,6 +340,24 @@ fn files_that_the_options_name_are_looked_at_before_the_copy() {
     copy(&["--metadata-file", &at("metadata")]).ok();
     assert!(std::fs::read_to_string(at("metadata")).unwrap().contains("cache.manifest"));
     assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_limit_of_open_files_is_said_with_what_helps() {
+    let temp = tempfile::tempdir().unwrap();
+    let to = temp.path().join("to").display().to_string();
+    let run = |jobs: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -n 24; exec \"$@\"", "sh"]).arg(support::program().get_program());
+        shell.args(["copy", "-q", "--jobs", jobs, &fixture(APP).display().to_string(), &to]);
+        support::run(&mut shell, b"")
+    };
+    let failed = run("64");
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    let advice = "; raise the limit of open files (ulimit -n), or copy fewer blobs at once (--jobs)\n";
+    assert!(failed.stderr.ends_with(advice), "{}", failed.stderr);
+    run("1").ok();
 }
 
 /// What is full at the end does not hide that the cache is written.

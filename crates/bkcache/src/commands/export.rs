@@ -56,9 +56,8 @@ fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
     let input: Box<dyn Read> = if is_stdin {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(
-            File::open(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause)).doing(doing)?,
-        )
+        let opened = open_file(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause));
+        Box::new(opened.doing(doing)?)
     };
     let mut chains = CacheChains::new();
     add_records(&mut chains, BufReader::with_capacity(1 << 20, input)).doing(doing)?;
@@ -66,6 +65,15 @@ fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
         chains.set_rule(Rule::Closed);
     }
     Ok(chains)
+}
+
+/// Opens a file; a folder is an error at once, and not when it is read.
+fn open_file(path: &Path) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    match file.metadata()?.is_dir() {
+        true => Err(std::io::ErrorKind::IsADirectory.into()),
+        false => Ok(file),
+    }
 }
 
 /// Opens the layers: an OCI layout, or else a folder of files named by digest.

@@ -127,9 +127,11 @@ impl Meter {
         (rate > 0 && left > 0).then(|| format!("{} left", duration(Duration::from_secs(left.div_ceil(rate)))))
     }
 
-    /// What was done in all, once everything is done.
+    /// What was done in all, once everything is done. A copy that failed has no summary, for its error follows; a check
+    /// goes on after a blob that fails.
     pub(crate) fn summary(&self, now: Instant) -> Option<String> {
-        if self.planned == 0 || self.done < self.planned {
+        let is_complete = self.planned > 0 && self.done >= self.planned;
+        if !is_complete || (self.failed > 0 && !self.is_check) {
             return None;
         }
         let took = now.saturating_duration_since(self.began);
@@ -361,6 +363,16 @@ mod tests {
         meter.update(&Event::Failed { step, descriptor: &one, error: &error }, began);
         let summary = "1 blob checked, 1 of them failed; 0 B in 1.0 s";
         assert_eq!(meter.summary(after(began, 1)).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn a_copy_that_failed_has_no_summary() {
+        let (mut meter, began, one, two) = of_two();
+        let error = Error::new(ErrorKind::NotFound, "open", one.digest, "it is gone");
+        for descriptor in [&one, &two] {
+            meter.update(&Event::Failed { step: Step::Layer, descriptor, error: &error }, began);
+        }
+        assert_eq!((meter.done_bytes(), meter.summary(began)), (100 * MIB, None));
     }
 
     #[test]
