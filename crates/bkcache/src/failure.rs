@@ -7,7 +7,7 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use cache_export::{ExportError, RecordsError};
-use cache_format::FormatError;
+use cache_format::{FormatError, NotACache};
 use cache_import::ImportError;
 use cache_ingest::{AboveMetadataLimit, ErrorKind, Side};
 use cache_model::ReadError;
@@ -152,6 +152,20 @@ impl Failure {
         let hint = hint(kind, &error).map(str::to_owned);
         Self::Failed { doing: doing.into(), kind, error: error.into(), hint }
     }
+
+    /// What a place is that is not a cache.
+    pub(crate) fn not_a_cache(doing: String, found: NotACache) -> Self {
+        let advice = Some(found.advice());
+        Self::failed(doing, found, ErrorKind::Unsupported).or_hint(advice)
+    }
+
+    /// The same failure, with another hint if there is one.
+    fn or_hint(mut self, other: Option<&'static str>) -> Self {
+        if let Self::Failed { hint, .. } = &mut self {
+            *hint = other.map(str::to_owned).or(hint.take());
+        }
+        self
+    }
 }
 
 /// The name of a kind in the `error` event.
@@ -249,13 +263,12 @@ impl<T> Doing<T> for Result<T, ImportError> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
             let kind = error.kind();
-            let mut failure = Failure::failed(doing(), error, kind);
-            if let Failure::Failed { error, hint, .. } = &mut failure
-                && matches!(error.downcast_ref(), Some(ImportError::TooLarge { .. }))
-            {
-                *hint = Some(RAISE_THE_LIMIT.to_owned());
-            }
-            failure
+            let advice = match &error {
+                ImportError::TooLarge { .. } => Some(RAISE_THE_LIMIT),
+                ImportError::NotACache { found, .. } => Some(found.advice()),
+                _ => None,
+            };
+            Failure::failed(doing(), error, kind).or_hint(advice)
         })
     }
 }
@@ -294,7 +307,11 @@ impl<T> Doing<T> for Result<T, VerifyError> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
             let kind = error.kind();
-            Failure::failed(doing(), error, kind)
+            let advice = match &error {
+                VerifyError::NotACache { found, .. } => Some(found.advice()),
+                _ => None,
+            };
+            Failure::failed(doing(), error, kind).or_hint(advice)
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cache_export::{Destination, form_of};
 use cache_format::Form;
 use cache_import::{Imported, OpenedCache};
-use cache_ingest::{Name, WriteStore};
+use cache_ingest::{Event, Name, WriteStore};
 use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
 
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
@@ -52,10 +52,19 @@ impl OpenedSource {
     /// Opens a source and reads the manifest that it names.
     pub(crate) async fn open(stores: &Stores, text: &str) -> Result<Self, Failure> {
         let target = open_source(stores, text).await?;
+        stores.job.event(&Event::Importing { what: "cache manifest", from: &place(&target) });
         let cache = cache_import::open(&*target.store, &target.name, &stores.job)
             .await
             .doing(|| format!("cannot read {}", place(&target)))?;
         Ok(Self { target, cache })
+    }
+
+    /// Refuses anything that is not a cache, and leads to none.
+    pub(crate) async fn check_is_cache(&self, stores: &Stores) -> Result<(), Failure> {
+        match self.cache.manifest() {
+            Some(_) => Ok(()),
+            None => self.import(stores).await.map(drop),
+        }
     }
 
     /// Reads the records.

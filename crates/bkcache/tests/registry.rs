@@ -77,7 +77,7 @@ fn there_and_back(host: &str, way: &Way) {
     copy(&other, back.to_str().unwrap());
     assert_eq!(only_manifest(&back), only_manifest(&fixture(CACHE)), "every byte is kept");
     let verified = way.run(&["verify", &app]).ok().text();
-    assert!(verified.contains(": sound; 12 blobs read"), "{verified}");
+    assert!(verified.contains(": sound; 10 blobs, 1 config and 1 manifest read"), "{verified}");
     let listed = way.run(&["ls", "--json", &format!("{host}/team/app")]).ok().json();
     assert_eq!((&listed[0]["name"], &listed[0]["form"]), (&json!("main"), &json!("manifest")));
 }
@@ -461,8 +461,15 @@ async fn a_list_tells_caches_images_and_unreadable_manifests_apart() {
         fails_with(&bkcache(["ls", &absent]), &format!("cannot read {absent}: "));
     }
     let lines = bkcache(["ls", "--caches", &place]).ok().text();
-    assert_eq!(lines.lines().count(), 4, "{lines}");
+    assert_eq!(lines.lines().count(), 5, "{lines}");
     assert!(lines.starts_with("NAME "), "{lines}");
+    assert!(lines.lines().last().unwrap().starts_with("3 names, 3 caches: "), "{lines}");
+    for (tag, is) in
+        [("image", "an image"), ("chart", "a Helm chart (application/vnd.cncf.helm.config.v1+json)")]
+    {
+        let ran = bkcache(["ls", "--caches", &app(tag)]);
+        fails_with(&ran, &format!("{}: it is {is}, not a cache; ", app(tag)));
+    }
 
     add("broken", image_config, "{", "l");
     let ran = bkcache(["ls", &place]);
@@ -474,6 +481,58 @@ async fn a_list_tells_caches_images_and_unreadable_manifests_apart() {
     fails_with(&ran, "NAME_UNKNOWN");
     let list = bkcache(["ls", "--json", &path("inline-oci-true")]).ok().json();
     assert_eq!(list[0]["kind"], json!("image-with-cache"));
+}
+
+/// A registry may count each manifest that it gives as a pull, and no HEAD. Of an artifact's config nothing is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_reads_each_distinct_manifest_once() {
+    let server = Server::start(Registry::new(Behavior::default())).await;
+    let place = format!("{}/team/app", server.host());
+    let cache = path("app-max-manifest-oci-gzip");
+    for tag in ["a", "b", "c"] {
+        bkcache(["copy", "-q", &cache, &format!("{place}:{tag}")]).ok();
+    }
+    let signed = bkcache(["ls", "--json", &format!("{place}:a")]).ok().json()[0]["digest"].clone();
+    let signature_tag = format!("{}.sig", signed.as_str().unwrap().replace(':', "-"));
+    let config_digest = {
+        let content = &server.service.content;
+        let blob = |media_type: &str, text: &str| {
+            content.insert_blob("team/app", text.to_owned());
+            json!({"mediaType": media_type, "digest": sha256(text.as_bytes()), "size": text.len()})
+        };
+        let config = blob("application/vnd.oci.image.config.v1+json", "no JSON");
+        let signature = blob("application/vnd.dev.cosign.simplesigning.v1+json", "a signature");
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let manifest =
+            json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [signature]});
+        let manifest = manifest.to_string();
+        let entry =
+            json!({"mediaType": media_type, "digest": sha256(manifest.as_bytes()), "size": manifest.len()});
+        content.insert_manifest("team/app", Some(&signature_tag), media_type, manifest);
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": [entry]}).to_string();
+        let referrers = signed.as_str().unwrap().replace(':', "-");
+        content.insert_manifest("team/app", Some(&referrers), media_type, index);
+        config["digest"].as_str().unwrap().to_owned()
+    };
+    server.forget_seen();
+    let list = bkcache(["ls", "--json", &place]).ok().json();
+    let kinds: Vec<&str> =
+        list.as_array().unwrap().iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["cache", "cache", "cache", "other", "other"], "{list}");
+    let signature = json!("application/vnd.dev.cosign.simplesigning.v1+json");
+    assert_eq!((&list[3]["artifact"], &list[4]["artifact"]), (&signature, &signature));
+    let mut read: Vec<String> =
+        server.seen_with("GET", "/manifests/").iter().map(|seen| seen.target.clone()).collect();
+    // The cache, the signature under its tag and under the index, the index.
+    assert_eq!(read.len(), 4, "{read:?}");
+    read.retain(|path| path.ends_with(signed.as_str().unwrap()));
+    assert_eq!(read.len(), 1, "{read:?}");
+    assert_eq!(server.seen_with("GET", "/blobs/").len(), 1, "the config of the cache");
+    assert!(
+        server.seen_with("GET", &config_digest).is_empty(),
+        "the config of a signature is not an image's"
+    );
 }
 
 /// Parts of a manifest that only its author understands survive a copy, byte for byte.

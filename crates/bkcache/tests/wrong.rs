@@ -94,6 +94,56 @@ fn sources_that_are_no_cache() {
     insta::assert_snapshot!(lines.text);
 }
 
+#[test]
+fn what_is_no_cache_at_all_fails_alike_in_every_command() {
+    let temp = tempfile::tempdir().unwrap();
+    let image = image_without_cache(temp.path());
+    let chart = temp.path().join("chart");
+    let (config, size) = store(&chart, b"{}");
+    let config =
+        json!({"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": config, "size": size});
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": []}).to_string();
+    let (digest, size) = store(&chart, manifest.as_bytes());
+    let entry =
+        json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": size});
+    std::fs::write(chart.join("index.json"), json!({"schemaVersion": 2, "manifests": [entry]}).to_string())
+        .unwrap();
+    std::fs::write(chart.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    let chart = chart.display().to_string();
+    let to = temp.path().join("to").display().to_string();
+    for (source, line) in [
+        (
+            &image,
+            "it is an image, not a cache; an image has a cache inside if it is built with --cache-to type=inline",
+        ),
+        (
+            &chart,
+            "it is a Helm chart (application/vnd.cncf.helm.config.v1+json), not a cache; check the tag; `bkcache ls` lists the tags and what each is",
+        ),
+    ] {
+        let digest = support::only_manifest(Path::new(source));
+        let named = format!("{source}@{digest}");
+        for command in [
+            vec!["inspect", source],
+            vec!["inspect", "--json", source],
+            vec!["verify", source],
+            vec!["verify", "--no-read", "--json", source],
+            vec!["copy", "--progress", "none", source, &to],
+            vec!["config", source],
+            vec!["config", "--canonical", source],
+            vec!["manifest", source],
+            vec!["ls", "--caches", &named],
+        ] {
+            let ran = bkcache(&command);
+            assert_eq!((ran.code, ran.text().as_str()), (1, ""), "{command:?}: {}", ran.stderr);
+            assert!(ran.stderr.ends_with(&format!(": {line}\n")), "{command:?}: {}", ran.stderr);
+            assert_eq!(ran.stderr.lines().count(), 1, "{command:?}: {}", ran.stderr);
+        }
+        bkcache(["ls", source]).ok();
+    }
+    assert!(!Path::new(&to).exists(), "no folder is made for nothing");
+}
+
 fn image_without_cache(folder: &Path) -> String {
     let image = layout(folder, "image", b"{}", &[]);
     let path = Path::new(&image);
@@ -139,9 +189,37 @@ fn blobs_that_are_not_what_they_should_be() {
         lines.add(&format!("copy, {name}"), &copied);
         lines.add(&format!("verify, {name}"), &bkcache(["verify", &source]));
         let report = bkcache(["verify", "--json", &source]);
-        assert_eq!((report.code, report.json()["sound"].clone()), (3, json!(false)));
+        let report_json = report.json();
+        assert_eq!((report.code, &report_json["sound"]), (3, &json!(false)));
+        let blobs = (&report_json["blobs"], &report_json["configs"], &report_json["manifests"]);
+        assert_eq!(blobs, (&json!(10), &json!(1), &json!(1)));
+        // Layers and records have the numbers that `inspect` gives them.
+        let finding = &report_json["findings"][0];
+        let shown = bkcache(["inspect", "--json", &source]).ok().json()["caches"][0].take();
+        for layer in finding["layers"].as_array().unwrap() {
+            let at = usize::try_from(layer.as_u64().unwrap()).unwrap();
+            assert_eq!(shown["layers"][at]["blob"], LAYER);
+        }
+        assert_eq!(finding["records"], json!(records_on(&shown, LAYER)), "{name}");
     }
     insta::assert_snapshot!(lines.text);
+}
+
+/// The positions of the records of an inspected cache with a result that has a layer of this blob.
+fn records_on(cache: &serde_json::Value, blob: &str) -> Vec<usize> {
+    let needs = |result: &serde_json::Value| {
+        let mut at = result["layer"].as_u64();
+        while let Some(layer) = at.map(|at| &cache["layers"][usize::try_from(at).unwrap()]) {
+            if layer["blob"] == blob {
+                return true;
+            }
+            at = layer["parent"].as_u64();
+        }
+        false
+    };
+    let records = cache["records"].as_array().unwrap().iter().enumerate();
+    let needing = records.filter(|(_, record)| record["results"].as_array().unwrap().iter().any(needs));
+    needing.map(|(position, _)| position).collect()
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(crate) mod cache_origin;
 mod docker_list;
 pub(crate) mod form;
 mod image_manifest;
+pub(crate) mod not_a_cache;
 mod oci_index;
 pub(crate) mod pack;
 mod rules;

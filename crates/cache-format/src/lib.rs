@@ -52,6 +52,7 @@ pub use error::{FormatError, FormatErrorKind};
 pub use forms::cache_manifest::CacheManifest;
 pub use forms::cache_origin::CacheOrigin;
 pub use forms::form::Form;
+pub use forms::not_a_cache::{ForeignContent, NotACache};
 pub use forms::pack::{ManifestWarning, Packed, PackedBlob, pack};
 pub use forms::unpack::{Unpacked, unpack};
 pub use image::config::{HistoryEntry, ImageConfig};

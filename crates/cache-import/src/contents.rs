@@ -2,8 +2,8 @@
 //!
 //! It reads manifests, cache configs and image configs, and never a layer. What it finds is data for others to show.
 
-use cache_format::{ManifestOrIndex, Unpacked};
-use cache_ingest::{Event, Job, Provider, Resolved};
+use cache_format::{ImageManifest, NotACache, Unpacked};
+use cache_ingest::{Error, Event, Job, Provider, Resolved, Step, Stored};
 use cache_model::Descriptor;
 
 use crate::imported::{Image, Imported};
@@ -20,11 +20,23 @@ pub struct Contents {
     pub manifests: Vec<Descriptor>,
     /// The images whose configs are in the store, with a cache inside or without.
     pub images: Vec<Image>,
+    /// The manifests of artifacts, whose configs are not read.
+    pub artifacts: Vec<ImageManifest>,
     /// The caches; none for an artifact or an image without one.
     pub imported: Imported,
 }
 
-/// Reads everything that a manifest leads to, cache or not.
+impl Contents {
+    /// What it is if it is not a cache and leads to none; `None` for a cache.
+    pub fn not_a_cache(&self) -> Option<NotACache> {
+        match &self.opened.unpacked {
+            Unpacked::Cache(_) => None,
+            Unpacked::Other(document) => inline::not_a_cache(document, &self.imported, &self.artifacts),
+        }
+    }
+}
+
+/// Reads everything that a manifest leads to, cache or not. The job's progress gets the events of a check of the manifest.
 ///
 /// # Errors
 /// Those of [`open`](crate::open) and [`OpenedCache::import`] except [`ImportError::NotACache`].
@@ -33,24 +45,36 @@ pub async fn contents(
     resolved: &Resolved,
     job: &Job,
 ) -> Result<Contents, ImportError> {
+    let (step, descriptor) = (Step::Check, &resolved.descriptor);
+    let begun = job.begin(step, descriptor);
+    let found = read(provider, resolved, job).await;
+    match &found {
+        Ok(_) => begun.finish(Stored::AlreadyPresent),
+        Err(ImportError::Store(error)) => begun.fail(error),
+        Err(other) => begun.fail(&Error::new(other.kind(), "read", descriptor.digest, other)),
+    }
+    found
+}
+
+async fn read(provider: &dyn Provider, resolved: &Resolved, job: &Job) -> Result<Contents, ImportError> {
     job.event(&Event::Importing { what: "manifest", from: &resolved.descriptor.digest.to_string() });
     let opened = open_resolved(provider, resolved, job).await?;
-    let mut contents =
-        Contents { opened, manifests: Vec::new(), images: Vec::new(), imported: Imported::default() };
+    let mut contents = Contents {
+        opened,
+        manifests: Vec::new(),
+        images: Vec::new(),
+        artifacts: Vec::new(),
+        imported: Imported::default(),
+    };
     match &contents.opened.unpacked {
         Unpacked::Cache(_) => contents.imported = contents.opened.import(provider, job).await?,
-        Unpacked::Other(document) if is_artifact(document) => {}
         Unpacked::Other(document) => {
             let walked = inline::walk(&contents.opened.descriptor, document, provider, job).await?;
             contents.manifests = walked.manifests;
             contents.images = walked.images;
+            contents.artifacts = walked.artifacts;
             contents.imported = walked.imported;
         }
     }
     Ok(contents)
-}
-
-/// Whether the config behind a manifest that is no cache is no image's either, so that there is nothing to read.
-fn is_artifact(document: &ManifestOrIndex) -> bool {
-    matches!(document, ManifestOrIndex::Manifest(manifest) if manifest.artifact_type().is_some())
 }

@@ -1,6 +1,6 @@
 //! Why a cache cannot be imported.
 
-use cache_format::FormatError;
+use cache_format::{FormatError, NotACache};
 use cache_ingest::{Error, ErrorKind};
 use cache_model::{AddError, Digest, LoadError};
 
@@ -43,12 +43,12 @@ pub enum ImportError {
     #[error("the caches cannot be united: {0}")]
     Unite(AddError),
     /// There is no cache behind the name.
-    #[error("{digest} is not a cache: {reason}")]
+    #[error("{found}")]
     NotACache {
         /// The digest of the manifest or index.
         digest: Digest,
         /// What it is instead.
-        reason: String,
+        found: Box<NotACache>,
     },
 }
 
@@ -75,13 +75,16 @@ impl ImportError {
 
 #[cfg(test)]
 mod tests {
+    use cache_format::{ImageIndex, ManifestOrIndex};
+
     use super::*;
 
     #[test]
     fn each_error_has_a_kind_to_act_on() {
         let digest = Digest::sha256([7; 32]);
         let too_large = ImportError::TooLarge { what: "cache config", digest, size: 9, limit: 8 };
-        let no_cache = ImportError::NotACache { digest, reason: "it is an image".to_owned() };
+        let index = ManifestOrIndex::Index(ImageIndex::new(Vec::new()));
+        let no_cache = ImportError::NotACache { digest, found: Box::new(NotACache::new(&index, 0, &[])) };
         let store = ImportError::Store(Error::new(ErrorKind::NotFound, "read", "a blob", "gone"));
         for (error, kind, is_of_store) in [
             (too_large, ErrorKind::TooLarge, false),

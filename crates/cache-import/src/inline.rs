@@ -4,17 +4,15 @@
 
 use bytes::Bytes;
 use cache_format::{
-    CacheOrigin, ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, read_inline,
+    CacheOrigin, ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, NoInlineCache,
+    NotACache, read_inline,
 };
 use cache_ingest::{ErrorKind, Job, Provider};
-use cache_model::Descriptor;
+use cache_model::{Descriptor, MediaType};
 
 use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
 use crate::{ImportError, ImportWarning};
-
-/// The most missing documents that an error names.
-const NAMED: usize = 3;
 
 /// The documents that a walk through the manifests below a name found.
 pub(crate) struct Walked {
@@ -22,6 +20,8 @@ pub(crate) struct Walked {
     pub(crate) imported: Imported,
     /// The images whose configs are in the store, with a cache inside or without.
     pub(crate) images: Vec<Image>,
+    /// The manifests of artifacts, whose configs are not read.
+    pub(crate) artifacts: Vec<ImageManifest>,
     /// The manifests below the name.
     pub(crate) manifests: Vec<Descriptor>,
 }
@@ -32,12 +32,11 @@ pub(crate) async fn import(
     provider: &dyn Provider,
     job: &Job,
 ) -> Result<Imported, ImportError> {
-    let imported = walk(subject, document, provider, job).await?.imported;
-    if imported.caches.is_empty() {
-        let reason = why_none(&imported.warnings);
-        return Err(ImportError::NotACache { digest: subject.digest, reason });
+    let walked = walk(subject, document, provider, job).await?;
+    match not_a_cache(document, &walked.imported, &walked.artifacts) {
+        Some(found) => Err(ImportError::NotACache { digest: subject.digest, found: Box::new(found) }),
+        None => Ok(walked.imported),
     }
-    Ok(imported)
 }
 
 /// Reads the configs of all images behind a name.
@@ -50,7 +49,12 @@ pub(crate) async fn walk(
     let mut walk = Walk {
         provider,
         job,
-        walked: Walked { imported: Imported::default(), images: Vec::new(), manifests: Vec::new() },
+        walked: Walked {
+            imported: Imported::default(),
+            images: Vec::new(),
+            artifacts: Vec::new(),
+            manifests: Vec::new(),
+        },
         queue: ManifestQueue::new(subject),
         all_fit: true,
     };
@@ -107,6 +111,10 @@ impl Walk<'_> {
     }
 
     async fn image(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), ImportError> {
+        if manifest.artifact_type().is_some() {
+            self.walked.artifacts.push(manifest.clone());
+            return Ok(());
+        }
         let (image, config) = (descriptor.digest, manifest.config.digest);
         let Some(bytes) = self.read(&manifest.config, "image config").await? else {
             self.warn(ImportWarning::MissingConfig { image, config });
@@ -131,43 +139,33 @@ impl Walk<'_> {
     }
 }
 
-/// Why there is no cache, from the warnings.
-fn why_none(warnings: &[ImportWarning]) -> String {
-    let (mut images, mut limit) = (0, None);
-    let mut skipped = None;
+/// What a document is that leads to no cache; `None` if it leads to one.
+pub(crate) fn not_a_cache(
+    document: &ManifestOrIndex,
+    imported: &Imported,
+    artifacts: &[ImageManifest],
+) -> Option<NotACache> {
+    if !imported.caches.is_empty() {
+        return None;
+    }
+    let (mut images, mut is_cut, mut unusable) = (0, false, None);
     let mut missing = Vec::new();
-    for warning in warnings {
+    for warning in &imported.warnings {
+        images += 1;
         match warning {
-            ImportWarning::TooManyManifests { limit: at } => {
-                limit = Some(at);
-                continue;
-            }
-            ImportWarning::SkippedImage { reason, .. } => skipped = Some(reason),
-            ImportWarning::MissingManifest { digest } => missing.push(format!("manifest {digest}")),
-            ImportWarning::MissingConfig { image, config } => {
-                missing.push(format!("config {config} of image {image}"));
+            ImportWarning::SkippedImage { reason: NoInlineCache::NoField, .. } => {}
+            ImportWarning::SkippedImage { reason, .. } => unusable = Some(*reason),
+            ImportWarning::MissingManifest { digest } => missing.push(*digest),
+            ImportWarning::MissingConfig { config, .. } => missing.push(*config),
+            ImportWarning::TooManyManifests { .. } => {
+                images -= 1;
+                is_cut = true;
             }
             // Only a cache has results.
-            ImportWarning::DroppedResult(_) => continue,
+            ImportWarning::DroppedResult(_) => images -= 1,
         }
-        images += 1;
     }
-    let mut reason = match (images, missing.as_slice(), skipped) {
-        (1, [only], _) => format!("it has no cache config, and the {only} is missing"),
-        (1, _, Some(reason)) => format!("it has no cache config, and {reason}"),
-        (0, ..) => "it is an index without a cache config and without images".to_owned(),
-        (_, [], _) => format!("it is an index of {images} images, none of which has an inline cache"),
-        (_, missing, _) => {
-            let (named, more) = missing.split_at(missing.len().min(NAMED));
-            let named = named.join(", ");
-            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-            format!(
-                "it is an index of {images} images, none of which has a usable cache; missing: {named}{more}"
-            )
-        }
-    };
-    if let Some(limit) = limit {
-        reason.push_str(&format!("; it leads to more than {limit} manifests, and the others were not read"));
-    }
-    reason
+    let types: Vec<MediaType> = artifacts.iter().filter_map(ImageManifest::artifact_type).collect();
+    let found = NotACache::new(document, images, &types);
+    Some(found.with_missing(missing).with_unusable(unusable).with_cut(is_cut))
 }

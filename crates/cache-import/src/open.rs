@@ -23,10 +23,11 @@ pub struct OpenedCache {
 
 /// Resolves a name and reads the manifest or index that it stands for.
 ///
+/// The event that the manifest is imported is the caller's, which alone knows the whole reference.
+///
 /// # Errors
 /// [`ImportError::Store`], [`ImportError::TooLarge`], and [`ImportError::Format`] for any other document.
 pub async fn open(store: &dyn ReadStore, name: &Name, job: &Job) -> Result<OpenedCache, ImportError> {
-    job.event(&Event::Importing { what: "cache manifest", from: &name.to_string() });
     let resolved = store.resolve(name).await.map_err(ImportError::Store)?;
     open_resolved(store, &resolved, job).await
 }

@@ -200,11 +200,8 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
         })
         .collect();
     let error = import_of(&absent).await.unwrap_err().to_string();
-    assert!(
-        error.contains("it is an index of 999 images, none of which has a usable cache; missing: "),
-        "{error}"
-    );
-    let end = "and 996 more; it leads to more than 1000 manifests, and the others were not read";
+    assert!(error.contains("it is an index of 999 images, not a cache; missing: "), "{error}");
+    let end = "and 996 more; it leads to more than 1000 manifests, and the others are not read";
     assert!(error.ends_with(end), "{error}");
 }
 
@@ -280,7 +277,7 @@ async fn a_config_above_what_buildkit_imports_is_imported() {
 }
 
 #[tokio::test]
-async fn every_manifest_and_config_that_is_read_is_reported() {
+async fn every_config_that_is_read_is_reported() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hearing = Arc::clone(&heard);
     let job = Job::default().with_progress(move |event: &Event<'_>| {
@@ -292,9 +289,6 @@ async fn every_manifest_and_config_that_is_read_is_reported() {
     let opened = open(&cache, &Name::Unspecified, &job).await.unwrap();
     opened.import(&cache, &job).await.unwrap();
     let config = opened.manifest().unwrap().config.digest;
-    let steps = [
-        "importing cache manifest from the default tag".to_owned(),
-        format!("importing cache config from {config}"),
-    ];
-    assert_eq!(*heard.lock().unwrap(), steps);
+    // The caller reports the manifest, since the store does not know the whole reference.
+    assert_eq!(*heard.lock().unwrap(), [format!("importing cache config from {config}")]);
 }

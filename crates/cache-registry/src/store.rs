@@ -90,6 +90,11 @@ impl Resolver for RegistryStore {
     async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
         self.0.resolve(name).await
     }
+
+    /// Asks by HEAD, which registries do not count as a pull, and reads the manifest only where the answer says too little.
+    async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
+        self.0.resolve_descriptor(name).await
+    }
 }
 
 #[async_trait]

@@ -39,6 +39,8 @@ pub(crate) struct BlobOutcome {
     pub(crate) verdict: Result<Option<LayerContent>, FindingKind>,
     /// The number of bytes that were read.
     pub(crate) bytes: u64,
+    /// Whether the store gave the blob, right or wrong.
+    pub(crate) was_read: bool,
 }
 
 impl BlobChecker<'_> {
@@ -69,7 +71,9 @@ impl BlobChecker<'_> {
                 begun.fail(&Error::new(of, "check", descriptor.digest, kind));
             }
         }
-        BlobOutcome { verdict, bytes }
+        let is_absent =
+            matches!(&verdict, Err(FindingKind::MissingBlob | FindingKind::UnreadableBlob { .. }));
+        BlobOutcome { was_read: self.options.blobs && !is_absent, verdict, bytes }
     }
 
     pub(crate) fn source(&self, descriptor: &Descriptor) -> Source<'_> {

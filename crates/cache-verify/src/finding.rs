@@ -20,6 +20,9 @@ pub struct Finding {
     pub place: Place,
     /// Its kind.
     pub kind: FindingKind,
+    /// For an error about a layer, the positions of the records that need it: each has a result with the layer, or with
+    /// a layer on top of it. `None` for any other finding, and where working this out takes too long.
+    pub needed_by: Option<Vec<usize>>,
 }
 
 /// The subject of a finding.
@@ -36,10 +39,10 @@ pub enum Place {
         /// Its digest.
         digest: Digest,
     },
-    /// A layer.
+    /// A layer, or several with one blob.
     Layer {
-        /// Its positions: in the manifest's list for a finding about the blob, in the config's list for a finding about
-        /// the config. In a sound cache both lists are the same.
+        /// Their positions in the config, or in the image for a cache inside an image. Empty for a blob that no layer of
+        /// the config has, and where the config cannot be read.
         positions: Vec<usize>,
         /// The digest of its blob; `None` if the config names none.
         digest: Option<Digest>,
@@ -76,11 +79,11 @@ impl Finding {
         }
     }
 
-    /// The positions of the records that it is about.
+    /// The positions of the records that it is about, or that need the layer that it is about.
     pub fn records(&self) -> &[usize] {
         match &self.place {
             Place::Record { positions, .. } => positions,
-            _ => &[],
+            _ => self.needed_by.as_deref().unwrap_or_default(),
         }
     }
 }
@@ -90,7 +93,14 @@ impl fmt::Display for Finding {
         if let Some(image) = &self.image {
             write!(f, "image {image}, ")?;
         }
-        write!(f, "{}: {}", OneLine(&self.place), OneLine(&self.kind))
+        write!(f, "{}", OneLine(&self.place))?;
+        match self.needed_by.as_ref().map(Vec::len) {
+            None => {}
+            Some(0) => f.write_str(", needed by no record")?,
+            Some(1) => f.write_str(", needed by 1 record")?,
+            Some(records) => write!(f, ", needed by {records} records")?,
+        }
+        write!(f, ": {}", OneLine(&self.kind))
     }
 }
 
@@ -100,6 +110,9 @@ impl fmt::Display for Place {
             Self::Manifest { digest } => write!(f, "manifest {digest}"),
             Self::Config { digest } => write!(f, "config {digest}"),
             Self::Layer { positions, digest: None } => write_positions(f, "layer", positions),
+            Self::Layer { positions, digest: Some(digest) } if positions.is_empty() => {
+                write!(f, "blob {digest}")
+            }
             Self::Layer { positions, digest: Some(digest) } => {
                 write_positions(f, "layer", positions)?;
                 write!(f, " ({digest})")
@@ -140,7 +153,7 @@ mod tests {
         let error = |reason: &str| Error::new(ErrorKind::Unavailable, "open", digest, reason);
         let finding = |error: Error| {
             let kind = FindingKind::UnreadableBlob { error: std::sync::Arc::new(error) };
-            Finding { image: None, place: Place::Config { digest }, kind }
+            Finding { image: None, place: Place::Config { digest }, kind, needed_by: None }
         };
         let found = finding(error("it is away"));
         assert_eq!(found, finding(error("it is away").with_cause(std::io::Error::other("a cause"))));
@@ -154,7 +167,7 @@ mod tests {
         let digest = RecordDigest::new("two\nlines");
         let place = Place::Record { positions: vec![3], digest };
         let kind = FindingKind::UnknownMediaType { media_type: "a\rb".into() };
-        let line = Finding { image: None, place, kind }.to_string();
+        let line = Finding { image: None, place, kind, needed_by: None }.to_string();
         assert!(line.starts_with(r"record 3 (two\nlines): a\rb is no known media type"), "{line}");
     }
 }

@@ -5,36 +5,29 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cache_format::encode_config;
 use cache_model::{CacheChains, CacheConfig, Digest, Graph, RecordDigest, Rule};
 
 use crate::cache_findings::CacheFindings;
 use crate::{FindingKind, Place};
 
 /// The checks beyond those of the records.
-#[derive(Clone, Copy)]
-pub(crate) enum GraphChecks<'a> {
-    /// The layers are the config's own; these are its bytes.
-    OfConfig(&'a [u8]),
-    /// The layers are an image's. The cache need not use all of them, and BuildKit has several orders for its records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GraphChecks {
+    /// The layers are the config's own.
+    OfConfig,
+    /// The layers are an image's. The cache need not use all of them.
     OfInline,
 }
 
 /// Checks that the manifest lists the layers of the config.
 pub(crate) fn check_layer_list(section: &mut CacheFindings, manifest: Place, config: &CacheConfig) {
     let of_config: HashSet<Digest> = config.layers().iter().filter_map(|layer| layer.blob).collect();
-    let mut unknown: Vec<(Digest, Vec<usize>)> = Vec::new();
-    let mut place_of = HashMap::new();
-    let mut listed = Vec::new();
+    let (mut listed, mut unknown, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     for (position, layer) in section.layers.iter().enumerate() {
         if of_config.contains(&layer.digest) {
             listed.push((position, layer.digest));
-            continue;
-        }
-        let place = *place_of.entry(layer.digest).or_insert(unknown.len());
-        match unknown.get_mut(place) {
-            Some((_, positions)) => positions.push(position),
-            None => unknown.push((layer.digest, vec![position])),
+        } else if seen.insert(layer.digest) {
+            unknown.push(layer.digest);
         }
     }
     let is_listed: HashSet<Digest> = listed.iter().map(|(_, digest)| *digest).collect();
@@ -49,8 +42,8 @@ pub(crate) fn check_layer_list(section: &mut CacheFindings, manifest: Place, con
         let (listed, config) = (section.layers.len(), config.layers().len());
         section.metadata(manifest, FindingKind::LayerListMismatch { listed, config, position });
     }
-    for (digest, positions) in unknown {
-        section.layer(positions, Some(digest), FindingKind::LayerNotInConfig);
+    for digest in unknown {
+        section.layer(Vec::new(), Some(digest), FindingKind::LayerNotInConfig);
     }
 }
 
@@ -65,12 +58,7 @@ fn first_difference(listed: &[(usize, Digest)], wanted: &[Digest], len: usize) -
 }
 
 /// Checks the records, then the rest that `checks` names.
-pub(crate) fn check(
-    section: &mut CacheFindings,
-    place: &Place,
-    config: &CacheConfig,
-    checks: GraphChecks<'_>,
-) {
+pub(crate) fn check(section: &mut CacheFindings, place: &Place, config: &CacheConfig, checks: GraphChecks) {
     let loaded = match CacheChains::from_config(config, &section.layers) {
         Ok(loaded) => loaded,
         Err(error) => return section.metadata(place.clone(), FindingKind::GraphUnsound { error }),
@@ -80,7 +68,7 @@ pub(crate) fn check(
         let (layer, blob) = (dropped.layer, dropped.blob);
         section.record(place, FindingKind::DroppedResult { layer, blob });
     }
-    if let GraphChecks::OfConfig(_) = checks {
+    if checks == GraphChecks::OfConfig {
         check_layers(section, config);
     }
     let chains = loaded.chains;
@@ -90,21 +78,9 @@ pub(crate) fn check(
     };
     let positions = positions_by_digest(config);
     check_left_out(section, &positions, &graph);
-    let closed = match chains.graph_by(Rule::Closed) {
-        Ok(closed) => closed,
-        Err(error) => return section.metadata(place.clone(), FindingKind::MergeTangled { error }),
-    };
-    check_duplicates(section, positions, &closed);
-    if let GraphChecks::OfConfig(bytes) = checks {
-        // A config with findings re-encodes differently anyway.
-        if !section.has_findings() {
-            // Each rule has its canonical order; a cache that was closed is canonical only by the closed one.
-            let canonical = encode_config(&graph.marshal(&|_| true).config);
-            if canonical != bytes && encode_config(&closed.marshal(&|_| true).config) != bytes {
-                let canonical = Digest::of(&canonical);
-                section.metadata(place.clone(), FindingKind::NotCanonical { canonical });
-            }
-        }
+    match chains.graph_by(Rule::Closed) {
+        Ok(closed) => check_duplicates(section, positions, &closed),
+        Err(error) => section.metadata(place.clone(), FindingKind::MergeTangled { error }),
     }
 }
 

@@ -58,8 +58,6 @@ pub enum FindingKind {
         /// Why.
         error: FormatError,
     },
-    /// The manifest names no cache config, and no image with an inline cache.
-    NoCache,
     /// A manifest that an index names is not in the store.
     MissingManifest,
     /// An index has more manifests than are looked at.
@@ -72,6 +70,14 @@ pub enum FindingKind {
         /// Why.
         reason: NoInlineCache,
     },
+    /// The history of an image with an inline cache has fewer steps with a layer than the image has layers. OCI's image
+    /// specification allows that, but BuildKit 0.32 crashes when it imports the cache.
+    HistoryTooShort {
+        /// The number of steps that made a layer.
+        steps: usize,
+        /// The number of layers.
+        layers: usize,
+    },
     /// The config cannot be understood.
     ConfigUnreadable {
         /// Why.
@@ -81,11 +87,6 @@ pub enum FindingKind {
     GraphUnsound {
         /// How.
         error: LoadError,
-    },
-    /// The config is sound, but not as marshalling its records would write it.
-    NotCanonical {
-        /// The digest that the config would have.
-        canonical: Digest,
     },
     /// The manifest does not list one layer for each layer of the config, in order.
     LayerListMismatch {
@@ -193,14 +194,13 @@ impl FindingKind {
             Self::TooLarge { .. } => ("too-large", Error),
             Self::AboveImportLimit { .. } => ("above-import-limit", Warning),
             Self::ManifestUnreadable { .. } => ("manifest-unreadable", Error),
-            Self::NoCache => ("no-cache", Error),
             Self::MissingManifest => ("missing-manifest", Warning),
             Self::TooManyManifests { .. } => ("too-many-manifests", Warning),
             Self::SkippedImage { reason: NoInlineCache::NoField } => ("skipped-image", Note),
-            Self::SkippedImage { .. } => ("skipped-image", Warning),
+            Self::SkippedImage { .. } => ("skipped-image", Error),
+            Self::HistoryTooShort { .. } => ("history-too-short", Error),
             Self::ConfigUnreadable { .. } => ("config-unreadable", Error),
             Self::GraphUnsound { .. } => ("graph-unsound", Error),
-            Self::NotCanonical { .. } => ("not-canonical", Note),
             Self::LayerListMismatch { .. } => ("layer-list-mismatch", Warning),
             Self::LayerNotInConfig => ("layer-not-in-config", Warning),
             Self::DuplicateLayer { .. } => ("duplicate-layer", Warning),
@@ -257,9 +257,6 @@ impl fmt::Display for FindingKind {
                 )
             }
             Self::ManifestUnreadable { error } => write!(f, "it cannot be read: {error}"),
-            Self::NoCache => {
-                f.write_str("this is no cache: it names no cache config and no image with an inline cache")
-            }
             Self::MissingManifest => {
                 f.write_str("the index lists it, but it is missing; a cache in it cannot be read")
             }
@@ -267,15 +264,13 @@ impl fmt::Display for FindingKind {
                 write!(f, "it leads to more than {limit} manifests; the others are not checked")
             }
             Self::SkippedImage { reason } => write!(f, "{reason}"),
+            Self::HistoryTooShort { steps, layers } => write!(
+                f,
+                "its history has {steps} steps with a layer, but the image has {layers} layers, and buildkitd 0.32 crashes when it imports that; build the image again without changing its layers afterwards"
+            ),
             Self::ConfigUnreadable { error } => write!(f, "it cannot be read: {error}"),
             Self::GraphUnsound { error } => {
                 write!(f, "it makes no sense, so nothing can be imported: {error}")
-            }
-            Self::NotCanonical { canonical } => {
-                write!(
-                    f,
-                    "its records are sound, but not in canonical order; exported anew it is {canonical}"
-                )
             }
             Self::LayerListMismatch { listed, config, position } => write!(
                 f,

@@ -2,6 +2,7 @@
 //!
 //! A blob is checked once, even with many descriptors. Then each descriptor is compared with it.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -10,8 +11,9 @@ use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest
 use crate::blob::{BlobCheck, BlobOutcome};
 use crate::cache_findings::CacheFindings;
 use crate::content::{ContentFormat, LayerContent};
+use crate::needs::LayerNeeds;
 use crate::sink::DecodeFailure;
-use crate::{Finding, FindingKind, Place, Undecodable, VerifyOptions};
+use crate::{Finding, FindingKind, Place, Severity, Undecodable, VerifyOptions};
 
 /// The distinct blobs. If one digest has descriptors of two sizes, one of them is wrong, so both are checked.
 pub(crate) struct BlobChecks {
@@ -42,40 +44,44 @@ impl BlobChecks {
         &self.list
     }
 
-    /// The findings about the layers of a cache.
+    /// The findings about the layers of a cache. `steps` bounds the search for the records that need a layer.
     pub(crate) fn findings(
         &self,
         section: &CacheFindings,
         outcomes: &[BlobOutcome],
         options: &VerifyOptions,
+        steps: &mut u64,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let mut push = |positions: &[usize], descriptor: &Descriptor, kind| {
-            let place = Place::Layer { positions: positions.to_vec(), digest: Some(descriptor.digest) };
-            findings.push(Finding { image: section.image, place, kind });
+        let needs = OnceCell::new();
+        let mut push = |descriptor: &Descriptor, kind: FindingKind| {
+            let config = section.config.as_ref();
+            let needs = config.map(|config| needs.get_or_init(|| LayerNeeds::of(config)));
+            let positions = needs.map_or(&[][..], |needs| needs.positions(&descriptor.digest)).to_vec();
+            let is_lost = kind.severity() == Severity::Error;
+            let needed_by = needs.filter(|_| is_lost).and_then(|needs| needs.records(&positions, steps));
+            let place = Place::Layer { positions, digest: Some(descriptor.digest) };
+            findings.push(Finding { image: section.image, place, kind, needed_by });
         };
-        let layers = || section.layers.iter().enumerate();
-        for (_, blob) in grouped(layers(), blob_of) {
-            let Some((_, first)) = blob.first() else { continue };
+        for (_, blob) in grouped(section.layers.iter(), blob_of) {
+            let Some(first) = blob.first() else { continue };
             let place = self.place_of.get(&blob_of(first));
             let outcome = place.and_then(|place| outcomes.get(*place));
             let contents = match outcome.map(|outcome| &outcome.verdict) {
                 Some(Err(kind)) => {
-                    let positions: Vec<_> = blob.iter().map(|(position, _)| *position).collect();
-                    push(&positions, first, kind.clone());
+                    push(first, kind.clone());
                     None
                 }
                 Some(Ok(contents)) => contents.as_ref(),
                 None => None,
             };
-            for ((_, diff_id), alike) in grouped(blob.into_iter(), |layer| claims_of(layer)) {
-                let Some((_, descriptor)) = alike.first() else { continue };
-                let positions: Vec<_> = alike.iter().map(|(position, _)| *position).collect();
+            for ((_, diff_id), alike) in grouped(blob.into_iter(), claims_of) {
+                let Some(descriptor) = alike.first() else { continue };
                 let mut kinds = about_claims(descriptor, diff_id);
                 if let Some(contents) = contents {
                     about_contents(descriptor, contents, options, &mut kinds);
                 }
-                kinds.into_iter().for_each(|kind| push(&positions, descriptor, kind));
+                kinds.into_iter().for_each(|kind| push(descriptor, kind));
             }
         }
         findings
@@ -91,18 +97,15 @@ fn claims_of(descriptor: &Descriptor) -> (&str, Option<&str>) {
     (descriptor.media_type.as_str(), descriptor.annotations.get(ANNOTATION_DIFF_ID))
 }
 
-/// A layer with its position.
-type Positioned<'d> = (usize, &'d Descriptor);
-
 /// The layers grouped by a key, in the order of the groups' first layers.
 fn grouped<'d, K: Copy + Eq + Hash>(
-    layers: impl Iterator<Item = Positioned<'d>>,
+    layers: impl Iterator<Item = &'d Descriptor>,
     key_of: impl Fn(&'d Descriptor) -> K,
-) -> Vec<(K, Vec<Positioned<'d>>)> {
-    let mut groups: Vec<(K, Vec<Positioned<'d>>)> = Vec::new();
+) -> Vec<(K, Vec<&'d Descriptor>)> {
+    let mut groups: Vec<(K, Vec<&'d Descriptor>)> = Vec::new();
     let mut place_of = HashMap::new();
     for layer in layers {
-        let key = key_of(layer.1);
+        let key = key_of(layer);
         let place = *place_of.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {
             Some((_, group)) => group.push(layer),

@@ -34,6 +34,7 @@ mod gunzip;
 mod kind;
 mod layers;
 mod metadata;
+mod needs;
 mod options;
 mod report;
 mod severity;

@@ -19,9 +19,15 @@ pub struct Report {
     pub caches: u64,
     /// The number of records in their configs.
     pub records: u64,
-    /// The number of distinct blobs that were checked: manifests, configs and layers.
+    /// The number of distinct blobs that the manifests list as layers, also those that are missing.
     pub blobs: u64,
-    /// The number of bytes that were read.
+    /// How many of these blobs were read; 0 if they were only looked up.
+    pub blobs_read: u64,
+    /// The number of configs that were read: of caches, and of images.
+    pub configs: u64,
+    /// The number of manifests and indexes that were read.
+    pub manifests: u64,
+    /// The number of bytes that were read, of all of these.
     pub bytes: u64,
     /// The findings: for each cache those about its manifest, then about its config, its layers in order, its records
     /// in order. The order in which the store answers has no influence.

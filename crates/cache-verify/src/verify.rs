@@ -3,13 +3,17 @@
 //! First all manifests and configs, then the blobs of all layers, then the findings in the order of the cache. A defect
 //! never stops it.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use cache_format::{Unpacked, unpack};
 use cache_ingest::{Error, ErrorKind, Job, Name, ReadStore, Resolved};
+use cache_model::Digest;
 
 use crate::blob::BlobChecker;
 use crate::layers::BlobChecks;
 use crate::metadata::Unread;
+use crate::needs::STEPS;
 use crate::walk::MetadataWalk;
 use crate::{FindingKind, Report, VerifyError, VerifyOptions};
 
@@ -23,7 +27,7 @@ use crate::{FindingKind, Report, VerifyError, VerifyOptions};
 /// Reading blobs needs a Tokio runtime, whose threads for blocking work decompress.
 ///
 /// # Errors
-/// [`VerifyError`] if the name does not exist, if the store does not give the manifest, or without a Tokio runtime.
+/// [`VerifyError`] if the name does not exist or stands for no cache, if the store does not give the manifest, or without a Tokio runtime.
 /// Every other defect is a finding.
 pub async fn verify(
     store: &dyn ReadStore,
@@ -43,27 +47,36 @@ pub async fn verify(
         match unpack(&subject, &bytes) {
             Err(error) => walk.manifest_finding(&subject, FindingKind::ManifestUnreadable { error }),
             Ok(Unpacked::Cache(manifest)) => walk.cache(&subject, manifest).await,
-            Ok(Unpacked::Other(document)) => walk.images(&subject, document).await,
+            Ok(Unpacked::Other(document)) => {
+                let digest = subject.digest;
+                let walked = walk.images(&subject, document).await;
+                walked.map_err(|found| VerifyError::NotACache { digest, found: Box::new(found) })?;
+            }
         }
     }
     let checks = BlobChecks::of(walk.sections.iter().flat_map(|section| &section.layers));
     let outcomes = checker.check_all(checks.list()).await;
-    for (check, outcome) in checks.list().iter().zip(&outcomes) {
-        walk.count(&check.descriptor, outcome.bytes);
-    }
+    outcomes.iter().for_each(|outcome| walk.count_bytes(outcome.bytes));
+    let layers = || checks.list().iter().map(|check| check.descriptor.digest);
+    let blobs: HashSet<Digest> = layers().collect();
+    let read = layers().zip(&outcomes).filter(|(_, outcome)| outcome.was_read);
+    let blobs_read: HashSet<Digest> = read.map(|(digest, _)| digest).collect();
     let (form, caches, records) = (walk.form, walk.caches, walk.records);
-    let (blobs, bytes) = (walk.blobs.len() as u64, walk.bytes);
+    let (manifests, configs) = (walk.manifests.len() as u64, walk.configs.len() as u64);
+    let bytes = walk.bytes;
+    let mut steps = STEPS;
     let mut findings = Vec::new();
     for mut section in walk.sections {
-        section.about_layers.extend(checks.findings(&section, &outcomes, options));
+        section.about_layers.extend(checks.findings(&section, &outcomes, options, &mut steps));
         // The sort is stable: findings about one position stay in the order of the checks.
-        section.about_layers.sort_by_key(|finding| finding.layers().first().copied());
+        section.about_layers.sort_by_key(|finding| finding.layers().first().copied().unwrap_or(usize::MAX));
         section.about_records.sort_by_key(|finding| finding.records().first().copied());
         findings.append(&mut section.about_metadata);
         findings.append(&mut section.about_layers);
         findings.append(&mut section.about_records);
     }
-    Ok(Report { subject, form, caches, records, blobs, bytes, findings })
+    let (blobs, blobs_read) = (blobs.len() as u64, blobs_read.len() as u64);
+    Ok(Report { subject, form, caches, records, blobs, blobs_read, configs, manifests, bytes, findings })
 }
 
 /// The bytes of the manifest that the name stands for. `None` if they are a finding instead.
@@ -75,7 +88,7 @@ async fn read_subject(
     let subject = &resolved.descriptor;
     let kind = match checker.resolved(resolved).await {
         Ok(bytes) => {
-            walk.count(subject, bytes.len() as u64);
+            walk.count_manifest(subject, &bytes);
             return Ok(Some(bytes));
         }
         Err(Unread::TooLarge(kind)) => kind,
@@ -84,7 +97,6 @@ async fn read_subject(
         }
         Err(Unread::Failed(error)) => return Err(VerifyError::Store(error)),
     };
-    walk.count(subject, 0);
     walk.manifest_finding(subject, kind);
     Ok(None)
 }

@@ -6,10 +6,10 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use cache_format::{
-    CacheManifest, Form, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, decode_config,
-    read_inline,
+    CacheManifest, Form, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, NotACache,
+    decode_config, read_inline,
 };
-use cache_model::{CacheConfig, Descriptor, Digest};
+use cache_model::{CacheConfig, Descriptor, Digest, MediaType};
 
 use crate::blob::BlobChecker;
 use crate::cache_findings::CacheFindings;
@@ -24,8 +24,14 @@ pub(crate) struct MetadataWalk<'a> {
     pub(crate) form: Option<Form>,
     pub(crate) caches: u64,
     pub(crate) records: u64,
-    pub(crate) blobs: HashSet<Digest>,
+    pub(crate) manifests: HashSet<Digest>,
+    pub(crate) configs: HashSet<Digest>,
     pub(crate) bytes: u64,
+    /// The images, and what was left out of them.
+    images: usize,
+    artifacts: Vec<MediaType>,
+    missing: Vec<Digest>,
+    is_cut: bool,
 }
 
 fn manifest(descriptor: &Descriptor) -> Place {
@@ -40,14 +46,23 @@ impl<'a> MetadataWalk<'a> {
             form: None,
             caches: 0,
             records: 0,
-            blobs: HashSet::new(),
+            manifests: HashSet::new(),
+            configs: HashSet::new(),
             bytes: 0,
+            images: 0,
+            artifacts: Vec::new(),
+            missing: Vec::new(),
+            is_cut: false,
         }
     }
 
-    /// Counts a blob that was checked.
-    pub(crate) fn count(&mut self, descriptor: &Descriptor, bytes: u64) {
-        self.blobs.insert(descriptor.digest);
+    /// Counts a manifest that was read.
+    pub(crate) fn count_manifest(&mut self, descriptor: &Descriptor, bytes: &Bytes) {
+        self.manifests.insert(descriptor.digest);
+        self.count_bytes(bytes.len() as u64);
+    }
+
+    pub(crate) fn count_bytes(&mut self, bytes: u64) {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
@@ -58,20 +73,20 @@ impl<'a> MetadataWalk<'a> {
         self.sections.push(section);
     }
 
-    async fn read(&mut self, descriptor: &Descriptor) -> Result<Bytes, FindingKind> {
-        let bytes = self.checker.metadata_or_finding(descriptor).await;
-        self.count(descriptor, bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
-        bytes
+    async fn read_config_bytes(&mut self, descriptor: &Descriptor) -> Result<Bytes, FindingKind> {
+        let bytes = self.checker.metadata_or_finding(descriptor).await?;
+        self.configs.insert(descriptor.digest);
+        self.count_bytes(bytes.len() as u64);
+        Ok(bytes)
     }
 
-    async fn read_config(&mut self, descriptor: &Descriptor) -> Result<(Bytes, CacheConfig), FindingKind> {
-        let bytes = self.read(descriptor).await?;
-        let config = decode_config(&bytes).map_err(|error| FindingKind::ConfigUnreadable { error })?;
-        Ok((bytes, config))
+    async fn read_config(&mut self, descriptor: &Descriptor) -> Result<CacheConfig, FindingKind> {
+        let bytes = self.read_config_bytes(descriptor).await?;
+        decode_config(&bytes).map_err(|error| FindingKind::ConfigUnreadable { error })
     }
 
     async fn read_inline(&mut self, image: &ImageManifest) -> Result<InlineOutcome, FindingKind> {
-        let bytes = self.read(&image.config).await?;
+        let bytes = self.read_config_bytes(&image.config).await?;
         read_inline(image, &bytes).map_err(|error| FindingKind::ConfigUnreadable { error })
     }
 
@@ -83,10 +98,11 @@ impl<'a> MetadataWalk<'a> {
         let place = Place::Config { digest: cache.config.digest };
         match self.read_config(&cache.config).await {
             Err(kind) => section.metadata(place.clone(), kind),
-            Ok((bytes, config)) => {
+            Ok(config) => {
                 self.records += config.records_len() as u64;
-                graph::check(&mut section, &place, &config, GraphChecks::OfConfig(&bytes));
+                graph::check(&mut section, &place, &config, GraphChecks::OfConfig);
                 graph::check_layer_list(&mut section, manifest(subject), &config);
+                section.config = Some(config);
             }
         }
         for (place, descriptor) in [(manifest(subject), subject), (place, &cache.config)] {
@@ -100,22 +116,36 @@ impl<'a> MetadataWalk<'a> {
     }
 
     /// An image, or an index that leads to images.
-    pub(crate) async fn images(&mut self, subject: &Descriptor, document: ManifestOrIndex) {
+    ///
+    /// # Errors
+    /// What it is instead of a cache, if it leads to none and nothing below it is damaged.
+    pub(crate) async fn images(
+        &mut self,
+        subject: &Descriptor,
+        document: ManifestOrIndex,
+    ) -> Result<(), NotACache> {
         let mut queue = ManifestQueue::new(subject);
         self.enter(subject, &document, &mut queue).await;
         while let Some(descriptor) = queue.next() {
             match self.read_manifest(&descriptor).await {
                 Ok(document) => self.enter(&descriptor, &document, &mut queue).await,
-                Err(kind) => self.manifest_finding(&descriptor, kind),
+                Err(kind) => {
+                    if kind == FindingKind::MissingManifest {
+                        self.images += 1;
+                        self.missing.push(descriptor.digest);
+                    }
+                    self.manifest_finding(&descriptor, kind);
+                }
             }
         }
         // A document that could not be read may lead to a cache.
         let found = self.sections.iter().flat_map(|section| &section.about_metadata);
         let is_known = found.map(Finding::severity).all(|severity| severity != Severity::Error);
-        if self.caches == 0 && is_known {
-            self.manifest_finding(subject, FindingKind::NoCache);
-            self.sections.rotate_right(1);
+        if self.caches > 0 || !is_known {
+            return Ok(());
         }
+        let found = NotACache::new(&document, self.images, &self.artifacts);
+        Err(found.with_missing(std::mem::take(&mut self.missing)).with_cut(self.is_cut))
     }
 
     async fn enter(
@@ -128,6 +158,7 @@ impl<'a> MetadataWalk<'a> {
             ManifestOrIndex::Manifest(image) => self.image(descriptor, image).await,
             ManifestOrIndex::Index(index) => {
                 if !queue.enter(index) {
+                    self.is_cut = true;
                     let limit = ManifestQueue::LIMIT;
                     self.manifest_finding(descriptor, FindingKind::TooManyManifests { limit });
                 }
@@ -136,14 +167,20 @@ impl<'a> MetadataWalk<'a> {
     }
 
     async fn read_manifest(&mut self, descriptor: &Descriptor) -> Result<ManifestOrIndex, FindingKind> {
-        let bytes = self.read(descriptor).await.map_err(|kind| match kind {
+        let bytes = self.checker.metadata_or_finding(descriptor).await.map_err(|kind| match kind {
             FindingKind::MissingBlob => FindingKind::MissingManifest,
             other => other,
         })?;
+        self.count_manifest(descriptor, &bytes);
         ManifestOrIndex::decode(&bytes).map_err(|error| FindingKind::ManifestUnreadable { error })
     }
 
     async fn image(&mut self, descriptor: &Descriptor, image: &ImageManifest) {
+        if let Some(artifact_type) = image.artifact_type() {
+            self.artifacts.push(artifact_type);
+            return;
+        }
+        self.images += 1;
         let mut section = CacheFindings { image: Some(descriptor.digest), ..CacheFindings::default() };
         let place = Place::Config { digest: image.config.digest };
         match self.read_inline(image).await {
@@ -157,6 +194,11 @@ impl<'a> MetadataWalk<'a> {
                 self.records += cache.config.records_len() as u64;
                 section.layers = cache.layers;
                 graph::check(&mut section, &place, &cache.config, GraphChecks::OfInline);
+                let (steps, layers) = (cache.layer_steps, section.layers.len());
+                if steps < layers {
+                    section.metadata(place, FindingKind::HistoryTooShort { steps, layers });
+                }
+                section.config = Some(cache.config);
             }
         }
         self.sections.push(section);

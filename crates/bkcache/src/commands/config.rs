@@ -25,6 +25,7 @@ pub(crate) async fn run(args: &ConfigArgs, global: &GlobalArgs) -> Result<(), Fa
 }
 
 async fn stored(source: &OpenedSource, stores: &Stores) -> Result<Vec<u8>, Failure> {
+    source.check_is_cache(stores).await?;
     let config = source.cache.config_bytes(&*source.target.store, &stores.job).await;
     config.doing(|| source.reading())?.map(Into::into).ok_or_else(|| Failure::Failed {
         doing: source.reading(),

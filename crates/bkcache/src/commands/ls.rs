@@ -1,13 +1,15 @@
 //! `bkcache ls`: the tags of a folder or a repository, a line each.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::Write;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use cache_import::{Contents, ImportError, contents};
-use cache_ingest::{Error, ErrorKind, Event, Listed, Name, Resolved, Step, Stored};
-use cache_model::ReadError;
+use cache_format::NotACache;
+use cache_import::{Contents, contents};
+use cache_ingest::{Error, ErrorKind, Event, Listed, Name, Resolved};
+use cache_model::Digest;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
 use futures_util::{StreamExt, stream};
@@ -20,38 +22,46 @@ use crate::open::{open_source, place};
 use crate::output::{terminal_width, write_text};
 use crate::stores::Stores;
 
-/// The number of manifests that are read at once.
-const AT_ONCE: usize = 16;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
 
-/// A manifest of a place, as far as it is known from listing or resolving.
-struct ListedManifest {
+/// A manifest of a place and its name.
+struct NamedManifest {
     name: Option<Name>,
-    resolved: Option<Result<Resolved, Error>>,
+    resolved: Result<Resolved, Error>,
 }
 
-impl From<Listed> for ListedManifest {
-    fn from(listed: Listed) -> Self {
-        let resolved = listed.descriptor.map(|descriptor| descriptor.map(Resolved::new));
-        Self { name: listed.name, resolved }
-    }
-}
+/// What a manifest stands for, and why that is not a cache.
+type Surveyed = (Survey, Option<NotACache>);
 
 pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let stores = Stores::for_reading(global, &args.registry, &args.place)?;
     let read = async move {
         let target = open_source(&stores, &args.place).await?;
-        let listed = list(&target).await?;
-        let known = listed.iter().filter_map(|manifest| manifest.resolved.as_ref()?.as_ref().ok());
-        let bytes = known.fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
-        stores.job.event(&Event::Planned { blobs: listed.len() as u64, bytes });
-        let looked = listed.into_iter().map(|manifest| look(manifest, &target, &stores));
-        let entries: Vec<Entry> = stream::iter(looked).buffer_unordered(AT_ONCE).collect().await;
-        Ok((target, entries))
+        let named = list(&target, &stores).await?;
+        let surveyed = survey_each(&named, &target, &stores).await;
+        Ok((target, named, surveyed))
     };
-    let (target, mut entries) = unless_interrupted(read, None, global).await?;
+    let (target, named, surveyed) = unless_interrupted(read, None, global).await?;
+    let found = |manifest: &NamedManifest| match &manifest.resolved {
+        Ok(resolved) => surveyed.get(&resolved.descriptor.digest),
+        Err(_) => None,
+    };
+    if let (true, true, [only]) = (args.caches, target.is_named, named.as_slice())
+        && let Some(Ok((_, Some(reason)))) = found(only)
+    {
+        return Err(Failure::not_a_cache(place(&target), reason.clone()));
+    }
+    let entry = |manifest: &NamedManifest| {
+        let found = match (&manifest.resolved, found(manifest)) {
+            (Ok(_), Some(surveyed)) => surveyed.clone().map(|(survey, _)| survey),
+            (Ok(_), None) => Err("it was not read".to_owned()),
+            (Err(error), _) => Err(error.to_string()),
+        };
+        Entry::new(manifest.name.clone().map(word), found)
+    };
+    let mut entries: Vec<Entry> = named.iter().map(entry).collect();
     sort(&mut entries, args.sort);
     if args.caches {
         entries.retain(|entry| entry.found.as_ref().map_or(true, |found| found.content().has_cache()));
@@ -74,45 +84,46 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
     }
 }
 
-/// Every manifest of a place, or only the one that the user named.
-async fn list(target: &Opened) -> Result<Vec<ListedManifest>, Failure> {
+/// Every manifest of a place, or only the one that the user named. A registry is asked for each tag's descriptor alone, since
+/// many tags may have one manifest.
+async fn list(target: &Opened, stores: &Stores) -> Result<Vec<NamedManifest>, Failure> {
     if target.is_named {
         let found = target.store.resolve(&target.name).await;
         let found = found.doing(|| format!("cannot read {}", place(target)))?;
-        return Ok(vec![ListedManifest { name: Some(target.name.clone()), resolved: Some(Ok(found)) }]);
+        return Ok(vec![NamedManifest { name: Some(target.name.clone()), resolved: Ok(found) }]);
     }
     let doing = || format!("cannot list {}", target.location);
-    match &target.lister {
-        Some(lister) => Ok(lister.list().await.doing(doing)?.into_iter().map(ListedManifest::from).collect()),
-        None => Err(Failure::Usage(format!("{}: this kind of store cannot list its tags", doing()))),
-    }
+    let Some(lister) = &target.lister else {
+        return Err(Failure::Usage(format!("{}: this kind of store cannot list its tags", doing())));
+    };
+    let listed = lister.list().await.doing(doing)?;
+    let resolved = listed.into_iter().map(async |Listed { name, descriptor, .. }| {
+        let resolved = match descriptor {
+            Some(known) => known,
+            None => target.store.resolve_descriptor(&name.clone().unwrap_or_default()).await,
+        };
+        NamedManifest { name, resolved: resolved.map(Resolved::new) }
+    });
+    Ok(stream::iter(resolved).buffer_unordered(stores.job.concurrency.max(1)).collect().await)
 }
 
-async fn look(listed: ListedManifest, target: &Opened, stores: &Stores) -> Entry {
-    let ListedManifest { name, resolved } = listed;
-    let looked = async {
-        let resolved = match resolved {
-            Some(known) => known.map_err(ImportError::Store)?,
-            None => {
-                let name = name.clone().unwrap_or_default();
-                let found = target.store.resolve(&name).await.map_err(ImportError::Store)?;
-                stores.job.event(&Event::Planned { blobs: 0, bytes: found.descriptor.size });
-                found
-            }
-        };
-        let descriptor = &resolved.descriptor;
-        let begun = stores.job.begin(Step::Check, descriptor);
-        let found = contents(&*target.store, &resolved, &stores.job).await;
-        match &found {
-            Ok(_) => begun.finish(Stored::AlreadyPresent),
-            Err(ImportError::Store(error)) => begun.fail(error),
-            Err(other) => begun.fail(&Error::new(other.kind(), "read", descriptor.digest, other)),
-        }
-        found
-    };
-    let found = looked.await.map_err(|error: ImportError| error.to_string());
-    let found = found.and_then(|found| survey(&found).map_err(|error| error.to_string()));
-    Entry::new(name.map(word), found)
+/// Reads each distinct manifest once, and what it leads to.
+async fn survey_each(
+    named: &[NamedManifest],
+    target: &Opened,
+    stores: &Stores,
+) -> HashMap<Digest, Result<Surveyed, String>> {
+    let resolved = named.iter().filter_map(|manifest| manifest.resolved.as_ref().ok());
+    let distinct: HashMap<Digest, &Resolved> =
+        resolved.map(|resolved| (resolved.descriptor.digest, resolved)).collect();
+    let bytes = distinct.values().fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
+    stores.job.event(&Event::Planned { blobs: distinct.len() as u64, bytes });
+    let surveyed = distinct.into_iter().map(async |(digest, resolved)| {
+        let found = contents(&*target.store, resolved, &stores.job).await;
+        let found = found.map(|found| (survey(&found), found.not_a_cache()));
+        (digest, found.map_err(|error| error.to_string()))
+    });
+    stream::iter(surveyed).buffer_unordered(stores.job.concurrency.max(1)).collect().await
 }
 
 /// Sorts entries. Of equal ones, and of those that cannot be read, the order is that of their names.
@@ -136,14 +147,13 @@ fn word(name: Name) -> String {
 }
 
 /// The survey of what was read.
-fn survey(contents: &Contents) -> Result<Survey, ReadError> {
+fn survey(contents: &Contents) -> Survey {
     let mut survey = Survey::of(&contents.opened.descriptor, &contents.opened.unpacked);
     contents.manifests.iter().for_each(|manifest| survey.add_entry(manifest));
+    contents.artifacts.iter().for_each(|artifact| survey.add_artifact(artifact));
     contents.images.iter().for_each(|image| survey.add_image(&image.manifest, image.newest));
-    for cache in &contents.imported.caches {
-        survey.add_cache(&cache.origin, &cache.config);
-    }
-    Ok(survey)
+    contents.imported.caches.iter().for_each(|cache| survey.add_cache(&cache.origin, &cache.config));
+    survey
 }
 
 fn write_table(out: &mut dyn Write, entries: &[Entry], global: &GlobalArgs) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use cache_report::text::{count, printable, size};
+use cache_report::text::{count, grouped, printable, size};
 use cache_verify::{Finding, FindingKind, Report, Severity, VerifyOptions, verify};
 use serde_json::{Value, json};
 
@@ -81,18 +81,19 @@ fn write_lines(
         errors => count(errors, "error"),
     };
     let others = others.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| format!(", {}", count(*n, noun)));
-    let read = if args.no_read {
-        "looked up, layers not read".to_owned()
-    } else {
-        format!("read, {}", size(report.bytes))
+    let blobs = match (args.no_read, report.blobs - report.blobs_read.min(report.blobs)) {
+        (true, _) => format!("{} looked up", count(report.blobs, "blob")),
+        (false, 0) => count(report.blobs, "blob"),
+        (false, _) => format!("{} of {}", grouped(report.blobs_read), count(report.blobs, "blob")),
     };
+    let (configs, manifests) = (count(report.configs, "config"), count(report.manifests, "manifest"));
     writeln!(
         out,
-        "{}: {}: {verdict}{}; {} {read}, {}",
+        "{}: {}: {verdict}{}; {blobs}, {configs} and {manifests} read ({}), {}",
         printable(place),
         report.subject.digest,
         others.collect::<String>(),
-        count(report.blobs, "blob"),
+        size(report.bytes),
         count(report.records, "record"),
     )
 }
@@ -120,6 +121,9 @@ fn write_json(out: &mut dyn Write, report: &Report) -> std::io::Result<()> {
         "caches": report.caches,
         "records": report.records,
         "blobs": report.blobs,
+        "blobsRead": report.blobs_read,
+        "configs": report.configs,
+        "manifests": report.manifests,
         "bytes": report.bytes,
         "findings": findings,
     });

@@ -23,6 +23,9 @@ pub struct InlineCache {
     pub config: CacheConfig,
     /// The image's layers, with the annotations of a cache's layers.
     pub layers: Vec<Descriptor>,
+    /// How many steps of the image's history made a layer. BuildKit 0.32 crashes on import where there are fewer of them than
+    /// layers.
+    pub layer_steps: usize,
 }
 
 /// Whether an image has an inline cache.
@@ -84,7 +87,8 @@ pub fn read_inline(manifest: &ImageManifest, image_config: &[u8]) -> Result<Inli
         FormatError::invalid(WHAT, format!("the cache in the image config is no base64: {error}"))
     })?;
     let config = decode_records(WHAT, &records, &stacked(&manifest.layers))?;
-    Ok(InlineOutcome::Cache(InlineCache { config, layers: annotated(&manifest.layers, &image) }))
+    let (layers, layer_steps) = (annotated(&manifest.layers, &image), image.layer_steps().count());
+    Ok(InlineOutcome::Cache(InlineCache { config, layers, layer_steps }))
 }
 
 /// Standard base64 as Go reads it: line breaks are skipped, the spare bits of the last digit do not matter.

@@ -49,6 +49,10 @@ macro_rules! forward {
             async fn resolve(&self, name: &Name) -> Result<Resolved, Error> {
                 (**self).resolve(name).await
             }
+
+            async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
+                (**self).resolve_descriptor(name).await
+            }
         }
 
         #[async_trait]

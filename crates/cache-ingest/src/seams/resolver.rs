@@ -17,6 +17,12 @@ use crate::{Error, Job, Name, Provider, Source};
 pub trait Resolver: Send + Sync {
     /// The manifest or index that `name` stands for.
     async fn resolve(&self, name: &Name) -> Result<Resolved, Error>;
+
+    /// The descriptor of that manifest alone. A store overrides this where a descriptor is cheaper than the manifest, as
+    /// in a registry that counts the manifests that it gives.
+    async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
+        self.resolve(name).await.map(|resolved| resolved.descriptor)
+    }
 }
 
 /// The manifest or index that a name stands for.

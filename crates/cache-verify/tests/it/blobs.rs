@@ -1,14 +1,15 @@
 //! Blobs that are not there, not whole, not themselves.
 
 use bytes::Bytes;
+use cache_format::encode_config;
 use cache_ingest::{ErrorKind, Name};
 use cache_model::{Descriptor, MediaType};
 use cache_verify::{FindingKind, Place, Severity, VerifyError, verify};
 
 use crate::store::Store;
 use crate::support::{
-    GZIP, TAR, gzip, job, layer, lines, only_finding, options, publish, publish_bytes, publish_cache, report,
-    tar,
+    GZIP, TAR, config, gzip, job, layer, lines, only_finding, options, publish, publish_bytes, publish_cache,
+    report, tar, three_layers,
 };
 
 /// A sound cache of three layers, and one of them.
@@ -38,7 +39,8 @@ async fn lied(change: impl Fn(&mut Vec<u8>)) -> (&'static str, String) {
 async fn a_sound_cache_gives_no_finding_and_counts_what_was_read() {
     let (store, _) = sound().await;
     let report = report(&store).await;
-    assert_eq!((report.blobs, report.caches, report.records), (5, 1, 2));
+    assert_eq!((report.blobs, report.blobs_read, report.configs, report.manifests), (3, 3, 1, 1));
+    assert_eq!((report.caches, report.records), (1, 2));
     let all: usize = store.memory.digests().iter().map(|d| store.memory.blob(d).unwrap().len()).sum();
     assert_eq!(report.bytes, all as u64);
     assert_eq!(report.count(Severity::Note), 0);
@@ -52,20 +54,20 @@ async fn a_blob_that_is_not_there_is_named_with_its_place() {
     assert!(!report.is_sound());
     assert_eq!(report.findings[0].digest(), Some(&layer.digest));
     assert_eq!(report.findings[0].layers().len(), 1);
-    insta::assert_snapshot!(lines(&report), @"error missing-blob: layer 2 (sha256:#0): the blob is missing; export the cache again");
+    insta::assert_snapshot!(lines(&report), @"error missing-blob: layer 2 (sha256:#0), needed by 1 record: the blob is missing; export the cache again");
 }
 
 #[tokio::test]
 async fn a_blob_that_is_too_short_too_long_or_different_is_told_apart() {
     let (code, line) = lied(|content| content.truncate(1000)).await;
     assert_eq!(code, "short-blob");
-    insta::assert_snapshot!(line, @"error short-blob: layer 2 (sha256:#0): the blob is cut short: it has 1000 bytes, not 3000; export the cache again");
+    insta::assert_snapshot!(line, @"error short-blob: layer 2 (sha256:#0), needed by 1 record: the blob is cut short: it has 1000 bytes, not 3000; export the cache again");
     let (code, line) = lied(|content| content.push(0)).await;
     assert_eq!(code, "long-blob");
-    insta::assert_snapshot!(line, @"error long-blob: layer 2 (sha256:#0): the blob is too long: it has 3001 bytes, not 3000; export the cache again");
+    insta::assert_snapshot!(line, @"error long-blob: layer 2 (sha256:#0), needed by 1 record: the blob is too long: it has 3001 bytes, not 3000; export the cache again");
     let (code, line) = lied(|content| content[77] ^= 4).await;
     assert_eq!(code, "wrong-digest");
-    insta::assert_snapshot!(line, @"error wrong-digest: layer 2 (sha256:#0): the blob has other content, with the digest sha256:#1; export the cache again");
+    insta::assert_snapshot!(line, @"error wrong-digest: layer 2 (sha256:#0), needed by 1 record: the blob has other content, with the digest sha256:#1; export the cache again");
 }
 
 #[tokio::test]
@@ -76,8 +78,8 @@ async fn a_blob_that_cannot_be_read_is_a_finding_that_keeps_the_error_and_the_lo
     let [finding] = report.findings.as_slice() else { panic!("{}", lines(&report)) };
     let FindingKind::UnreadableBlob { error } = &finding.kind else { panic!("{finding}") };
     assert_eq!(error.kind(), ErrorKind::Denied);
-    assert_eq!(report.blobs, 5);
-    insta::assert_snapshot!(lines(&report), @"error unreadable-blob: layer 2 (sha256:#0): the blob cannot be read: open sha256:#0: the store says no");
+    assert_eq!((report.blobs, report.blobs_read), (3, 2));
+    insta::assert_snapshot!(lines(&report), @"error unreadable-blob: layer 2 (sha256:#0), needed by 1 record: the blob cannot be read: open sha256:#0: the store says no");
 }
 
 #[tokio::test]
@@ -94,15 +96,11 @@ async fn several_faults_are_all_found_in_the_order_of_the_layers() {
     }
     store.failing.insert(manifest.config.digest, ErrorKind::Denied);
     for finding in report(&store).await.findings {
-        codes.push((finding.kind.code(), finding.layers().to_vec()));
+        // Without the config, no layer has a number.
+        assert_eq!((finding.layers(), &finding.needed_by), (&[][..], &None));
+        codes.push(finding.kind.code());
     }
-    let expected = [
-        ("unreadable-blob", vec![]),
-        ("missing-blob", vec![0]),
-        ("short-blob", vec![1]),
-        ("unreadable-blob", vec![2]),
-    ];
-    assert_eq!(codes, expected);
+    assert_eq!(codes, ["unreadable-blob", "missing-blob", "short-blob", "unreadable-blob"]);
 }
 
 async fn cache_manifest(store: &Store) -> cache_format::CacheManifest {
@@ -192,4 +190,25 @@ fn without_a_runtime_it_is_an_error_and_no_panic() {
         error.to_string(),
         "verify the blobs of layers: there is no Tokio runtime: call it within one"
     );
+}
+
+#[tokio::test]
+async fn a_blob_that_is_missing_names_every_layer_and_every_record_that_needs_it() {
+    let store = Store::default();
+    let layers = three_layers(&store);
+    // Two stacks on one layer, and the blob of the second layer once more at the bottom.
+    let stacks = [(&layers[0], -1), (&layers[1], 0), (&layers[2], 0), (&layers[1], -1)];
+    let text = encode_config(&config(&stacks, &[2, 1, 3]));
+    let listed: Vec<_> = stacks.iter().map(|(layer, _)| (*layer).clone()).collect();
+    publish(&store, &listed, text).await;
+    store.memory.remove(&layers[0].digest);
+    store.memory.remove(&layers[1].digest);
+    let report = report(&store).await;
+    let named: Vec<_> = report.findings.iter().map(|finding| (finding.layers(), finding.records())).collect();
+    assert_eq!(named, [(&[0][..], &[0, 1][..]), (&[1, 3], &[1, 2])]);
+    assert_eq!((report.blobs, report.blobs_read), (3, 1));
+    insta::assert_snapshot!(lines(&report), @r"
+    error missing-blob: layer 0 (sha256:#0), needed by 2 records: the blob is missing; export the cache again
+    error missing-blob: layers 1, 3 (sha256:#1), needed by 2 records: the blob is missing; export the cache again
+    ");
 }

@@ -1,12 +1,13 @@
 //! Caches inside images: found and verified, or the reason why there is none.
 
 use cache_format::{ImageIndex, ImageManifest, ManifestOrIndex};
-use cache_ingest::{Job, LayoutOptions, LayoutStore, Name, ProviderExt, Resolver};
+use cache_ingest::{ErrorKind, Job, LayoutOptions, LayoutStore, Name, ProviderExt, Resolver};
 use cache_model::{Descriptor, MediaType};
+use cache_verify::{VerifyError, verify};
 
 use crate::fixtures::fixtures;
 use crate::store::Store;
-use crate::support::{lines, only_finding, publish_bytes, report};
+use crate::support::{job, lines, only_finding, options, publish_bytes, report};
 
 /// The image with an inline cache, in memory; its manifest.
 async fn image() -> (Store, Descriptor, ImageManifest) {
@@ -35,12 +36,12 @@ async fn the_layers_of_an_image_with_a_cache_are_held_against_its_diff_ids() {
     let sound = report(&store).await;
     assert_eq!(lines(&sound), "");
     assert_eq!((sound.caches, sound.form), (1, None));
-    assert_eq!(sound.blobs, manifest.layers.len() as u64 + 2);
+    assert_eq!((sound.blobs, sound.configs, sound.manifests), (manifest.layers.len() as u64, 1, 1));
 
     store.lies.insert(manifest.layers[0].digest, "short".into());
     let report = report(&store).await;
     assert_eq!(report.findings[0].image, Some(subject.digest));
-    insta::assert_snapshot!(lines(&report), @"error short-blob: image sha256:#0, layer 0 (sha256:#1): the blob is cut short: it has 5 bytes, not 5632; export the cache again");
+    insta::assert_snapshot!(lines(&report), @"error short-blob: image sha256:#0, layer 0 (sha256:#1), needed by 3 records: the blob is cut short: it has 5 bytes, not 5632; export the cache again");
 }
 
 #[tokio::test]
@@ -69,13 +70,62 @@ async fn an_index_is_searched_for_images_and_says_which_have_no_cache() {
     ");
 
     publish_bytes(&store, MediaType::OCI_INDEX, index(vec![plain])).await;
-    let none = crate::support::report(&store).await;
-    insta::assert_snapshot!(lines(&none), @r"
-    error no-cache: manifest sha256:#0: this is no cache: it names no cache config and no image with an inline cache
-    note skipped-image: manifest sha256:#1: the image has no inline cache
-    ");
+    assert_eq!(no_cache(&store).await, "it is an index of an image, not a cache");
     publish_bytes(&store, MediaType::OCI_INDEX, index(vec![])).await;
-    assert_eq!(only_finding(&store).await.0, "no-cache");
+    assert_eq!(no_cache(&store).await, "it is an index without manifests, not a cache");
+}
+
+/// What the name stands for instead of a cache.
+async fn no_cache(store: &Store) -> String {
+    let error = verify(store, &Name::Unspecified, &options(), &job()).await.unwrap_err();
+    assert!(matches!(error, VerifyError::NotACache { .. }), "{error}");
+    assert_eq!((error.kind(), error.store_error().is_none()), (ErrorKind::Unsupported, true));
+    error.to_string()
+}
+
+#[tokio::test]
+async fn what_leads_to_no_cache_is_an_error_that_says_what_it_is() {
+    let (store, _, manifest) = image().await;
+    let chart = MediaType::new("application/vnd.cncf.helm.config.v1+json");
+    let config = store.insert(chart, "not JSON");
+    let chart = ImageManifest::new(config, vec![]);
+    publish_bytes(&store, MediaType::OCI_MANIFEST, chart.encode()).await;
+    let line = "it is a Helm chart (application/vnd.cncf.helm.config.v1+json), not a cache";
+    assert_eq!(no_cache(&store).await, line);
+    let plain = store.insert(MediaType::OCI_IMAGE_CONFIG, r#"{"rootfs":{"diff_ids":[]}}"#);
+    let plain = ImageManifest { config: plain, layers: vec![], ..manifest };
+    publish_bytes(&store, MediaType::OCI_MANIFEST, plain.encode()).await;
+    assert_eq!(no_cache(&store).await, "it is an image, not a cache");
+    let gone = Descriptor::new(MediaType::OCI_MANIFEST, crate::support::sha256(b"gone"), 4);
+    let line = format!("it is an index of an image, not a cache; missing: {}", gone.digest);
+    publish_bytes(&store, MediaType::OCI_INDEX, index(vec![gone])).await;
+    assert_eq!(no_cache(&store).await, line);
+}
+
+#[tokio::test]
+async fn an_attestation_beside_an_image_with_a_cache_is_no_finding() {
+    let (store, with_cache, _) = image().await;
+    let statement = store.insert(MediaType::new("application/vnd.in-toto+json"), "{}");
+    let config = store.insert(MediaType::OCI_IMAGE_CONFIG, r#"{"rootfs":{"diff_ids":[]}}"#);
+    let attestation = ImageManifest::new(config, vec![statement]);
+    let attestation = store.insert(MediaType::OCI_MANIFEST, attestation.encode());
+    publish_bytes(&store, MediaType::OCI_INDEX, index(vec![with_cache, attestation])).await;
+    let report = report(&store).await;
+    assert_eq!((lines(&report).as_str(), report.caches), ("", 1));
+}
+
+#[tokio::test]
+async fn an_image_with_a_cache_and_a_short_history_is_an_error() {
+    let (store, _, manifest) = image().await;
+    let bytes = store.memory.blob(&manifest.config.digest).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let history = config["history"].as_array_mut().unwrap();
+    let last = history.iter().rposition(|step| step.get("empty_layer").is_none()).unwrap();
+    history.remove(last);
+    let config = store.insert(MediaType::OCI_IMAGE_CONFIG, config.to_string());
+    let cut = ImageManifest { config, ..manifest };
+    publish_bytes(&store, MediaType::OCI_MANIFEST, cut.encode()).await;
+    insta::assert_snapshot!(only_finding(&store).await.1, @"error history-too-short: image sha256:#0, config sha256:#1: its history has 2 steps with a layer, but the image has 3 layers, and buildkitd 0.32 crashes when it imports that; build the image again without changing its layers afterwards");
 }
 
 #[tokio::test]
