@@ -179,7 +179,7 @@ fn blobs_that_are_not_what_they_should_be() {
         spoil(&blob(&source, LAYER));
         let source = source.display().to_string();
         let to = folder.join(format!("{name}-copy"));
-        let copied = bkcache(["copy", &source, &to.display().to_string()]);
+        let copied = bkcache(["copy", "--progress", "none", &source, &to.display().to_string()]);
         assert!(!blob(&to, LAYER).exists(), "{name}: nothing unverified is visible");
         assert!(!to.join("index.json").exists(), "{name}: nothing is named");
         assert!(

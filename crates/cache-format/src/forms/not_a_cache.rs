@@ -169,9 +169,12 @@ mod tests {
             ),
             (NotACache::new(&index, 0, &[]), "it is an index without manifests, not a cache"),
             (NotACache::new(&index, 1, &[]), "it is an index of an image, not a cache"),
-            (NotACache::new(&index, 2, &[other.clone()]), "it is an index of 2 images, not a cache"),
             (
-                NotACache::new(&index, 0, &[chart.clone()]),
+                NotACache::new(&index, 2, std::slice::from_ref(&other)),
+                "it is an index of 2 images, not a cache",
+            ),
+            (
+                NotACache::new(&index, 0, std::slice::from_ref(&chart)),
                 "it is an index of a Helm chart (application/vnd.cncf.helm.config.v1+json), not a cache",
             ),
             (
