@@ -20,6 +20,16 @@ pub(crate) const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 impl Operation {
     /// The registry refused a request. `advice` says what to do about a refusal of credentials or permission.
     pub(crate) fn refused(&self, response: &ErrorResponse, advice: impl Fn(Refusal) -> String) -> Error {
+        self.refused_by("the registry", response, advice)
+    }
+
+    /// A server refused a request.
+    pub(crate) fn refused_by(
+        &self,
+        server: &str,
+        response: &ErrorResponse,
+        advice: impl Fn(Refusal) -> String,
+    ) -> Error {
         let kind = response.kind();
         let advice = match kind {
             ErrorKind::Denied => advice(response.refusal()),
@@ -28,13 +38,13 @@ impl Operation {
             }
             _ => String::new(),
         };
-        self.error(kind, format_args!("{response}{advice}"))
+        self.error(kind, format_args!("{server} {response}{advice}"))
     }
 
     /// A server answered plain HTTP as one that expects TLS does.
     pub(crate) fn wants_tls(&self, response: &ErrorResponse) -> Error {
         let reason = format_args!(
-            "{response} to plain HTTP, which is tried on this machine; if it speaks TLS, name the authority that signed its certificate with --ca, or allow any certificate with --insecure"
+            "the registry {response} to plain HTTP, which is tried on this machine; if it speaks TLS, name the authority that signed its certificate with --ca, or allow any certificate with --insecure"
         );
         self.error(ErrorKind::Other, reason)
     }
@@ -159,7 +169,7 @@ impl ErrorResponse {
 
 impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the registry answers {}", self.status.as_u16())?;
+        write!(f, "answers {}", self.status.as_u16())?;
         if let Some(words) = self.status.canonical_reason() {
             write!(f, " {words}")?;
         }

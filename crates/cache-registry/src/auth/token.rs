@@ -206,10 +206,11 @@ impl TokenRequest<'_> {
         let body = read_all(answer.response, LIMIT, transport.silence(), operation).await?;
         if !status.is_success() {
             let advice = |_| self.identity.advice(operation.repository.host(), Refusal::Credentials);
-            let error = operation.refused(&ErrorResponse::new(status, &body), advice);
-            let reason = format_args!("at the token server {}: {}", printable(server), error.reason());
+            let response = ErrorResponse::new(status, &body);
+            let error =
+                operation.refused_by(&format!("the token server {}", printable(server)), &response, advice);
             let kind = if is_transient(status) { ErrorKind::Unavailable } else { ErrorKind::Denied };
-            return Err(RequestFailure { error: operation.error(kind, reason), retry_after });
+            return Err(RequestFailure { error: operation.error(kind, error.reason()), retry_after });
         }
         let unusable = |what: &str| {
             operation

@@ -24,7 +24,7 @@ pub(crate) struct UnknownAuthority {
 
 impl fmt::Display for UnknownAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its certificate is signed by no authority that this system trusts")?;
+        f.write_str("is signed by no authority that this system trusts")?;
         for (n, file) in self.files.iter().enumerate() {
             write!(f, "{}{}", if n == 0 { ", nor by one in " } else { ", " }, file.display())?;
         }
@@ -34,34 +34,34 @@ impl fmt::Display for UnknownAuthority {
 
 impl std::error::Error for UnknownAuthority {}
 
-/// The reason and the advice for a certificate that is refused.
+/// Why a certificate is refused, and what to do about it, to be said of that certificate.
 pub(crate) fn explain(error: &CertificateError) -> String {
     let check_clock = format!("check the clock of this machine, or {ANY}");
     match error {
         CertificateError::NotValidForNameContext { expected, presented } => {
             let expected = expected.to_str();
             let names = names(presented);
-            format!("its certificate is for {names}, not for {expected}; use a name that it has, or {ANY}")
+            format!("is for {names}, not for {expected}; use a name that it has, or {ANY}")
         }
         CertificateError::NotValidForName => {
-            format!("its certificate is for another name; use a name that it has, or {ANY}")
+            format!("is for another name; use a name that it has, or {ANY}")
         }
         CertificateError::ExpiredContext { not_after, .. } => {
-            format!("its certificate expired on {}; {check_clock}", date(*not_after))
+            format!("expired on {}; {check_clock}", date(*not_after))
         }
-        CertificateError::Expired => format!("its certificate has expired; {check_clock}"),
+        CertificateError::Expired => format!("has expired; {check_clock}"),
         CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("its certificate is not valid before {}; {check_clock}", date(*not_before))
+            format!("is not valid before {}; {check_clock}", date(*not_before))
         }
-        CertificateError::NotValidYet => format!("its certificate is not valid yet; {check_clock}"),
+        CertificateError::NotValidYet => format!("is not valid yet; {check_clock}"),
         CertificateError::Other(other) => match other.0.downcast_ref::<UnknownAuthority>() {
             Some(unknown) if unknown.files.is_empty() => {
                 format!("{unknown}; name the authority with --ca, or {ANY}")
             }
             Some(unknown) => format!("{unknown}; {ANY}"),
-            None => format!("its certificate is refused: {}; {ANY}", printable(&other.to_string())),
+            None => format!("is refused: {}; {ANY}", printable(&other.to_string())),
         },
-        other => format!("its certificate is refused: {}; {ANY}", printable(&other.to_string())),
+        other => format!("is refused: {}; {ANY}", printable(&other.to_string())),
     }
 }
 
@@ -113,43 +113,40 @@ mod tests {
         for (error, expected) in [
             (
                 for_name(&["DnsName(\"a.example\")", "IpAddress(127.0.0.1)", "Unsupported(0x1)"]),
-                "its certificate is for a.example, 127.0.0.1, 0x1, not for r.example; use a name that it has, or allow any certificate with --insecure",
+                "is for a.example, 127.0.0.1, 0x1, not for r.example; use a name that it has, or allow any certificate with --insecure",
             ),
             (
                 for_name(&["1", "2", "3", "4", "5", "6", "7"]),
-                "its certificate is for 1, 2, 3, 4, 5, 2 more, not for r.example; use a name that it has, or allow any certificate with --insecure",
+                "is for 1, 2, 3, 4, 5, 2 more, not for r.example; use a name that it has, or allow any certificate with --insecure",
             ),
             (
                 for_name(&[]),
-                "its certificate is for no name (it has no subjectAltName), not for r.example; use a name that it has, or allow any certificate with --insecure",
+                "is for no name (it has no subjectAltName), not for r.example; use a name that it has, or allow any certificate with --insecure",
             ),
             (
                 CertificateError::NotValidForName,
-                "its certificate is for another name; use a name that it has, or allow any certificate with --insecure",
+                "is for another name; use a name that it has, or allow any certificate with --insecure",
             ),
             (
                 CertificateError::ExpiredContext { time: at(1 << 40), not_after: at(0) },
-                &format!("its certificate expired on Thu, 01 Jan 1970 00:00:00 GMT; {clock}"),
+                &format!("expired on Thu, 01 Jan 1970 00:00:00 GMT; {clock}"),
             ),
-            (CertificateError::Expired, &format!("its certificate has expired; {clock}")),
+            (CertificateError::Expired, &format!("has expired; {clock}")),
             (
                 CertificateError::NotValidYetContext { time: at(0), not_before: at(u64::MAX) },
-                &format!("its certificate is not valid before a day that is far away; {clock}"),
+                &format!("is not valid before a day that is far away; {clock}"),
             ),
-            (CertificateError::NotValidYet, &format!("its certificate is not valid yet; {clock}")),
+            (CertificateError::NotValidYet, &format!("is not valid yet; {clock}")),
             (
                 unknown(&[]),
-                "its certificate is signed by no authority that this system trusts; name the authority with --ca, or allow any certificate with --insecure",
+                "is signed by no authority that this system trusts; name the authority with --ca, or allow any certificate with --insecure",
             ),
             (
                 unknown(&["a.pem", "b.crt"]),
-                "its certificate is signed by no authority that this system trusts, nor by one in a.pem, b.crt; allow any certificate with --insecure",
+                "is signed by no authority that this system trusts, nor by one in a.pem, b.crt; allow any certificate with --insecure",
             ),
-            (other, "its certificate is refused: odd; allow any certificate with --insecure"),
-            (
-                CertificateError::Revoked,
-                "its certificate is refused: Revoked; allow any certificate with --insecure",
-            ),
+            (other, "is refused: odd; allow any certificate with --insecure"),
+            (CertificateError::Revoked, "is refused: Revoked; allow any certificate with --insecure"),
         ] {
             assert_eq!(explain(&error), expected);
         }

@@ -5,6 +5,7 @@
 use std::error::Error as StdError;
 
 use cache_ingest::{Error, ErrorKind};
+use reqwest::Url;
 
 use crate::error::Operation;
 use crate::http::certificate_error::explain;
@@ -21,9 +22,13 @@ const NOT_HTTP: &str = "invalid HTTP version parsed";
 impl Operation {
     /// A connection that failed.
     pub(crate) fn connection_failed(&self, cause: reqwest::Error) -> Error {
+        let host = cause.url().and_then(Url::host_str).map(printable);
         let cause = cause.without_url();
         let (kind, advice) = match tls_failure(&cause) {
             Some(TlsFailure::Certificate(reason)) => {
+                // It may be a token server, or a host to which the registry redirects.
+                let host = host.unwrap_or_else(|| "the server".to_owned());
+                let reason = format_args!("the certificate of {host} {reason}");
                 return self.error(ErrorKind::Other, reason).with_cause(cause);
             }
             Some(TlsFailure::Identity) => {
@@ -69,7 +74,7 @@ impl TlsFailure {
         match error {
             rustls::Error::InvalidCertificate(cause) => Self::Certificate(explain(cause)),
             rustls::Error::NoCertificatesPresented => {
-                Self::Certificate("it presents no certificate; allow that with --insecure".to_owned())
+                Self::Certificate("is missing; allow that with --insecure".to_owned())
             }
             alert @ rustls::Error::AlertReceived(_) => {
                 Self::of_text(&alert.to_string()).unwrap_or(Self::Other)

@@ -186,6 +186,8 @@ async fn an_anonymous_user_pulls_and_has_to_log_in_to_push() {
         assert!(error.to_string().ends_with(&advice), "{error}");
         assert_clear(&error);
     }
+    let wrong = push_all(&all.store(as_user(&all.registry.host(), "user", "wrong"))).await.unwrap_err();
+    assert!(wrong.reason().starts_with("the token server 127.0.0.1 answers 401 Unauthorized"), "{wrong}");
     assert!(all.registry.seen().len() < 200, "nobody asks for ever");
 }
 

@@ -55,17 +55,17 @@ async fn a_certificate_is_refused_with_the_reason_and_accepted_by_an_insecure_cl
         (
             wrong_name,
             authority.pem(),
-            "its certificate is for r.example, 127.0.0.2, not for 127.0.0.1; use a name that it has, or allow any certificate with --insecure",
+            "the certificate of 127.0.0.1 is for r.example, 127.0.0.2, not for 127.0.0.1; use a name that it has, or allow any certificate with --insecure",
         ),
         (
             expired,
             authority.pem(),
-            "its certificate expired on Fri, 01 Jan 2021 00:00:00 GMT; check the clock of this machine, or allow any certificate with --insecure",
+            "the certificate of 127.0.0.1 expired on Fri, 01 Jan 2021 00:00:00 GMT; check the clock of this machine, or allow any certificate with --insecure",
         ),
         (
             authority.identity("server"),
             other.pem(),
-            "its certificate is signed by no authority that this system trusts, nor by one in DIR/ca.pem; allow any certificate with --insecure",
+            "the certificate of 127.0.0.1 is signed by no authority that this system trusts, nor by one in DIR/ca.pem; allow any certificate with --insecure",
         ),
     ] {
         let secured = Secured::start(authority.server_as(&identity, false)).await;
