@@ -44,7 +44,7 @@ fn only_host(targets: &[(&str, Role)]) -> Result<String, Failure> {
     }
 }
 
-/// The host of a target in a registry. `None` also for a malformed target, which opening it reports.
+/// The host of a target in a registry. `None` also for a malformed reference, which opening it reports.
 fn host(text: &str, role: Role) -> Option<String> {
     let attributes = Attributes::parse(text, role).ok().filter(|target| target.kind() == "registry")?;
     let reference = RegistryScheme::reference(&attributes).ok()?;

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signal::Signal;
 
-/// How long threads may take to remove the files of an interrupted command.
+/// How long threads may take to end the work of an interrupted command, and to remove or keep its files.
 pub(crate) const CLEARING: Duration = Duration::from_secs(2);
 /// How long the program may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use cache_ingest::{Event, Name, WriteStore};
 use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
 
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
-use crate::stores::Stores;
+use crate::stores::{Stores, opening};
 
 /// The name of a target in messages: its location, with the tag or digest.
 pub(crate) fn place(target: &Opened) -> String {
@@ -22,15 +22,9 @@ pub(crate) fn place(target: &Opened) -> String {
     }
 }
 
-/// What the user typed, visible also if it is empty.
-fn shown(text: &str) -> &str {
-    if text.is_empty() { "\"\"" } else { text }
-}
-
 /// Opens the store of a source. Nothing is read from it yet.
 pub(crate) async fn open_source(stores: &Stores, text: &str) -> Result<Opened, Failure> {
-    let opened =
-        stores.targets.open(text, Role::Source).await.doing(|| format!("cannot open {}", shown(text)));
+    let opened = stores.targets.open(text, Role::Source).await.doing(|| opening(text, Role::Source));
     opened.map_err(|failure| match failure {
         Failure::Failed { doing, kind, error, hint: Some(hint) }
             if hint == CHECK_THE_PATH && may_be_an_image(text) && is_a_folder(text) =>
@@ -93,7 +87,7 @@ pub(crate) struct OpenedDestination {
 impl OpenedDestination {
     /// Opens a destination. The text is checked first, so that a mistake makes no folder.
     pub(crate) async fn open(stores: &Stores, text: &str, form: Option<Form>) -> Result<Self, Failure> {
-        let doing = || format!("cannot write to {}", shown(text));
+        let doing = || opening(text, Role::Destination);
         let attributes = Attributes::parse(text, Role::Destination).doing(doing)?;
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
         let target = stores.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;

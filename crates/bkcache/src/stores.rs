@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cache_ingest::{Job, LayoutOptions, Progress, RetryBudget, RetryPolicy};
 use cache_registry::{ClientCertificate, ClientOptions, RegistryScheme};
-use cache_target::{LocalScheme, Role, Targets};
+use cache_target::{Attributes, LocalScheme, Role, Targets};
 
 use crate::cli::{GlobalArgs, RegistryArgs, WriteArgs};
 use crate::credentials::credentials;
@@ -66,6 +66,10 @@ fn job(global: &GlobalArgs, registry: &RegistryArgs) -> Job {
 }
 
 fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<ClientOptions, Failure> {
+    // A mistake in a destination is found before its source is read, and before a password is asked for.
+    for (text, role) in targets {
+        Attributes::parse(text, *role).doing(|| opening(text, *role))?;
+    }
     for file in registry.ca.iter().chain(&registry.cert).chain(&registry.key) {
         check_file(file)?;
     }
@@ -75,6 +79,15 @@ fn client_options(registry: &RegistryArgs, targets: &[(&str, Role)]) -> Result<C
     options.certificate = files.map(|(certificate, key)| ClientCertificate::new(certificate, key));
     options.credentials = credentials(registry, targets)?;
     Ok(options)
+}
+
+/// The clause that an error of opening a target begins with. Its text is visible also if it is empty.
+pub(crate) fn opening(text: &str, role: Role) -> String {
+    let text = if text.is_empty() { "\"\"" } else { text };
+    match role {
+        Role::Source => format!("cannot open {text}"),
+        Role::Destination => format!("cannot write to {text}"),
+    }
 }
 
 /// Finds out whether a file can be read, before anything else is done.

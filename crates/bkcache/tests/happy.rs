@@ -465,6 +465,8 @@ fn a_bare_image_name_makes_no_folder_and_every_other_spelling_of_a_folder_does()
         for (args, doing) in [
             (&["copy", "--quiet", &app, name][..], "write to"),
             (&["copy", "--progress", "json", &app, name], "write to"),
+            (&["copy", "--username", "user", "--password-stdin", &app, name], "write to"),
+            (&["copy", "localhost:1/app", name], "write to"),
             (&["copy", name, "./other"], "open"),
             (&["inspect", name], "open"),
             (&["ls", name], "open"),
