@@ -12,8 +12,8 @@ use crate::chains::log::Log;
 ///
 /// Time limits them from above: a config of 10 MB has up to 770,000 adds and links, so about 23 million steps. A step
 /// takes 45 to 70 ns when memory is slow, so they take 1.0 to 1.6 s. Valid caches limit them from below: merges of 100
-/// builds of 1,000 records use at most 1/30 of the steps, merges of random graphs with up to nine links a record between
-/// 1/30 and 1/6, real caches less than 1/5000.
+/// builds use at most 3.5 steps for each add and link, with three and with nine links a record. The most steps are used
+/// where the builds have most records in common.
 const STEPS: u64 = 1 << 22;
 const STEPS_OF_A_LINK: u64 = 24;
 

@@ -223,7 +223,7 @@ impl Closing<'_> {
 
     /// Compares a class with the classes that share one of its links, or defers the comparison if it is expensive.
     fn compare_by(&mut self, edge: EdgeIx, mut class: OpIx) -> Result<(), Spent> {
-        let Some(others) = self.cheap_candidates(edge, class) else {
+        let Some(others) = self.cheap_candidates(edge, class)? else {
             self.deferred.push(class);
             return Ok(());
         };
@@ -250,18 +250,19 @@ impl Closing<'_> {
     }
 
     /// The classes that share a link with a class; `None` if comparing the class with them is expensive.
-    fn cheap_candidates(&mut self, edge: EdgeIx, class: OpIx) -> Option<SmallVec<[OpIx; 4]>> {
+    fn cheap_candidates(&mut self, edge: EdgeIx, class: OpIx) -> Result<Option<SmallVec<[OpIx; 4]>>, Spent> {
         let key = self.key(edge);
-        let list = self.sharing.get_mut(&key)?;
+        let Some(list) = self.sharing.get_mut(&key) else { return Ok(None) };
         // The list contains the class itself.
         if list.len() > CHEAP + 1 {
-            return None;
+            return Ok(None);
         }
+        self.budget.spend(list.len())?;
         rename(list, &mut self.classes);
         let lens = &self.in_edges.lens;
         let others = list.iter().filter(|other| **other != class);
         let cost: usize = others.map(|other| lens[*other].min(lens[class]) as usize).sum();
-        (cost <= CHEAP).then(|| list.clone())
+        Ok((cost <= CHEAP).then(|| list.clone()))
     }
 
     /// The classes that share a link with a class in every input.

@@ -181,6 +181,38 @@ mod tests {
         }
     }
 
+    /// A merge of 100 builds of 200 steps. Each step has up to three inputs with `links` links to steps near it. Each step
+    /// for which `is_own` holds differs in each build.
+    fn merged_builds(links: usize, is_own: impl Fn(usize) -> bool) -> CacheChains {
+        let mut merged = CacheChains::new();
+        for build in 0..100 {
+            let (mut chains, mut ids) = (CacheChains::new(), Vec::new());
+            for n in 0..200_usize {
+                let source = |at: usize| n - 1 - (n * (7 + at)) % n.min(20);
+                let link = |at: usize| Link::new(ids[source(at)], "");
+                let input = |input: usize| (0..links).map(|at| link(input * links + at)).collect::<Vec<_>>();
+                let inputs: Vec<_> = (0..n.min(3)).map(input).collect();
+                let inputs: Vec<&[Link<'_>]> = inputs.iter().map(Vec::as_slice).collect();
+                let step = if is_own(n) { format!("{n} of {build}") } else { n.to_string() };
+                ids.push(chains.add(&RecordDigest::new(&step), &inputs, &[]).unwrap().unwrap());
+            }
+            merged.unite(&chains).unwrap();
+        }
+        merged
+    }
+
+    #[test]
+    fn a_merge_of_builds_takes_at_most_a_quarter_of_the_steps_that_its_size_allows() {
+        for links in [1, 3] {
+            for every in [2, 10, 50, 1000] {
+                let merged = merged_builds(links, |n| n % every == every - 1);
+                let size = (merged.len() + merged.log.inputs.rows().items_len()) as u64;
+                let within = within(6 * size, &merged, Rule::Closed);
+                assert!(within.is_ok(), "{links} links, every {every}th step differs: {within:?}");
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 

@@ -46,6 +46,8 @@ pub(crate) enum Shape {
     Cascade,
     /// Records that are merged with a record with many dependents
     Merges,
+    /// A record with many dependents that is merged with older, small records, the youngest of them first
+    Heirs,
     /// A long stack of layers with a result at each layer
     Layers,
     /// A record with as many results as fit, at one instant, on a long stack of layers
@@ -93,6 +95,7 @@ pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
         Shape::Folds => folds(&mut to),
         Shape::Cascade => cascade(&mut to),
         Shape::Merges => hub(&mut to, true),
+        Shape::Heirs => heirs(&mut to, bytes),
         Shape::Layers => layers(&mut to),
         Shape::Results => results(&mut to),
         Shape::Alike => alike(&mut to),
@@ -263,6 +266,25 @@ fn hub(to: &mut Writer, merges: bool) {
         if !to.record(1.0, format_args!(r#""digest":"hub","inputs":[[{{"link":0}},{{"link":{root}}}]]"#)) {
             return;
         }
+    }
+}
+
+fn heirs(to: &mut Writer, bytes: usize) {
+    // A small record takes about 200 bytes, with its root and the add that merges it.
+    let small = bytes / 2 / 200;
+    for root in 0..=small {
+        to.record(1.0, format_args!(r#""digest":"{root}""#));
+    }
+    for root in 0..=small {
+        to.record(1.0, format_args!(r#""digest":"heir","inputs":[[{{"link":{root}}}]]"#));
+    }
+    let heavy = to.count - 1;
+    let mut digest = to.count;
+    while to.record(0.7, format_args!(r#""digest":"{digest}","inputs":[[{{"link":{heavy}}}]]"#)) {
+        digest += 1;
+    }
+    for root in (0..small).rev() {
+        to.record(1.0, format_args!(r#""digest":"heir","inputs":[[{{"link":{root}}},{{"link":{small}}}]]"#));
     }
 }
 
