@@ -4,12 +4,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use cache_ingest::Error;
 use tempfile::NamedTempFile;
 
+use crate::cli::WriteArgs;
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
+use crate::open::destination_folder;
 
 /// A place that metadata can be written to.
 #[derive(Debug)]
@@ -23,13 +25,24 @@ enum MetadataOutput {
     Stdout,
     /// A new file, which gets its name once it is whole. It is removed if the export fails.
     Staged(NamedTempFile),
-    /// A file that exists, or a pipe or device. It is written in its place, so that links and mounts stay.
-    Existing,
+    /// A file that exists, a pipe, a device, or a file in the destination. It is written in its place, so that links and
+    /// mounts stay.
+    InPlace,
 }
 
 impl MetadataFile {
-    /// Finds out whether the metadata can be written to a path; `-` is standard output.
-    pub(crate) fn prepare(path: &Path) -> Result<Self, Failure> {
+    /// The file that the options ask for, for an export to a destination.
+    pub(crate) fn wanted(write: &WriteArgs, destination: &str) -> Result<Option<Self>, Failure> {
+        let folder = destination_folder(destination);
+        write.metadata_file.as_deref().map(|path| Self::prepare(path, folder.as_deref())).transpose()
+    }
+
+    /// Finds out whether the metadata can be written to a path; `-` is standard output. A file in the destination's folder is
+    /// not looked at before the export, which may have to make that folder, and refuses one with other files.
+    fn prepare(path: &Path, folder: Option<&Path>) -> Result<Self, Failure> {
+        if folder.is_some_and(|folder| is_inside(path, folder)) {
+            return Ok(Self { path: path.to_owned(), output: MetadataOutput::InPlace });
+        }
         let failed = |error: io::Error| Error::io("write", path.display(), error);
         let output = Self::output(path).map_err(failed);
         let output = output.doing(|| "cannot write the metadata".to_owned());
@@ -44,9 +57,9 @@ impl MetadataFile {
         match fs::metadata(path) {
             // To open a pipe would wait for its reader.
             Ok(found) if found.is_file() || found.is_dir() => {
-                OpenOptions::new().append(true).open(path).map(|_| MetadataOutput::Existing)
+                OpenOptions::new().append(true).open(path).map(|_| MetadataOutput::InPlace)
             }
-            Ok(_) => Ok(MetadataOutput::Existing),
+            Ok(_) => Ok(MetadataOutput::InPlace),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().filter(|folder| *folder != Path::new(""));
                 stage(folder.unwrap_or(Path::new("."))).map(MetadataOutput::Staged)
@@ -68,13 +81,21 @@ impl MetadataFile {
     pub(crate) fn write(self, text: &str) -> io::Result<()> {
         match self.output {
             MetadataOutput::Stdout => writeln!(io::stdout().lock(), "{text}"),
-            MetadataOutput::Existing => fs::write(&self.path, text),
+            MetadataOutput::InPlace => fs::write(&self.path, text),
             MetadataOutput::Staged(mut staged) => {
                 staged.write_all(text.as_bytes())?;
                 staged.persist(&self.path).map(drop).map_err(|error| error.error)
             }
         }
     }
+}
+
+/// Whether a path is below a folder, by their texts.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let names = |path: &Path| -> PathBuf {
+        path.components().filter(|component| *component != Component::CurDir).collect()
+    };
+    names(path).starts_with(names(folder))
 }
 
 /// A new file in a folder, with the permissions that any new file has.
@@ -98,14 +119,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metadata");
         let names = || fs::read_dir(folder.path()).unwrap().count();
-        let failed = MetadataFile::prepare(&path).unwrap();
+        let failed = MetadataFile::prepare(&path, None).unwrap();
         assert!(!path.exists());
         drop(failed);
         assert_eq!(names(), 0);
-        MetadataFile::prepare(&path).unwrap().write("new").unwrap();
+        MetadataFile::prepare(&path, None).unwrap().write("new").unwrap();
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names()), ("new", 1));
-        drop(MetadataFile::prepare(&path).unwrap());
-        MetadataFile::prepare(&path).unwrap().write("x").unwrap();
+        drop(MetadataFile::prepare(&path, None).unwrap());
+        MetadataFile::prepare(&path, None).unwrap().write("x").unwrap();
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names()), ("x", 1));
     }
 
@@ -115,12 +136,12 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let (link, file) = (folder.path().join("link"), folder.path().join("file"));
-        MetadataFile::prepare(&file).unwrap().write("old").unwrap();
+        MetadataFile::prepare(&file, None).unwrap().write("old").unwrap();
         fs::write(folder.path().join("usual"), "").unwrap();
         let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode("file"), mode("usual"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        MetadataFile::prepare(&link).unwrap().write("new").unwrap();
+        MetadataFile::prepare(&link, None).unwrap().write("new").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "new");
     }
@@ -129,7 +150,20 @@ mod tests {
     fn what_cannot_be_written_is_found_at_once() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path().to_owned(), folder.path().join("absent/metadata")] {
-            assert!(MetadataFile::prepare(&path).is_err(), "{}", path.display());
+            assert!(MetadataFile::prepare(&path, None).is_err(), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_file_in_the_destination_is_not_looked_at_before() {
+        for (path, folder, expected) in [
+            ("out/metadata", "./out", true),
+            ("./out/a/metadata", "out/", true),
+            ("/a/out/metadata", "/a/out", true),
+            ("outer/metadata", "out", false),
+            ("metadata", "out", false),
+        ] {
+            assert_eq!(is_inside(Path::new(path), Path::new(folder)), expected, "{path} in {folder}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Errors name the target as it was typed; hints are for mistakes in it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache_export::{Destination, form_of};
@@ -109,6 +110,12 @@ impl OpenedDestination {
     pub(crate) fn ignores_errors(&self) -> bool {
         self.target.export.ignore_error
     }
+}
+
+/// The folder of a destination that is one.
+pub(crate) fn destination_folder(text: &str) -> Option<PathBuf> {
+    let attributes = Attributes::parse(text, Role::Destination).ok()?;
+    attributes.get("dest").map(PathBuf::from)
 }
 
 /// The form that option and attributes ask for, which must not contradict each other.

@@ -418,6 +418,13 @@ fn files_that_the_options_name_are_looked_at_before_the_copy() {
     copy(&["--metadata-file", &at("metadata")]).ok();
     assert!(std::fs::read_to_string(at("metadata")).unwrap().contains("cache.manifest"));
     assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 2);
+    // The folder of the destination may be made by the copy, or be empty.
+    std::fs::create_dir(at("empty")).unwrap();
+    for folder in ["new", "empty"] {
+        let metadata = at(&format!("{folder}/metadata"));
+        bkcache(["copy", "-q", &source, &at(folder), "--metadata-file", &metadata]).ok();
+        assert!(std::fs::read_to_string(metadata).unwrap().contains("cache.manifest"), "{folder}");
+    }
 }
 
 #[test]

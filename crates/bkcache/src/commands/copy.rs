@@ -17,7 +17,7 @@ use crate::stores::Stores;
 pub(crate) async fn run(args: &CopyArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let targets = [(args.source.source.as_str(), Role::Source), (&args.destination, Role::Destination)];
     let stores = Stores::for_writing(global, &args.source.registry, &args.write, &targets)?;
-    let metadata = args.write.metadata_file.as_deref().map(MetadataFile::prepare).transpose()?;
+    let metadata = MetadataFile::wanted(&args.write, &args.destination)?;
     unless_interrupted(copy(args, global, stores, metadata), RESUMES, global).await
 }
 

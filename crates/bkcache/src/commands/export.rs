@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
         return Err(Failure::Usage("--blobs and --to are needed, or --print-config".to_owned()));
     };
     let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
-    let metadata = args.write.metadata_file.as_deref().map(MetadataFile::prepare).transpose()?;
+    let metadata = MetadataFile::wanted(&args.write, to)?;
     let layers = open_layers(blobs, &stores).await?;
     let exported = async {
         let destination = OpenedDestination::open(&stores, to, args.form).await?;
