@@ -22,6 +22,8 @@ use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signal::Signal;
 
+/// How long registries may take to end the uploads of a command that failed or was interrupted.
+pub(crate) const CANCELLING: Duration = Duration::from_secs(2);
 /// How long threads may take to end the work of an interrupted command, and to remove or keep its files.
 pub(crate) const CLEARING: Duration = Duration::from_secs(2);
 /// How long the program may take to end after the first signal.

@@ -17,6 +17,8 @@ use crate::progress::{Relay, reporter};
 /// The stores and the job of one command. Dropping it takes its progress bar away.
 pub(crate) struct Stores {
     pub(crate) targets: Targets,
+    /// The registries among the targets.
+    pub(crate) registries: RegistryScheme,
     pub(crate) job: Job,
 }
 
@@ -51,8 +53,9 @@ impl Stores {
         let relayed = job.clone().with_progress(Relay::to(&progress));
         let mut targets = Targets::new();
         targets.register(Box::new(LocalScheme::new(folders.with_max_metadata(job.max_metadata))));
-        targets.register(Box::new(RegistryScheme::new(client.with_job(relayed))));
-        Self { targets, job: job.with_progress(progress) }
+        let registries = RegistryScheme::new(client.with_job(relayed));
+        targets.register(Box::new(registries.clone()));
+        Self { targets, registries, job: job.with_progress(progress) }
     }
 }
 

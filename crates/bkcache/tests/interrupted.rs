@@ -155,6 +155,45 @@ async fn a_registry_that_ignores_ranges_and_a_part_that_was_damaged_cost_one_mor
     }
 }
 
+/// The registry ends the unfinished upload, whether or not it answers that. The same command sends what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_push_leaves_no_upload_and_goes_on_with_the_missing_blobs() {
+    let layer = LAYER.rsplit_once(':').unwrap().1;
+    for answers in [true, false] {
+        let server = Server::start(Registry::new(Behavior::default())).await;
+        let (from, to) = (fixture(CACHE).display().to_string(), format!("{}/app:main", server.host()));
+        server.fault(On::new("PUT", layer), Fault::Silence);
+        if !answers {
+            server.fault(On::new("DELETE", ""), Fault::Silence);
+        }
+        let child = start(&["copy", "--progress", "none", &from, &to]);
+        let content = &server.service.content;
+        until("all other layers are there", || {
+            content.blobs("app").len() == 9 && !server.seen_with("PUT", layer).is_empty()
+        });
+        assert_eq!(content.uploads(), 1);
+        let began = Instant::now();
+        signal(&child, Signal::INT);
+        assert_eq!(end(child), (Some(2), RESUMES.to_owned()));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(server.seen_with("DELETE", "/uploads/").len(), 1);
+        assert_eq!(content.uploads(), usize::from(!answers));
+
+        server.heal();
+        server.forget_seen();
+        bkcache(["copy", "--quiet", &from, &to]).ok();
+        // The layer, the config and the manifest.
+        let sent = server.seen_with("PUT", "").len();
+        let (digest, _, manifest) = content.manifest("app", "main").unwrap();
+        let size = |digest: &str| content.blob("app", digest).unwrap().len();
+        let config = serde_json::from_slice::<serde_json::Value>(&manifest).unwrap()["config"].clone();
+        let missing =
+            size(&format!("sha256:{layer}")) + size(config["digest"].as_str().unwrap()) + manifest.len();
+        let received: usize = server.seen().iter().map(|seen| seen.received).sum();
+        assert_eq!((sent, received), (3, missing), "{digest}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_verify_says_so() {
     let server = Server::start(Registry::new(Behavior::default())).await;

@@ -106,7 +106,7 @@ async fn an_open_registry() {
 fn stored_blob(registry: &DockerRegistry, digest: &str) -> PathBuf {
     let hex = digest.strip_prefix("sha256:").unwrap();
     let blobs = registry.folder().join("data/docker/registry/v2/blobs/sha256");
-    blobs.join(&hex[..2]).join(hex).join("data")
+    blobs.join(hex.get(..2).unwrap()).join(hex).join("data")
 }
 
 /// A registry whose storage has lost a blob behind its back, and one that keeps its descriptors in memory as well, so that

@@ -9,8 +9,10 @@ use std::time::Duration;
 use cache_ingest::{Error, ErrorKind, Event, Retries};
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url, Version};
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::auth::Auth;
 use crate::auth::scopes::Scopes;
@@ -29,6 +31,12 @@ use crate::options::ClientOptions;
 pub(crate) const MOST_REAUTHORIZATIONS: u32 = 3;
 /// How often the name of a host is looked up. It is more often mistyped than missing for a while.
 const MOST_LOOKUPS: u32 = 3;
+/// The most large blobs that are uploaded at once. An interrupted upload is lost, so some are finished before others begin.
+/// BuildKit and Docker upload four or five layers at once.
+const MOST_LARGE_UPLOADS: usize = 4;
+/// How long a registry may take to notice that a request has been broken off. It refuses to end an upload that it still
+/// receives.
+const BROKEN_OFF: Duration = Duration::from_millis(200);
 /// The longest `Retry-After` that is heeded.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -46,6 +54,9 @@ struct Inner {
     options: ClientOptions,
     transport: Arc<Transport>,
     uploads: Semaphore,
+    large_uploads: Semaphore,
+    /// The requests that end uploads which were given up.
+    cancellations: Mutex<JoinSet<()>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
     /// The authorization at hosts to which registries redirect, by their origin.
     elsewhere: Mutex<HashMap<String, Arc<Auth>>>,
@@ -67,9 +78,47 @@ impl Client {
     /// A file of certificates cannot be read or used.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let transport = Arc::new(Transport::new(&options)?);
-        let uploads = Semaphore::new(options.job.concurrency.max(1));
-        let (hosts, elsewhere) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { options, transport, uploads, hosts, elsewhere })))
+        let concurrency = options.job.concurrency.max(1);
+        Ok(Self(Arc::new(Inner {
+            options,
+            transport,
+            uploads: Semaphore::new(concurrency),
+            large_uploads: Semaphore::new(concurrency.min(MOST_LARGE_UPLOADS)),
+            cancellations: Mutex::default(),
+            hosts: Mutex::default(),
+            elsewhere: Mutex::default(),
+        })))
+    }
+
+    /// Waits until the registries have ended the uploads that were given up, for `limit` at most.
+    ///
+    /// An upload is given up when its future is dropped or fails. The registry is then asked to end it, as it would
+    /// otherwise keep its bytes for days. That happens on the runtime of the upload, which should not end before.
+    pub async fn settle(&self, limit: Duration) {
+        let mut cancellations = std::mem::take(&mut *lock(&self.0.cancellations));
+        let ended = async { while cancellations.join_next().await.is_some() {} };
+        // What is not ended by then is given up, too.
+        let _ = timeout(limit, ended).await;
+    }
+
+    /// Asks a registry to end an upload, without waiting for it. A refusal is ignored: docker-registry ends no upload whose
+    /// request was broken off, but removes it after a week.
+    pub(crate) fn cancel_upload(&self, call: &Call<'_>, location: Url) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (client, repository) = (self.clone(), call.repository.clone());
+        let (scopes, operation) = (call.scopes.clone(), call.operation.clone());
+        let cancelling = async move {
+            let call = Call { repository: &repository, scopes, operation };
+            sleep(BROKEN_OFF).await;
+            if let Ok(true) = client.is_registry(&call, &location).await
+                && let Ok(authorization) = client.authorization(&call, &location).await
+            {
+                let request = Request::new(Method::DELETE, location);
+                let transport = client.transport();
+                let _ = transport.exchange(&request, authorization.as_ref(), &call.operation).await;
+            }
+        };
+        lock(&self.0.cancellations).spawn_on(cancelling, &runtime);
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -84,6 +133,11 @@ impl Client {
     /// permit.
     pub(crate) fn uploads(&self) -> &Semaphore {
         &self.0.uploads
+    }
+
+    /// Bounds the uploads of large blobs. Its permit is acquired before that of [`uploads`](Self::uploads).
+    pub(crate) fn large_uploads(&self) -> &Semaphore {
+        &self.0.large_uploads
     }
 
     fn host(&self, name: &str) -> Arc<Host> {

@@ -12,6 +12,9 @@ use crate::pull::FoundBlob;
 use crate::repository::RepositoryClient;
 use crate::upload::{Session, Upload, session};
 
+/// The size, in bytes, above which a blob is large.
+const LARGE: u64 = 32 << 20;
+
 impl RepositoryClient {
     pub(crate) async fn push(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         self.will_push();
@@ -48,7 +51,9 @@ impl RepositoryClient {
             self.put_manifest(call, &name, descriptor, bytes).await?;
             return Ok(Stored::Stored);
         }
-        // The semaphore is never closed.
+        // The semaphores are never closed.
+        let large = self.client.large_uploads();
+        let _large_permit = if descriptor.size > LARGE { Some(large.acquire().await) } else { None };
         let _permit = self.client.uploads().acquire().await;
         // A blob that the registry wrongly claimed to have is not mounted either.
         let origin = origin.filter(|_| self.is_trusted_with(&descriptor.digest));

@@ -3,12 +3,14 @@
 //! It reads the attributes and makes a [`RegistryStore`]. No registry is contacted before the store is used.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_ingest::Name;
 use cache_target::{
     Attribute, Attributes, Opened, Reference, Repository, Role, Scheme, TargetError, ValueKind,
 };
+use futures_util::future::join;
 
 use crate::client::Client;
 use crate::options::ClientOptions;
@@ -26,7 +28,7 @@ const ATTRIBUTES: &[Attribute] =
 /// `docker.io/user/app:latest`; a digest takes precedence over the tag, and only a source may have one), and
 /// `registry.insecure`, which trusts any certificate and allows plain HTTP.
 ///
-/// All stores that it opens share connections, tokens, and the limit of requests.
+/// All stores that it and its clones open share connections, tokens, and the limit of requests.
 ///
 /// ```
 /// use cache_registry::RegistryScheme;
@@ -41,9 +43,15 @@ const ATTRIBUTES: &[Attribute] =
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RegistryScheme {
     options: ClientOptions,
+    clients: Arc<SchemeClients>,
+}
+
+/// The clients of a scheme and its clones, by whether they are insecure.
+#[derive(Debug, Default)]
+struct SchemeClients {
     secure: OnceLock<Client>,
     insecure: OnceLock<Client>,
 }
@@ -65,8 +73,18 @@ impl RegistryScheme {
         text.parse::<Reference>().map_err(|error| TargetError::malformed_by("ref", error))
     }
 
+    /// Waits until the registries have ended the uploads that were given up, as [`Client::settle`] does.
+    pub async fn settle(&self, limit: Duration) {
+        let settle = async |client: &OnceLock<Client>| {
+            if let Some(client) = client.get() {
+                client.settle(limit).await;
+            }
+        };
+        join(settle(&self.clients.secure), settle(&self.clients.insecure)).await;
+    }
+
     fn client(&self, insecure: bool) -> Result<Client, TargetError> {
-        let cell = if insecure { &self.insecure } else { &self.secure };
+        let cell = if insecure { &self.clients.insecure } else { &self.clients.secure };
         if let Some(client) = cell.get() {
             return Ok(client.clone());
         }

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCAT
 use reqwest::{Method, StatusCode, Url};
 
 use crate::call::Call;
-use crate::client::MOST_REAUTHORIZATIONS;
+use crate::client::{Client, MOST_REAUTHORIZATIONS};
 use crate::error::UploadInterruption;
 use crate::error_response::is_transient;
 use crate::http::sending::{BodySource, StreamedRequest};
@@ -35,6 +35,22 @@ pub(crate) fn session(answer: &Answer, call: &Call<'_>) -> Result<Session, Error
             Ok(Session { location: follow(&answer.url, location, &call.operation)?, min_chunk })
         }
         None => Err(call.operation.error(ErrorKind::Other, "the registry does not say where to upload to")),
+    }
+}
+
+/// A session that the registry is asked to end if it is dropped before the upload is finished.
+struct OpenSession<'s> {
+    client: &'s Client,
+    call: &'s Call<'s>,
+    location: Url,
+    is_finished: bool,
+}
+
+impl Drop for OpenSession<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.client.cancel_upload(self.call, self.location.clone());
+        }
     }
 }
 
@@ -84,13 +100,20 @@ impl<'u> Upload<'u> {
 
     /// Sends the blob in a session of the registry.
     pub(crate) async fn run(&mut self, call: &Call<'_>, session: Session) -> Result<(), Error> {
-        let mut location = session.location;
         self.min_chunk = session.min_chunk;
+        let client = &self.repository.client;
+        let mut open = OpenSession { client, call, location: session.location, is_finished: false };
+        self.run_open(call, &mut open.location).await?;
+        open.is_finished = true;
+        Ok(())
+    }
+
+    async fn run_open(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), Error> {
         let client = &self.repository.client;
         let mut retries = client.options().job.retries();
         let (mut reauthorizations, mut furthest) = (0, self.offset);
         loop {
-            let error = match self.send_rest(call, &mut location).await {
+            let error = match self.send_rest(call, location).await {
                 Ok(()) => return Ok(()),
                 Err(UploadInterruption::Final(error)) => return Err(error),
                 Err(UploadInterruption::Refreshed(error)) if reauthorizations >= MOST_REAUTHORIZATIONS => {
@@ -107,7 +130,7 @@ impl<'u> Upload<'u> {
                 }
                 Err(UploadInterruption::Lost(error)) => return self.lost(call, error).await,
             };
-            match self.status(call, &mut location).await {
+            match self.status(call, location).await {
                 Ok(Some(offset)) => {
                     // Only a new furthest offset is progress. Otherwise a registry that loses bytes again and again would
                     // be retried without end.

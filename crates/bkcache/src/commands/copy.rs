@@ -8,7 +8,7 @@ use cache_target::Role;
 
 use crate::cli::{CopyArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
-use crate::interrupt::unless_interrupted;
+use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
 use crate::open::{OpenedDestination, OpenedSource};
 use crate::report::{RESUMES, report_export, salvage_advice, unless_ignored};
@@ -18,7 +18,10 @@ pub(crate) async fn run(args: &CopyArgs, global: &GlobalArgs) -> Result<(), Fail
     let targets = [(args.source.source.as_str(), Role::Source), (&args.destination, Role::Destination)];
     let stores = Stores::for_writing(global, &args.source.registry, &args.write, &targets)?;
     let metadata = MetadataFile::wanted(&args.write, &args.destination)?;
-    unless_interrupted(copy(args, global, stores, metadata), RESUMES, global).await
+    let registries = stores.registries.clone();
+    let copied = unless_interrupted(copy(args, global, stores, metadata), RESUMES, global).await;
+    registries.settle(CANCELLING).await;
+    copied
 }
 
 async fn copy(

@@ -13,7 +13,7 @@ use cache_target::Role;
 
 use crate::cli::{ExportArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
-use crate::interrupt::unless_interrupted;
+use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
 use crate::output::write_exactly;
@@ -34,6 +34,7 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
     };
     let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
     let metadata = MetadataFile::wanted(&args.write, to)?;
+    let registries = stores.registries.clone();
     let layers = open_layers(blobs, &stores).await?;
     let exported = async {
         let destination = OpenedDestination::open(&stores, to, args.form).await?;
@@ -42,7 +43,9 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
         let reported = exported.and_then(|exported| report_export(&exported, &destination, metadata, global));
         unless_ignored(reported, &destination, global)
     };
-    unless_interrupted(exported, RESUMES, global).await
+    let exported = unless_interrupted(exported, RESUMES, global).await;
+    registries.settle(CANCELLING).await;
+    exported
 }
 
 fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {

@@ -20,6 +20,7 @@ use crate::http::silence::SilenceWatch;
 use crate::http::tls::Tls;
 use crate::lock::lock;
 use crate::options::ClientOptions;
+use crate::text::printable;
 
 /// The most redirects that one request may follow.
 const MOST_REDIRECTS: usize = 5;
@@ -236,10 +237,14 @@ impl Transport {
         match answer.response.headers().get(LOCATION) {
             Some(location) => {
                 let to = follow(&answer.url, location, operation)?;
-                // A body may hold a secret for that host, such as an identity token.
-                if !request.body.is_empty() && to.origin() != request.url.origin() {
-                    let reason =
-                        "the registry redirects it to another host, which must not receive its content";
+                // Another host gets no credentials, so it would refuse the next request, or store a part of a cache. And a
+                // body may hold a secret for that host, such as an identity token.
+                if !reads && to.origin() != request.url.origin() {
+                    let host = printable(to.host_str().unwrap_or_default());
+                    let reason = format_args!(
+                        "the registry redirects it to another host, {host}, which must not receive it; if that is the \
+                         registry to write to, name it instead"
+                    );
                     return Err(operation.error(ErrorKind::Denied, reason).into());
                 }
                 Ok(Some(to))

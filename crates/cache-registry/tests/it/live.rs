@@ -11,7 +11,7 @@ use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
 use test_registries::{Authority, DockerRegistry, Guard, Server, SlowProxy, TokenBehavior, Tokens};
 
-use crate::scene::{APP, Elsewhere, PASSWORD, SIZE, as_user, options, pull, store_with, transfer};
+use crate::scene::{APP, Elsewhere, PASSWORD, SIZE, Stuck, as_user, options, pull, store_with, transfer};
 
 /// All operations that a cache needs.
 async fn push_pull_mount_and_push_again(registry: &DockerRegistry, options: ClientOptions) {
@@ -141,6 +141,31 @@ async fn a_broken_transfer_resumes_with_each_kind_of_access_control() {
     let guard = Guard::Tokens { realm: &realm, service: "registry", authority: &authority };
     let registry = DockerRegistry::start(guard).await.unwrap();
     resumes(&registry, |host| as_user(host, "user", PASSWORD)).await;
+}
+
+/// The uploads whose bytes a registry keeps for a repository.
+fn uploads(registry: &DockerRegistry, path: &str) -> usize {
+    let repositories = registry.folder().join("data/docker/registry/v2/repositories");
+    let uploads = std::fs::read_dir(repositories.join(path).join("_uploads"));
+    uploads.unwrap().filter(|upload| upload.as_ref().unwrap().path().join("data").exists()).count()
+}
+
+/// Between two chunks. Docker's registry refuses to end an upload whose request was broken off: it has received more than
+/// the upload's address says. It removes such uploads after a week.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_given_up_is_ended() {
+    for guard in [Guard::Open, Guard::Passwords(&[("user", PASSWORD)])] {
+        let Some(registry) = DockerRegistry::start(guard).await else { return };
+        let options = as_user(&registry.host(), "user", PASSWORD).with_chunk_size(100_000);
+        let client = Client::new(options).unwrap();
+        let store = RegistryStore::new(&client, &format!("{}/{APP}", registry.host()).parse().unwrap());
+        let stuck = Stuck(Blob::layer(Algorithm::Sha256, SIZE), 300_000);
+        let pushing = transfer(&stuck.0, &stuck, &store);
+        assert!(tokio::time::timeout(Duration::from_secs(2), pushing).await.is_err(), "it is stuck");
+        assert_eq!(uploads(&registry, APP), 1, "{guard:?}");
+        client.settle(Duration::from_secs(10)).await;
+        assert_eq!(uploads(&registry, APP), 0, "{guard:?}");
+    }
 }
 
 /// From the records of a build to a cache in a registry, by library code only, and the cost of a second export.

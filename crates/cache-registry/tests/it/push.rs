@@ -4,12 +4,15 @@ use std::time::{Duration, Instant};
 
 use cache_conformance::{Blob, Fault as Flaw, Faulty};
 use cache_export::{Destination, export};
-use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Stored};
+use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Step, Stored, copy};
 use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
+use cache_registry::{Client, RegistryStore};
+use futures_util::future::join_all;
 use test_registries::{Answer, Fault, On, Registry, Server, UploadLocation};
 
 use crate::scene::{
-    APP, PASSWORD, SIZE, app, assert_clear, options, options_for, scripted, store_with, transfer,
+    APP, PASSWORD, SIZE, Stuck, app, assert_clear, copying, options, options_for, scripted, store_with,
+    transfer,
 };
 
 fn layer() -> Blob {
@@ -310,14 +313,76 @@ async fn a_source_that_is_not_the_blob_is_never_stored() {
     }
 }
 
+/// Of large blobs some are finished before others begin, and an upload that is given up is ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn few_large_blobs_are_uploaded_at_once_and_none_is_left_behind() {
+    for (size, at_once) in [(33 << 20, 4), (SIZE, 6)] {
+        let server = scripted().await;
+        let client = Client::new(options()).unwrap();
+        let store = RegistryStore::new(&client, &format!("{}/{APP}", server.host()).parse().unwrap());
+        let blobs: Vec<Stuck> =
+            (0..6).map(|n| Stuck(Blob::layer(Algorithm::Sha256, size + n), 1000)).collect();
+        let job = copying();
+        let uploads = blobs.iter().map(|blob| copy(Step::Layer, &blob.0.descriptor, blob, &store, &job));
+        let pushed = tokio::time::timeout(Duration::from_secs(3), join_all(uploads)).await;
+        assert!(pushed.is_err(), "they are stuck");
+        assert_eq!(
+            (server.seen_with("POST", "").len(), server.service.content.uploads()),
+            (at_once, at_once)
+        );
+        client.settle(Duration::from_secs(10)).await;
+        assert_eq!((server.seen_with("DELETE", "").len(), server.service.content.uploads()), (at_once, 0));
+    }
+}
+
+/// A source that fails ends the upload, too; one of an unknown state is ended before the blob is sent anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_upload_is_ended() {
+    let (server, layer) = (scripted().await, layer());
+    let client = Client::new(options().with_chunk_size(100_000)).unwrap();
+    let store = RegistryStore::new(&client, &format!("{}/{APP}", server.host()).parse().unwrap());
+    let source = Faulty::new(&layer, Flaw::Differs(3)).in_chunks_of(60_000);
+    assert_eq!(transfer(&layer, &source, &store).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    client.settle(Duration::from_secs(10)).await;
+    assert_eq!(server.service.content.uploads(), 0);
+    server.fault(On::new("PATCH", "").nth(3), Fault::status(502));
+    server.fault(On::new("GET", "/uploads/").always(), Fault::status(500));
+    assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
+    client.settle(Duration::from_secs(10)).await;
+    assert_eq!(server.service.content.uploads(), 0);
+}
+
+/// Another registry gets nothing, as it would lack the credentials for the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_is_redirected_to_another_host_ends_before_the_first_byte() {
+    for status in [307, 308] {
+        let (server, layer, index) = (scripted().await, layer(), Blob::index("one"));
+        let other = server.sibling().await;
+        let to = |path: &str| Fault::Answer(Answer::redirect(status, format!("{}{path}", other.url())));
+        server.fault(On::new("POST", "").always(), to(&format!("/v2/{APP}/blobs/uploads/")));
+        server.fault(On::new("PUT", "/manifests/").always(), to(&format!("/v2/{APP}/manifests/v1")));
+        let pushed = transfer(&layer, &memory(&layer), &app(&server)).await.map(|_| ());
+        let name = Name::Tag("v1".to_owned());
+        let published =
+            app(&server).publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await;
+        for refused in [pushed, published] {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+            let says =
+                "to another host, 127.0.0.1, which must not receive it; if that is the registry to write to";
+            assert!(error.to_string().contains(says), "{error}");
+        }
+        assert_eq!((received(&server), other.seen().len()), (index.bytes.len(), 0));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mount_costs_one_request_and_a_declined_one_is_the_upload() {
     let (server, layer) = (scripted().await, layer());
     server.service.content.insert_blob("from", layer.bytes.clone());
-    let client = cache_registry::Client::new(options()).unwrap();
-    let store = |path: &str| {
-        cache_registry::RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap())
-    };
+    let client = Client::new(options()).unwrap();
+    let store =
+        |path: &str| RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap());
     assert_eq!(transfer(&layer, &store("from"), &store("one")).await.unwrap(), Stored::Mounted);
     let asked: Vec<String> = server.seen().into_iter().map(|seen| seen.method).collect();
     assert_eq!(
@@ -497,7 +562,7 @@ async fn an_export_pushes_lost_blobs_again_once() {
             server.forget_seen();
             let name = Name::Tag(tag.to_owned());
             let to = Destination::new(&store, &name);
-            let exported = export(&chains, &build, &to, &crate::scene::copying()).await.unwrap();
+            let exported = export(&chains, &build, &to, &copying()).await.unwrap();
             assert_eq!(exported.blobs.stored.blobs, sent, "{tag} {says_which}");
             assert_eq!(server.seen_with("PUT", "/uploads/").len() as u64, sent, "{tag} {says_which}");
             let there = server.service.content.manifest(APP, tag).unwrap();
@@ -510,10 +575,9 @@ async fn an_export_pushes_lost_blobs_again_once() {
 async fn a_blob_that_the_registry_wrongly_claimed_is_not_mounted_either() {
     let (server, layer) = (scripted().await, layer());
     server.service.content.insert_blob("from", layer.bytes.clone());
-    let client = cache_registry::Client::new(options()).unwrap();
-    let store = |path: &str| {
-        cache_registry::RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap())
-    };
+    let client = Client::new(options()).unwrap();
+    let store =
+        |path: &str| RegistryStore::new(&client, &format!("{}/{path}", server.host()).parse().unwrap());
     let to = store(APP);
     let config = Blob::new(MediaType::CACHE_CONFIG, "{}");
     to.put(&config.descriptor, &config.source()).await.unwrap();

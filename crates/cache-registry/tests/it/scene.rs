@@ -11,6 +11,7 @@ use cache_ingest::{
 };
 use cache_model::Descriptor;
 use cache_registry::{Client, ClientOptions, Credentials, RegistryStore};
+use futures_util::{StreamExt, stream};
 use test_registries::{Fault, Registry, Server, sha256};
 
 pub(crate) const PASSWORD: &str = "open:sesame";
@@ -19,7 +20,7 @@ pub(crate) const PASSWORD: &str = "open:sesame";
 pub(crate) const SIZE: u32 = 700_000;
 
 pub(crate) fn policy() -> RetryPolicy {
-    RetryPolicy::default().with_waits(Duration::from_millis(1), Duration::from_millis(5))
+    RetryPolicy::default().with_retries(4).with_waits(Duration::from_millis(1), Duration::from_millis(5))
 }
 
 pub(crate) fn options() -> ClientOptions {
@@ -112,5 +113,20 @@ impl Provider for Elsewhere {
 
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         self.1.origin(descriptor)
+    }
+}
+
+/// A blob of which only the first bytes ever come.
+pub(crate) struct Stuck(pub(crate) Blob, pub(crate) usize);
+
+#[async_trait::async_trait]
+impl Provider for Stuck {
+    async fn info(&self, descriptor: &Descriptor) -> Result<Info, Error> {
+        Ok(Info::new(descriptor.size))
+    }
+
+    async fn open(&self, _: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        let first = stream::iter([Ok(self.0.bytes.slice(..self.1))]);
+        Ok(Box::pin(first.chain(stream::pending())))
     }
 }
