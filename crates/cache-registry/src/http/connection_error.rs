@@ -13,8 +13,11 @@ use crate::text::printable;
 
 /// The texts of a connection that was closed before the request was sent. A server that rejects the client's certificate
 /// may close it so early that its alert is lost.
-const CLOSED_EARLY: [&str; 2] =
-    ["operation was canceled: connection closed", "(SendRequest): channel closed"];
+const CLOSED_EARLY: [&str; 3] = [
+    "operation was canceled: connection closed",
+    "(SendRequest): channel closed",
+    "stream closed because of a broken pipe",
+];
 
 /// The text of an answer that is not HTTP. A server that expects TLS answers so.
 const NOT_HTTP: &str = "invalid HTTP version parsed";
@@ -23,6 +26,7 @@ impl Operation {
     /// A connection that failed.
     pub(crate) fn connection_failed(&self, cause: reqwest::Error) -> Error {
         let host = cause.url().and_then(Url::host_str).map(printable);
+        let is_tls = cause.url().is_some_and(|url| url.scheme() == "https");
         let cause = cause.without_url();
         let (kind, advice) = match tls_failure(&cause) {
             Some(TlsFailure::Certificate(reason)) => {
@@ -49,7 +53,7 @@ impl Operation {
                 ErrorKind::Other,
                 "; if it speaks TLS, name the authority that signed its certificate with --ca, or allow any certificate with --insecure",
             ),
-            None if CLOSED_EARLY.iter().any(|text| causes(&cause).contains(text)) => {
+            None if is_tls && CLOSED_EARLY.iter().any(|text| causes(&cause).contains(text)) => {
                 (ErrorKind::Unavailable, "; it may require a client certificate (--cert, --key)")
             }
             None => (ErrorKind::Unavailable, ""),
