@@ -10,11 +10,15 @@
 use cache_export::{Destination, ExistingCache, Exported, METADATA_MANIFEST, export, republish};
 use cache_format::{Form, decode_config, encode_config};
 use cache_import::{OpenedCache, open};
-use cache_ingest::{Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider, ProviderExt};
-use cache_model::{CacheChains, Digest, Rule};
+use cache_ingest::{
+    Expect, Job, LayoutOptions, LayoutStore, MemoryStore, Name, Provider, ProviderExt, Publisher,
+};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, MediaType, Rule};
 use tests::{fixture, fixtures, manifest, standalone_fixtures};
 
 const FORMS: [Form; 3] = [Form::Manifest, Form::Index, Form::DockerList];
+/// A cache as an OCI image manifest.
+const IMAGE_MANIFEST: &str = "app-max-manifest-oci-gzip";
 /// The canonical config of `matrix-two`, for which BuildKit has several outputs.
 const MATRIX_TWO: &str = "sha256:708eb13b6c65e9dabffeb8d74457d96f79d43a9498c46b03522965e7c0a4de40";
 
@@ -65,6 +69,41 @@ async fn every_form_and_back_gives_the_original_manifest_and_config() {
         }
     }
     assert_eq!(conversions, 17 * 3);
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_kept_keeps_dockers_media_type() {
+    let (layout, opened) = open_fixture(IMAGE_MANIFEST).await;
+    let (from, exported) = copy(&layout, &opened, None).await;
+    assert_eq!(exported.manifest.unwrap().media_type, MediaType::OCI_MANIFEST);
+    let text = String::from_utf8(opened.bytes.to_vec()).unwrap();
+    let docker = text.replace(MediaType::OCI_MANIFEST.as_str(), MediaType::DOCKER_MANIFEST.as_str());
+    assert_ne!(docker, text);
+    let root = Descriptor::of(MediaType::DOCKER_MANIFEST, &docker);
+    let latest = Name::Tag("latest".into());
+    from.publish(&latest, &root, docker.clone().into(), Expect::Any).await.unwrap();
+    let opened = open(&from, &latest, &Job::default()).await.unwrap();
+    let (kept, exported) = copy(&from, &opened, None).await;
+    assert_eq!(exported.manifest, Some(root.clone()));
+    assert_eq!(kept.read(&root, &Job::default()).await.unwrap(), docker);
+}
+
+#[tokio::test]
+async fn a_change_of_form_uses_the_config_that_it_is_given() {
+    let (layout, opened) = open_fixture(IMAGE_MANIFEST).await;
+    let imported = opened.import(&layout, &Job::default()).await.unwrap();
+    let (cache, manifest) = (&imported.caches[0], opened.manifest().unwrap());
+    let existing = ExistingCache::new(&opened.descriptor, &opened.bytes, manifest, &cache.config_bytes);
+    let mut layers = Vec::new();
+    for existing in
+        [existing, existing.with_config(&cache.config), existing.with_config(&CacheConfig::default())]
+    {
+        let (store, name) = (MemoryStore::new(), Name::Tag("latest".into()));
+        let to = to(&store, &name).with_form(Form::Index);
+        republish(&existing, &layout, &to, &Job::default()).await.unwrap();
+        layers.push(open(&store, &name, &Job::default()).await.unwrap().manifest().unwrap().layers.len());
+    }
+    assert_eq!(layers, [manifest.layers.len(), manifest.layers.len(), 0]);
 }
 
 #[tokio::test]

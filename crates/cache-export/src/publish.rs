@@ -33,7 +33,7 @@ impl<'a> Upload<'a> {
         to: &'a Destination<'a>,
         job: &'a Job,
     ) -> Self {
-        let root_step = if form == Form::Manifest { Step::ImageManifest } else { Step::Manifest };
+        let root_step = if form.is_image_manifest() { Step::ImageManifest } else { Step::Manifest };
         Self { packed, root_step, provider, to, job, copied_layers: None }
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use cache_format::{CacheManifest, decode_config};
 use cache_ingest::{Job, Provider};
-use cache_model::{ConfigLayer, Descriptor, Digest};
+use cache_model::{CacheConfig, ConfigLayer, Descriptor, Digest};
 
 use crate::publish::Upload;
 use crate::{Destination, ExportError, ExportWarning, Exported};
@@ -24,6 +24,8 @@ pub struct ExistingCache<'a> {
     pub manifest: &'a CacheManifest,
     /// The bytes of the config.
     pub config_bytes: &'a Bytes,
+    /// The config, if the caller has decoded it from these bytes. Only a change of form reads it.
+    pub config: Option<&'a CacheConfig>,
 }
 
 impl<'a> ExistingCache<'a> {
@@ -34,7 +36,13 @@ impl<'a> ExistingCache<'a> {
         manifest: &'a CacheManifest,
         config_bytes: &'a Bytes,
     ) -> Self {
-        Self { descriptor, bytes, manifest, config_bytes }
+        Self { descriptor, bytes, manifest, config_bytes, config: None }
+    }
+
+    /// The same cache with its decoded config, so that a change of form does not decode it again.
+    #[must_use]
+    pub fn with_config(self, config: &'a CacheConfig) -> Self {
+        Self { config: Some(config), ..self }
     }
 }
 
@@ -55,9 +63,15 @@ pub async fn republish(
     let config_bytes = existing.config_bytes.clone();
     let packed = if form == existing.manifest.form {
         let manifest = existing.manifest.clone();
-        manifest.pack_unchanged(existing.descriptor.digest, existing.bytes.clone(), config_bytes)
+        manifest.pack_unchanged(existing.descriptor, existing.bytes.clone(), config_bytes)
     } else {
-        let layers = listed_layers(existing)?;
+        let listed = &existing.manifest.layers;
+        let layers = match existing.config {
+            Some(config) => listed_layers(listed, config)?,
+            None => {
+                listed_layers(listed, &decode_config(existing.config_bytes).map_err(ExportError::Format)?)?
+            }
+        };
         let manifest = CacheManifest { form, layers, ..existing.manifest.clone() };
         manifest.pack(config_bytes).map_err(ExportError::Format)?
     };
@@ -70,13 +84,11 @@ pub async fn republish(
 
 /// The layers for a rebuilt manifest, one for each layer of the config. A tool that drops repeated entries may have
 /// written the old manifest, so if its list does not match the config's, the layers are looked up by digest.
-fn listed_layers(existing: &ExistingCache<'_>) -> Result<Vec<Descriptor>, ExportError> {
-    let listed = &existing.manifest.layers;
-    let config = decode_config(existing.config_bytes).map_err(ExportError::Format)?;
+fn listed_layers(listed: &[Descriptor], config: &CacheConfig) -> Result<Vec<Descriptor>, ExportError> {
     let wanted = config.layers();
     let fits = |(descriptor, layer): (&Descriptor, &ConfigLayer)| layer.blob == Some(descriptor.digest);
     if listed.len() == wanted.len() && listed.iter().zip(wanted).all(fits) {
-        return Ok(listed.clone());
+        return Ok(listed.to_vec());
     }
     let by_digest: HashMap<Digest, &Descriptor> =
         listed.iter().map(|descriptor| (descriptor.digest, descriptor)).collect();

@@ -54,7 +54,8 @@ async fn copy(
 fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<ExistingCache<'a>> {
     let cache = imported.caches.first().filter(|cache| cache.origin.form().is_some())?;
     let OpenedCache { descriptor, bytes, .. } = &source.cache;
-    Some(ExistingCache::new(descriptor, bytes, source.cache.manifest()?, &cache.config_bytes))
+    let existing = ExistingCache::new(descriptor, bytes, source.cache.manifest()?, &cache.config_bytes);
+    Some(existing.with_config(&cache.config))
 }
 
 /// Copies a cache with its config, and with its manifest unless another form is asked for.

@@ -11,6 +11,7 @@ use crate::{ImageIndex, ManifestOrIndex};
 pub(crate) static RULES: FormRules = FormRules {
     name: "docker",
     media_type: MediaType::DOCKER_LIST,
+    is_image_manifest: false,
     dialect: Dialect::Docker,
     split: |document| match document {
         ManifestOrIndex::Index(index) if index.media_type == MediaType::DOCKER_LIST => split_entries(index),

@@ -77,6 +77,11 @@ impl Form {
         self.rules().media_type.clone()
     }
 
+    /// Whether the root document is an image manifest, not an index. BuildKit's progress names it accordingly.
+    pub fn is_image_manifest(self) -> bool {
+        self.rules().is_image_manifest
+    }
+
     /// The dialect of the layers' media types.
     pub fn dialect(self) -> Dialect {
         self.rules().dialect

@@ -10,6 +10,7 @@ use crate::{ImageManifest, ManifestOrIndex};
 pub(crate) static RULES: FormRules = FormRules {
     name: "manifest",
     media_type: MediaType::OCI_MANIFEST,
+    is_image_manifest: true,
     dialect: Dialect::Oci,
     split,
     join: |config, layers| ManifestOrIndex::Manifest(ImageManifest::new(config, layers)),

@@ -10,6 +10,7 @@ use crate::{ImageIndex, ManifestOrIndex};
 pub(crate) static RULES: FormRules = FormRules {
     name: "index",
     media_type: MediaType::OCI_INDEX,
+    is_image_manifest: false,
     dialect: Dialect::Oci,
     split: |document| match document {
         ManifestOrIndex::Index(index) if index.media_type != MediaType::DOCKER_LIST => split_entries(index),

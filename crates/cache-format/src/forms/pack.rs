@@ -98,18 +98,23 @@ impl CacheManifest {
     }
 
     /// Packs an existing cache with every byte kept. `root_bytes` are the bytes of this manifest, and `root` describes them.
+    ///
+    /// The root keeps its media type, as Docker's for an image manifest: its bytes may state it. If `root` has none of a
+    /// manifest, it gets the one of the form.
     pub fn pack_unchanged(
         self,
-        root: Digest,
+        root: &Descriptor,
         root_bytes: impl Into<Bytes>,
         config_bytes: impl Into<Bytes>,
     ) -> Packed {
         let root_bytes = root_bytes.into();
+        let media_type =
+            if root.media_type.is_manifest() { root.media_type.clone() } else { self.form.media_type() };
         Packed {
             layers: self.layers,
             metadata: vec![PackedBlob { descriptor: self.config, bytes: config_bytes.into() }],
             root: PackedBlob {
-                descriptor: Descriptor::new(self.form.media_type(), root, root_bytes.len() as u64),
+                descriptor: Descriptor::new(media_type, root.digest, root_bytes.len() as u64),
                 bytes: root_bytes,
             },
             warnings: Vec::new(),

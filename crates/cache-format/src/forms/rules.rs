@@ -14,6 +14,8 @@ pub(crate) struct FormRules {
     pub(crate) name: &'static str,
     /// The media type of the root document.
     pub(crate) media_type: MediaType,
+    /// Whether the root document is an image manifest.
+    pub(crate) is_image_manifest: bool,
     /// The dialect of the layers' media types.
     pub(crate) dialect: Dialect,
     /// The config and the layers of a document in this form; `None` for a document that is no cache in this form.
