@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use cache_export::Exported;
-use cache_ingest::Tally;
+use cache_ingest::{Stored, Tally};
 use cache_report::text::{count, printable, size};
 
 use crate::cli::GlobalArgs;
@@ -58,18 +58,35 @@ fn summary(exported: &Exported, place: &str) -> String {
         return "skipping cache export for empty result".to_owned();
     };
     let blobs = &exported.blobs;
-    let tally = |tally: Tally| format!("{} ({})", count(tally.blobs, "blob"), size(tally.bytes));
-    let mut text = format!(
-        "{}: {}\n{} copied, {} already there",
-        printable(place),
-        manifest.digest,
-        tally(blobs.stored),
-        tally(blobs.already_present),
-    );
-    if blobs.mounted.blobs > 0 {
-        text.push_str(&format!(", {} mounted", tally(blobs.mounted)));
+    let outcomes = [
+        (Stored::Stored, blobs.stored, "copied"),
+        (Stored::AlreadyPresent, blobs.already_present, "already there"),
+        (Stored::Mounted, blobs.mounted, "mounted"),
+    ];
+    let parts = outcomes.into_iter().filter_map(|(stored, tally, outcome)| {
+        Some(format!("{} {outcome}", with_documents(exported, stored, tally)?))
+    });
+    // A folder writes a manifest that it has once more, to be sure of its name.
+    let written = exported.manifest_stored == Some(Stored::Stored);
+    let parts: Vec<String> = parts.chain(written.then(|| "1 manifest written".to_owned())).collect();
+    format!("{}: {}\n{}", printable(place), manifest.digest, parts.join("; "))
+}
+
+/// Blobs of layers, config and manifest that came to be in the destination in one way, counted apart.
+fn with_documents(exported: &Exported, stored: Stored, mut tally: Tally) -> Option<String> {
+    let mut documents = Vec::new();
+    if let Some(config) = exported.config.as_ref().filter(|_| exported.config_stored == Some(stored)) {
+        tally.blobs = tally.blobs.saturating_sub(1);
+        tally.bytes = tally.bytes.saturating_sub(config.size);
+        documents.push("1 config".to_owned());
     }
-    text
+    if stored == Stored::AlreadyPresent && exported.manifest_stored == Some(stored) {
+        documents.push("1 manifest".to_owned());
+    }
+    if tally.blobs > 0 {
+        documents.insert(0, format!("{} ({})", count(tally.blobs, "blob"), size(tally.bytes)));
+    }
+    (!documents.is_empty()).then(|| documents.join(", "))
 }
 
 /// Makes a failed export a warning if the destination has `ignore-error=true`.

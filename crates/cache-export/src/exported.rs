@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cache_ingest::{Event, Job, Summary};
+use cache_ingest::{Event, Job, Stored, Summary};
 use cache_model::Descriptor;
 
 use crate::ExportWarning;
@@ -18,8 +18,12 @@ pub struct Exported {
     pub manifest: Option<Descriptor>,
     /// The descriptor of the config.
     pub config: Option<Descriptor>,
-    /// How many blobs were stored or already present, the config included.
+    /// How many blobs were stored or already present, the config included, which is a blob like others for a store.
     pub blobs: Summary,
+    /// How the config came to be in the destination; `None` if there was nothing to export.
+    pub config_stored: Option<Stored>,
+    /// How the manifest came to be in the destination; `None` if there was nothing to export.
+    pub manifest_stored: Option<Stored>,
     /// Records and results that were left out, and oddities of the result.
     pub warnings: Vec<ExportWarning>,
 }

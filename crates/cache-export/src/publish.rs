@@ -56,13 +56,15 @@ impl<'a> Upload<'a> {
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);
         // First, so that a refusal ends it before many requests are made.
         let is_named = self.is_already_published().await?;
-        exported.blobs = self.store(job, self.copied_layers).await?;
+        let (blobs, mut config_stored) = self.store(job, self.copied_layers).await?;
+        exported.blobs = blobs;
         let begun = job.begin(step, root);
         // A root that named a missing blob is published again, so that the store can check it.
         if is_named && exported.blobs.already_present == exported.blobs.total() {
             begun.finish(Stored::AlreadyPresent);
+            exported.manifest_stored = Some(Stored::AlreadyPresent);
         } else {
-            match self.publish_root(&mut exported.blobs).await {
+            match self.publish_root(&mut exported.blobs, &mut config_stored).await {
                 Ok(()) => begun.finish(Stored::Stored),
                 Err(failed) => {
                     if let Some(error) = failed.store_error() {
@@ -72,6 +74,8 @@ impl<'a> Upload<'a> {
                 }
             }
         }
+        exported.manifest_stored.get_or_insert(Stored::Stored);
+        exported.config_stored = Some(config_stored);
         exported.manifest = Some(self.packed.root.descriptor);
         exported.config = Some(config);
         Ok(())
@@ -94,8 +98,12 @@ impl<'a> Upload<'a> {
     }
 
     /// Stores everything below the root: the layers several at a time, unless they were copied before, then the metadata in
-    /// order.
-    async fn store(&self, job: &Job, copied_layers: Option<Summary>) -> Result<Summary, ExportError> {
+    /// order. Also returns how the config came to be in the destination.
+    async fn store(
+        &self,
+        job: &Job,
+        copied_layers: Option<Summary>,
+    ) -> Result<(Summary, Stored), ExportError> {
         let Self { packed, provider, to, .. } = self;
         let mut summary = match copied_layers {
             Some(copied) => copied,
@@ -110,16 +118,17 @@ impl<'a> Upload<'a> {
             blobs: documents().count() as u64,
             bytes: documents().fold(0, |sum, blob| sum.saturating_add(blob.descriptor.size)),
         });
+        let mut config_stored = Stored::AlreadyPresent;
         for PackedBlob { descriptor, bytes, .. } in &packed.metadata {
             let stored = copy_bytes(Step::Config, descriptor, bytes.clone(), to.store, job).await;
-            let stored = stored.map_err(|error| ExportError::write(Step::Config, error))?;
-            summary.count(stored, descriptor.size);
+            config_stored = stored.map_err(|error| ExportError::write(Step::Config, error))?;
+            summary.count(config_stored, descriptor.size);
         }
-        Ok(summary)
+        Ok((summary, config_stored))
     }
 
     /// Stores everything below the root once more, as a part of the root's second attempt: these blobs had their events.
-    async fn store_again(&self, error: &Error) -> Result<Summary, ExportError> {
+    async fn store_again(&self, error: &Error) -> Result<(Summary, Stored), ExportError> {
         let root = &self.packed.root.descriptor;
         let request = format!("publish {}", root.digest);
         let (restarted, attempt, wait) = (Some(root), 2, Duration::ZERO);
@@ -134,12 +143,16 @@ impl<'a> Upload<'a> {
     }
 
     /// Stores the root under its name. If blobs are missing, they are stored once more and counted in `blobs`.
-    async fn publish_root(&self, blobs: &mut Summary) -> Result<(), ExportError> {
+    async fn publish_root(&self, blobs: &mut Summary, config_stored: &mut Stored) -> Result<(), ExportError> {
         let mut published = self.publish_root_once().await;
         if let Err(error) = &published
             && error.kind() == ErrorKind::Incomplete
         {
-            *blobs = with_second_try(*blobs, self.store_again(error).await?);
+            let (again, config_again) = self.store_again(error).await?;
+            *blobs = with_second_try(*blobs, again);
+            if config_again == Stored::Stored {
+                *config_stored = config_again;
+            }
             published = self.publish_root_once().await;
         }
         published.map_err(|error| ExportError::write(self.root_step, error.on(Side::Destination)))
