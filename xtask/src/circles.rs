@@ -143,6 +143,26 @@ mod tests {
     }
 
     #[test]
+    fn many_imports_of_everything_take_little_time() {
+        // Each module imports everything of all others and of unknown crates. `back.rs` gets `A` through all of them.
+        let names: Vec<String> = (0..12).map(|n| format!("m{n}")).collect();
+        let globs: Vec<String> =
+            names.iter().map(|name| format!("pub use crate::{name}::*; use other_{name}::*;")).collect();
+        let text = format!("{} fn f() -> Absent {{}}", globs.concat());
+        let root = names.iter().map(|name| format!("mod {name};")).collect::<String>() + "mod back;";
+        let first = format!("{text} pub struct A; fn g() -> crate::back::B {{}}");
+        let mut files = vec![("lib.rs".to_owned(), root)];
+        files.extend(names.iter().map(|name| (format!("{name}.rs"), text.clone())));
+        files.extend([
+            ("m0.rs".to_owned(), first),
+            ("back.rs".to_owned(), "use crate::m11::A; pub struct B(A);".to_owned()),
+        ]);
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(found(&files), ["back.rs -> m0.rs -> back.rs (A, B)"]);
+    }
+
+    #[test]
     fn a_parent_that_uses_its_child_and_is_used_by_it_is_a_circle() {
         let root = ("lib.rs", "mod a;");
         let child = ("a/b.rs", "use super::A; pub(super) struct B(A);");

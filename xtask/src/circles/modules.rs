@@ -2,7 +2,7 @@
 //!
 //! It follows re-exports and imports of all kinds to the item. Names that it does not find belong to other crates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 
@@ -14,7 +14,11 @@ use super::source::{self, Path};
 pub(super) type Uses = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The modules of one crate; the first is its root.
-pub(super) struct Modules(Vec<Module>);
+pub(super) struct Modules {
+    modules: Vec<Module>,
+    /// For each module the modules whose names it imports with `*`.
+    globs: Vec<BTreeSet<usize>>,
+}
 
 struct Module {
     file: PathBuf,
@@ -29,6 +33,15 @@ enum Target {
     Module(usize),
     /// An item that this module defines.
     Item(usize),
+}
+
+impl Target {
+    fn module(self) -> Option<usize> {
+        match self {
+            Self::Module(module) => Some(module),
+            Self::Item(_) => None,
+        }
+    }
 }
 
 /// A module to read: where it belongs, and where the files of its own modules are.
@@ -76,7 +89,25 @@ impl Modules {
                 parent.children.insert(name, number);
             }
         }
-        Ok(Self(modules))
+        let globs = vec![BTreeSet::new(); modules.len()];
+        let mut read = Self { modules, globs };
+        while read.extend_globs() {}
+        Ok(read)
+    }
+
+    /// Adds the modules that imports with `*` name. Such an import may be found through another one, so it is called until
+    /// it adds none.
+    fn extend_globs(&mut self) -> bool {
+        let mut found = self.globs.clone();
+        for (number, (module, globs)) in self.modules.iter().zip(&mut found).enumerate() {
+            for import in module.says.imports.iter().filter(|import| import.name == "*") {
+                let targets = self.resolve(number, &import.path, 0);
+                globs.extend(targets.into_iter().filter_map(Target::module));
+            }
+        }
+        let is_more = found != self.globs;
+        self.globs = found;
+        is_more
     }
 
     /// The files of the crate, named from a folder, with the files that each uses.
@@ -86,12 +117,12 @@ impl Modules {
             inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
         };
         let mut uses = Uses::new();
-        for (number, module) in self.0.iter().enumerate() {
+        for (number, module) in self.modules.iter().enumerate() {
             let used = uses.entry(display(&module.file)).or_default();
             let mut add = |path: &Path, targets: Vec<Target>| {
                 for target in targets {
                     if let Target::Item(other) = target
-                        && let Some(other) = self.0.get(other)
+                        && let Some(other) = self.modules.get(other)
                         && other.file != module.file
                     {
                         used.entry(display(&other.file)).or_insert_with(|| item(path));
@@ -115,7 +146,7 @@ impl Modules {
     }
 
     fn is_imported(&self, module: usize, name: &str) -> bool {
-        let mut imports = self.0.get(module).into_iter().flat_map(|module| &module.says.imports);
+        let mut imports = self.modules.get(module).into_iter().flat_map(|module| &module.says.imports);
         imports.any(|import| import.name == name && !import.is_reexport)
     }
 
@@ -135,10 +166,7 @@ impl Modules {
         while let Some((name, after)) = rest.split_first() {
             rest = after;
             // The segments behind an item are its own.
-            let modules: Vec<usize> = targets
-                .iter()
-                .filter_map(|target| if let Target::Module(module) = target { Some(*module) } else { None })
-                .collect();
+            let modules: Vec<usize> = targets.iter().filter_map(|target| target.module()).collect();
             if modules.is_empty() {
                 break;
             }
@@ -158,34 +186,38 @@ impl Modules {
         targets
     }
 
-    /// What a name in a module stands for.
+    /// What a name in a module stands for. Names of its own come before those that it imports with `*`.
     fn look_up(&self, number: usize, name: &str, depth: usize) -> Vec<Target> {
-        let Some(module) = self.0.get(number) else { return Vec::new() };
+        let mut seen = BTreeSet::from([number]);
+        let mut waiting = vec![number];
+        let mut targets = Vec::new();
+        while let Some(module) = waiting.pop() {
+            let own = self.look_up_own(module, name, depth);
+            if own.is_empty() {
+                let globs = self.globs.get(module).into_iter().flatten();
+                waiting.extend(globs.filter(|other| seen.insert(**other)));
+            }
+            targets.extend(own);
+        }
+        targets
+    }
+
+    /// What a name in a module stands for, without imports with `*`.
+    fn look_up_own(&self, number: usize, name: &str, depth: usize) -> Vec<Target> {
+        let Some(module) = self.modules.get(number) else { return Vec::new() };
         let mut targets = Vec::new();
         if module.says.items.iter().any(|item| item == name) {
             targets.push(Target::Item(number));
         }
         targets.extend(module.children.get(name).map(|child| Target::Module(*child)));
-        let imports = &module.says.imports;
-        for import in imports.iter().filter(|import| import.name == name) {
+        for import in module.says.imports.iter().filter(|import| import.name == name) {
             targets.extend(self.resolve(number, &import.path, depth + 1));
-        }
-        if targets.is_empty() {
-            for import in imports.iter().filter(|import| import.name == "*") {
-                for target in self.resolve(number, &import.path, depth + 1) {
-                    if let Target::Module(other) = target
-                        && other != number
-                    {
-                        targets.extend(self.look_up(other, name, depth + 1));
-                    }
-                }
-            }
         }
         targets
     }
 
     fn parent(&self, module: usize) -> usize {
-        self.0.get(module).map_or(0, |module| module.parent)
+        self.modules.get(module).map_or(0, |module| module.parent)
     }
 }
 
