@@ -408,6 +408,7 @@ fn files_that_the_options_name_are_looked_at_before_the_copy() {
         let ran = copy(more);
         assert_eq!((ran.code, ran.stderr.lines().count()), (1, 1), "{more:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(more.last().unwrap()), "{more:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains(".bkcache-"), "{more:?}: {}", ran.stderr);
         let is_absent = more.last().unwrap().contains("absent");
         assert_eq!(ran.stderr.ends_with("; check the path\n"), is_absent, "{more:?}: {}", ran.stderr);
         assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0, "{more:?}");
