@@ -31,10 +31,13 @@ impl RegistryStore {
     }
 
     /// Expects pushes: the first token that is requested allows them, too. Otherwise the first push requests another one.
+    ///
+    /// Clones that were made before are not changed: they still request tokens for reading.
     #[must_use]
     pub fn for_push(self) -> Self {
-        self.0.will_push();
-        self
+        let store = Self::new(&self.0.client, self.0.repository());
+        store.0.will_push();
+        store
     }
 
     /// The repository.

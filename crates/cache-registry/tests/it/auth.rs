@@ -68,6 +68,13 @@ async fn one_token_serves_all_requests_and_names_all_scopes() {
     assert_eq!(asked[0].service, "the registry");
     assert_eq!(asked[0].scopes, [format!("repository:{APP}:pull,push")]);
 
+    // A store for reading stays one, though a clone of it was prepared for pushes.
+    let reading = all.store(all.user());
+    let _pushing = reading.clone().for_push();
+    assert!(reading.tags().await.unwrap().is_empty());
+    let scopes = all.tokens.service.requests().last().unwrap().scopes.clone();
+    assert_eq!(scopes, [format!("repository:{APP}:pull")]);
+
     // A mount also needs to pull from the origin.
     let client = cache_registry::Client::new(all.user()).unwrap();
     let store =
