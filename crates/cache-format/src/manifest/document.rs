@@ -150,7 +150,7 @@ impl ImageManifest {
     /// };
     /// assert_eq!(of(MediaType::OCI_IMAGE_CONFIG, "application/vnd.oci.image.layer.v1.tar+gzip"), None);
     /// let signature = MediaType::new("application/vnd.dev.cosign.simplesigning.v1+json");
-    /// assert_eq!(of(MediaType::OCI_IMAGE_CONFIG, signature.as_str()), Some(signature));
+    /// assert_eq!(of(MediaType::OCI_IMAGE_CONFIG, signature.as_str()), Some(signature.clone()));
     /// let chart = MediaType::new("application/vnd.cncf.helm.config.v1+json");
     /// assert_eq!(of(chart.clone(), "application/vnd.cncf.helm.chart.content.v1.tar+gzip"), Some(chart));
     /// ```
