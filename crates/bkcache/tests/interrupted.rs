@@ -186,7 +186,7 @@ async fn an_interrupted_push_leaves_no_upload_and_goes_on_with_the_missing_blobs
         let sent = server.seen_with("PUT", "").len();
         let (digest, _, manifest) = content.manifest("app", "main").unwrap();
         let size = |digest: &str| content.blob("app", digest).unwrap().len();
-        let config = serde_json::from_slice::<serde_json::Value>(&manifest).unwrap()["config"].clone();
+        let config = serde_json::from_slice::<Value>(&manifest).unwrap()["config"].clone();
         let missing =
             size(&format!("sha256:{layer}")) + size(config["digest"].as_str().unwrap()) + manifest.len();
         let received: usize = server.seen().iter().map(|seen| seen.received).sum();
