@@ -297,6 +297,68 @@ async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
     assert_eq!(except.run(&["verify", app]).code, 1);
 }
 
+/// A server that answers each connection with these bytes and closes it, and its address.
+fn answering(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        while let Ok((mut connection, _)) = listener.accept() {
+            let mut line = String::new();
+            let _ = BufReader::new(&connection).read_line(&mut line);
+            let _ = connection.write_all(bytes);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_named_with_its_variable_and_without_its_password() {
+    let refusing = answering(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+    let advice = |variable| {
+        format!(
+            "; check {variable}, or name registry.invalid in NO_PROXY to connect without a proxy; try again later\n"
+        )
+    };
+    let plain = "type=registry,ref=registry.invalid/app:v1,registry.insecure=true";
+    for (variable, proxy, registry, reason) in [
+        ("HTTPS_PROXY", "127.0.0.1:1", "registry.invalid/app:v1", "refuses connections"),
+        ("all_proxy", "127.0.0.1:1", plain, "refuses connections"),
+        ("https_proxy", "proxy.invalid:3128", "registry.invalid/app:v1", "cannot be looked up"),
+        ("HTTPS_PROXY", &refusing, "registry.invalid/app:v1", "does not connect to the registry"),
+    ] {
+        let url = format!("http://user:{}@{proxy}", PASSWORD.replace(' ', ""));
+        let way = Way { variables: vec![(variable, url.into())], ..Way::with(&["--retries", "0"]) };
+        let ran = way.run(&["inspect", registry]);
+        let named = format!(": the proxy {proxy} of {variable} {reason}{}", advice(variable));
+        assert!(ran.code == 1 && ran.stderr.ends_with(&named), "{}", ran.stderr);
+        let verbose = way.run(&["inspect", registry, "-v"]).stderr;
+        assert!(verbose.contains("caused by: error sending request\n"), "{verbose}");
+        assert!(!verbose.contains("horse"), "{verbose}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_used_is_named_with_its_port() {
+    let closes = answering(b"");
+    let breaks = answering(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: 9\r\n\r\n{",
+    );
+    let other = answering(b"SSH-2.0-server\r\n");
+    let way = Way::with(&["--retries", "0"]);
+    for (server, reason) in [
+        ("127.0.0.1:1", "127.0.0.1:1 refuses connections; check the port, and that the registry runs"),
+        (&closes, &format!("{closes} closed the connection before its answer was complete")),
+        (&breaks, "the server closed the connection before its answer was complete"),
+        (&other, &format!("{other} does not answer in HTTP; if it speaks TLS")),
+    ] {
+        let ran = way.run(&["inspect", &format!("{server}/app:v1")]);
+        fails_with(&ran, &format!(": {reason}"));
+        assert!(!ran.stderr.contains("error sending request"), "{}", ran.stderr);
+    }
+    let unknown = way.run(&["inspect", "registry.invalid/app:v1"]);
+    fails_with(&unknown, ": registry.invalid cannot be looked up; check the name of the registry");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_with_authentication() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();

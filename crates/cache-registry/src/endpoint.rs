@@ -8,7 +8,8 @@ use reqwest::{Method, StatusCode, Url};
 use crate::call::Call;
 use crate::error::RequestFailure;
 use crate::http::connection_error::is_certificate_failure;
-use crate::http::transport::{Request, Transport, is_loopback};
+use crate::http::loopback::is_loopback;
+use crate::http::transport::{Request, Transport};
 
 /// Finds the endpoint of the registry of a call.
 pub(crate) async fn find_endpoint(

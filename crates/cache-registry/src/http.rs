@@ -6,6 +6,8 @@ pub(crate) mod body;
 mod certificate_error;
 pub(crate) mod certs_d;
 pub(crate) mod connection_error;
+pub(crate) mod loopback;
+mod peer;
 pub(crate) mod sending;
 pub(crate) mod silence;
 pub(crate) mod tls;

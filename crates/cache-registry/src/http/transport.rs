@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{Operation, RequestFailure, RetryAfter};
+use crate::http::loopback::is_loopback;
 use crate::http::silence::SilenceWatch;
 use crate::http::tls::Tls;
 use crate::lock::lock;
@@ -298,13 +299,6 @@ fn has_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Whether a URL leads to this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,23 +314,6 @@ mod tests {
         let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
         assert!(retry_after(&soon).is_some_and(|wait| wait > Duration::from_secs(50)));
         assert_eq!((retry_after("soon"), retry_after("-1"), retry_after("")), (None, None, None));
-    }
-
-    #[test]
-    fn loopback_is_this_machine_by_any_of_its_addresses() {
-        for text in
-            ["http://localhost:1/", "http://127.0.0.1/", "http://127.9.8.7:5/", "https://[::1]:5000/x"]
-        {
-            assert!(is_loopback(&url(text)), "{text}");
-        }
-        for text in [
-            "http://localhost.example.com/",
-            "http://128.0.0.1/",
-            "http://[::2]/",
-            "http://127.0.0.1.nip.io/",
-        ] {
-            assert!(!is_loopback(&url(text)), "{text}");
-        }
     }
 
     #[test]
