@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::attributes::Attributes;
 use crate::error::TargetError;
 use crate::host::Host;
+use crate::prefix;
 use crate::reference::Reference;
 use crate::role::Role;
 
@@ -59,13 +60,8 @@ pub(crate) fn attributes(
     if text == "-" {
         return Err(TargetError::usage("`-` is not a cache: name a folder, such as ./-"));
     }
-    if let Some((scheme, _)) = text.split_once("://") {
-        return Err(TargetError::usage(match scheme {
-            "docker" | "http" | "https" => format!(
-                "`{text}` is not a folder: a registry's name has no {scheme}://, as in registry.example.com/app"
-            ),
-            _ => format!("`{text}` is not a folder: use type= to name a store, not {scheme}://"),
-        }));
+    if let Some(refusal) = prefix::refusal(text, exists) {
+        return Err(refusal);
     }
     if is_host_alone(text, exists) {
         return Err(TargetError::usage(format_args!(

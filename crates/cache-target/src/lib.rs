@@ -25,6 +25,7 @@ mod host;
 mod local;
 mod nearest;
 mod parse;
+mod prefix;
 mod reference;
 mod role;
 mod scheme;

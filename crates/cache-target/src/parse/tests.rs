@@ -211,16 +211,45 @@ fn a_malformed_bare_path_is_an_error() {
         "./cache@sha256:12",
         "digest=sha256:12: expected a digest, sha256: and 64 lower-case hexadecimal digits",
     );
-    bad(
-        "docker://example.com/app:cache",
-        "`docker://example.com/app:cache` is not a folder: a registry's name has no docker://, as in registry.example.com/app",
-    );
-    bad("s3://bucket/cache", "`s3://bucket/cache` is not a folder: use type= to name a store, not s3://");
     assert_eq!(
         read(&format!("cache@{DIGEST}"), Role::Destination, &[]),
         Err(format!(
             "`cache@{DIGEST}`: a destination takes a tag and no digest, since its content is not written yet"
         ))
+    );
+}
+
+#[test]
+fn a_prefix_of_another_tool_is_an_error_with_the_spelling_without_it() {
+    for (text, instead) in [
+        ("docker://r.example/app:cache", "a registry is named without docker://, as in r.example/app:cache"),
+        ("docker://app", "a registry is named without docker://, as in docker.io/library/app:latest"),
+        ("https://r.example/app/", "a registry is named without https://, as in r.example/app:latest"),
+        ("http://r.example/?q", "a registry is named without http://, as in registry.example.com/app"),
+        ("oci://r.example/app", "a registry is named without oci://, as in r.example/app:latest"),
+        ("registry:r.example/app", "a registry is named without registry:, as in r.example/app:latest"),
+        ("oci:./cache:main", "a folder is named without oci:, as in ./cache:main"),
+        ("oci:cache:main", "a folder is named without oci:, as in ./cache:main"),
+        ("oci-layout://./cache", "a folder is named without oci-layout://, as in ./cache"),
+        ("file:///cache", "a folder is named without file://, as in /cache"),
+        ("dir:", "a folder is named without dir:, as in ./cache"),
+        ("docker-daemon:app:v1", "a cache is read from a folder or a registry, not from docker-daemon:"),
+        ("s3://bucket/cache", "use type= to name a store, not s3://"),
+    ] {
+        let error = format!("`{text}`: {instead}");
+        bad(text, &error);
+        assert_eq!(read(text, Role::Destination, &[]), Err(error));
+        if let Some((_, spelling)) = instead.split_once("as in ") {
+            assert!(read(spelling, Role::Source, &[]).is_ok(), "{spelling}");
+        }
+        // A path that exists is that path.
+        assert!(read(text, Role::Source, &[text]).is_ok() || text.contains("//"), "{text}");
+    }
+    let tagged = read("oci:main", Role::Source, &["oci"]);
+    assert_eq!(tagged, Ok("type=local,src=oci,tag=main".to_owned()));
+    bad(
+        "registry:2",
+        "there is no folder registry: write ./registry:2 for a folder, or docker.io/library/registry:2 for Docker Hub",
     );
 }
 
