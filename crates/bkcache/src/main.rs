@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod signal;
 mod stores;
+mod words;
 
 use std::process::ExitCode;
 
@@ -29,7 +30,7 @@ use messages::Messages;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error),
+        Err(error) => return not_parsed(&words::with_tip(error)),
     };
     let messages = Messages::of(&cli.global);
     match run(cli) {
