@@ -145,13 +145,16 @@ struct PlainLines {
     meter: Meter,
     /// Whether there is something to sum up at the end: a line was printed, or lines were asked for.
     has_summary: bool,
+    /// The last line that said how far the work is.
+    said: String,
     is_over: bool,
 }
 
 impl Plain {
     fn new(notices: Notices, has_summary: bool) -> Self {
         let meter = Meter::new(Instant::now());
-        let lines = Arc::new(Mutex::new(PlainLines { meter, has_summary, is_over: false }));
+        let lines =
+            Arc::new(Mutex::new(PlainLines { meter, has_summary, said: String::new(), is_over: false }));
         let ticking = Arc::downgrade(&lines);
         tick_every(LINE_PERIOD, LINE_PERIOD, move || {
             ticking.upgrade().is_some_and(|lines| lock(&lines).tick(Instant::now()))
@@ -166,11 +169,18 @@ impl PlainLines {
         if self.is_over {
             return false;
         }
-        self.meter.sample(now);
-        if let Some(line) = self.meter.line(now) {
+        if let Some(line) = self.news(now) {
             self.print(&line);
         }
         true
+    }
+
+    /// How far the work is, unless that was said before: a manifest that is waited for is the same line each time.
+    fn news(&mut self, now: Instant) -> Option<String> {
+        self.meter.sample(now);
+        let line = self.meter.line(now).filter(|line| *line != self.said)?;
+        self.said.clone_from(&line);
+        Some(line)
     }
 
     fn print(&mut self, line: &str) {
@@ -317,6 +327,24 @@ mod tests {
         let message = "two\nlines\u{202e}";
         let line = notices.line(&Event::Warning { message });
         assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
+    }
+
+    #[test]
+    fn a_line_of_progress_is_printed_once_while_nothing_changes() {
+        let began = Instant::now();
+        let (meter, said) = (Meter::new(began), String::new());
+        let mut lines = PlainLines { meter, has_summary: false, said, is_over: false };
+        let mut news = |event: Option<&Event<'_>>, seconds| {
+            let now = began + Duration::from_secs(seconds);
+            event.inspect(|event| lines.meter.update(event, now));
+            lines.news(now)
+        };
+        let importing = |what| Event::Importing { what, from: "r/app" };
+        let first = news(Some(&importing("cache manifest")), 5);
+        assert_eq!(first.as_deref(), Some("importing cache manifest from r/app"));
+        assert_eq!((news(None, 10), news(None, 15)), (None, None));
+        let second = news(Some(&importing("cache config")), 20);
+        assert_eq!(second.as_deref(), Some("importing cache config from r/app"));
     }
 
     #[test]
