@@ -143,7 +143,7 @@ async fn a_limit_that_is_lowered_holds_for_everything_and_is_named() {
     let (server, opened, _) = with_cache().await;
     let registry = store(&server, &low);
     is_above(&registry.resolve(&LATEST).await.unwrap_err(), LOW);
-    is_above(&registry.is_published(&LATEST, &opened.descriptor).await.unwrap_err(), LOW);
+    is_above(&registry.standing(&LATEST, &opened.descriptor).await.unwrap_err(), LOW);
     is_above(&registry.tags().await.unwrap_err(), LOW);
     let bytes = Bytes::from_static(b"{\"schemaVersion\":2}");
     let manifest = Descriptor::of(MediaType::OCI_INDEX, &bytes);

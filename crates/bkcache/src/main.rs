@@ -15,6 +15,7 @@ mod open;
 mod output;
 mod progress;
 mod report;
+mod shell;
 mod signal;
 mod stores;
 mod words;

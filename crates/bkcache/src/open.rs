@@ -12,6 +12,7 @@ use cache_ingest::{Event, Name, WriteStore};
 use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
 
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
+use crate::shell::quoted;
 use crate::stores::{Stores, opening};
 
 /// The name of a target in messages: its location, with the tag or digest.
@@ -50,7 +51,8 @@ impl OpenedSource {
         stores.job.event(&Event::Importing { what: "cache manifest", from: &place(&target) });
         let cache = cache_import::open(&*target.store, &target.name, &stores.job)
             .await
-            .doing(|| format!("cannot read {}", place(&target)))?;
+            .doing(|| format!("cannot read {}", place(&target)))
+            .map_err(|failure| advise_to_list(failure, &target, text))?;
         Ok(Self { target, cache })
     }
 
@@ -116,6 +118,20 @@ impl OpenedDestination {
 pub(crate) fn destination_folder(text: &str) -> Option<PathBuf> {
     let attributes = Attributes::parse(text, Role::Destination).ok()?;
     attributes.get("dest").map(PathBuf::from)
+}
+
+/// The same failure; if a registry does not have the manifest that the user named, with the command that lists its tags. A
+/// folder lists its tags in the error.
+pub(crate) fn advise_to_list(failure: Failure, target: &Opened, text: &str) -> Failure {
+    if is_a_folder(text) {
+        return failure;
+    }
+    let command = format!("`bkcache ls {}` lists the tags", quoted(&target.location));
+    let advice = match target.is_named {
+        true => command,
+        false => format!("without a tag, {} is read; {command}", Name::LATEST),
+    };
+    failure.advise_if_not_found(&advice)
 }
 
 /// The form that option and attributes ask for, which must not contradict each other.

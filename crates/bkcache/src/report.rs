@@ -12,6 +12,7 @@ use crate::messages::Messages;
 use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
 use crate::output::writing;
+use crate::shell::quoted;
 
 /// The hint after an interrupted export: blobs that were stored are not copied again.
 pub(crate) const RESUMES: Option<&str> = Some("run the same command again to continue");
@@ -44,15 +45,6 @@ pub(crate) fn salvage_advice(source: &str, destination: &str) -> String {
     format!("`{command}` copies the results that are complete")
 }
 
-/// A word of a command line as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@=,+%".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 fn summary(exported: &Exported, place: &str) -> String {
     let Some(manifest) = &exported.manifest else {
         return "skipping cache export for empty result".to_owned();
@@ -69,7 +61,12 @@ fn summary(exported: &Exported, place: &str) -> String {
     // A folder writes a manifest that it has once more, to be sure of its name.
     let written = exported.manifest_stored == Some(Stored::Stored);
     let parts: Vec<String> = parts.chain(written.then(|| "1 manifest written".to_owned())).collect();
-    format!("{}: {}\n{}", printable(place), manifest.digest, parts.join("; "))
+    let place = printable(place);
+    let mut text = format!("{place}: {}\n{}", manifest.digest, parts.join("; "));
+    if let Some(before) = exported.replaced {
+        text.push_str(&format!("\n{place} pointed at {before} before"));
+    }
+    text
 }
 
 /// Blobs of layers, config and manifest that came to be in the destination in one way, counted apart.
@@ -111,11 +108,6 @@ mod tests {
 
     #[test]
     fn an_advice_can_be_pasted_into_a_shell() {
-        for (word, text) in
-            [("./cache:main", "./cache:main"), ("", "''"), ("my cache", "'my cache'"), ("it's", r"'it'\''s'")]
-        {
-            assert_eq!(quoted(word), text);
-        }
         let advice = "`bkcache copy --canonical 'a b' DST` copies the results that are complete";
         assert_eq!(salvage_advice("a b", "DST"), advice);
     }

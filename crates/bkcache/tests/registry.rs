@@ -112,6 +112,48 @@ fn stored_blob(registry: &DockerRegistry, digest: &str) -> PathBuf {
     blobs.join(hex.get(..2).unwrap()).join(hex).join("data")
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_moves_is_reported_with_the_manifest_that_it_pointed_at() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let places = [
+        format!("{}/team/app:main", registry.host()),
+        format!("{}:main", folder.path().join("to").display()),
+    ];
+    let digest = |cache: &str| only_manifest(&fixture(cache));
+    for place in places {
+        let copy = |cache: &str| {
+            let ran = Way::default().run(&["copy", "--progress", "none", &path(cache), &place]);
+            ran.ok().text().lines().nth(2).map(str::to_owned)
+        };
+        let moved_from = |cache: &str| Some(format!("{place} pointed at {} before", digest(cache)));
+        assert_eq!(copy(CACHE), None, "the tag was free");
+        assert_eq!(copy(CACHE), None, "it points at this cache");
+        assert_eq!(copy("app-min-manifest-oci-gzip"), moved_from(CACHE));
+        assert_eq!(copy(CACHE), moved_from("app-min-manifest-oci-gzip"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_a_registry_lacks_is_answered_with_the_command_that_lists_them() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let app = format!("{}/team/app", registry.host());
+    let way = Way::default();
+    way.run(&["copy", "--progress", "none", &path(CACHE), &format!("{app}:main")]).ok();
+    let command = format!("; `bkcache ls {app}` lists the tags\n");
+    for args in [&["inspect"][..], &["verify"], &["ls"], &["copy", "-q"]] {
+        let named = format!("{app}:mian");
+        let to = if args.len() > 1 { &["/nowhere"][..] } else { &[] };
+        let ran = way.run(&[args, &[&named], to].concat());
+        fails_with(&ran, &format!("{named}: there is no such tag: "));
+        assert!(ran.stderr.ends_with(&command) && !ran.stderr.contains("latest"), "{}", ran.stderr);
+    }
+    let unnamed = way.run(&["inspect", &app]);
+    fails_with(&unnamed, &format!("{app}:latest: there is no such tag: "));
+    assert!(unnamed.stderr.contains("; without a tag, latest is read; `bkcache ls "), "{}", unnamed.stderr);
+    way.run(&["ls", &app]).ok();
+}
+
 /// A registry whose storage has lost a blob behind its back, and one that keeps its descriptors in memory as well, so that
 /// it says that it has the blob. What a push says is there, `verify` finds.
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cache_ingest::{Event, Job, Stored, Summary};
-use cache_model::Descriptor;
+use cache_model::{Descriptor, Digest};
 
 use crate::ExportWarning;
 
@@ -24,6 +24,9 @@ pub struct Exported {
     pub config_stored: Option<Stored>,
     /// How the manifest came to be in the destination; `None` if there was nothing to export.
     pub manifest_stored: Option<Stored>,
+    /// The manifest that the name stood for before, if it was another one, and the store says so. It is how to restore that
+    /// manifest.
+    pub replaced: Option<Digest>,
     /// Records and results that were left out, and oddities of the result.
     pub warnings: Vec<ExportWarning>,
 }

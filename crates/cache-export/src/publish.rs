@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use cache_format::{BUILDKIT_IMPORT_LIMIT, Form, Packed, PackedBlob};
 use cache_ingest::{
-    Error, ErrorKind, Event, Expect, Job, Provider, Side, Step, Stored, Summary, Tally, copy_all, copy_bytes,
+    Error, ErrorKind, Event, Expect, Job, Provider, Side, Standing, Step, Stored, Summary, Tally, copy_all,
+    copy_bytes,
 };
 
 use crate::{Destination, ExportError, ExportWarning, Exported};
@@ -55,12 +56,12 @@ impl<'a> Upload<'a> {
         }
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);
         // First, so that a refusal ends it before many requests are made.
-        let is_named = self.is_already_published().await?;
+        let standing = self.standing().await?;
         let (blobs, mut config_stored) = self.store(job, self.copied_layers).await?;
         exported.blobs = blobs;
         let begun = job.begin(step, root);
         // A root that named a missing blob is published again, so that the store can check it.
-        if is_named && exported.blobs.already_present == exported.blobs.total() {
+        if standing == Standing::Published && exported.blobs.already_present == exported.blobs.total() {
             begun.finish(Stored::AlreadyPresent);
             exported.manifest_stored = Some(Stored::AlreadyPresent);
         } else {
@@ -74,6 +75,9 @@ impl<'a> Upload<'a> {
                 }
             }
         }
+        if let Standing::Other(before) = standing {
+            exported.replaced = Some(before);
+        }
         exported.manifest_stored.get_or_insert(Stored::Stored);
         exported.config_stored = Some(config_stored);
         exported.manifest = Some(self.packed.root.descriptor);
@@ -81,16 +85,16 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    /// Whether the name already points at this root. If `expect` rules that out, the publisher reports the conflict.
-    async fn is_already_published(&self) -> Result<bool, ExportError> {
+    /// What the name stands for. If `expect` rules out this root, the publisher reports the conflict.
+    async fn standing(&self) -> Result<Standing, ExportError> {
         let root = &self.packed.root.descriptor;
         match self.to.expect {
             Expect::Any => {}
             Expect::Digest(expected) if expected == root.digest => {}
-            Expect::Absent | Expect::Digest(_) => return Ok(false),
+            Expect::Absent | Expect::Digest(_) => return Ok(Standing::Unknown),
         }
-        let published = self.to.store.is_published(self.to.name, root).await;
-        published.map_err(|error| {
+        let standing = self.to.store.standing(self.to.name, root).await;
+        standing.map_err(|error| {
             let error = error.on(Side::Destination);
             self.job.begin(self.root_step, root).fail(&error);
             ExportError::write(self.root_step, error)

@@ -19,7 +19,7 @@ use cache_export::{Destination, ExportError, ExportWarning, RecordsError, add_re
 use cache_format::{CacheManifest, Form, ManifestOrIndex, decode_config};
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Event, Expect, Info, Ingester, Job, MemoryStore, Name, Progress, Provider,
-    ProviderExt, Publisher, Resolver, Side, Source, Step, Stored,
+    ProviderExt, Publisher, Resolver, Side, Source, Standing, Step, Stored,
 };
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Rule, Timestamp};
 use proptest::prelude::*;
@@ -147,9 +147,12 @@ impl Publisher for Forgetful {
         self.store.publish(name, d, bytes, expect).await
     }
 
-    async fn is_published(&self, name: &Name, d: &Descriptor) -> Result<bool, Error> {
-        Ok(self.knows
-            && self.store.resolve(name).await.is_ok_and(|named| named.descriptor.digest == d.digest))
+    async fn standing(&self, name: &Name, d: &Descriptor) -> Result<Standing, Error> {
+        Ok(match self.store.resolve(name).await {
+            Ok(named) if self.knows && named.descriptor.digest == d.digest => Standing::Published,
+            Ok(named) if named.descriptor.digest != d.digest => Standing::Other(named.descriptor.digest),
+            _ => Standing::Unknown,
+        })
     }
 }
 
@@ -249,6 +252,14 @@ async fn where_the_name_stands_for_the_cache_already_it_is_not_published_again()
         assert_eq!(again.blobs.total(), first.blobs.total());
     }
     assert_eq!(published(), 1);
+    assert_eq!(first.replaced, None, "the name was free");
+    let mut more = CacheChains::new();
+    add(&mut more, "sha256:b", &[(1, &blobs)]);
+    let to = Destination::new(&store, &name);
+    let other = crate::export(&more, &provider, &to, &Job::without_retries()).await.unwrap();
+    assert_eq!(other.replaced, Some(digest));
+    let back = export(&store, Expect::Any).await.unwrap();
+    assert_eq!(back.replaced, other.manifest.map(|manifest| manifest.digest));
     store.store.memory().remove(&blobs[1].digest);
     let again = export(&store, Expect::Any).await.unwrap();
     assert_eq!((again.blobs.already_present.blobs, again.blobs.stored.blobs), (3, 1), "a lost blob");

@@ -51,5 +51,5 @@ pub use memory::MemoryStore;
 pub use multi::MultiProvider;
 pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, Origin, Provider, ProviderExt,
-    Publisher, ReadStore, Resolved, Resolver, Source, SourceReader, Stored, Verifier, WriteStore,
+    Publisher, ReadStore, Resolved, Resolver, Source, SourceReader, Standing, Stored, Verifier, WriteStore,
 };

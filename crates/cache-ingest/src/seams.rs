@@ -21,7 +21,7 @@ pub use lister::{Listed, Lister};
 pub use name::{Expect, Name};
 pub use provider::{ByteStream, Info, Origin, Provider};
 pub use provider_ext::ProviderExt;
-pub use publisher::Publisher;
+pub use publisher::{Publisher, Standing};
 pub use reader::SourceReader;
 pub use resolver::{Resolved, Resolver};
 pub use source::Source;

@@ -5,7 +5,7 @@
 //! digest; otherwise its reader verifies it against the stated one.
 
 use bytes::Bytes;
-use cache_ingest::{Error, ErrorKind, Hasher, Mismatch, Name, Resolved, Source, stated_media_type};
+use cache_ingest::{Error, ErrorKind, Hasher, Mismatch, Name, Resolved, Source, Standing, stated_media_type};
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use cache_target::Reference;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -113,17 +113,18 @@ impl RepositoryClient {
         if size <= limit { Ok(()) } else { Err(call.operation.above_metadata_limit(Some(size), limit)) }
     }
 
-    /// Whether a name stands for a manifest, by the registry's word, and if the options say so, by the content.
-    pub(crate) async fn stands_for(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
+    /// What a name stands for, by the registry's word, and if the options say so, by the content.
+    pub(crate) async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
         let name = name.to_publish(descriptor)?;
         let found = match self.client.options().rehash {
             true => self.read_descriptor(&name).await,
             false => self.resolve_descriptor(&name).await,
         };
         match found {
-            Ok(found) => Ok(found.digest == descriptor.digest),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) if error.cause_as::<Mismatch>().is_some() => Ok(false),
+            Ok(found) if found.digest == descriptor.digest => Ok(Standing::Published),
+            Ok(found) => Ok(Standing::Other(found.digest)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Standing::Unknown),
+            Err(error) if error.cause_as::<Mismatch>().is_some() => Ok(Standing::Unknown),
             Err(error) => Err(error),
         }
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Resolved,
-    Resolver, Source, Stored,
+    Resolver, Source, Standing, Stored,
 };
 use cache_model::Descriptor;
 use cache_target::Repository;
@@ -124,7 +124,7 @@ impl Publisher for RegistryStore {
         self.0.publish_manifest(name, descriptor, bytes, expect).await
     }
 
-    async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
-        self.0.stands_for(name, descriptor).await
+    async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
+        self.0.standing(name, descriptor).await
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cache_conformance::{Blob, Store, assert_conforms};
 use cache_ingest::{
-    Error, ErrorKind, Expect, Ingester, Job, Name, Publisher, Resolver, RetryBudget, RetryPolicy,
+    Error, ErrorKind, Expect, Ingester, Job, Name, Publisher, Resolver, RetryBudget, RetryPolicy, Standing,
 };
 use cache_model::MediaType;
 use cache_registry::{Client, ClientOptions, RegistryStore};
@@ -72,9 +72,9 @@ async fn a_manifest_whose_blobs_are_missing_is_incomplete_and_says_so() {
     assert_eq!(error.kind(), ErrorKind::Incomplete, "{error}");
     assert!(error.to_string().contains("MANIFEST_BLOB_UNKNOWN"), "{error}");
     store.put(&config.descriptor, &config.source()).await.unwrap();
-    assert!(!store.is_published(&name, &manifest.descriptor).await.unwrap());
+    assert_ne!(store.standing(&name, &manifest.descriptor).await.unwrap(), Standing::Published);
     publish().await.unwrap();
-    assert!(store.is_published(&name, &manifest.descriptor).await.unwrap());
+    assert_eq!(store.standing(&name, &manifest.descriptor).await.unwrap(), Standing::Published);
     assert_eq!(store.resolve(&name).await.unwrap().descriptor.digest, manifest.descriptor.digest);
 }
 

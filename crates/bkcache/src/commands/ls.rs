@@ -18,7 +18,7 @@ use crate::cli::{GlobalArgs, LsArgs, SortKey};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 use crate::messages::Messages;
-use crate::open::{open_source, place};
+use crate::open::{advise_to_list, open_source, place};
 use crate::output::{terminal_width, write_text};
 use crate::stores::Stores;
 
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
     let stores = Stores::for_reading(global, &args.registry, &args.place)?;
     let read = async move {
         let target = open_source(&stores, &args.place).await?;
-        let named = list(&target, &stores).await?;
+        let named = list(&target, &args.place, &stores).await?;
         let surveyed = survey_each(&named, &target, &stores).await;
         Ok((target, named, surveyed))
     };
@@ -86,10 +86,11 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
 
 /// Every manifest of a place, or only the one that the user named. A registry is asked for each tag's descriptor alone, since
 /// many tags may have one manifest.
-async fn list(target: &Opened, stores: &Stores) -> Result<Vec<NamedManifest>, Failure> {
+async fn list(target: &Opened, text: &str, stores: &Stores) -> Result<Vec<NamedManifest>, Failure> {
     if target.is_named {
         let found = target.store.resolve(&target.name).await;
-        let found = found.doing(|| format!("cannot read {}", place(target)))?;
+        let found = found.doing(|| format!("cannot read {}", place(target)));
+        let found = found.map_err(|failure| advise_to_list(failure, target, text))?;
         return Ok(vec![NamedManifest { name: Some(target.name.clone()), resolved: Ok(found) }]);
     }
     let doing = || format!("cannot list {}", target.location);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::{GlobalArgs, VerifyArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
-use crate::open::{open_source, place};
+use crate::open::{advise_to_list, open_source, place};
 use crate::output::write_text;
 use crate::report::salvage_advice;
 use crate::stores::Stores;
@@ -22,7 +22,8 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
     let options = VerifyOptions::default().with_blobs(!args.no_read).with_max_expansion(args.max_expansion);
     let verified = async {
         let verified = verify(&*target.store, &target.name, &options, &stores.job).await;
-        verified.doing(|| format!("cannot verify {place}"))
+        let verified = verified.doing(|| format!("cannot verify {place}"));
+        verified.map_err(|failure| advise_to_list(failure, &target, &args.source.source))
     };
     let report = unless_interrupted(verified, None, global).await?;
     drop(stores);

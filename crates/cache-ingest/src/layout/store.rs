@@ -26,7 +26,7 @@ use crate::layout::marker;
 use crate::layout::threads::blocking::{ThreadPool, blocking};
 use crate::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Job, LayoutOptions, Listed, Lister, Name, Provider,
-    ProviderExt, Publisher, Resolved, Resolver, Source, Stored, Verifier, stated_media_type,
+    ProviderExt, Publisher, Resolved, Resolver, Source, Standing, Stored, Verifier, stated_media_type,
 };
 
 /// An OCI layout on disk. Clones share it.
@@ -215,5 +215,14 @@ impl Publisher for LayoutStore {
         verifier.finish()?;
         self.put(descriptor, &Source::from_bytes(descriptor.clone(), bytes)).await?;
         self.0.publisher.publish(&name, descriptor, expect).await
+    }
+
+    /// Never [`Standing::Published`]: publishing again makes durable what another process has stored.
+    async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
+        let name = name.to_publish(descriptor)?;
+        let Ok(index) = self.0.index.read().await else { return Ok(Standing::Unknown) };
+        let before = index.find(&name).and_then(|entry| entry.descriptor().ok());
+        let other = before.map(|before| before.digest).filter(|before| *before != descriptor.digest);
+        Ok(other.map_or(Standing::Unknown, Standing::Other))
     }
 }

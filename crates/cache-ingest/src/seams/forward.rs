@@ -13,7 +13,7 @@ use cache_model::Descriptor;
 
 use crate::{
     ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Resolved,
-    Resolver, Source, Stored,
+    Resolver, Source, Standing, Stored,
 };
 
 macro_rules! forward {
@@ -74,8 +74,8 @@ macro_rules! forward {
                 (**self).publish(name, descriptor, bytes, expect).await
             }
 
-            async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
-                (**self).is_published(name, descriptor).await
+            async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
+                (**self).standing(name, descriptor).await
             }
         }
     )*};

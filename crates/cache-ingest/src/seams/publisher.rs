@@ -2,9 +2,21 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_model::Descriptor;
+use cache_model::{Descriptor, Digest};
 
 use crate::{Error, Expect, Name};
+
+/// What a name stands for before a manifest is published under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// For nothing, or the store does not say.
+    Unknown,
+    /// For that manifest, which need not be published again.
+    Published,
+    /// For the manifest with this digest.
+    Other(Digest),
+}
 
 /// Names a manifest, which makes a cache visible.
 ///
@@ -30,10 +42,10 @@ pub trait Publisher: Send + Sync {
         expect: Expect,
     ) -> Result<(), Error>;
 
-    /// Whether `name` stands for the manifest of `descriptor` already, so that it need not be published again. `false` is
-    /// always a right answer. It says nothing of the blobs that the manifest names: a store may have lost one.
-    async fn is_published(&self, name: &Name, descriptor: &Descriptor) -> Result<bool, Error> {
+    /// What `name` stands for before the manifest of `descriptor` is published. [`Standing::Unknown`] is always a right
+    /// answer. It says nothing of the blobs that a manifest names: a store may have lost one.
+    async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
         let _ = (name, descriptor);
-        Ok(false)
+        Ok(Standing::Unknown)
     }
 }

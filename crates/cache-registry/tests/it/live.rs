@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_conformance::Blob;
 use cache_export::{Destination, export};
 use cache_ingest::{
-    ErrorKind, Expect, Ingester, Job, MemoryStore, Name, Provider, Publisher, Resolver, Stored,
+    ErrorKind, Expect, Ingester, Job, MemoryStore, Name, Provider, Publisher, Resolver, Standing, Stored,
 };
 use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, ClientCertificate, ClientOptions, RegistryStore};
@@ -39,7 +39,7 @@ async fn push_pull_mount_and_push_again(registry: &DockerRegistry, options: Clie
         assert_eq!(pull(&layer, &store(path)).await.unwrap(), layer.bytes);
     }
     assert_eq!(store(APP).resolve(&name).await.unwrap().descriptor.digest, manifest.descriptor.digest);
-    assert!(store(APP).is_published(&name, &manifest.descriptor).await.unwrap());
+    assert_eq!(store(APP).standing(&name, &manifest.descriptor).await.unwrap(), Standing::Published);
     assert_eq!(store(APP).tags().await.unwrap(), ["v1"]);
 }
 

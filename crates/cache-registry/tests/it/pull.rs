@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use cache_conformance::Store;
 use cache_conformance::{Blob, assert_conforms};
 use cache_ingest::{
-    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Publisher, Resolver, RetryBudget, Step,
-    copy,
+    Error, ErrorKind, Job, MemoryStore, Name, Provider, ProviderExt, Publisher, Resolver, RetryBudget,
+    Standing, Step, copy,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -264,7 +264,7 @@ async fn the_refusal_of_a_head_is_explained_by_the_registry() {
     server.fault(On::any("/v2/").always(), Fault::Answer(Answer::error(403, "DENIED", "no, since")));
     let name = Name::Tag("v1".to_owned());
     let looked_up = app(&server).info(&layer.descriptor).await.map(|_| ());
-    let published = app(&server).is_published(&name, &layer.descriptor).await.map(|_| ());
+    let published = app(&server).standing(&name, &layer.descriptor).await.map(|_| ());
     for refused in [looked_up, published] {
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
@@ -338,7 +338,7 @@ async fn a_manifest_with_a_wrong_digest_is_an_error() {
     }
     let name = Name::Tag("v1".to_owned());
     server.fault(On::new("HEAD", "").always(), Fault::Header("Content-Length", Some("0".to_owned())));
-    assert!(app(&server).is_published(&name, &manifest.descriptor).await.unwrap());
+    assert_eq!(app(&server).standing(&name, &manifest.descriptor).await.unwrap(), Standing::Published);
     for wrong in [format!("sha256:{}", "0".repeat(64)), "sha256:00".to_owned(), "nonsense".to_owned()] {
         let (server, _) = with_manifest().await;
         let fault = Fault::Header("Docker-Content-Digest", Some(wrong.clone()));

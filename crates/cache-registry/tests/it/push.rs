@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cache_conformance::{Blob, Fault as Flaw, Faulty};
 use cache_export::{Destination, export};
-use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Step, Stored, copy};
+use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Standing, Step, Stored, copy};
 use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, RegistryStore};
 use futures_util::future::join_all;
@@ -513,8 +513,12 @@ async fn a_damaged_manifest_is_published_again_by_a_client_that_hashes() {
     let publish = || hashing.publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any);
     publish().await.unwrap();
     server.fault(On::new("GET", "/manifests/").always(), Fault::FlipByte(5));
-    assert!(app(&server).is_published(&name, &index.descriptor).await.unwrap(), "by the registry's word");
-    assert!(!hashing.is_published(&name, &index.descriptor).await.unwrap());
+    assert_eq!(
+        app(&server).standing(&name, &index.descriptor).await.unwrap(),
+        Standing::Published,
+        "by the registry's word"
+    );
+    assert_ne!(hashing.standing(&name, &index.descriptor).await.unwrap(), Standing::Published);
     assert_eq!(publish().await.unwrap_err().kind(), ErrorKind::Corrupt, "and stays damaged");
     server.heal();
     publish().await.unwrap();
