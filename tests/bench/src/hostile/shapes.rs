@@ -270,8 +270,8 @@ fn hub(to: &mut Writer, merges: bool) {
 }
 
 fn heirs(to: &mut Writer, bytes: usize) {
-    // A small record takes about 200 bytes, with its root and the add that merges it.
-    let small = bytes / 2 / 200;
+    // A small record takes about 130 bytes, with its root and the add that merges it.
+    let small = bytes / 2 / 130;
     for root in 0..=small {
         to.record(1.0, format_args!(r#""digest":"{root}""#));
     }

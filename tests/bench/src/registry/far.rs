@@ -16,8 +16,9 @@ use crate::layouts::Blobs;
 const THERE: u128 = 1000;
 /// The greatest number of successive round trips for a cache that the registry has, with 16 requests at once.
 const ROUNDS: f64 = 127.0 / 16.0 + 6.0;
-/// The greatest number of requests when the tag names the cache already: a HEAD that is refused, a token, a HEAD.
-const FEWEST: usize = 3;
+/// The greatest number of requests when the tag names the cache already: a HEAD that is refused, a token, and a HEAD for the
+/// manifest, the config and each layer.
+const FEWEST: usize = 2 + 2 + 127;
 
 /// The time of a push, and the number of its requests.
 type Push = (Duration, usize);
