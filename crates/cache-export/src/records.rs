@@ -3,10 +3,22 @@
 //! One record a line, in the format of `cache_format::decode_record_line`. A line links to earlier lines by their
 //! positions. Reading stops at the first line with an error, which names the line.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use cache_format::{FormatError, decode_record_line};
 use cache_model::{AddError, CacheChains, Link, NewResult, RecordDigest, RecordId};
+
+/// The longest line, in bytes. A config of this size is far above the limit of BuildKit.
+const LINE_LIMIT: u64 = 64 << 20;
+/// The mark by which some editors say that a text is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// How files begin that are something else.
+const OTHER_ENCODINGS: [(&[u8], &str); 4] = [
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+];
 
 /// Why records cannot be read. Lines count from 1, positions from 0. The message contains the cause.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +68,18 @@ pub enum RecordsError {
         /// Why.
         cause: AddError,
     },
+    /// A line is too long to be a record.
+    #[error("line {line} is longer than {} MiB: give one JSON object a line", LINE_LIMIT >> 20)]
+    TooLong {
+        /// The line.
+        line: usize,
+    },
+    /// The records are not UTF-8.
+    #[error("it is {encoding}: give UTF-8 text, one JSON object a line")]
+    Encoding {
+        /// What they are.
+        encoding: &'static str,
+    },
     /// There are no records.
     #[error("there are no records: give one JSON object a line")]
     Empty,
@@ -71,19 +95,31 @@ pub struct RecordsRead {
     pub skipped: usize,
 }
 
-/// Adds the records on the lines of `reader` to `chains`. Blank lines are skipped and have no position.
+/// Adds the records on the lines of `reader` to `chains`. Blank lines are skipped and have no position. A byte order mark of
+/// UTF-8 is skipped, too.
 ///
 /// # Errors
 /// [`RecordsError`] at the first line that cannot be added. The records before it have then been added.
-pub fn add_records(chains: &mut CacheChains, reader: impl BufRead) -> Result<RecordsRead, RecordsError> {
+pub fn add_records(chains: &mut CacheChains, mut reader: impl BufRead) -> Result<RecordsRead, RecordsError> {
     let mut records: Vec<Option<RecordId>> = Vec::new();
     let mut read = RecordsRead::default();
-    for (line, text) in (1..).zip(reader.split(b'\n')) {
-        let text = text.map_err(|cause| RecordsError::Read { line, cause })?;
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        bytes.clear();
+        // One more byte shows that the line goes on.
+        let taken = reader.by_ref().take(LINE_LIMIT + 1).read_until(b'\n', &mut bytes);
+        let taken = taken.map_err(|cause| RecordsError::Read { line, cause })? as u64;
+        let text = if line == 1 { without_mark(&bytes)? } else { &bytes };
+        if taken > LINE_LIMIT {
+            return Err(RecordsError::TooLong { line });
+        }
+        if taken == 0 {
+            break;
+        }
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let added = add_line(chains, &text, line, &records)?;
+        let added = add_line(chains, text.trim_ascii_end(), line, &records)?;
         match added {
             Some(_) => read.added += 1,
             None => read.skipped += 1,
@@ -91,6 +127,14 @@ pub fn add_records(chains: &mut CacheChains, reader: impl BufRead) -> Result<Rec
         records.push(added);
     }
     if records.is_empty() { Err(RecordsError::Empty) } else { Ok(read) }
+}
+
+/// The first line without a byte order mark; an error if it shows that the text is not UTF-8.
+fn without_mark(line: &[u8]) -> Result<&[u8], RecordsError> {
+    match OTHER_ENCODINGS.iter().find(|(start, _)| line.starts_with(start)) {
+        Some((_, encoding)) => Err(RecordsError::Encoding { encoding }),
+        None => Ok(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)),
+    }
 }
 
 fn add_line(

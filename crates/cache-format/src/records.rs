@@ -62,12 +62,12 @@ pub struct RecordResult {
 /// assert_eq!(record.inputs.first().and_then(|links| links.first()).map(|link| link.record), Some(0));
 /// assert_eq!(
 ///     cache_format::decode_record_line(br#"{"digest":"sha256:run","input":[]}"#).unwrap_err().to_string(),
-///     "record line: unknown member \"input\"; known are digest, inputs, results, outcome, error (line 1, column 30)",
+///     "record line: unknown member \"input\"; known are digest, inputs, results, outcome, error (column 30)",
 /// );
 /// # Ok::<(), cache_format::FormatError>(())
 /// ```
 pub fn decode_record_line(line: &[u8]) -> Result<RecordLine, FormatError> {
-    read::document("record line", line, |json, _| {
+    read::document(read::RECORD_LINE, line, |json, _| {
         let mut members = LineMembers { digest: None, inputs: Vec::new(), results: Vec::new() };
         if !read::object(json, &mut members)? {
             return Err(serde_json::Error::custom("a record is an object, not null"));

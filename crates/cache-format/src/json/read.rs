@@ -39,6 +39,9 @@ impl Place {
     }
 }
 
+/// The name of a document that is a line of a file.
+pub(crate) const RECORD_LINE: &str = "record line";
+
 /// Reads one document. `read` gets the deserializer, and the place to keep up to date.
 ///
 /// A text that fails is read once more after [`sanitize`], if that changes anything. So clean texts never pay for it.
@@ -66,6 +69,8 @@ fn describe(name: &'static str, place: &Place, error: &serde_json::Error) -> For
     let whole = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let message = match whole.strip_suffix(&position) {
+        // Its reader counts the lines.
+        Some(message) if name == RECORD_LINE => format!("{} (column {})", shortened(message), error.column()),
         Some(message) => format!("{} (line {}, column {})", shortened(message), error.line(), error.column()),
         None => shortened(&whole).into_owned(),
     };
