@@ -210,6 +210,9 @@ fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static st
         }
         ErrorKind::NoSpace => Some("free some space and run the same command again to continue"),
         ErrorKind::Unavailable => Some("try again later"),
+        ErrorKind::Denied if is_read_only(error) => {
+            Some("it is mounted read-only: name another folder, or mount it for writing")
+        }
         // The error of a registry says what to do.
         ErrorKind::Denied if is_caused_by::<std::io::Error>(error) => Some("check the permissions"),
         ErrorKind::TooLarge if is_caused_by::<AboveMetadataLimit>(error) => Some(RAISE_THE_LIMIT),
@@ -223,6 +226,12 @@ fn is_out_of_files(error: &(dyn StdError + 'static)) -> bool {
     const EMFILE: i32 = 24;
     let cause = store_error(error).and_then(|store| store.cause_as::<std::io::Error>());
     cfg!(unix) && cause.is_some_and(|cause| cause.raw_os_error() == Some(EMFILE))
+}
+
+/// Whether a file system takes no changes.
+fn is_read_only(error: &(dyn StdError + 'static)) -> bool {
+    let cause = store_error(error).and_then(|store| store.cause_as::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Whether an error of this type is among the causes.

@@ -333,6 +333,21 @@ fn records_that_cannot_be_taken() {
         let ran = bkcache_with_input(["export", "--records", "-", "--print-config"], input.as_bytes());
         lines.add(what, &ran);
     }
+    let record = r#"{"digest":"a"}"#;
+    let utf16 = |text: &str| {
+        text.encode_utf16().fold(vec![0xff, 0xfe], |all, unit| [all, unit.to_le_bytes().to_vec()].concat())
+    };
+    for (what, input) in [
+        ("a comma after a record", format!("{record}\n{record},\n").into_bytes()),
+        ("UTF-16", utf16(record)),
+        ("gzip", b"\x1f\x8b\x08\0".to_vec()),
+        ("no end of the first line", vec![b'a'; (64 << 20) + 1]),
+    ] {
+        lines.add(what, &bkcache_with_input(["export", "--records", "-", "--print-config"], &input));
+    }
+    let marked = format!("\u{feff}{record}\r\n\r\n");
+    let taken = bkcache_with_input(["export", "--records", "-", "--print-config"], marked.as_bytes()).ok();
+    assert_eq!(taken.text().trim_end(), r#"{"records":[{"digest":"a"}]}"#);
     lines.add("neither blobs nor destination", &bkcache(["export", "--records", "x"]));
     lines.add("a file that is not there", &bkcache(["export", "--records", "/absent/x", "--print-config"]));
     let folder = temp.path().display().to_string();
@@ -509,6 +524,41 @@ fn a_closed_pipe_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What the user may not look into is not called something else: a folder of root's, for example, that a container wrote.
+#[test]
+#[cfg(unix)]
+fn a_folder_that_is_not_readable_is_said_to_be_that() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    mode(folder, 0o755);
+    let program = folder.join("bkcache");
+    std::fs::copy(env!("CARGO_BIN_EXE_bkcache"), &program).unwrap();
+    let closed = copy_of(APP, &folder.join("closed"));
+    mode(&closed, 0);
+    let is_root = std::fs::metadata(folder).unwrap().uid() == 0;
+    let given = closed.display().to_string();
+    for args in
+        [&["inspect", &given][..], &["ls", &given], &["verify", &given], &["copy", &given, "/nowhere/x"]]
+    {
+        let mut command = std::process::Command::new(&program);
+        if is_root {
+            // Nothing is closed to root.
+            command.uid(65534).gid(65534);
+        }
+        let ran = support::run(command.args(args), b"");
+        let line =
+            "bkcache: cannot open DIR/closed: Permission denied (os error 13); check the permissions\n";
+        assert_eq!(
+            (ran.code, ran.stderr.replace(&folder.display().to_string(), "DIR")),
+            (1, line.to_owned())
+        );
+    }
+    mode(&closed, 0o755);
 }
 
 /// A folder on a read-only file system, until this is dropped.

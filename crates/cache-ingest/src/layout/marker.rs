@@ -3,7 +3,8 @@
 //! BuildKit never reads the file, rewrites it in place at every export, and wrote none before 0.12 (moby/buildkit#3729). So
 //! a folder with an index and blobs is a layout without it. An empty file, or one that is cut short, states no version.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -22,10 +23,18 @@ const LAYOUT_LIMIT: u64 = 64 * 1024;
 /// system has.
 const REMAINS: [&str; 4] = ["blobs", "ingest", "index.json.lock", "lost+found"];
 
-/// Whether a folder is a layout: it has the file `oci-layout`, or `index.json` and the folder `blobs`.
-pub(crate) fn is_layout(root: &Path) -> bool {
-    let has_index = || root.join("index.json").exists() && root.join("blobs").is_dir();
-    root.join(LAYOUT_FILE).exists() || has_index()
+/// Whether a folder is a layout: it has the file `oci-layout`, or `index.json` and the folder `blobs`. An error if this
+/// process may not look into the folder.
+pub(crate) fn is_layout(root: &Path) -> Result<bool, Error> {
+    let is_any = |name: &str, is_wanted: fn(&Metadata) -> bool| match fs::metadata(root.join(name)) {
+        Ok(metadata) => Ok(is_wanted(&metadata)),
+        Err(cause) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&cause.kind()) => {
+            Ok(false)
+        }
+        Err(cause) => Err(Error::io("open", root.display(), cause)),
+    };
+    let has_index = || Ok(is_any("index.json", |_| true)? && is_any("blobs", Metadata::is_dir)?);
+    if is_any(LAYOUT_FILE, |_| true)? { Ok(true) } else { has_index() }
 }
 
 /// Checks that a folder is a layout, and states no other version than the one that is known.
@@ -35,7 +44,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
     if !metadata.is_dir() {
         return is_no_layout("it is not an OCI layout: it is not a folder");
     }
-    if !is_layout(root) {
+    if !is_layout(root)? {
         return is_no_layout(
             "it is not an OCI layout, for it has neither oci-layout nor index.json and blobs; name the folder that a cache was exported to",
         );
@@ -47,7 +56,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
 pub(crate) fn make(folder: &LayoutFolder) -> Result<(), Error> {
     let root = folder.root();
     let failed = |cause| Error::io("read", root.display(), cause);
-    if is_layout(root) {
+    if is_layout(root)? {
         return check(root);
     }
     make_root(folder)?;
@@ -55,7 +64,7 @@ pub(crate) fn make(folder: &LayoutFolder) -> Result<(), Error> {
         let name = entry.map_err(failed)?.file_name();
         if !REMAINS.iter().any(|remains| name == *remains) {
             // Another process may have made the layout in the meantime.
-            if is_layout(root) {
+            if is_layout(root)? {
                 return check(root);
             }
             let reason = format_args!(

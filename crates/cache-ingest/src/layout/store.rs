@@ -84,9 +84,11 @@ impl LayoutStore {
 
     /// Whether a folder is a layout: it has the file `oci-layout`, or `index.json` and the folder `blobs`.
     ///
+    /// Where that cannot be looked up, it counts as one, so that opening it says why.
+    ///
     /// BuildKit writes `oci-layout` since 0.12 (moby/buildkit#3729), and reads folders without it.
     pub fn is_layout(path: &Path) -> bool {
-        marker::is_layout(path)
+        marker::is_layout(path).unwrap_or(true)
     }
 
     /// The folder.
