@@ -11,6 +11,8 @@ use crate::random::random;
 
 /// The least wait for a Retry-After; a date may already be due.
 const LEAST_ASKED: Duration = Duration::from_secs(1);
+/// The least wait for a server that limits the rate of requests and states no wait, so that the waits sum up.
+const LEAST_LIMITED: Duration = Duration::from_millis(100);
 /// The longest total of waits for servers that limit the rate of requests, without progress in between.
 const LONGEST_LIMITED: Duration = Duration::from_secs(5 * 60);
 
@@ -67,7 +69,7 @@ impl RetryPolicy {
 
 /// A random part of a time.
 fn random_part(time: Duration) -> Duration {
-    time * u32::try_from(random() % 1000).unwrap_or(0) / 1000
+    time / 1000 * u32::try_from(random() % 1000).unwrap_or(0)
 }
 
 /// The retries that a whole job may still make. Clones share it.
@@ -139,16 +141,17 @@ impl Retries {
     /// error is final once the waits sum up to more than five minutes without progress, or if the policy allows no retry.
     ///
     /// If the server has asked for a wait, that is `asked`. The wait is then at least a second, and longer than `asked` by a
-    /// random part of up to a half, at most by a second. Otherwise the waits grow as those between retries.
+    /// random part of up to a half, at most by a second. Otherwise the waits grow as those between retries, from a tenth of a
+    /// second on.
     pub fn limited_wait(&mut self, error: &Error, asked: Option<Duration>) -> Option<Duration> {
         let (waits, sum) = self.limited.in_a_row;
         let (counted, wait) = match asked {
             Some(asked) => {
                 let asked = asked.max(LEAST_ASKED);
-                (asked, asked + random_part((asked / 2).min(Duration::from_secs(1))))
+                (asked, asked.saturating_add(random_part((asked / 2).min(Duration::from_secs(1)))))
             }
             None => {
-                let wait = self.policy.wait(waits);
+                let wait = self.policy.wait(waits).max(LEAST_LIMITED);
                 (wait, wait)
             }
         };
@@ -247,6 +250,20 @@ mod tests {
             assert!((290..=300).contains(&sum.as_secs()), "{sum:?}");
             retries.progressed();
         }
+    }
+
+    #[test]
+    fn waits_for_a_limit_are_bounded_however_short_or_long_they_are() {
+        let busy = error(ErrorKind::Unavailable);
+        let policy = RetryPolicy::default().with_waits(Duration::ZERO, Duration::ZERO);
+        let mut retries = Retries::new(policy, RetryBudget::new(0));
+        let waits = std::iter::from_fn(|| retries.limited_wait(&busy, None)).take(10_000);
+        assert_eq!(waits.count(), 3000, "a tenth of a second each, for five minutes");
+        let policy = RetryPolicy::default().with_waits(Duration::MAX, Duration::MAX);
+        let mut retries = Retries::new(policy, RetryBudget::new(1));
+        assert_eq!(retries.limited_wait(&busy, Some(Duration::MAX)), None);
+        assert_eq!(retries.limited_wait(&busy, None), None);
+        assert!(retries.next_wait(&busy).is_some_and(|wait| wait >= Duration::MAX / 2));
     }
 
     /// A registry in a container needs some seconds to start.
