@@ -1,13 +1,14 @@
 //! The file `oci-layout`: written into every layout, and read only for its version.
 //!
 //! BuildKit never reads the file, rewrites it in place at every export, and wrote none before 0.12 (moby/buildkit#3729). So
-//! a folder with an index and blobs is a layout without it. An empty file, or one that is cut short, states no version.
+//! a folder with an index and blobs is a layout without it. An empty file, or one that is cut short, states no version. A file
+//! that cannot be read is an error, as it may state another one.
 
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::layout::files::read_small;
 use crate::layout::folder::LayoutFolder;
@@ -94,28 +95,19 @@ pub(crate) fn complete(folder: &LayoutFolder) -> Result<(), Error> {
 
 /// Whether the file states the version that is known; an error if it states another one.
 fn has_version(root: &Path) -> Result<bool, Error> {
-    match stated_version(root).as_deref() {
-        Some(LAYOUT_VERSION) => Ok(true),
-        None => Ok(false),
-        Some(other) => {
-            let path = root.join(LAYOUT_FILE);
-            let reason = format_args!("its imageLayoutVersion is {other:?}; only {LAYOUT_VERSION} is known");
+    let path = root.join(LAYOUT_FILE);
+    let too_large = || Error::above_metadata_limit("read", path.display(), None, LAYOUT_LIMIT);
+    let text = read_small(&path, LAYOUT_LIMIT, too_large)?.unwrap_or_default();
+    // A file that is cut short is no JSON.
+    let layout: Value = serde_json::from_slice(&text).unwrap_or_default();
+    match layout.get("imageLayoutVersion").unwrap_or(&Value::Null) {
+        Value::Null => Ok(false),
+        version if version == LAYOUT_VERSION => Ok(true),
+        other => {
+            let reason = format_args!("its imageLayoutVersion is {other}; only {LAYOUT_VERSION} is known");
             Err(Error::new(ErrorKind::Unsupported, "read", path.display(), reason))
         }
     }
-}
-
-/// The version that the file states; `None` if it cannot be read or is not whole.
-fn stated_version(root: &Path) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Layout {
-        #[serde(rename = "imageLayoutVersion")]
-        version: Option<String>,
-    }
-    let path = root.join(LAYOUT_FILE);
-    let too_large = || Error::above_metadata_limit("read", path.display(), None, LAYOUT_LIMIT);
-    let text = read_small(&path, LAYOUT_LIMIT, too_large).ok()??;
-    serde_json::from_slice::<Layout>(&text).ok()?.version
 }
 
 /// Makes the root and its missing parents, durably.

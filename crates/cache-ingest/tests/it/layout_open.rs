@@ -44,8 +44,11 @@ async fn what_is_no_layout_is_refused_by_name_and_reason() {
     }
     let file = folder(&[("file", "")]);
     refused(&file.path().join("file"), ErrorKind::Invalid, "it is not a folder").await;
-    let version = folder(&[("oci-layout", r#"{"imageLayoutVersion":"2.0.0"}"#)]);
-    refused(version.path(), ErrorKind::Unsupported, r#"imageLayoutVersion is "2.0.0""#).await;
+    for version in [r#""2.0.0""#, "2", "[1]"] {
+        let stated = folder(&[("oci-layout", &format!(r#"{{"imageLayoutVersion":{version}}}"#))]);
+        let reason = format!("imageLayoutVersion is {version}; only 1.0.0 is known");
+        refused(stated.path(), ErrorKind::Unsupported, &reason).await;
+    }
     for broken in [
         "{",
         "[]",
@@ -297,9 +300,23 @@ async fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
     refused(index.path(), ErrorKind::Invalid, "it is not a regular file").await;
     let marker = folder(&[("blobs/sha256/", ""), ("index.json", "{}")]);
     pipe(&marker.path().join("oci-layout"));
-    let store = LayoutStore::open(marker.path(), LayoutOptions::default()).await.unwrap();
-    crate::whole::publish(&store, "main", &[], Expect::Absent).await.unwrap();
-    assert_eq!(fs::read_to_string(marker.path().join("oci-layout")).unwrap(), LAYOUT);
+    refused(marker.path(), ErrorKind::Invalid, "it is not a regular file").await;
+}
+
+/// It may state another version.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_oci_layout_that_cannot_be_read_is_an_error_and_never_replaced() {
+    let unreadable = folder(&[("blobs/sha256/", ""), ("index.json", "{}")]);
+    let file = unreadable.path().join("oci-layout");
+    // No one can read a file behind a circle of links, not even root.
+    std::os::unix::fs::symlink("oci-layout", &file).unwrap();
+    refused(unreadable.path(), ErrorKind::Other, "oci-layout").await;
+    assert!(LayoutStore::open(unreadable.path(), LayoutOptions::create()).await.is_err());
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    let large = folder(&[("blobs/sha256/", ""), ("index.json", "{}")]);
+    fs::File::create(large.path().join("oci-layout")).unwrap().set_len(64 * 1024 + 1).unwrap();
+    refused(large.path(), ErrorKind::TooLarge, "oci-layout").await;
 }
 
 #[tokio::test]
