@@ -70,8 +70,8 @@ impl Summary {
 ///
 /// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`], and [`Event::Finished`] or [`Event::Failed`].
 /// The source is opened again where its stream breaks; a put that fails is made again where another try may help. The
-/// retries of both are bounded by the job. A blob that is wrong is tried again unless it is in memory or in a file. The error says on which
-/// [`Side`] it arose.
+/// retries of both are bounded by the job. A blob that is wrong is tried again unless it is in memory or in a file. The error
+/// says on which [`Side`] it arose.
 pub async fn copy(
     step: Step,
     descriptor: &Descriptor,

@@ -37,7 +37,7 @@ pub(crate) struct Search<'a> {
     pub(crate) seen: HashSet<u64>,
     /// The number of states checked so far.
     pub(crate) states: u64,
-    /// How many of them have a part of a blob, which the next copy goes on with.
+    /// How many of them have a part of a blob, which the next copy continues.
     pub(crate) states_with_parts: u64,
     pub(crate) breaches: Vec<Breach>,
 }

@@ -17,7 +17,7 @@ pub struct BegunStep<'a> {
 }
 
 impl Job {
-    /// Sends [`Event::Started`]. The step that is given back sends its end.
+    /// Sends [`Event::Started`]. The returned step sends [`Event::Finished`] or [`Event::Failed`].
     pub fn begin<'a>(&'a self, step: Step, descriptor: &'a Descriptor) -> BegunStep<'a> {
         self.event(&Event::Started { step, descriptor });
         BegunStep { job: self, step, descriptor, has_ended: false }

@@ -84,9 +84,9 @@ impl LayoutFolder {
         }
     }
 
-    /// Removes the parts of blobs that no process goes on with.
+    /// Removes the parts of blobs that no put will continue.
     pub(crate) fn remove_parts(&self) {
-        remove_parts(&self.disk, &self.ingest());
+        remove_parts(&self.disk, &self.ingest(), |digest| blob_path(&self.root, digest).is_file());
     }
 
     fn stage_as(&self, read_only: bool) -> Result<StagedFile, Error> {
@@ -111,7 +111,6 @@ impl LayoutFolder {
         if made || algorithm != Algorithm::Sha256 {
             self.disk.sync_folder(&self.root.join("blobs"))?;
         }
-        staged.make_read_only()?;
         staged.sync()?;
         // A file that another put has placed meanwhile is replaced by an equal one.
         staged.rename(&blob_path(&self.root, digest))?;

@@ -31,8 +31,10 @@ use crate::{
 
 /// An OCI layout on disk. Clones share it.
 ///
-/// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`. On Unix, a stream that is
-/// interrupted leaves its bytes there, and the next put of that blob, in any process, opens its source behind them.
+/// Reading follows no symbolic link below `blobs/` and takes no lock. Writing stages files in `ingest/`. On Unix, a stream that
+/// is interrupted leaves its bytes there, and the next put of that blob, in any process, opens its source behind them. A
+/// publish, of any manifest, removes such bytes once their blob is stored or a day has passed. In a folder that nothing is
+/// published to they stay.
 ///
 /// A blob that exists is trusted by its size, so that a copy need not read what an earlier one has copied. A store that
 /// [rehashes](LayoutOptions::rehash) reads it. Blobs that come as bytes in memory, such as configs and manifests, are
@@ -40,10 +42,10 @@ use crate::{
 ///
 /// Every method needs a Tokio runtime with time, and is an error outside of one.
 #[derive(Clone, Debug)]
-pub struct LayoutStore(Arc<Parts>);
+pub struct LayoutStore(Arc<Inner>);
 
 #[derive(Debug)]
-struct Parts {
+struct Inner {
     folder: Arc<LayoutFolder>,
     index: IndexFile,
     publisher: IndexPublisher,
@@ -75,7 +77,7 @@ impl LayoutStore {
         let publisher = IndexPublisher::new(Arc::clone(&folder), index.clone(), lock_wait);
         let pool = ThreadPool::default();
         let putter = BlobPutter::new(Arc::clone(&folder), pool.clone(), rehash);
-        let store = Self(Arc::new(Parts { folder, index, publisher, putter, pool }));
+        let store = Self(Arc::new(Inner { folder, index, publisher, putter, pool }));
         match store.entries().await {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(store),

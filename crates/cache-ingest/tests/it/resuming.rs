@@ -1,12 +1,14 @@
-//! A put that was interrupted: the next one goes on with the part that it left, and trusts no byte of it.
+//! A put that was interrupted: the next one continues the part that it left, and trusts no byte of it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use bytes::Bytes;
 use cache_ingest::{
-    Error, ErrorKind, Expect, Ingester, Job, LayoutOptions, LayoutStore, Source, Step, Stored, copy,
+    DiskHook, DiskOperation, Error, ErrorKind, Expect, Ingester, Job, LayoutOptions, LayoutStore, Source,
+    Step, Stored, copy,
 };
 use cache_model::Descriptor;
 
@@ -103,7 +105,7 @@ async fn a_dropped_put_leaves_nothing_visible_and_the_next_one_reads_the_rest_on
 }
 
 #[tokio::test]
-async fn a_put_whose_source_failed_is_gone_on_with_as_often_as_it_takes() {
+async fn a_put_whose_source_failed_is_continued_as_often_as_it_takes() {
     let scene = Scene::new().await;
     for (from, more) in [(0, 350), (350, 0), (350, 1050)] {
         let (put, opened) = scene.put([Fault::Break(more, ErrorKind::Unavailable)]).await;
@@ -210,20 +212,93 @@ async fn a_link_a_pipe_and_a_file_with_another_name_are_no_parts() {
     }
 }
 
+/// A copy that waits before it tries again has a part that no process has locked.
 #[tokio::test]
-async fn parts_stay_until_a_publish_and_then_go_unless_they_are_written() {
+async fn a_publish_removes_the_parts_of_stored_blobs_and_those_of_yesterday_unless_they_are_written() {
     let scene = Scene::new().await;
-    let other = scene.ingest().join(format!("bkcache-part-sha256-{}", "0".repeat(64)));
-    for part in [&scene.part(), &other] {
+    let blob = describe(b"second");
+    let part = |hex: &str| scene.ingest().join(format!("bkcache-part-sha256-{hex}"));
+    let (old, written) = (part(&"0".repeat(64)), part(&"1".repeat(64)));
+    let (stored, no_digest) = (part(blob.digest.hex().as_str()), part("x"));
+    for part in [&scene.part(), &old, &written, &stored, &no_digest] {
         fs::write(part, &scene.bytes[..700]).unwrap();
     }
-    let locked = fs::File::open(&other).unwrap();
+    let age = |path: &Path, hours: u64| {
+        let then = SystemTime::now() - Duration::from_secs(hours * 60 * 60);
+        fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    };
+    age(&scene.part(), 23);
+    age(&old, 25);
+    age(&written, 25);
+    let locked = fs::File::open(&written).unwrap();
     locked.try_lock().unwrap();
     // A process that starts to write removes other staged files that nobody writes.
     let store = open(scene.folder.path()).await;
-    let blob = describe(b"second");
     store.put(&blob, &Source::from_bytes(blob.clone(), "second")).await.unwrap();
-    assert_eq!(names(&scene.ingest()).len(), 2);
+    assert_eq!(names(&scene.ingest()).len(), 5);
     whole::publish(&store, "a", &[&blob], Expect::Absent).await.unwrap();
-    assert_eq!(names(&scene.ingest()), [other.file_name().unwrap().to_str().unwrap()]);
+    let is_left = [&scene.part(), &old, &written, &stored, &no_digest].map(|part| part.exists());
+    assert_eq!(is_left, [true, false, true, false, false]);
+}
+
+/// Notes the operations on streams of blobs by their kinds, and can fail one kind of them.
+struct Noting {
+    fails: Option<&'static str>,
+    noted: Mutex<Vec<&'static str>>,
+}
+
+impl DiskHook for Noting {
+    fn perform(
+        &self,
+        operation: &DiskOperation<'_>,
+        work: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let kind = match operation {
+            DiskOperation::SyncFile(_) => "sync",
+            DiskOperation::Rename { .. } => "rename",
+            DiskOperation::MakeReadOnly(path) if path.parent().unwrap().ends_with("ingest") => {
+                "part read-only"
+            }
+            DiskOperation::MakeReadOnly(_) => "blob read-only",
+            DiskOperation::Write { .. } => "write",
+            _ => return work(),
+        };
+        self.noted.lock().unwrap().push(kind);
+        if self.fails == Some(kind) { Err(io::ErrorKind::Unsupported.into()) } else { work() }
+    }
+}
+
+impl Scene {
+    /// Puts the blob on a disk with this hook, and gives the offsets that its source was opened at.
+    async fn put_on(&self, hook: &Arc<Noting>) -> (Result<Stored, Error>, Vec<u64>) {
+        let hooked = LayoutOptions::create().with_hook(hook.clone());
+        let store = LayoutStore::open(self.folder.path(), hooked).await.unwrap();
+        hook.noted.lock().unwrap().clear();
+        let provider = Faulty::new(self.bytes.clone(), []).in_chunks_of(SIZE);
+        let put = copy(Step::Layer, &self.blob, &provider, &store, &options(0)).await;
+        (put, provider.opened())
+    }
+}
+
+/// Its owner could not open it again, unless as root.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_part_is_never_read_only_before_it_is_a_blob() {
+    for fails in [None, Some("blob read-only")] {
+        let scene = Scene::new().await;
+        let hook = Arc::new(Noting { fails, noted: Mutex::default() });
+        // A file system without such a permission stores blobs all the same.
+        assert_eq!(scene.put_on(&hook).await.0.unwrap(), Stored::Stored, "{fails:?}");
+        assert_eq!(*hook.noted.lock().unwrap(), ["write", "sync", "rename", "blob read-only"]);
+        assert!(fs::read(scene.stored()).unwrap() == scene.bytes);
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_disk_does_not_let_the_source_be_read_once_more() {
+    let scene = Scene::new().await;
+    fs::write(scene.part(), &scene.bytes[..700]).unwrap();
+    let hook = Arc::new(Noting { fails: Some("write"), noted: Mutex::default() });
+    let (put, opened) = scene.put_on(&hook).await;
+    assert_eq!((put.unwrap_err().kind(), opened), (ErrorKind::Unsupported, vec![700]));
 }

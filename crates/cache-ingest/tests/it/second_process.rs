@@ -181,7 +181,7 @@ async fn a_process_that_is_killed_at_any_moment_leaves_a_whole_layout() {
         // The layer that was under way; the part is that of no other.
         put_layer(&store, &format!("run{run}-{}", told.len())).await.unwrap();
         resumed += parts.len();
-        assert!(parts.iter().all(|part| !part.exists()), "it is gone on with");
+        assert!(parts.iter().all(|part| !part.exists()), "it is continued");
         check(&cache).await;
         publish(&store, &format!("after{run}")).await.unwrap();
         assert!(names(&cache.join("ingest")).is_empty(), "what was staged is cleared");

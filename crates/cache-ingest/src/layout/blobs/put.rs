@@ -45,7 +45,8 @@ impl BlobPutter {
 
     pub(crate) async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
         let trust = if self.rehash || source.as_bytes().is_some() { Trust::Content } else { Trust::Size };
-        if self.rehash && has_size(&self.folder, descriptor) {
+        let (folder, wanted) = (Arc::clone(&self.folder), descriptor.clone());
+        if self.rehash && self.pool.run("put", move || Ok(has_size(&folder, &wanted))).await? {
             source.rehashing();
         }
         let (folder, wanted) = (Arc::clone(&self.folder), descriptor.clone());

@@ -39,6 +39,13 @@ struct PieceWriter {
     pieces: mpsc::Receiver<Piece>,
 }
 
+/// Why a put failed.
+struct PutFailure {
+    error: Error,
+    /// Whether the source gave the error behind a part that may be wrong, so that the blob is to be read from its start.
+    is_of_part: bool,
+}
+
 /// Where a put begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Beginning {
@@ -51,33 +58,31 @@ enum Beginning {
 pub(crate) async fn put_stream(folder: &Arc<LayoutFolder>, source: &Source<'_>) -> Result<(), Error> {
     // Bytes in memory are soon written again.
     let beginning = if source.as_bytes().is_some() { Beginning::Start } else { Beginning::Part };
-    let mut resumed = 0;
-    match put_from(beginning, folder, source, &mut resumed).await {
-        Err(error) if resumed > 0 && is_about_bytes(&error) => {
-            source.restarts(&error);
-            put_from(Beginning::Start, folder, source, &mut 0).await
-        }
-        put => put,
+    let mut put = put_from(beginning, folder, source).await;
+    if let Err(PutFailure { error, is_of_part: true }) = &put {
+        source.restarts(error);
+        put = put_from(Beginning::Start, folder, source).await;
     }
+    put.map_err(|failure| failure.error)
 }
 
-/// Puts the blob; `resumed` is set to the number of bytes that a part had.
 async fn put_from(
     beginning: Beginning,
     folder: &Arc<LayoutFolder>,
     source: &Source<'_>,
-    resumed: &mut u64,
-) -> Result<(), Error> {
+) -> Result<(), PutFailure> {
     let ((sender, pieces), (begun, verifier)) = (mpsc::channel(AHEAD), oneshot::channel());
     let writer = PieceWriter { folder: Arc::clone(folder), verifier: source.verifier(), begun, pieces };
     // It waits for chunks, so it gets a thread of its own and none of the pool's.
     let written = blocking("put", move || writer.run(beginning));
+    let mut is_of_part = false;
     let feeder = async {
         let Ok(verifier) = verifier.await else { return Ok(()) };
-        *resumed = verifier.received();
-        source.resumes(*resumed);
+        let resumed = verifier.received();
+        source.resumes(resumed);
         let fed = feed(source, verifier, &sender).await;
         if fed.as_ref().is_err_and(is_about_bytes) {
+            is_of_part = resumed > 0;
             // The thread may have stopped, which removes its file too.
             let _ = sender.send(Piece::Discard).await;
         }
@@ -85,12 +90,12 @@ async fn put_from(
         fed
     };
     let (fed, written) = join(feeder, written).await;
-    fed?;
     // Without a commit there was an error, which either the feeder or the writer has given.
-    written?.ok_or_else(|| interrupted(source.descriptor()))
+    let put = fed.and_then(|()| written?.ok_or_else(|| interrupted(source.descriptor())));
+    put.map_err(|error| PutFailure { error, is_of_part })
 }
 
-/// Whether an error says that bytes are wrong or cannot be had from an offset on, so that a part may be its cause.
+/// Whether an error of a source says that bytes are wrong or cannot be had from an offset on, so that a part may be its cause.
 fn is_about_bytes(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid | ErrorKind::Unsupported)
 }
@@ -104,7 +109,7 @@ impl PieceWriter {
             Beginning::Start => (folder.stage_blob()?, verifier),
             Beginning::Part => {
                 let part = folder.stage_part(&digest)?;
-                match take(&part, verifier.clone(), &begun) {
+                match hash_part(&part, verifier.clone(), &begun) {
                     Ok(taken) => (part, taken),
                     Err(()) => {
                         // Dropping it removes it.
@@ -132,7 +137,7 @@ impl PieceWriter {
 
 /// Hashes the bytes of a part, up to its end, which the file is positioned at then. Stops early once nobody waits for the
 /// blob; then no pieces follow. An error if the part cannot be read, or has more bytes than the blob.
-fn take(
+fn hash_part(
     part: &StagedFile,
     mut verifier: Verifier,
     begun: &oneshot::Sender<Verifier>,

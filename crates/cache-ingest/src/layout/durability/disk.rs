@@ -1,7 +1,7 @@
 //! The one seam through which a layout's files and folders are changed.
 //!
-//! Making, writing, making read-only, syncing, renaming and removing are [`DiskOperation`]s of a [`Disk`]; reading and locking are not.
-//! Without a hook a disk only does the operation.
+//! Making, writing, making read-only, syncing, renaming and removing are [`DiskOperation`]s of a [`Disk`]; reading and locking
+//! are not. Without a hook a disk only does the operation.
 
 use std::fmt;
 use std::fs::{self, File};

@@ -146,8 +146,7 @@ impl IndexPublisher {
         Err(Error::new(ErrorKind::TooLarge, "write", path, reason).with_cause(cause))
     }
 
-    /// Makes everything durable that the index may name. Everything of it is stored, so parts are remains of puts that
-    /// were given up.
+    /// Makes everything durable that the index may name, and removes the parts of puts that were given up.
     fn sync_all(&self) -> Result<(), Error> {
         self.folder.prepare()?;
         self.folder.remove_parts();
