@@ -17,6 +17,9 @@ use crate::text::printable;
 /// Error codes by which a registry says that the repository, not the manifest, is unknown.
 pub(crate) const UNKNOWN_NAME: [&str; 2] = ["NAME_UNKNOWN", "NAME_INVALID"];
 
+/// The verbs of operations that write.
+const WRITES: [&str; 2] = ["put", "publish"];
+
 impl Operation {
     /// The registry refused a request. `advice` says what to do about a refusal of credentials or permission.
     pub(crate) fn refused(&self, response: &ErrorResponse, advice: impl Fn(Refusal) -> String) -> Error {
@@ -35,6 +38,11 @@ impl Operation {
             ErrorKind::Denied => advice(response.refusal()),
             ErrorKind::NotFound if response.has_code(&UNKNOWN_NAME) => {
                 "; check the name of the repository".to_owned()
+            }
+            // Docker's registry answers so as a pull-through cache, and while it is read-only.
+            _ if response.status == StatusCode::METHOD_NOT_ALLOWED && WRITES.contains(&self.verb) => {
+                "; it may be a mirror, or read-only for a while: push to another registry, or later"
+                    .to_owned()
             }
             _ => String::new(),
         };
@@ -200,6 +208,25 @@ mod tests {
     use super::*;
 
     const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_registry_that_takes_no_pushes_may_be_a_mirror() {
+        let refusal = |verb| {
+            let operation = Operation::new(verb, "r.example/app", &"r.example/app".parse().unwrap());
+            let response = ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, b"");
+            operation.refused(&response, |refusal| refusal.advice("r.example")).to_string()
+        };
+        for verb in WRITES {
+            assert_eq!(
+                refusal(verb),
+                format!(
+                    "{verb} r.example/app: the registry answers 405 Method Not Allowed; it may be a mirror, or read-only for a while: push to another registry, or later"
+                ),
+            );
+        }
+        let read = "list the tags of r.example/app: the registry answers 405 Method Not Allowed";
+        assert_eq!(refusal("list the tags of"), read);
+    }
 
     fn check(status: u16, body: &str, kind: ErrorKind, message: &str) {
         let operation = Operation::new("publish", "r.example/app:v1", &"r.example/app".parse().unwrap());
