@@ -75,6 +75,8 @@ fn sources_that_are_no_cache() {
     std::fs::write(folder.join("file"), "x").unwrap();
     lines.add("a folder that is no layout", &bkcache(["inspect", &at("plain")]));
     lines.add("a file", &bkcache(["inspect", &at("file")]));
+    let index = fixture(APP).join("index.json").display().to_string();
+    lines.add("a file of a layout", &bkcache(["inspect", &index]));
     lines.add("nothing", &bkcache(["inspect", &at("absent")]));
     let empty = copy_of(APP, &folder.join("empty"));
     std::fs::write(empty.join("index.json"), r#"{"schemaVersion":2,"manifests":[]}"#).unwrap();

@@ -43,7 +43,13 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(root).map_err(|cause| Error::io("open", root.display(), cause))?;
     let is_no_layout = |reason: &str| Err(Error::new(ErrorKind::Invalid, "open", root.display(), reason));
     if !metadata.is_dir() {
-        return is_no_layout("it is not an OCI layout: it is not a folder");
+        let is_part = root.file_name().is_some_and(|name| name == "index.json" || name == LAYOUT_FILE);
+        return is_no_layout(match is_part {
+            true => "it is a file of an OCI layout: name its folder",
+            false => {
+                "it is not an OCI layout: it is not a folder; unpack an archive first, and name the folder"
+            }
+        });
     }
     if !is_layout(root)? {
         return is_no_layout(
