@@ -1,9 +1,11 @@
 //! The layers of all caches: the blobs to check, and the findings about their descriptors and contents.
 //!
-//! A blob is checked once, even with many descriptors. Then each descriptor is compared with it.
+//! A blob is checked once, even with many descriptors. Then each descriptor is compared with it. A finding names all layers
+//! and records of its blob, so that a blob has one finding of each kind: the report stays as small as the cache, however
+//! many descriptors the blob has.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
@@ -44,7 +46,8 @@ impl BlobChecks {
         &self.list
     }
 
-    /// The findings about the layers of a cache. `steps` bounds the search for the records that need a layer.
+    /// The findings about the layers of a cache: of each blob, the first of each kind. `steps` bounds the search for the
+    /// records that need a layer.
     pub(crate) fn findings(
         &self,
         section: &CacheFindings,
@@ -54,7 +57,11 @@ impl BlobChecks {
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         let needs = OnceCell::new();
+        let mut found = HashSet::new();
         let mut push = |descriptor: &Descriptor, kind: FindingKind| {
+            if !found.insert((descriptor.digest, kind.code())) {
+                return;
+            }
             let config = section.config.as_ref();
             let needs = config.map(|config| needs.get_or_init(|| LayerNeeds::of(config)));
             let positions = needs.map_or(&[][..], |needs| needs.positions(&descriptor.digest)).to_vec();

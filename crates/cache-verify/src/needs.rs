@@ -52,11 +52,11 @@ impl LayerNeeds {
 
     /// The positions of the records that need one of these layers, in order. `None` if that takes more steps than are left.
     pub(crate) fn records(&self, layers: &[usize], steps: &mut u64) -> Option<Vec<usize>> {
+        let listed = || layers.iter().filter_map(|layer| self.listed.get(*layer));
+        *steps = listed().try_fold(*steps, |left, records| left.checked_sub(records.len() as u64))?;
+        let mut found: Vec<usize> = listed().flatten().copied().collect();
         let mut seen: HashSet<usize> = layers.iter().copied().collect();
         let mut waiting = layers.to_vec();
-        let mut found: Vec<usize> =
-            layers.iter().filter_map(|layer| self.listed.get(*layer)).flatten().copied().collect();
-        *steps = steps.checked_sub(found.len() as u64)?;
         while let Some(layer) = waiting.pop() {
             let (above, topped) = (self.above.get(layer)?, self.topped.get(layer)?);
             *steps = steps.checked_sub(1 + (above.len() + topped.len()) as u64)?;

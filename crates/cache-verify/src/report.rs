@@ -30,7 +30,8 @@ pub struct Report {
     /// The number of bytes that were read, of all of these.
     pub bytes: u64,
     /// The findings: for each cache those about its manifest, then about its config, its layers in order, its records
-    /// in order. The order in which the store answers has no influence.
+    /// in order. The order in which the store answers has no influence. Where a blob has several descriptors, the first
+    /// finding of each kind stands for all of them.
     pub findings: Vec<Finding>,
 }
 

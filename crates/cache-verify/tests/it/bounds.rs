@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use cache_format::encode_config;
 use cache_ingest::{ErrorKind, Event, Name, Progress, Step};
-use cache_model::MediaType;
+use cache_model::{ANNOTATION_DIFF_ID, Descriptor, MediaType};
 use cache_verify::{Report, VerifyOptions, verify};
 
 use crate::store::Store;
-use crate::support::{GZIP, TAR, ZSTD, gzip, job, layer, lines, options, publish, publish_cache, tar, zstd};
+use crate::support::{
+    GZIP, TAR, ZSTD, config, gzip, job, layer, lines, options, publish, publish_cache, sha256, tar, zstd,
+};
 
 async fn with(store: &Store, options: &VerifyOptions) -> Report {
     verify(store, &Name::Unspecified, options, &job()).await.unwrap()
@@ -35,6 +38,39 @@ async fn a_bomb_is_not_decompressed_beyond_the_limit_and_its_digest_is_checked_a
         store.lies.insert(bomb.digest, changed.into());
         let report = with(&store, &limited).await;
         assert_eq!(report.findings[0].kind.code(), "wrong-digest");
+    }
+}
+
+/// A finding names every layer of its blob and every record that needs it. If each of many descriptors had a finding, the
+/// report would grow with the square of the cache.
+#[tokio::test]
+async fn many_descriptors_of_one_blob_make_one_finding_of_each_kind() {
+    const MANY: usize = 500;
+    let store = Store::default();
+    let content = tar(1, 600);
+    let blob = layer(&store, TAR, content.clone(), &content);
+    let stacks = vec![(&blob, -1); MANY];
+    let records: Vec<i32> = (0..MANY as i32).collect();
+    let text = encode_config(&config(&stacks, &records));
+    let other_diff_id =
+        |n: usize| blob.clone().with_annotation(ANNOTATION_DIFF_ID, &sha256(&n.to_le_bytes()).to_string());
+    let no_diff_id = |n: usize| blob.clone().with_annotation(ANNOTATION_DIFF_ID, &format!("no digest {n}"));
+    let other_size = |n: usize| Descriptor { size: 601 + n as u64, ..blob.clone() };
+    let other_type = |n: usize| Descriptor { media_type: MediaType::new(&format!("x/{n}")), ..blob.clone() };
+    let shapes: [(&dyn Fn(usize) -> Descriptor, &str); 4] = [
+        (&other_diff_id, "diff-id-mismatch"),
+        (&no_diff_id, "diff-id-invalid"),
+        (&other_size, "short-blob"),
+        (&other_type, "unknown-media-type"),
+    ];
+    for (descriptor, code) in shapes {
+        let listed: Vec<Descriptor> = (0..MANY).map(descriptor).collect();
+        publish(&store, &listed, text.clone()).await;
+        let report = with(&store, &options()).await;
+        let of_the_kind: Vec<_> =
+            report.findings.iter().filter(|finding| finding.kind.code() == code).collect();
+        let [finding] = of_the_kind[..] else { panic!("{code}: {} findings", of_the_kind.len()) };
+        assert_eq!(finding.layers().len(), MANY, "{code}");
     }
 }
 
