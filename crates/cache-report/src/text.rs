@@ -7,6 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cache_model::{Digest, OneLine, Timestamp};
 use humansize::{BINARY, format_size};
 
+/// The most characters of an algorithm's name in front of a digest.
+const LONGEST_ALGORITHM: usize = 32;
+/// The number of characters of a digest that are shown.
+const SHORT: usize = 12;
+
 /// A size in bytes for people, as in `1.5 MiB`.
 pub fn size(bytes: u64) -> String {
     format_size(bytes, BINARY)
@@ -52,8 +57,10 @@ pub fn short(digest: &Digest) -> String {
 
 /// [`short`] for the text of a digest, such as a record's; any other text is cut at twelve characters.
 pub fn shorten(text: &str) -> String {
-    let hex = text.split_once(':').map_or(text, |(_, hex)| hex);
-    printable(hex).chars().take(12).collect()
+    // A text may be as long as a config, and a tree shows it once for each link. So only its beginning is read.
+    let colon = text.chars().take(LONGEST_ALGORITHM + 1).position(|c| c == ':');
+    let hex: String = text.chars().skip(colon.map_or(0, |colon| colon + 1)).take(SHORT).collect();
+    printable(&hex).chars().take(SHORT).collect()
 }
 
 /// Foreign text with everything escaped that breaks a line or moves a cursor ([`OneLine`]).
@@ -119,6 +126,21 @@ mod tests {
         }
         assert_eq!(count(1, "blob"), "1 blob");
         assert_eq!(count(2, "blob"), "2 blobs");
+    }
+
+    #[test]
+    fn a_digest_is_shortened_to_the_beginning_of_its_hash() {
+        let (long, colon) = ("x".repeat(1_000_000), format!("{}:hash", "x".repeat(33)));
+        for (text, short) in [
+            ("sha256:0123456789abcdef", "0123456789ab"),
+            ("base", "base"),
+            ("sha256:\n\n", r"\n\n"),
+            (":", ""),
+            (&long, "xxxxxxxxxxxx"),
+            (&colon, "xxxxxxxxxxxx"),
+        ] {
+            assert_eq!(shorten(text), short);
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::text::{count, cut, printable, seconds, shorten, size};
 const MAX_DEPTH: u32 = 24;
 /// The most characters of a digest in a line that is too long.
 const SHORT_DIGEST: usize = 7;
+/// The most characters of a step. Many records can have one layer, whose step may be as long as a manifest.
+const LONGEST_STEP: usize = 4096;
 /// The most characters of a selector in a line that is too long.
 const SHORT_SELECTOR: usize = 16;
 
@@ -42,7 +44,7 @@ impl<'a> Tree<'a> {
     pub const LEGEND: &'static str =
         "Below a record: its inputs; \"or\": an alternative. Size: own layer of all layers.";
 
-    /// The tree of a cache, with lines as long as they need to be.
+    /// The tree of a cache, with lines as long as they need to be. Only a step of more than 4,096 characters is cut.
     pub fn of(cache: &Cache<'a>) -> Self {
         Self { cache: *cache, width: None }
     }
@@ -134,12 +136,14 @@ fn push_sources<'a>(stack: &mut Vec<Node<'a>>, node: &Node<'a>, cache: &Cache<'a
 /// The line of a record, in at most `width` characters.
 fn line(node: &Node<'_>, again: bool, layers: &ConfigLayers<'_>, width: Option<usize>) -> String {
     let before = format!("{}#{} ", joints(node, width), node.record.position());
-    let digest = shorten(&node.record.digest().to_string());
+    let digest = node.record.digest();
+    let digest = digest.as_text().map_or_else(|| shorten(&digest.to_string()), shorten);
     let selector = selector(node.selector);
-    let result = results(node.record).max_by_key(|result| result.created_at());
-    let (numbers, time, step) = match result.filter(|_| !again) {
-        Some(result) => described(result, layers),
-        None => (if again { " (above)".to_owned() } else { String::new() }, String::new(), String::new()),
+    let (numbers, time, step) = if again {
+        (" (above)".to_owned(), String::new(), String::new())
+    } else {
+        let newest = results(node.record).max_by_key(|result| result.created_at());
+        newest.map(|result| described(result, layers)).unwrap_or_default()
     };
     let whole = |digest: &str, selector: &str, time: &str, step: &str| {
         let selector = if selector.is_empty() { String::new() } else { format!(" [{selector}]") };
@@ -194,7 +198,7 @@ fn described(result: RecordResult<'_>, layers: &ConfigLayers<'_>) -> (String, St
     };
     let descriptor = top.and_then(|layer| layers.descriptor(layer));
     let step = descriptor.and_then(|descriptor| descriptor.annotations.get(ANNOTATION_DESCRIPTION));
-    (numbers, time, step.map(|step| format!("  {}", printable(step))).unwrap_or_default())
+    (numbers, time, step.map(|step| format!("  {}", cut(step, LONGEST_STEP))).unwrap_or_default())
 }
 
 fn length(text: &str) -> usize {

@@ -7,12 +7,12 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use cache_format::{CacheManifest, CacheOrigin, Form, ManifestOrIndex, Unpacked, unpack};
 use cache_model::{
-    ANNOTATION_DESCRIPTION, CacheChains, Descriptor, Digest, Link, MediaType, NewResult, OneLine,
-    RecordDigest, Timestamp,
+    ANNOTATION_DESCRIPTION, CacheChains, CacheConfigBuilder, ConfigLayer, ConfigResult, Descriptor, Digest,
+    Link, MediaType, NewResult, OneLine, RecordDigest, Timestamp,
 };
 use cache_report::{Cache, Content, Entry, JsonView, Row, Summary, Survey, Table, Tree, entries_json};
 use proptest::prelude::*;
@@ -168,6 +168,36 @@ fn a_deep_fork_is_a_number() {
     assert_eq!(tree.lines().count(), 61);
     assert!(tree.contains("\n(5 deeper) │  "), "{tree}");
     assert!(tree.lines().all(|line| line.chars().count() < 120), "{tree}");
+}
+
+/// Each would take minutes if a mention of a record cost as much as the record.
+#[test]
+fn a_record_that_is_mentioned_often_costs_its_size_once() {
+    const MANY: u32 = 40_000;
+    let long = "x".repeat(1_000_000);
+    let step = descriptor(GZIP, 1, 1).with_annotation(ANNOTATION_DESCRIPTION, &long);
+    for (name, results) in [("many results", MANY), (long.as_str(), 1)] {
+        let mut builder = CacheConfigBuilder::new();
+        builder.layer(ConfigLayer::new(step.digest, None));
+        let mut record = builder.record(RecordDigest::new(name));
+        for _ in 0..results {
+            record.result(ConfigResult::new(0, Timestamp::ZERO));
+        }
+        for n in 0..MANY {
+            let mut record = builder.record(RecordDigest::new(&format!("user {n}")));
+            record.input().link("", 0);
+            if n % 100 == 0 {
+                record.result(ConfigResult::new(0, Timestamp::ZERO));
+            }
+        }
+        let config = builder.finish();
+        let origin = CacheOrigin::Manifest { form: Form::Manifest, config: step.clone() };
+        let began = Instant::now();
+        let tree = Tree::of(&Cache::new(&origin, &config, std::slice::from_ref(&step))).to_string();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert_eq!(tree.matches(" (above)").count(), MANY as usize - 1);
+        assert!(tree.lines().all(|line| line.chars().count() < 5000));
+    }
 }
 
 #[test]
