@@ -18,22 +18,14 @@ pub struct Contents {
     pub opened: OpenedCache,
     /// The manifests below an index, also those that are not in the store.
     pub manifests: Vec<Descriptor>,
-    /// The images whose configs are in the store, with a cache inside or without.
+    /// The images, with a cache inside or without, also those whose configs are not in the store.
     pub images: Vec<Image>,
     /// The manifests of artifacts, whose configs are not read.
     pub artifacts: Vec<ImageManifest>,
     /// The caches; none for an artifact or an image without one.
     pub imported: Imported,
-}
-
-impl Contents {
     /// What it is if it is not a cache and leads to none; `None` for a cache.
-    pub fn not_a_cache(&self) -> Option<NotACache> {
-        match &self.opened.unpacked {
-            Unpacked::Cache(_) => None,
-            Unpacked::Other(document) => inline::not_a_cache(document, &self.imported, &self.artifacts),
-        }
-    }
+    pub not_a_cache: Option<NotACache>,
 }
 
 /// Reads everything that a manifest leads to, cache or not. The job's progress gets the events of a check of the manifest.
@@ -65,6 +57,7 @@ async fn read(provider: &dyn Provider, resolved: &Resolved, job: &Job) -> Result
         images: Vec::new(),
         artifacts: Vec::new(),
         imported: Imported::default(),
+        not_a_cache: None,
     };
     match &contents.opened.unpacked {
         Unpacked::Cache(_) => contents.imported = contents.opened.import(provider, job).await?,
@@ -74,6 +67,7 @@ async fn read(provider: &dyn Provider, resolved: &Resolved, job: &Job) -> Result
             contents.images = walked.images;
             contents.artifacts = walked.artifacts;
             contents.imported = walked.imported;
+            contents.not_a_cache = walked.not_a_cache;
         }
     }
     Ok(contents)

@@ -84,7 +84,7 @@ mod tests {
         let digest = Digest::sha256([7; 32]);
         let too_large = ImportError::TooLarge { what: "cache config", digest, size: 9, limit: 8 };
         let index = ManifestOrIndex::Index(ImageIndex::new(Vec::new()));
-        let no_cache = ImportError::NotACache { digest, found: Box::new(NotACache::new(&index, 0, &[])) };
+        let no_cache = ImportError::NotACache { digest, found: Box::new(NotACache::of(&index)) };
         let store = ImportError::Store(Error::new(ErrorKind::NotFound, "read", "a blob", "gone"));
         for (error, kind, is_of_store) in [
             (too_large, ErrorKind::TooLarge, false),

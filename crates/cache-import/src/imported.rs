@@ -50,7 +50,7 @@ impl std::fmt::Debug for ImportedCache {
 pub struct Image {
     /// Its manifest.
     pub manifest: ImageManifest,
-    /// The time of its last step, if its history has times.
+    /// The time of its last step, if its config is in the store and its history has times.
     pub newest: Option<Timestamp>,
 }
 

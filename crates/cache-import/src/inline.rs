@@ -4,11 +4,11 @@
 
 use bytes::Bytes;
 use cache_format::{
-    CacheOrigin, ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, NoInlineCache,
-    NotACache, read_inline,
+    CacheOrigin, ImageConfig, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, NotACache,
+    read_inline,
 };
 use cache_ingest::{ErrorKind, Job, Provider};
-use cache_model::{Descriptor, MediaType};
+use cache_model::Descriptor;
 
 use crate::imported::{Image, Imported};
 use crate::open::{decode, read_metadata};
@@ -18,12 +18,14 @@ use crate::{ImportError, ImportWarning};
 pub(crate) struct Walked {
     /// The caches inside the images.
     pub(crate) imported: Imported,
-    /// The images whose configs are in the store, with a cache inside or without.
+    /// The images, with a cache inside or without.
     pub(crate) images: Vec<Image>,
     /// The manifests of artifacts, whose configs are not read.
     pub(crate) artifacts: Vec<ImageManifest>,
     /// The manifests below the name.
     pub(crate) manifests: Vec<Descriptor>,
+    /// What the document is instead of a cache; `None` if it leads to one.
+    pub(crate) not_a_cache: Option<NotACache>,
 }
 
 pub(crate) async fn import(
@@ -33,7 +35,7 @@ pub(crate) async fn import(
     job: &Job,
 ) -> Result<Imported, ImportError> {
     let walked = walk(subject, document, provider, job).await?;
-    match not_a_cache(document, &walked.imported, &walked.artifacts) {
+    match walked.not_a_cache {
         Some(found) => Err(ImportError::NotACache { digest: subject.digest, found: Box::new(found) }),
         None => Ok(walked.imported),
     }
@@ -49,41 +51,49 @@ pub(crate) async fn walk(
     let mut walk = Walk {
         provider,
         job,
-        walked: Walked {
-            imported: Imported::default(),
-            images: Vec::new(),
-            artifacts: Vec::new(),
-            manifests: Vec::new(),
-        },
+        imported: Imported::default(),
+        images: Vec::new(),
+        artifacts: Vec::new(),
+        manifests: Vec::new(),
+        found: NotACache::of(document),
         queue: ManifestQueue::new(subject),
-        all_fit: true,
     };
     walk.enter(subject, document).await?;
     while let Some(descriptor) = walk.queue.next() {
-        walk.walked.manifests.push(descriptor.clone());
+        walk.manifests.push(descriptor.clone());
         match walk.read(&descriptor, "manifest").await? {
             Some(bytes) => walk.enter(&descriptor, &decode(&descriptor, &bytes)?).await?,
-            None => walk.warn(ImportWarning::MissingManifest { digest: descriptor.digest }),
+            None => {
+                let digest = descriptor.digest;
+                walk.found.add_image();
+                walk.found.missing.push(digest);
+                walk.warn(ImportWarning::MissingManifest { digest });
+            }
         }
     }
-    if !walk.all_fit {
+    if walk.found.is_cut {
         walk.warn(ImportWarning::TooManyManifests { limit: ManifestQueue::LIMIT });
     }
-    Ok(walk.walked)
+    let not_a_cache = walk.imported.caches.is_empty().then_some(walk.found);
+    let Walk { imported, images, artifacts, manifests, .. } = walk;
+    Ok(Walked { imported, images, artifacts, manifests, not_a_cache })
 }
 
 /// The way through the manifests below a name.
 struct Walk<'a> {
     provider: &'a dyn Provider,
     job: &'a Job,
-    walked: Walked,
+    imported: Imported,
+    images: Vec<Image>,
+    artifacts: Vec<ImageManifest>,
+    manifests: Vec<Descriptor>,
+    found: NotACache,
     queue: ManifestQueue,
-    all_fit: bool,
 }
 
 impl Walk<'_> {
     fn warn(&mut self, warning: ImportWarning) {
-        self.walked.imported.warnings.push(warning);
+        self.imported.warnings.push(warning);
     }
 
     /// The bytes of a manifest or config; `None` if it is not in the store.
@@ -104,68 +114,41 @@ impl Walk<'_> {
         match document {
             ManifestOrIndex::Manifest(image) => self.image(descriptor, image).await,
             ManifestOrIndex::Index(index) => {
-                self.all_fit &= self.queue.enter(index);
+                self.found.is_cut |= !self.queue.enter(index);
                 Ok(())
             }
         }
     }
 
     async fn image(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), ImportError> {
-        if manifest.artifact_type().is_some() {
-            self.walked.artifacts.push(manifest.clone());
+        if let Some(artifact_type) = manifest.artifact_type() {
+            self.found.add_artifact(artifact_type);
+            self.artifacts.push(manifest.clone());
             return Ok(());
         }
+        self.found.add_image();
         let (image, config) = (descriptor.digest, manifest.config.digest);
         let Some(bytes) = self.read(&manifest.config, "image config").await? else {
+            self.images.push(Image { manifest: manifest.clone(), newest: None });
+            self.found.missing.push(config);
             self.warn(ImportWarning::MissingConfig { image, config });
             return Ok(());
         };
         let unreadable = |cause| ImportError::Format { digest: config, cause: Box::new(cause) };
         let history = ImageConfig::decode(&bytes).map_err(unreadable)?.history;
         let newest = history.iter().filter_map(|step| step.created).max();
-        self.walked.images.push(Image { manifest: manifest.clone(), newest });
-        let outcome = read_inline(manifest, &bytes).map_err(unreadable)?;
-        match outcome {
+        self.images.push(Image { manifest: manifest.clone(), newest });
+        match read_inline(manifest, &bytes).map_err(unreadable)? {
             InlineOutcome::Absent(reason) => {
+                self.found.add_reason(reason);
                 self.warn(ImportWarning::SkippedImage { image, reason });
                 Ok(())
             }
             InlineOutcome::Cache(cache) => {
                 let origin =
                     CacheOrigin::Inline { image: descriptor.clone(), config: manifest.config.clone() };
-                self.walked.imported.load(origin, bytes, cache.config, cache.layers, config)
+                self.imported.load(origin, bytes, cache.config, cache.layers, config)
             }
         }
     }
-}
-
-/// What a document is that leads to no cache; `None` if it leads to one.
-pub(crate) fn not_a_cache(
-    document: &ManifestOrIndex,
-    imported: &Imported,
-    artifacts: &[ImageManifest],
-) -> Option<NotACache> {
-    if !imported.caches.is_empty() {
-        return None;
-    }
-    let (mut images, mut is_cut, mut unusable) = (0, false, None);
-    let mut missing = Vec::new();
-    for warning in &imported.warnings {
-        images += 1;
-        match warning {
-            ImportWarning::SkippedImage { reason: NoInlineCache::NoField, .. } => {}
-            ImportWarning::SkippedImage { reason, .. } => unusable = Some(*reason),
-            ImportWarning::MissingManifest { digest } => missing.push(*digest),
-            ImportWarning::MissingConfig { config, .. } => missing.push(*config),
-            ImportWarning::TooManyManifests { .. } => {
-                images -= 1;
-                is_cut = true;
-            }
-            // Only a cache has results.
-            ImportWarning::DroppedResult(_) => images -= 1,
-        }
-    }
-    let types: Vec<MediaType> = artifacts.iter().filter_map(ImageManifest::artifact_type).collect();
-    let found = NotACache::new(document, images, &types);
-    Some(found.with_missing(missing).with_unusable(unusable).with_cut(is_cut))
 }

@@ -95,6 +95,21 @@ async fn an_index_of_images_is_an_image_with_each_blob_counted_once() {
 }
 
 #[tokio::test]
+async fn an_image_without_its_config_in_the_store_is_an_image_without_an_age() {
+    let store = MemoryStore::new();
+    let config = store.insert(MediaType::OCI_IMAGE_CONFIG, "{}");
+    let torn = manifest(&store, config.clone(), "layer");
+    let index = ManifestOrIndex::Index(ImageIndex::new(vec![torn.clone()]));
+    let index = store.insert(MediaType::OCI_INDEX, index.encode());
+    let (image_bytes, all) = (total(&store) - index.size, total(&store));
+    store.remove(&config.digest);
+    for (descriptor, size) in [(torn, image_bytes), (index, all)] {
+        let found = of(&store, &descriptor).await;
+        assert_eq!((found.content(), found.size(), found.newest()), (&Content::Image, size, None));
+    }
+}
+
+#[tokio::test]
 async fn an_artifact_has_the_media_type_of_its_config_which_is_not_read() {
     let store = MemoryStore::new();
     let helm = MediaType::new("application/vnd.cncf.helm.config.v1+json");

@@ -9,7 +9,7 @@ use cache_format::{
     CacheManifest, Form, ImageManifest, InlineOutcome, ManifestOrIndex, ManifestQueue, NotACache,
     decode_config, read_inline,
 };
-use cache_model::{CacheConfig, Descriptor, Digest, MediaType};
+use cache_model::{CacheConfig, Descriptor, Digest};
 
 use crate::blob::BlobChecker;
 use crate::cache_findings::CacheFindings;
@@ -27,11 +27,13 @@ pub(crate) struct MetadataWalk<'a> {
     pub(crate) manifests: HashSet<Digest>,
     pub(crate) configs: HashSet<Digest>,
     pub(crate) bytes: u64,
-    /// The images, and what was left out of them.
-    images: usize,
-    artifacts: Vec<MediaType>,
-    missing: Vec<Digest>,
-    is_cut: bool,
+}
+
+/// A search for images below a document.
+struct ImageSearch {
+    queue: ManifestQueue,
+    /// What the document is if no cache is found.
+    found: NotACache,
 }
 
 fn manifest(descriptor: &Descriptor) -> Place {
@@ -49,10 +51,6 @@ impl<'a> MetadataWalk<'a> {
             manifests: HashSet::new(),
             configs: HashSet::new(),
             bytes: 0,
-            images: 0,
-            artifacts: Vec::new(),
-            missing: Vec::new(),
-            is_cut: false,
         }
     }
 
@@ -124,15 +122,15 @@ impl<'a> MetadataWalk<'a> {
         subject: &Descriptor,
         document: ManifestOrIndex,
     ) -> Result<(), NotACache> {
-        let mut queue = ManifestQueue::new(subject);
-        self.enter(subject, &document, &mut queue).await;
-        while let Some(descriptor) = queue.next() {
+        let mut search = ImageSearch { queue: ManifestQueue::new(subject), found: NotACache::of(&document) };
+        self.enter(subject, &document, &mut search).await;
+        while let Some(descriptor) = search.queue.next() {
             match self.read_manifest(&descriptor).await {
-                Ok(document) => self.enter(&descriptor, &document, &mut queue).await,
+                Ok(document) => self.enter(&descriptor, &document, &mut search).await,
                 Err(kind) => {
                     if kind == FindingKind::MissingManifest {
-                        self.images += 1;
-                        self.missing.push(descriptor.digest);
+                        search.found.add_image();
+                        search.found.missing.push(descriptor.digest);
                     }
                     self.manifest_finding(&descriptor, kind);
                 }
@@ -141,24 +139,15 @@ impl<'a> MetadataWalk<'a> {
         // A document that could not be read may lead to a cache.
         let found = self.sections.iter().flat_map(|section| &section.about_metadata);
         let is_known = found.map(Finding::severity).all(|severity| severity != Severity::Error);
-        if self.caches > 0 || !is_known {
-            return Ok(());
-        }
-        let found = NotACache::new(&document, self.images, &self.artifacts);
-        Err(found.with_missing(std::mem::take(&mut self.missing)).with_cut(self.is_cut))
+        if self.caches > 0 || !is_known { Ok(()) } else { Err(search.found) }
     }
 
-    async fn enter(
-        &mut self,
-        descriptor: &Descriptor,
-        document: &ManifestOrIndex,
-        queue: &mut ManifestQueue,
-    ) {
+    async fn enter(&mut self, descriptor: &Descriptor, document: &ManifestOrIndex, search: &mut ImageSearch) {
         match document {
-            ManifestOrIndex::Manifest(image) => self.image(descriptor, image).await,
+            ManifestOrIndex::Manifest(image) => self.image(descriptor, image, &mut search.found).await,
             ManifestOrIndex::Index(index) => {
-                if !queue.enter(index) {
-                    self.is_cut = true;
+                if !search.queue.enter(index) {
+                    search.found.is_cut = true;
                     let limit = ManifestQueue::LIMIT;
                     self.manifest_finding(descriptor, FindingKind::TooManyManifests { limit });
                 }
@@ -175,17 +164,18 @@ impl<'a> MetadataWalk<'a> {
         ManifestOrIndex::decode(&bytes).map_err(|error| FindingKind::ManifestUnreadable { error })
     }
 
-    async fn image(&mut self, descriptor: &Descriptor, image: &ImageManifest) {
+    async fn image(&mut self, descriptor: &Descriptor, image: &ImageManifest, found: &mut NotACache) {
         if let Some(artifact_type) = image.artifact_type() {
-            self.artifacts.push(artifact_type);
+            found.add_artifact(artifact_type);
             return;
         }
-        self.images += 1;
+        found.add_image();
         let mut section = CacheFindings { image: Some(descriptor.digest), ..CacheFindings::default() };
         let place = Place::Config { digest: image.config.digest };
         match self.read_inline(image).await {
             Err(kind) => section.metadata(place, kind),
             Ok(InlineOutcome::Absent(reason)) => {
+                found.add_reason(reason);
                 section.image = None;
                 section.metadata(manifest(descriptor), FindingKind::SkippedImage { reason });
             }

@@ -121,7 +121,7 @@ async fn survey_each(
     stores.job.event(&Event::Planned { blobs: distinct.len() as u64, bytes });
     let surveyed = distinct.into_iter().map(async |(digest, resolved)| {
         let found = contents(&*target.store, resolved, &stores.job).await;
-        let found = found.map(|found| (survey(&found), found.not_a_cache()));
+        let found = found.map(|found| (survey(&found), found.not_a_cache));
         (digest, found.map_err(|error| error.to_string()))
     });
     stream::iter(surveyed).buffer_unordered(stores.job.concurrency.max(1)).collect().await

@@ -42,37 +42,42 @@ pub enum ForeignContent {
 }
 
 impl NotACache {
-    /// A document that leads to this many images, and to artifacts of these types.
-    pub fn new(document: &ManifestOrIndex, images: usize, artifacts: &[MediaType]) -> Self {
-        let content = match (document, images, artifacts) {
-            (ManifestOrIndex::Manifest(manifest), ..) => {
+    /// A document, before anything below it is known.
+    pub fn of(document: &ManifestOrIndex) -> Self {
+        let content = match document {
+            ManifestOrIndex::Manifest(manifest) => {
                 manifest.artifact_type().map_or(ForeignContent::Image, ForeignContent::Artifact)
             }
-            (ManifestOrIndex::Index(_), 0, []) => ForeignContent::EmptyIndex,
-            (ManifestOrIndex::Index(_), 0, [first, ..]) => {
-                ForeignContent::ArtifactIndex(artifacts.len(), first.clone())
-            }
-            (ManifestOrIndex::Index(_), images, _) => ForeignContent::ImageIndex(images),
+            ManifestOrIndex::Index(_) => ForeignContent::EmptyIndex,
         };
         Self { content, missing: Vec::new(), unusable: None, is_cut: false }
     }
 
-    /// With the manifests and image configs that are missing.
-    #[must_use]
-    pub fn with_missing(self, missing: Vec<Digest>) -> Self {
-        Self { missing, ..self }
+    /// Counts an image below an index. An index with an image is one of images.
+    pub fn add_image(&mut self) {
+        match &mut self.content {
+            ForeignContent::ImageIndex(images) => *images += 1,
+            index @ (ForeignContent::EmptyIndex | ForeignContent::ArtifactIndex(..)) => {
+                *index = ForeignContent::ImageIndex(1);
+            }
+            ForeignContent::Image | ForeignContent::Artifact(_) => {}
+        }
     }
 
-    /// With the reason why the cache inside of an image cannot be used.
-    #[must_use]
-    pub fn with_unusable(self, unusable: Option<NoInlineCache>) -> Self {
-        Self { unusable, ..self }
+    /// Counts an artifact below an index.
+    pub fn add_artifact(&mut self, artifact_type: MediaType) {
+        match &mut self.content {
+            ForeignContent::ArtifactIndex(artifacts, _) => *artifacts += 1,
+            index @ ForeignContent::EmptyIndex => *index = ForeignContent::ArtifactIndex(1, artifact_type),
+            ForeignContent::Image | ForeignContent::Artifact(_) | ForeignContent::ImageIndex(_) => {}
+        }
     }
 
-    /// Says whether it leads to more manifests than are read.
-    #[must_use]
-    pub fn with_cut(self, is_cut: bool) -> Self {
-        Self { is_cut, ..self }
+    /// Notes why an image has no cache. An image that was built without one has no defect.
+    pub fn add_reason(&mut self, reason: NoInlineCache) {
+        if reason != NoInlineCache::NoField {
+            self.unusable = Some(reason);
+        }
     }
 
     /// What to do about it.
@@ -156,38 +161,42 @@ mod tests {
             ManifestOrIndex::Manifest(ImageManifest::new(Descriptor::of(config.clone(), "{}"), vec![]))
         };
         let index = ManifestOrIndex::Index(ImageIndex::new(vec![]));
-        let image = NotACache::new(&manifest(&MediaType::OCI_IMAGE_CONFIG), 1, &[]);
+        let below = |document: &ManifestOrIndex, images: usize, artifacts: &[&MediaType]| {
+            let mut found = NotACache::of(document);
+            artifacts.iter().for_each(|of| found.add_artifact((*of).clone()));
+            (0..images).for_each(|_| found.add_image());
+            found
+        };
+        let image = below(&manifest(&MediaType::OCI_IMAGE_CONFIG), 1, &[]);
         for (no_cache, line) in [
             (image.clone(), "it is an image, not a cache"),
             (
-                NotACache::new(&manifest(&chart), 0, std::slice::from_ref(&chart)),
+                below(&manifest(&chart), 0, &[&chart]),
                 "it is a Helm chart (application/vnd.cncf.helm.config.v1+json), not a cache",
             ),
+            (below(&manifest(&other), 0, &[&other]), r"it is an artifact (application/x\n), not a cache"),
+            (below(&index, 0, &[]), "it is an index without manifests, not a cache"),
+            (below(&index, 1, &[]), "it is an index of an image, not a cache"),
+            (below(&index, 2, &[&other]), "it is an index of 2 images, not a cache"),
             (
-                NotACache::new(&manifest(&other), 0, std::slice::from_ref(&other)),
-                r"it is an artifact (application/x\n), not a cache",
-            ),
-            (NotACache::new(&index, 0, &[]), "it is an index without manifests, not a cache"),
-            (NotACache::new(&index, 1, &[]), "it is an index of an image, not a cache"),
-            (
-                NotACache::new(&index, 2, std::slice::from_ref(&other)),
-                "it is an index of 2 images, not a cache",
-            ),
-            (
-                NotACache::new(&index, 0, std::slice::from_ref(&chart)),
+                below(&index, 0, &[&chart]),
                 "it is an index of a Helm chart (application/vnd.cncf.helm.config.v1+json), not a cache",
             ),
             (
-                NotACache::new(&index, 0, &[chart.clone(), other]),
+                below(&index, 0, &[&chart, &other]),
                 "it is an index of 2 artifacts (application/vnd.cncf.helm.config.v1+json), not a cache",
             ),
         ] {
             assert_eq!(no_cache.to_string(), line);
             assert_eq!(no_cache.advice().contains("type=inline"), line.contains("image"), "{line}");
         }
-        let unusable = image.clone().with_unusable(Some(NoInlineCache::NoField));
+        let mut unusable = image.clone();
+        unusable.add_reason(NoInlineCache::NoField);
+        assert_eq!(unusable, image);
+        unusable.add_reason(NoInlineCache::LayerCount { layers: 1, diff_ids: 2 });
         assert_eq!(unusable.advice(), "build and push the image again");
-        let cut = image.with_missing((0..5).map(|n| Digest::sha256([n; 32])).collect()).with_cut(true);
+        let missing = (0..5).map(|n| Digest::sha256([n; 32])).collect();
+        let cut = NotACache { missing, is_cut: true, ..image };
         assert!(
             cut.to_string()
                 .ends_with(" and 2 more; it leads to more than 1000 manifests, and the others are not read")
