@@ -23,7 +23,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::{bkcache, bkcache_with_input, blob, fixture, program, sha256};
-use test_registries::{Behavior, Fault, On, Registry, Server};
+use test_registries::{Behavior, DockerRegistry, Fault, Guard, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
 /// The request for a layer.
@@ -192,6 +192,35 @@ async fn an_interrupted_push_leaves_no_upload_and_goes_on_with_the_missing_blobs
         let received: usize = server.seen().iter().map(|seen| seen.received).sum();
         assert_eq!((sent, received), (3, missing), "{digest}");
     }
+}
+
+/// The sizes of the unfinished uploads that Docker's registry keeps for the repository `app`, in bytes.
+fn kept_uploads(registry: &DockerRegistry) -> Vec<u64> {
+    let uploads = registry.folder().join("data/docker/registry/v2/repositories/app/_uploads");
+    let Ok(uploads) = fs::read_dir(uploads) else { return Vec::new() };
+    let data = uploads.map(|upload| fs::metadata(upload.unwrap().path().join("data")));
+    data.flatten().map(|data| data.len()).collect()
+}
+
+/// In the middle of a layer, of which Docker's registry has bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_push_leaves_no_bytes_in_dockers_registry() {
+    let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
+    let server = Server::start(Registry::new(Behavior::default())).await;
+    let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
+    let get = format!("/blobs/{}", export_large(folder.path(), &from));
+    let to = format!("{}/app:main", registry.host());
+    for ask in [Signal::INT, Signal::TERM] {
+        server.fault(On::new("GET", &get), Fault::StallBody(usize::try_from(LARGE / 2).unwrap()));
+        let child = start(&["copy", "--progress", "none", &from, &to]);
+        until("the registry has bytes", || kept_uploads(&registry).iter().any(|bytes| *bytes > 0));
+        signal(&child, ask);
+        assert_eq!(end(child), (Some(ask.as_raw()), RESUMES.to_owned()));
+        assert_eq!(kept_uploads(&registry), [0; 0]);
+    }
+    bkcache(["copy", "--quiet", &from, &to]).ok();
+    bkcache(["verify", &to]).ok();
+    assert_eq!(kept_uploads(&registry), [0; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

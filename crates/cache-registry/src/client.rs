@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url, Version};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
@@ -22,7 +22,8 @@ use crate::error::{Operation, RequestFailure};
 use crate::error_response::{ErrorResponse, is_transient};
 use crate::http::body::read_error;
 use crate::http::connection_error::is_unknown_name;
-use crate::http::transport::{Answer, Request, Transport};
+use crate::http::pending_answer::PendingAnswer;
+use crate::http::transport::{Answer, Request, Transport, follow};
 use crate::lock::lock;
 use crate::options::ClientOptions;
 
@@ -34,6 +35,8 @@ const MOST_LOOKUPS: u32 = 3;
 /// The most large blobs that are uploaded at once. An interrupted upload is lost, so some are finished before others begin.
 /// BuildKit and Docker upload four or five layers at once.
 const MOST_LARGE_UPLOADS: usize = 4;
+/// How long the last request of an upload that is given up may take to end in good order.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 /// How long a registry may take to notice that a request has been broken off. It refuses to end an upload that it still
 /// receives.
 const BROKEN_OFF: Duration = Duration::from_millis(200);
@@ -70,6 +73,16 @@ struct Host {
     auth: Auth,
 }
 
+/// Where an upload is after its last request.
+enum LastLocation {
+    /// It is stored.
+    Stored,
+    /// At the URL in the answer.
+    Moved(Url),
+    /// Where it was before, as far as is known.
+    Unknown,
+}
+
 impl Client {
     /// Makes a client. Nothing is sent yet.
     ///
@@ -101,15 +114,22 @@ impl Client {
         let _ = timeout(limit, ended).await;
     }
 
-    /// Asks a registry to end an upload, without waiting for it. A refusal is ignored: docker-registry ends no upload whose
-    /// request was broken off, but removes it after a week.
-    pub(crate) fn cancel_upload(&self, call: &Call<'_>, location: Url) {
+    /// Asks a registry to end an upload, after its last request and without waiting for either. A refusal is ignored:
+    /// docker-registry removes an upload after a week.
+    pub(crate) fn cancel_upload(&self, call: &Call<'_>, location: Url, last: Option<PendingAnswer>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let (client, repository) = (self.clone(), call.repository.clone());
         let (scopes, operation) = (call.scopes.clone(), call.operation.clone());
         let cancelling = async move {
             let call = Call { repository: &repository, scopes, operation };
-            sleep(BROKEN_OFF).await;
+            let location = match last_location(last, &call.operation).await {
+                LastLocation::Stored => return,
+                LastLocation::Moved(location) => location,
+                LastLocation::Unknown => {
+                    sleep(BROKEN_OFF).await;
+                    location
+                }
+            };
             if let Ok(true) = client.is_registry(&call, &location).await
                 && let Ok(authorization) = client.authorization(&call, &location).await
             {
@@ -248,6 +268,20 @@ impl Client {
         }
     }
 
+    /// Sends a request as [`attempt`](Self::attempt) does. It goes on to its end if its answer is no longer waited for.
+    pub(crate) fn attempt_to_its_end(
+        &self,
+        call: &Call<'_>,
+        request: Request,
+    ) -> Result<PendingAnswer, Error> {
+        let (client, repository) = (self.clone(), call.repository.clone());
+        let (scopes, operation) = (call.scopes.clone(), call.operation.clone());
+        PendingAnswer::spawn(&call.operation, async move {
+            let call = Call { repository: &repository, scopes, operation };
+            client.attempt(&call, &request).await
+        })
+    }
+
     /// The answer to a request for reading that was redirected, after the other host has got the token that it wants.
     ///
     /// Its token server is asked for a token for no one: the credentials are for the registry alone.
@@ -339,5 +373,23 @@ impl Client {
         let host = self.host(call.repository.host());
         let find = || find_endpoint(call, &self.0.transport, self.0.options.insecure);
         host.endpoint.get_or_try_init(find).await.cloned()
+    }
+}
+
+/// Waits for a while until the last request of an upload has ended, and breaks it off then.
+async fn last_location(last: Option<PendingAnswer>, operation: &Operation) -> LastLocation {
+    let Some(mut last) = last else { return LastLocation::Unknown };
+    let Ok(answer) = timeout(LAST_REQUEST, last.answer()).await else {
+        last.break_off();
+        return LastLocation::Unknown;
+    };
+    let Ok(answer) = answer else { return LastLocation::Unknown };
+    match (answer.status(), answer.response.headers().get(LOCATION)) {
+        // Its `Location` is that of the blob.
+        (StatusCode::CREATED, _) => LastLocation::Stored,
+        (StatusCode::ACCEPTED, Some(location)) => {
+            follow(&answer.url, location, operation).map_or(LastLocation::Unknown, LastLocation::Moved)
+        }
+        _ => LastLocation::Unknown,
     }
 }

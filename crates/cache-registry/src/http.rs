@@ -8,6 +8,7 @@ pub(crate) mod certs_d;
 pub(crate) mod connection_error;
 pub(crate) mod loopback;
 mod peer;
+pub(crate) mod pending_answer;
 pub(crate) mod sending;
 pub(crate) mod silence;
 pub(crate) mod tls;

@@ -41,8 +41,8 @@ pub struct ClientOptions {
     /// How long an answer, 16 KiB of a body that is read, or 128 KiB of one that is sent may take; 30 seconds by
     /// default. The answer to the end of an upload may take ten times as long, as the registry checks and moves the blob.
     pub stall: Duration,
-    /// The size, in bytes, of the chunks in which blobs are sent. By default each blob is sent in one request, which may
-    /// be too large for a proxy. A broken upload is continued in both cases, if the registry supports it.
+    /// The size, in bytes, of the chunks in which blobs are sent. By default the bytes of each blob are sent in one request,
+    /// which may be too large for a proxy. A broken upload is continued in both cases, if the registry supports it.
     pub chunk_size: Option<u64>,
     /// Whether a blob that the registry has is read and hashed, and uploaded again if it is wrong. By default a blob is
     /// present if the registry says so, with the right size. A registry that keeps descriptors in memory may say so of a

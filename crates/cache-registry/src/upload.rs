@@ -1,8 +1,9 @@
 //! One upload: the bytes of a blob, in one request or in chunks, continued where it broke off.
 //!
-//! The last byte is sent only after the whole blob has been verified, and the digest is sent with it. So no other content
-//! can become visible, whatever happens to the source or the connection.
+//! The last byte is sent only after the whole blob has been verified, and the digest with it or after it. So no other
+//! content can become visible, whatever happens to the source or the connection.
 
+use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind, Source};
 use cache_model::Descriptor;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
@@ -10,8 +11,9 @@ use reqwest::{Method, StatusCode, Url};
 
 use crate::call::Call;
 use crate::client::{Client, MOST_REAUTHORIZATIONS};
-use crate::error::UploadInterruption;
+use crate::error::{RequestFailure, UploadInterruption};
 use crate::error_response::is_transient;
+use crate::http::pending_answer::PendingAnswer;
 use crate::http::sending::{BodySource, StreamedRequest};
 use crate::http::transport::{Answer, Request, STORING, follow};
 use crate::protocol::header;
@@ -43,13 +45,41 @@ struct OpenSession<'s> {
     client: &'s Client,
     call: &'s Call<'s>,
     location: Url,
+    /// The request under way, which goes on to its end if the upload is given up. The URL of an upload of docker-registry
+    /// states how many bytes it has, so after a request that broke off it leads nowhere (`_state` in distribution).
+    pending: Option<PendingAnswer>,
     is_finished: bool,
+}
+
+impl OpenSession<'_> {
+    /// Sends a request whose body is in memory, as [`Client::attempt`] does.
+    async fn attempt(&mut self, request: Request) -> Result<Answer, RequestFailure> {
+        let pending = self.pending.insert(self.client.attempt_to_its_end(self.call, request)?);
+        let answer = pending.answer().await;
+        self.pending = None;
+        answer
+    }
+
+    /// Goes on at the URL in an answer, if there is one.
+    fn follow(&mut self, answer: &Answer) -> Result<(), Error> {
+        if answer.response.headers().contains_key(LOCATION) {
+            self.location = session(answer, self.call)?.location;
+        }
+        Ok(())
+    }
+
+    /// Breaks off the request under way, if there is one.
+    fn break_off(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            pending.break_off();
+        }
+    }
 }
 
 impl Drop for OpenSession<'_> {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.client.cancel_upload(self.call, self.location.clone());
+            self.client.cancel_upload(self.call, self.location.clone(), self.pending.take());
         }
     }
 }
@@ -102,18 +132,19 @@ impl<'u> Upload<'u> {
     pub(crate) async fn run(&mut self, call: &Call<'_>, session: Session) -> Result<(), Error> {
         self.min_chunk = session.min_chunk;
         let client = &self.repository.client;
-        let mut open = OpenSession { client, call, location: session.location, is_finished: false };
-        self.run_open(call, &mut open.location).await?;
+        let (location, pending) = (session.location, None);
+        let mut open = OpenSession { client, call, location, pending, is_finished: false };
+        self.run_open(&mut open).await?;
         open.is_finished = true;
         Ok(())
     }
 
-    async fn run_open(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), Error> {
-        let client = &self.repository.client;
+    async fn run_open(&mut self, session: &mut OpenSession<'_>) -> Result<(), Error> {
+        let (client, call) = (session.client, session.call);
         let mut retries = client.options().job.retries();
         let (mut reauthorizations, mut furthest) = (0, self.offset);
         loop {
-            let error = match self.send_rest(call, location).await {
+            let error = match self.send_rest(session).await {
                 Ok(()) => return Ok(()),
                 Err(UploadInterruption::Final(error)) => return Err(error),
                 Err(UploadInterruption::Refreshed(error)) if reauthorizations >= MOST_REAUTHORIZATIONS => {
@@ -124,13 +155,14 @@ impl<'u> Upload<'u> {
                     error
                 }
                 Err(UploadInterruption::Broken(failure)) => {
+                    session.break_off();
                     let error = call.operation.error(failure.error.kind(), failure.error.reason());
                     client.wait(&call.operation, &mut retries, failure).await?;
                     error
                 }
                 Err(UploadInterruption::Lost(error)) => return self.lost(call, error).await,
             };
-            match self.status(call, location).await {
+            match self.status(session).await {
                 Ok(Some(offset)) => {
                     // Only a new furthest offset is progress. Otherwise a registry that loses bytes again and again would
                     // be retried without end.
@@ -152,70 +184,72 @@ impl<'u> Upload<'u> {
     }
 
     /// Sends the rest of the blob, and the digest.
-    async fn send_rest(&mut self, call: &Call<'_>, location: &mut Url) -> Result<(), UploadInterruption> {
+    async fn send_rest(&mut self, session: &mut OpenSession<'_>) -> Result<(), UploadInterruption> {
+        let client = session.client;
         let size = self.descriptor.size;
-        let piece = self.repository.client.options().chunk_size.unwrap_or(size).max(self.min_chunk).max(1);
-        if self.offset == 0 && size <= piece {
-            let url = self.finish_url(location);
-            let answer = self.send(call, Method::PUT, url, size, None).await?;
-            return self.check_stored(call, &answer);
+        let piece = client.options().chunk_size.unwrap_or(size).max(self.min_chunk).max(1);
+        let is_whole = self.offset == 0 && size <= piece;
+        if is_whole && let Some(whole) = self.body.take_from_chunk(size).await? {
+            return self.finish(session, whole).await;
         }
         while self.offset < size {
             let len = piece.min(size - self.offset);
             let end = self.offset + len;
-            let range = format!("{}-{}", self.offset, end - 1);
-            let answer = self.send(call, Method::PATCH, location.clone(), len, Some(&range)).await?;
-            if answer.response.headers().contains_key(LOCATION) {
-                *location = session(&answer, call)?.location;
-            }
+            // A whole blob is sent as `docker push` does, without a length, so that its request can end early.
+            let range = (!is_whole).then(|| format!("{}-{}", self.offset, end - 1));
+            let answer = self.send(session, len, range.as_deref()).await?;
+            session.follow(&answer)?;
             // `Range` is not looked at: registries that have stored a chunk state wrong ranges (aws/containers-roadmap#2831,
             // regclient/regclient#627). The digest decides in the end.
             self.offset = end;
         }
         // If nothing was left to send, the source has not been verified yet.
         self.body.finish().await?;
-        let mut request = Request::new(Method::PUT, self.finish_url(location));
-        request.headers = octets();
-        request.patience = STORING;
-        let client = &self.repository.client;
-        let elsewhere = !client.is_registry(call, &request.url).await?;
-        let answer = client.attempt(call, &request).await?;
-        let answer = self.judge(call, Answer { elsewhere, ..answer }, Sending::Repeatedly).await?;
-        self.check_stored(call, &answer)
+        self.finish(session, Bytes::new()).await
     }
 
-    /// The URL that finishes the upload.
-    fn finish_url(&self, location: &Url) -> Url {
-        let mut url = location.clone();
+    /// Sends the last bytes, and the digest.
+    async fn finish(&mut self, session: &mut OpenSession<'_>, last: Bytes) -> Result<(), UploadInterruption> {
+        let mut url = session.location.clone();
         url.query_pairs_mut().append_pair("digest", &self.descriptor.digest.to_string());
-        url
+        let request = Request { body: last, ..upload_request(Method::PUT, url) };
+        let answer = self.send_bytes(session, request).await?;
+        self.check_stored(session.call, &answer)
     }
 
-    /// Sends the next `len` bytes.
+    /// Sends a request whose body is in memory.
+    async fn send_bytes(
+        &mut self,
+        session: &mut OpenSession<'_>,
+        request: Request,
+    ) -> Result<Answer, UploadInterruption> {
+        let call = session.call;
+        let elsewhere = !session.client.is_registry(call, &request.url).await?;
+        let answer = session.attempt(request).await?;
+        self.judge(call, Answer { elsewhere, ..answer }, Sending::Repeatedly).await
+    }
+
+    /// Sends the next `len` bytes. A request with a range states its length, as the specification of OCI requires.
     async fn send(
         &mut self,
-        call: &Call<'_>,
-        method: Method,
-        url: Url,
+        session: &mut OpenSession<'_>,
         len: u64,
         range: Option<&str>,
     ) -> Result<Answer, UploadInterruption> {
-        let client = &self.repository.client;
-        let mut request = Request::new(method, url);
-        request.headers = octets();
-        request.patience = STORING;
+        let (client, call) = (session.client, session.call);
+        let mut request = upload_request(Method::PATCH, session.location.clone());
         if let Some(range) = range {
             request.headers.insert(CONTENT_RANGE, header(range, &call.operation)?);
         }
-        let elsewhere = !client.is_registry(call, &request.url).await?;
-        if let Some(whole) = self.body.take_from_chunk(len).await? {
-            request.body = whole;
-            let answer = client.attempt(call, &request).await?;
-            return self.judge(call, Answer { elsewhere, ..answer }, Sending::Repeatedly).await;
+        if let Some(bytes) = self.body.take_from_chunk(len).await? {
+            return self.send_bytes(session, Request { body: bytes, ..request }).await;
         }
+        let elsewhere = !client.is_registry(call, &request.url).await?;
         let used = client.authorization(call, &request.url).await?;
-        let streamed = StreamedRequest { request, authorization: used.clone(), len, elsewhere };
-        let answer = streamed.send(client.transport(), &mut self.body, &call.operation).await?;
+        let (authorization, states_length) = (used.clone(), range.is_some());
+        let streamed = StreamedRequest { request, authorization, len, states_length, elsewhere };
+        let (body, pending) = (&mut self.body, &mut session.pending);
+        let answer = streamed.send(client.transport(), body, &call.operation, pending).await?;
         self.judge(call, answer, Sending::Once(used.as_ref())).await
     }
 
@@ -275,16 +309,14 @@ impl<'u> Upload<'u> {
     }
 
     /// How many bytes the registry has received, of those that were sent; `None` if it does not know the upload.
-    async fn status(&mut self, call: &Call<'_>, location: &mut Url) -> Result<Option<u64>, Error> {
-        let client = &self.repository.client;
-        let answer = client.send(call, &Request::new(Method::GET, location.clone())).await?;
+    async fn status(&mut self, session: &mut OpenSession<'_>) -> Result<Option<u64>, Error> {
+        let request = Request::new(Method::GET, session.location.clone());
+        let answer = session.client.send(session.call, &request).await?;
         if !answer.status().is_success() {
             return Ok(None);
         }
         let Some(received) = answer.header(RANGE).and_then(received) else { return Ok(None) };
-        if answer.response.headers().contains_key(LOCATION) {
-            *location = session(&answer, call)?.location;
-        }
+        session.follow(&answer)?;
         self.sent = self.sent.max(self.body.position());
         Ok(Some(received.min(self.sent)))
     }
@@ -301,8 +333,10 @@ impl<'u> Upload<'u> {
     }
 }
 
-fn octets() -> HeaderMap {
-    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))])
+/// A request with bytes of a blob.
+fn upload_request(method: Method, url: Url) -> Request {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))];
+    Request { headers: HeaderMap::from_iter(headers), patience: STORING, ..Request::new(method, url) }
 }
 
 /// How many bytes a registry has received by the `Range` in its answer.

@@ -1,7 +1,7 @@
 //! A request whose body is sent while its source is read: from the reader through a short queue into the connection.
 //!
-//! The queue never ends early as if it were complete: if its sender is dropped, the request breaks off. So an answer that
-//! arrives before the whole body is sent keeps the sender until it has been read.
+//! If the sender of the queue is dropped, a body without a stated length ends there in good order, and one with a length
+//! breaks off. So an answer that arrives before the whole body is sent keeps the sender until it has been read.
 
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind, SourceReader};
@@ -11,6 +11,7 @@ use reqwest::{Body, Url};
 use tokio::sync::mpsc;
 
 use crate::error::{Operation, RequestFailure, UploadInterruption};
+use crate::http::pending_answer::PendingAnswer;
 use crate::http::silence::SilenceWatch;
 use crate::http::transport::{Answer, BodySender, Request, Transport};
 
@@ -84,54 +85,63 @@ pub(crate) struct StreamedRequest {
     pub(crate) authorization: Option<HeaderValue>,
     /// The length of the body, in bytes.
     pub(crate) len: u64,
+    /// Whether the registry is given the length. Else the body is sent in the chunks of HTTP/1.1 or the frames of HTTP/2.
+    pub(crate) states_length: bool,
     /// Whether it goes to another host than the registry.
     pub(crate) elsewhere: bool,
 }
 
 impl StreamedRequest {
-    /// Sends the request, and the next bytes of the source as its body.
+    /// Sends the request, and the next bytes of the source as its body. If this is dropped, or if the source fails, the
+    /// body ends, and `pending` waits for the answer.
     pub(crate) async fn send(
         self,
         transport: &Transport,
         source: &mut BodySource<'_>,
         operation: &Operation,
+        pending: &mut Option<PendingAnswer>,
     ) -> Result<Answer, UploadInterruption> {
-        let Self { request, authorization, len, elsewhere } = self;
+        let Self { request, authorization, len, states_length, elsewhere } = self;
         let (sender, receiver) = mpsc::channel(QUEUED);
         let mut builder = transport
             .client(&request.url)?
             .request(request.method, request.url.clone())
             .headers(request.headers)
-            .header(CONTENT_LENGTH, len)
-            .body(Body::wrap_stream(body(receiver, len)));
+            .body(Body::wrap_stream(body(receiver, len, states_length)));
+        if states_length {
+            builder = builder.header(CONTENT_LENGTH, len);
+        }
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        let silence = transport.silence();
-        let mut answering = std::pin::pin!(builder.send());
-        let filling = BodyQueue { sender: &sender, silence, url: &request.url, operation };
+        let (silence, url, patience) = (transport.silence(), request.url, request.patience);
+        let (asked, failing) = (url.clone(), operation.clone());
+        let request = async move {
+            let response = builder.send().await.map_err(|cause| failing.connection_failed(cause))?;
+            Ok(Answer { response, url: asked, elsewhere, _body: None })
+        };
+        let pending_answer = pending.insert(PendingAnswer::spawn(operation, request)?);
+        let filling = BodyQueue { sender: &sender, silence, url: &url, operation };
         let filled = tokio::select! {
             // A registry may answer before the whole body is sent, for example to refuse it.
-            answer = &mut answering => Err(answer),
+            answer = pending_answer.answer() => Err(answer),
             filled = filling.fill(len, source) => Ok(filled),
         };
         let answer = match filled {
             Err(answer) => answer,
             Ok(filled) => {
                 filled?;
-                let patience = silence.limit().saturating_mul(request.patience);
-                match silence.bound(patience, &request.url, operation, answering).await {
-                    Some(answer) => answer,
-                    None => return Err(RequestFailure::from(operation.no_answer(patience)).into()),
-                }
+                let patience = silence.limit().saturating_mul(patience);
+                let answer = silence.bound(patience, &url, operation, pending_answer.answer()).await;
+                answer.unwrap_or_else(|| Err(operation.no_answer(patience).into()))
             }
         };
-        let response = answer.map_err(|cause| RequestFailure::from(operation.connection_failed(cause)))?;
-        if response.status().is_redirection() {
+        let answer = answer?;
+        if answer.response.status().is_redirection() {
             let error = operation.error(ErrorKind::Unsupported, "the registry redirects an upload");
             return Err(UploadInterruption::Final(error));
         }
-        Ok(Answer { response, url: request.url, elsewhere, _body: Some(sender) })
+        Ok(Answer { _body: Some(sender), ..answer })
     }
 }
 
@@ -168,16 +178,23 @@ impl BodyQueue<'_> {
     }
 }
 
-/// The queue as a body of `len` bytes, which fails if the sender is dropped before.
-fn body(receiver: mpsc::Receiver<Bytes>, len: u64) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
-    stream::unfold(Some((receiver, len)), |state| async {
+/// The queue as a body of `len` bytes. If the sender is dropped before, it ends, or fails if the length was stated.
+fn body(
+    receiver: mpsc::Receiver<Bytes>,
+    len: u64,
+    states_length: bool,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    stream::unfold(Some((receiver, len)), move |state| async move {
         let (mut receiver, left) = state.filter(|(_, left)| *left > 0)?;
-        match receiver.recv().await {
+        // What is queued in a body that was given up need not be sent.
+        let piece = if receiver.is_closed() { None } else { receiver.recv().await };
+        match piece {
             Some(piece) => {
                 let left = left.saturating_sub(piece.len() as u64);
                 Some((Ok(piece), Some((receiver, left))))
             }
-            None => Some((Err(std::io::Error::other("the body was given up")), None)),
+            None if states_length => Some((Err(std::io::Error::other("the body was given up")), None)),
+            None => None,
         }
     })
 }

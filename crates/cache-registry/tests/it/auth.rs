@@ -286,12 +286,11 @@ async fn the_wait_that_a_token_server_asks_for_is_kept() {
 /// Some registries let anyone begin an upload, and require authorization for the bytes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_may_be_required_for_the_bytes_only() {
-    for chunk_size in [None, Some(600_000)] {
+    for (chunk_size, method) in [(None, "PATCH"), (None, "PUT"), (Some(600_000), "PATCH")] {
         let all = guarded(TokenBehavior::default()).await;
         let open = Server::start(Registry::default()).await;
         let challenge = format!("Bearer realm=\"{}{}\",service=\"s\"", all.tokens.url(), Tokens::PATH);
         let no = Answer::error(401, "UNAUTHORIZED", "who is it?").with("WWW-Authenticate", &challenge);
-        let method = if chunk_size.is_some() { "PATCH" } else { "PUT" };
         open.fault(On::new(method, ""), Fault::Answer(no));
         let layer = Blob::layer(Algorithm::Sha256, SIZE);
         let memory = MemoryStore::new();

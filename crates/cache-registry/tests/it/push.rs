@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use cache_conformance::{Blob, Fault as Flaw, Faulty};
 use cache_export::{Destination, export};
-use cache_ingest::{ErrorKind, Expect, Ingester, MemoryStore, Name, Publisher, Standing, Step, Stored, copy};
+use cache_ingest::{
+    ErrorKind, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Standing, Step, Stored, copy,
+};
 use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, RegistryStore};
 use futures_util::future::join_all;
@@ -26,12 +28,12 @@ fn memory(blob: &Blob) -> MemoryStore {
     memory
 }
 
-/// How blobs are sent: in one request, or in chunks.
+/// How blobs are sent: as a stream, or in chunks.
 fn ways() -> [Option<u64>; 2] {
     [None, Some(100_000)]
 }
 
-/// Pushes a layer in spite of a fault, in one request or in chunks. Returns the requests.
+/// Pushes a layer in spite of a fault, as a stream or in chunks. Returns the requests.
 async fn survives(chunk_size: Option<u64>, on: On, fault: Fault) -> Server<Registry> {
     let (server, layer) = (scripted().await, layer());
     let shown = format!("{chunk_size:?} {on:?} {fault:?}");
@@ -65,9 +67,20 @@ fn received(server: &Server<Registry>) -> usize {
 async fn a_blob_is_sent_once_in_the_fewest_requests() {
     let server = survives(None, On::any("none"), Fault::Silence).await;
     let methods: Vec<String> = server.seen().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(methods, ["HEAD", "POST", "PATCH", "PUT"]);
+    // As `docker push` streams it.
+    let streamed = &server.seen_with("PATCH", "")[0];
+    let [length, range, coding] =
+        ["Content-Length", "Content-Range", "Transfer-Encoding"].map(|name| streamed.header(name));
+    assert_eq!((length, range, coding, streamed.received), (None, None, Some("chunked"), SIZE as usize));
+    let (server, small) = (scripted().await, Blob::layer(Algorithm::Sha256, 1000));
+    transfer(&small, &memory(&small), &app(&server)).await.unwrap();
+    let methods: Vec<String> = server.seen().into_iter().map(|seen| seen.method).collect();
     assert_eq!(methods, ["HEAD", "POST", "PUT"]);
     let server = survives(Some(100_000), On::any("none"), Fault::Silence).await;
-    assert_eq!(server.seen_with("PATCH", "").len(), 7);
+    let chunks = server.seen_with("PATCH", "");
+    assert!(chunks.iter().all(|seen| seen.header("Content-Length").is_some()), "{chunks:?}");
+    assert_eq!((chunks.len(), chunks[6].header("Content-Range")), (7, Some("600000-699999")));
     assert_eq!(received(&server), SIZE as usize);
     let layer = layer();
     server.forget_seen();
@@ -98,9 +111,9 @@ async fn a_push_survives_cut_connections_and_transient_answers_in_every_phase() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_upload_continues_from_the_offset_of_the_registry() {
-    for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH")] {
-        let server = survives(chunk_size, On::new(method, ""), Fault::CutRequestBody(150_000)).await;
-        assert_eq!(received(&server), SIZE as usize, "{method}: each byte is taken once");
+    for chunk_size in [None, Some(200_000)] {
+        let server = survives(chunk_size, On::new("PATCH", ""), Fault::CutRequestBody(150_000)).await;
+        assert_eq!(received(&server), SIZE as usize, "{chunk_size:?}: each byte is taken once");
     }
 }
 
@@ -135,7 +148,7 @@ async fn a_refusal_gives_its_reason_and_is_final() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_that_is_too_large_for_one_request_may_be_sent_in_chunks() {
     let no = Fault::Answer(Answer::new(413).body("<html>Request Entity Too Large</html>"));
-    let (_, text) = fails(None, On::new("PUT", "").always(), no.clone(), ErrorKind::TooLarge).await;
+    let (_, text) = fails(None, On::new("PATCH", "").always(), no.clone(), ErrorKind::TooLarge).await;
     assert!(text.ends_with("takes only smaller requests: --chunk-size"), "{text}");
     let (server, manifest) = (scripted().await, Blob::new(MediaType::OCI_INDEX, "{}"));
     server.fault(On::new("PUT", "/manifests/"), no);
@@ -147,17 +160,17 @@ async fn a_blob_that_is_too_large_for_one_request_may_be_sent_in_chunks() {
 async fn a_refusal_before_the_whole_body_is_sent_is_read_to_its_end() {
     let (server, layer) = (scripted().await, layer());
     let denied = Answer::error(403, "DENIED", "no, since");
-    server.fault(On::new("PUT", ""), Fault::AnswerEarly(denied));
-    server.fault(On::new("PUT", ""), Fault::Trickle(Duration::from_millis(1)));
+    server.fault(On::new("PATCH", ""), Fault::AnswerEarly(denied));
+    server.fault(On::new("PATCH", ""), Fault::Trickle(Duration::from_millis(1)));
     let error = transfer(&layer, &memory(&layer), &app(&server)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(error.to_string().contains("DENIED: no, since"), "{error}");
-    assert_eq!(server.seen_with("PUT", "").len(), 1);
+    assert_eq!((server.seen_with("PATCH", "").len(), server.seen_with("PUT", "").len()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_chunk_is_smaller_than_the_registry_accepts() {
-    for (least, pieces) in [("300000", 3), ("none", 7), ("1000000", 0)] {
+    for (least, pieces) in [("300000", 3), ("none", 7), ("1000000", 1)] {
         let on = On::new("POST", "");
         let header = Fault::Header("OCI-Chunk-Min-Length", Some(least.to_owned()));
         let server = survives(Some(100_000), on, header).await;
@@ -167,7 +180,9 @@ async fn no_chunk_is_smaller_than_the_registry_accepts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_the_registry_forgot_begins_anew() {
-    for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
+    for (chunk_size, method) in
+        [(None, "PATCH"), (None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")]
+    {
         let unknown = Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
         let server = survives(chunk_size, On::new(method, ""), Fault::Answer(unknown)).await;
         assert_eq!(server.seen_with("POST", "").len(), 2);
@@ -206,7 +221,7 @@ async fn an_upload_to_another_host_carries_no_credentials() {
 async fn an_upload_of_unknown_state_begins_anew() {
     for chunk_size in ways() {
         let (server, layer) = (scripted().await, layer());
-        server.fault(On::new(if chunk_size.is_none() { "PUT" } else { "PATCH" }, ""), Fault::status(502));
+        server.fault(On::new("PATCH", ""), Fault::status(502));
         server.fault(On::new("GET", "/uploads/").always(), Fault::status(500));
         let store = store_with(options().with_chunk_size(chunk_size), &server.host(), APP);
         transfer(&layer, &memory(&layer), &store).await.unwrap();
@@ -217,7 +232,9 @@ async fn an_upload_of_unknown_state_begins_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_another_host_refuses_gets_a_new_address() {
     let expired = || Answer::new(403).body("<Error><Code>AccessDenied</Code></Error>");
-    for (chunk_size, method) in [(None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")] {
+    for (chunk_size, method) in
+        [(None, "PATCH"), (None, "PUT"), (Some(200_000), "PATCH"), (Some(200_000), "PUT")]
+    {
         let (server, layer) = (scripted().await, layer());
         let other = server.sibling().await;
         server.service.behavior().locations = UploadLocation::Elsewhere(other.url());
@@ -318,18 +335,19 @@ async fn a_source_that_is_not_the_blob_is_never_stored() {
 async fn few_large_blobs_are_uploaded_at_once_and_none_is_left_behind() {
     for (size, at_once) in [(33 << 20, 4), (SIZE, 6)] {
         let server = scripted().await;
-        let client = Client::new(options()).unwrap();
-        let store = RegistryStore::new(&client, &format!("{}/{APP}", server.host()).parse().unwrap());
+        let (client, store) = pushing(&server, None);
         let blobs: Vec<Stuck> =
             (0..6).map(|n| Stuck(Blob::layer(Algorithm::Sha256, size + n), 1000)).collect();
         let job = copying();
         let uploads = blobs.iter().map(|blob| copy(Step::Layer, &blob.0.descriptor, blob, &store, &job));
-        let pushed = tokio::time::timeout(Duration::from_secs(3), join_all(uploads)).await;
+        let mut uploads = Box::pin(join_all(uploads));
+        let pushed = tokio::time::timeout(Duration::from_secs(3), &mut uploads).await;
         assert!(pushed.is_err(), "they are stuck");
         assert_eq!(
             (server.seen_with("POST", "").len(), server.service.content.uploads()),
             (at_once, at_once)
         );
+        drop(uploads);
         client.settle(Duration::from_secs(10)).await;
         assert_eq!((server.seen_with("DELETE", "").len(), server.service.content.uploads()), (at_once, 0));
     }
@@ -338,18 +356,69 @@ async fn few_large_blobs_are_uploaded_at_once_and_none_is_left_behind() {
 /// A source that fails ends the upload, too; one of an unknown state is ended before the blob is sent anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_upload_is_ended() {
-    let (server, layer) = (scripted().await, layer());
-    let client = Client::new(options().with_chunk_size(100_000)).unwrap();
+    for (chunk_size, broken) in [(None, 1), (Some(100_000), 3)] {
+        let (server, layer) = (scripted().await, layer());
+        let (client, store) = pushing(&server, chunk_size);
+        let source = Faulty::new(&layer, Flaw::Differs(3)).in_chunks_of(60_000);
+        assert_eq!(transfer(&layer, &source, &store).await.unwrap_err().kind(), ErrorKind::Corrupt);
+        client.settle(Duration::from_secs(10)).await;
+        assert_eq!(server.service.content.uploads(), 0);
+        server.fault(On::new("PATCH", "").nth(broken), Fault::status(502));
+        server.fault(On::new("GET", "/uploads/").always(), Fault::status(500));
+        assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
+        client.settle(Duration::from_secs(10)).await;
+        assert_eq!(server.service.content.uploads(), 0);
+    }
+}
+
+/// A client for a repository of a registry.
+fn pushing(server: &Server<Registry>, chunk_size: Option<u64>) -> (Client, RegistryStore) {
+    let client = Client::new(options().with_chunk_size(chunk_size)).unwrap();
     let store = RegistryStore::new(&client, &format!("{}/{APP}", server.host()).parse().unwrap());
-    let source = Faulty::new(&layer, Flaw::Differs(3)).in_chunks_of(60_000);
-    assert_eq!(transfer(&layer, &source, &store).await.unwrap_err().kind(), ErrorKind::Corrupt);
-    client.settle(Duration::from_secs(10)).await;
-    assert_eq!(server.service.content.uploads(), 0);
-    server.fault(On::new("PATCH", "").nth(3), Fault::status(502));
-    server.fault(On::new("GET", "/uploads/").always(), Fault::status(500));
-    assert_eq!(transfer(&layer, &memory(&layer), &store).await.unwrap(), Stored::Stored);
-    client.settle(Duration::from_secs(10)).await;
-    assert_eq!(server.service.content.uploads(), 0);
+    (client, store)
+}
+
+/// Begins to push a blob, gives it up, and waits for the client.
+async fn give_up(blob: &Blob, source: &dyn Provider, pushing: &(Client, RegistryStore)) {
+    let pushed = tokio::time::timeout(Duration::from_secs(1), transfer(blob, source, &pushing.1)).await;
+    assert!(pushed.is_err(), "it is not done yet");
+    pushing.0.settle(Duration::from_secs(10)).await;
+}
+
+/// Its request ends in good order, so that the registry knows all that it has received, and ends the upload then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_given_up_ends_where_it_is() {
+    let (server, stuck) = (scripted().await, Stuck(layer(), 300_000));
+    give_up(&stuck.0, &stuck, &pushing(&server, None)).await;
+    let streamed = &server.seen_with("PATCH", "")[0];
+    assert_eq!((streamed.received, streamed.status), (300_000, Some(202)));
+    let ended = &server.seen_with("DELETE", "")[0];
+    assert_eq!((ended.status, server.service.content.uploads()), (Some(204), 0));
+    assert!(server.seen_with("PUT", "").is_empty(), "nothing finishes it");
+}
+
+/// A registry that stores the blob just then keeps it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_is_stored_after_it_was_given_up_stays() {
+    for blob in [layer(), Blob::layer(Algorithm::Sha256, 1000)] {
+        let server = scripted().await;
+        server.fault(On::new("PUT", ""), Fault::Delay(Duration::from_millis(1500)));
+        give_up(&blob, &memory(&blob), &pushing(&server, None)).await;
+        let content = &server.service.content;
+        assert_eq!((content.blobs(APP).len(), content.uploads()), (1, 0));
+        assert!(server.seen_with("DELETE", "").is_empty());
+    }
+}
+
+/// Without an answer, the request is broken off, and the upload ended at its last known address.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_given_up_at_a_silent_registry_is_ended_soon() {
+    let (server, stuck) = (scripted().await, Stuck(layer(), 300_000));
+    server.fault(On::new("PATCH", ""), Fault::Silence);
+    let start = Instant::now();
+    give_up(&stuck.0, &stuck, &pushing(&server, None)).await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert_eq!((server.seen_with("DELETE", "").len(), server.service.content.uploads()), (1, 0));
 }
 
 /// Another registry gets nothing, as it would lack the credentials for the rest.
