@@ -23,35 +23,30 @@ pub async fn export(
 ) -> Result<Exported, ExportError> {
     let present = presence(provider, chains.blobs(), job);
     let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
-    let mut exported = Exported::default();
     let form = to.form.unwrap_or_default();
-    if let Some(packed) = marshal_and_pack(chains, form, &|blob| present.contains(blob), job, &mut exported)?
-    {
+    let (packed, warnings) = marshal_and_pack(chains, form, &|blob| present.contains(blob))?;
+    let mut exported = Exported::default();
+    exported.warn(warnings, job);
+    if let Some(packed) = packed {
         Upload::new(packed, form, provider, to, job).publish(&mut exported).await?;
     }
     Ok(exported)
 }
 
-/// `None` if no record has a result whose layers are all present.
+/// The cache of the results whose layers are all present, `None` if there is no such result, and what is left out.
 pub(crate) fn marshal_and_pack(
     chains: &CacheChains,
     form: Form,
     present: &dyn Fn(&Digest) -> bool,
-    job: &Job,
-    exported: &mut Exported,
-) -> Result<Option<Packed>, ExportError> {
+) -> Result<(Option<Packed>, Vec<ExportWarning>), ExportError> {
     let marshalled = chains.marshal(present).map_err(ExportError::Graph)?;
-    for warning in &marshalled.warnings {
-        exported.warn(ExportWarning::Marshal(warning.clone()), job);
-    }
+    let mut warnings: Vec<_> = marshalled.warnings.iter().cloned().map(ExportWarning::Marshal).collect();
     if marshalled.config.layers().is_empty() {
-        exported.warn(ExportWarning::NoLayers, job);
-        return Ok(None);
+        warnings.push(ExportWarning::NoLayers);
+        return Ok((None, warnings));
     }
     let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
     let packed = pack(form, &marshalled.config, &layers).map_err(ExportError::Format)?;
-    for warning in &packed.warnings {
-        exported.warn(ExportWarning::MediaType(warning.clone()), job);
-    }
-    Ok(Some(packed))
+    warnings.extend(packed.warnings.iter().cloned().map(ExportWarning::MediaType));
+    Ok((Some(packed), warnings))
 }

@@ -39,9 +39,11 @@ impl Exported {
         manifest.into_iter().map(|text| (METADATA_MANIFEST.to_owned(), text)).collect()
     }
 
-    /// Adds a warning and reports it as an event.
-    pub(crate) fn warn(&mut self, warning: ExportWarning, job: &Job) {
-        job.event(&Event::Warning { message: &warning.to_string() });
-        self.warnings.push(warning);
+    /// Adds warnings and reports each as an event.
+    pub(crate) fn warn(&mut self, warnings: impl IntoIterator<Item = ExportWarning>, job: &Job) {
+        for warning in warnings {
+            job.event(&Event::Warning { message: &warning.to_string() });
+            self.warnings.push(warning);
+        }
     }
 }

@@ -51,7 +51,7 @@ impl<'a> Upload<'a> {
         let config = self.packed.config().clone();
         for (what, size) in [("config", config.size), ("manifest", self.packed.root.descriptor.size)] {
             if size > BUILDKIT_IMPORT_LIMIT {
-                exported.warn(ExportWarning::TooLargeForBuildKit { what, size }, self.job);
+                exported.warn([ExportWarning::TooLargeForBuildKit { what, size }], self.job);
             }
         }
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);

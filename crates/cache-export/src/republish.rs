@@ -75,9 +75,7 @@ pub async fn republish(
         let manifest = CacheManifest { form, layers, ..existing.manifest.clone() };
         manifest.pack(config_bytes).map_err(ExportError::Format)?
     };
-    for warning in &packed.warnings {
-        exported.warn(ExportWarning::MediaType(warning.clone()), job);
-    }
+    exported.warn(packed.warnings.iter().cloned().map(ExportWarning::MediaType), job);
     Upload::new(packed, form, provider, to, job).publish(&mut exported).await?;
     Ok(exported)
 }

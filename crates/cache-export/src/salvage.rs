@@ -2,9 +2,9 @@
 //!
 //! The layers are copied first, since only a copy shows that a blob is damaged. The rest is as in any export.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cache_ingest::{Error, ErrorKind, Event, Job, Provider, Side, Step, Summary, copy, presence};
+use cache_ingest::{Error, ErrorKind, Event, Job, Provider, Side, Step, Stored, Summary, copy, presence};
 use cache_model::{CacheChains, Descriptor, Digest};
 use futures_util::{StreamExt, stream};
 
@@ -28,27 +28,27 @@ pub async fn salvage(
     job: &Job,
 ) -> Result<Exported, ExportError> {
     let mut salvage = Salvage::new(provider, to, job);
-    let look_up = salvage.look_up(chains).await;
-    look_up.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
+    salvage.look_up(chains).await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
     let form = to.form.unwrap_or_default();
-    // A damaged blob makes other results the newest ones, which may need other layers.
-    let silent = job.clone().with_progress(());
-    while let Some(packed) = marshal_and_pack(
-        chains,
-        form,
-        &|blob| salvage.intact.contains(blob),
-        &silent,
-        &mut Exported::default(),
-    )? && !salvage.copy(&packed.layers).await?
-    {}
+    let (packed, warnings) = loop {
+        let (packed, warnings) = marshal_and_pack(chains, form, &|blob| salvage.intact.contains(blob))?;
+        let layers = packed.iter().flat_map(|packed| &packed.layers);
+        // A damaged blob makes other results the newest ones, which may need other layers.
+        if salvage.copy(layers).await? {
+            break (packed, warnings);
+        }
+    };
     let mut exported = Exported::default();
-    for warning in salvage.damaged {
-        exported.warn(warning, job);
-    }
-    let intact = |blob: &Digest| salvage.intact.contains(blob);
-    if let Some(packed) = marshal_and_pack(chains, form, &intact, job, &mut exported)? {
-        let upload = Upload::new(packed, form, provider, to, job).with_copied_layers(salvage.summary);
-        upload.publish(&mut exported).await?;
+    let damaged = salvage.damaged.iter();
+    let damaged =
+        damaged.map(|(&digest, reason)| ExportWarning::DamagedBlob { digest, reason: reason.clone() });
+    exported.warn(damaged.chain(warnings), job);
+    if let Some(packed) = packed {
+        let copied = salvage.summary(&packed.layers);
+        Upload::new(packed, form, provider, to, job)
+            .with_copied_layers(copied)
+            .publish(&mut exported)
+            .await?;
     }
     Ok(exported)
 }
@@ -60,15 +60,16 @@ struct Salvage<'a> {
     job: &'a Job,
     /// The blobs that are present, without those whose copy has shown damage.
     intact: HashSet<Digest>,
-    copied: HashSet<Digest>,
-    summary: Summary,
-    damaged: Vec<ExportWarning>,
+    /// How the blobs that were copied came to be in the destination, also those that the new cache does not need.
+    copied: HashMap<Digest, Stored>,
+    /// Why blobs are left out. The order is that of the warnings, so it must not depend on timing.
+    damaged: BTreeMap<Digest, String>,
 }
 
 impl<'a> Salvage<'a> {
     fn new(provider: &'a dyn Provider, to: &'a Destination<'a>, job: &'a Job) -> Self {
-        let (intact, copied) = (HashSet::new(), HashSet::new());
-        Self { provider, to, job, intact, copied, summary: Summary::default(), damaged: Vec::new() }
+        let (intact, copied, damaged) = (HashSet::new(), HashMap::new(), BTreeMap::new());
+        Self { provider, to, job, intact, copied, damaged }
     }
 
     /// Looks up which blobs are present with their size.
@@ -82,7 +83,7 @@ impl<'a> Salvage<'a> {
             match answer {
                 Ok(present) if present.contains(&blob.digest) => drop(self.intact.insert(blob.digest)),
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Corrupt => self.damaged.push(damage(blob, &error)),
+                Err(error) if error.kind() == ErrorKind::Corrupt => self.note_damage(blob, &error),
                 Err(error) => return Err(error),
             }
         }
@@ -90,10 +91,9 @@ impl<'a> Salvage<'a> {
     }
 
     /// Copies the layers that were not copied before; false if one of them turns out to be damaged.
-    async fn copy(&mut self, layers: &[Descriptor]) -> Result<bool, ExportError> {
-        let mut new = layers.to_vec();
-        let mut seen = HashSet::new();
-        new.retain(|layer| !self.copied.contains(&layer.digest) && seen.insert(layer.digest));
+    async fn copy(&mut self, layers: impl Iterator<Item = &Descriptor>) -> Result<bool, ExportError> {
+        let mut new = distinct(layers);
+        new.retain(|layer| !self.copied.contains_key(&layer.digest));
         if !new.is_empty() {
             let bytes = new.iter().fold(0u64, |sum, layer| sum.saturating_add(layer.size));
             self.job.event(&Event::Planned { blobs: new.len() as u64, bytes });
@@ -101,7 +101,7 @@ impl<'a> Salvage<'a> {
         let (provider, to, job) = (self.provider, self.to, self.job);
         let mut copies = stream::iter(new)
             .map(|layer| async move {
-                let stored = copy(Step::Layer, &layer, provider, to.store, job).await;
+                let stored = copy(Step::Layer, layer, provider, to.store, job).await;
                 (layer, stored)
             })
             .buffer_unordered(job.concurrency.max(1));
@@ -109,12 +109,11 @@ impl<'a> Salvage<'a> {
         while let Some((layer, stored)) = copies.next().await {
             match stored {
                 Ok(stored) => {
-                    self.copied.insert(layer.digest);
-                    self.summary.count(stored, layer.size);
+                    self.copied.insert(layer.digest, stored);
                 }
                 Err(error) if is_damage(&error) => {
                     self.intact.remove(&layer.digest);
-                    self.damaged.push(damage(&layer, &error));
+                    self.note_damage(layer, &error);
                     are_intact = false;
                 }
                 Err(error) => return Err(ExportError::write(Step::Layer, error)),
@@ -122,13 +121,30 @@ impl<'a> Salvage<'a> {
         }
         Ok(are_intact)
     }
+
+    fn note_damage(&mut self, blob: &Descriptor, error: &Error) {
+        self.damaged.insert(blob.digest, error.reason().to_owned());
+    }
+
+    /// How these layers came to be in the destination.
+    fn summary(&self, layers: &[Descriptor]) -> Summary {
+        let mut summary = Summary::default();
+        for layer in distinct(layers) {
+            if let Some(&stored) = self.copied.get(&layer.digest) {
+                summary.count(stored, layer.size);
+            }
+        }
+        summary
+    }
+}
+
+/// The first of the layers for each digest, in order.
+fn distinct<'d>(layers: impl IntoIterator<Item = &'d Descriptor>) -> Vec<&'d Descriptor> {
+    let mut seen = HashSet::new();
+    layers.into_iter().filter(|layer| seen.insert(layer.digest)).collect()
 }
 
 /// Whether a copy failed because the provider has no such blob, or has it with another content.
 fn is_damage(error: &Error) -> bool {
     error.side() == Some(Side::Source) && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt)
-}
-
-fn damage(blob: &Descriptor, error: &Error) -> ExportWarning {
-    ExportWarning::DamagedBlob { digest: blob.digest, reason: error.reason().to_owned() }
 }
