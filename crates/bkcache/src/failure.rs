@@ -333,12 +333,9 @@ impl<T> Doing<T> for Result<T, FormatError> {
 
 impl<T> Doing<T> for std::io::Result<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Failure::Closed,
-            of => {
-                let kind = cache_ingest::Error::io("write", "", of.into()).kind();
-                Failure::Failed { doing: doing(), kind, error: error.into(), hint: None }
-            }
+        self.map_err(|error| {
+            let kind = cache_ingest::Error::io("write", "", error.kind().into()).kind();
+            Failure::Failed { doing: doing(), kind, error: error.into(), hint: None }
         })
     }
 }

@@ -53,7 +53,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
         return failure.exit_code();
     }
     // Help and version go to standard output and are no errors, even if its reader has closed it.
-    let written = error.print().doing(output::writing);
+    let written = output::written(error.print(), output::writing);
     match written {
         Err(failure @ Failure::Failed { .. }) if !error.use_stderr() => {
             messages.error(&failure);

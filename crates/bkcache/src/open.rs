@@ -64,10 +64,14 @@ impl OpenedSource {
         }
     }
 
-    /// Reads the records.
+    /// Reads the records, and reports every warning about them.
     pub(crate) async fn import(&self, stores: &Stores) -> Result<Imported, Failure> {
         let imported = self.cache.import(&*self.target.store, &stores.job).await;
-        imported.doing(|| self.reading())
+        let imported = imported.doing(|| self.reading())?;
+        for warning in &imported.warnings {
+            stores.job.event(&Event::Warning { message: &warning.to_string() });
+        }
+        Ok(imported)
     }
 
     pub(crate) fn place(&self) -> String {

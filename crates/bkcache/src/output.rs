@@ -1,6 +1,6 @@
 //! Standard output: text with colours, or bytes as they are.
 
-use std::io::{BufWriter, Result, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 
 use console::Term;
 
@@ -18,15 +18,55 @@ pub(crate) fn terminal_width() -> Option<usize> {
 }
 
 /// Writes text, without its colours if standard output is no terminal.
-pub(crate) fn write_text(
-    write: impl FnOnce(&mut dyn Write) -> Result<()>,
-) -> std::result::Result<(), Failure> {
+pub(crate) fn write_text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = BufWriter::new(anstream::stdout().lock());
-    write(&mut out).and_then(|()| out.flush()).doing(writing)
+    written(write(&mut out).and_then(|()| out.flush()), writing)
 }
 
 /// Writes bytes unchanged.
-pub(crate) fn write_exactly(bytes: &[u8]) -> std::result::Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).doing(writing)
+pub(crate) fn write_exactly(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()), writing)
+}
+
+/// The outcome of writing to standard output. Its reader may close it early, as `head` does; no other file has such a
+/// reader, so elsewhere a broken pipe is an error like others.
+pub(crate) fn written(result: io::Result<()>, doing: impl FnOnce() -> String) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
+        result => result.doing(doing),
+    }
+}
+
+/// The outcome of a command that has written what it found wrong. The failure counts even if nobody reads the output any
+/// more.
+pub(crate) fn report_then(written: Result<(), Failure>, failure: Option<Failure>) -> Result<(), Failure> {
+    match (written, failure) {
+        (Ok(()) | Err(Failure::Closed), Some(failure)) => Err(failure),
+        (written, _) => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_reader_of_standard_output_may_close_early() {
+        let broken = || io::Error::from(ErrorKind::BrokenPipe);
+        assert!(matches!(written(Err(broken()), writing), Err(Failure::Closed)));
+        let elsewhere = Err::<(), _>(broken()).doing(|| "cannot write a file".to_owned());
+        assert_eq!(elsewhere.unwrap_err().line().as_deref(), Some("cannot write a file: broken pipe"));
+    }
+
+    #[test]
+    fn a_failure_counts_even_if_nobody_reads_the_output() {
+        let failure = || Some(Failure::Unsound { advice: None });
+        for written in [Ok(()), Err(Failure::Closed)] {
+            assert!(matches!(report_then(written, failure()), Err(Failure::Unsound { .. })));
+        }
+        let full = Err(Failure::Usage("no".to_owned()));
+        assert!(matches!(report_then(full, failure()), Err(Failure::Usage(_))));
+        assert!(matches!(report_then(Err(Failure::Closed), None), Err(Failure::Closed)));
+    }
 }

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use cache_export::Exported;
-use cache_ingest::{Stored, Tally};
+use cache_ingest::{ErrorKind, Stored, Tally};
+use cache_model::CacheChains;
 use cache_report::text::{count, printable, size};
 
 use crate::cli::GlobalArgs;
@@ -11,32 +12,69 @@ use crate::failure::{Doing, Failure};
 use crate::messages::Messages;
 use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
-use crate::output::writing;
+use crate::output::{writing, written};
 use crate::shell::quoted;
 
 /// The hint after an interrupted export: blobs that were stored are not copied again.
 pub(crate) const RESUMES: Option<&str> = Some("run the same command again to continue");
 
-/// Writes the metadata file that the options ask for, and prints what was exported.
+/// Writes the metadata file that the options ask for, and prints what was exported. A failed export is a warning only if
+/// the destination has `ignore-error=true`; what follows the export is not.
 pub(crate) fn report_export(
-    exported: &Exported,
+    exported: Result<Exported, Failure>,
     to: &OpenedDestination,
     metadata: Option<MetadataFile>,
     global: &GlobalArgs,
 ) -> Result<(), Failure> {
+    let exported = match exported {
+        Err(failure @ Failure::Failed { .. }) if to.ignores_errors() => {
+            let line = failure.line().unwrap_or_default();
+            Messages::of(global).warning(&format!("{line}; ignored because of ignore-error=true"));
+            return Ok(());
+        }
+        exported => exported?,
+    };
     let place = to.place();
-    let mut is_quiet = global.quiet;
+    let is_stdout = metadata.as_ref().is_some_and(MetadataFile::is_stdout);
+    let failing = || format!("{place} is written, but {}", writing());
     if let Some(file) = metadata {
-        is_quiet |= file.is_stdout();
         let path = file.path().display().to_string();
-        let written = file.write(&serde_json::json!(exported.metadata()).to_string());
-        written.doing(|| format!("{place} is written, but its metadata cannot be written to {path}"))?;
+        let result = file.write(&serde_json::json!(exported.metadata()).to_string());
+        match is_stdout {
+            true => written(result, failing)?,
+            false => {
+                result
+                    .doing(|| format!("{place} is written, but its metadata cannot be written to {path}"))?;
+            }
+        }
     }
-    if is_quiet {
+    if global.quiet || is_stdout {
         return Ok(());
     }
-    let written = writeln!(anstream::stdout().lock(), "{}", summary(exported, &place));
-    written.doing(|| format!("{place} is written, but {}", writing()))
+    written(writeln!(anstream::stdout().lock(), "{}", summary(&exported, &place)), failing)
+}
+
+/// An export of records that name blobs, unless nothing is left of them. BuildKit exports nothing for a build without
+/// results, and so do we; but where records name blobs, the blobs were lost, and a script must not go on without a cache.
+pub(crate) fn with_a_result(
+    exported: Exported,
+    chains: &CacheChains,
+    to: &OpenedDestination,
+    advice: impl FnOnce() -> String,
+) -> Result<Exported, Failure> {
+    let named = chains.blobs().count() as u64;
+    if exported.manifest.is_some() || named == 0 {
+        return Ok(exported);
+    }
+    Err(Failure::Failed {
+        doing: format!("nothing was exported to {}", to.place()),
+        kind: ErrorKind::NotFound,
+        error: anyhow::anyhow!(
+            "the records name {}, but no result has all of its blobs",
+            count(named, "blob")
+        ),
+        hint: Some(advice()),
+    })
 }
 
 /// The advice for a source with missing or damaged blobs: the command that copies the rest.
@@ -84,22 +122,6 @@ fn with_documents(exported: &Exported, stored: Stored, mut tally: Tally) -> Opti
         documents.insert(0, format!("{} ({})", count(tally.blobs, "blob"), size(tally.bytes)));
     }
     (!documents.is_empty()).then(|| documents.join(", "))
-}
-
-/// Makes a failed export a warning if the destination has `ignore-error=true`.
-pub(crate) fn unless_ignored(
-    result: Result<(), Failure>,
-    to: &OpenedDestination,
-    global: &GlobalArgs,
-) -> Result<(), Failure> {
-    match result {
-        Err(failure @ Failure::Failed { .. }) if to.ignores_errors() => {
-            let line = failure.line().unwrap_or_default();
-            Messages::of(global).warning(&format!("{line}; ignored because of ignore-error=true"));
-            Ok(())
-        }
-        result => result,
-    }
 }
 
 #[cfg(test)]

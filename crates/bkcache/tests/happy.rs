@@ -437,7 +437,7 @@ fn an_export_without_the_blobs_of_its_records_fails() {
     };
     let ran = export(&at("out"));
     assert_eq!((ran.code, ran.text().as_str()), (1, ""));
-    let line = "nothing was exported to DIR/out:latest: the records name 1 blob, but no result has all of its blobs there; check --blobs";
+    let line = "nothing was exported to DIR/out:latest: the records name 1 blob, but no result has all of its blobs; check --blobs";
     assert!(ran.shown(folder.path()).contains(line), "{}", ran.stderr);
     let ignored = export(&format!("type=local,dest={},ignore-error=true", at("out"))).ok();
     assert!(ignored.stderr.contains("; ignored because of ignore-error=true"), "{}", ignored.stderr);

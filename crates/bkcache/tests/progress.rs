@@ -94,6 +94,47 @@ fn warnings_and_notes_are_events_too() {
     assert!(messages.iter().any(|text| text.contains("ignored because of ignore-error")), "{messages:?}");
 }
 
+/// An image whose index lists another one that is missing: every command that reads its records says so.
+#[test]
+fn each_command_that_reads_records_reports_their_warnings() {
+    let temp = tempfile::tempdir().unwrap();
+    let cache = copy_of("inline-oci-true", &temp.path().join("cache"));
+    let at = cache.display().to_string();
+    let mut layout: Value =
+        serde_json::from_slice(&std::fs::read(cache.join("index.json")).unwrap()).unwrap();
+    let absent = format!("sha256:{}", "9".repeat(64));
+    let mut other = layout["manifests"][0].clone();
+    other["digest"] = json!(absent);
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let entries = json!([layout["manifests"][0], other]);
+    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}).to_string();
+    let digest = support::sha256(index.as_bytes());
+    std::fs::write(blob(&cache, &digest), &index).unwrap();
+    layout["manifests"] = json!([{"mediaType": media_type, "digest": digest, "size": index.len(),
+        "annotations": {"org.opencontainers.image.ref.name": "latest"}}]);
+    std::fs::write(cache.join("index.json"), layout.to_string()).unwrap();
+    let to = temp.path().join("to").display().to_string();
+    let runs: [&[&str]; 6] = [
+        &["inspect", &at],
+        &["inspect", "--tree", &at],
+        &["inspect", "--json", &at],
+        &["config", "--canonical", &at],
+        &["copy", &at, &to],
+        &["ls", &at],
+    ];
+    for args in runs {
+        let ran = bkcache(args.iter().chain(&["--progress", "json"])).ok();
+        let warned = events(&ran).into_iter().filter(|event| event["event"] == "warning");
+        let messages: Vec<String> = warned.map(|event| event["message"].to_string()).collect();
+        let expected = format!("manifest {absent} is skipped");
+        assert!(messages.len() == 1 && messages[0].contains(&expected), "{args:?}: {messages:?}");
+        let ran = bkcache(args).ok();
+        assert!(!ran.text().contains("warning: "), "{args:?}: {}", ran.text());
+        assert!(ran.stderr.contains(&expected), "{args:?}: {}", ran.stderr);
+        assert_eq!(bkcache(args.iter().chain(&["-q"])).ok().stderr, "");
+    }
+}
+
 #[test]
 fn quiet_prints_errors_and_what_was_asked_for_and_nothing_else() {
     let temp = tempfile::tempdir().unwrap();

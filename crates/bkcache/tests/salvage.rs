@@ -115,18 +115,81 @@ fn nothing_is_advised_that_does_not_help() {
     );
     let verified = bkcache(["verify", &at("source")]);
     assert_eq!((verified.code, verified.stderr.contains("--canonical")), (3, false), "{}", verified.stderr);
-    // A cache whose every layer is gone: nothing is written.
-    let source = copy_of(CACHE, &temp.path().join("empty"));
-    let manifest = bkcache(["manifest", &at("empty")]).ok().json();
-    for layer in manifest["layers"].as_array().unwrap() {
-        let _ = std::fs::remove_file(blob(&source, layer["digest"].as_str().unwrap()));
+}
+
+/// A script goes on after a copy that succeeds, and then needs a cache.
+#[test]
+fn a_copy_of_which_nothing_is_left_fails() {
+    let temp = tempfile::tempdir().unwrap();
+    let at = |name: &str| temp.path().join(name).display().to_string();
+    for (cache, option) in [(CACHE, Some("--canonical")), ("inline-oci-true", None)] {
+        let source = copy_of(cache, &temp.path().join(cache));
+        let manifest = bkcache(["manifest", &at(cache)]).ok().json();
+        for layer in manifest["layers"].as_array().unwrap() {
+            let _ = std::fs::remove_file(blob(&source, layer["digest"].as_str().unwrap()));
+        }
+        let ran =
+            bkcache(["copy", "--progress", "none", &at(cache), &at("to")].iter().copied().chain(option));
+        assert_eq!((ran.code, ran.text().as_str()), (1, ""), "{}", ran.stderr);
+        let error = ran.stderr.lines().last().unwrap();
+        let start = format!("bkcache: nothing was exported to {}:latest: the records name ", at("to"));
+        assert!(error.starts_with(&start), "{error}");
+        let end = format!(
+            ", but no result has all of its blobs; `bkcache verify {}` lists what is missing",
+            at(cache)
+        );
+        assert!(error.ends_with(&end), "{error}");
+        assert!(!temp.path().join("to/index.json").exists());
     }
-    let ran = bkcache(["copy", "--canonical", &at("empty"), &at("nothing")]).ok();
-    assert!(ran.text().contains("skipping cache export for empty result"), "{}", ran.text());
-    assert_eq!(
-        json!(ran.stderr.contains("failed to match any cache with layers")),
-        json!(true),
+}
+
+#[test]
+fn what_was_left_out_is_no_part_of_the_outcome() {
+    let temp = tempfile::tempdir().unwrap();
+    let source = copy_of(CACHE, &temp.path().join("source"));
+    std::fs::write(blob(&source, LAYER), vec![7; 3051]).unwrap();
+    let at = |name: &str| temp.path().join(name).display().to_string();
+    let ran = bkcache(["copy", "--canonical", "--progress", "plain", &at("source"), &at("to")]).ok();
+    assert!(
+        ran.text().contains("\n9 blobs (13.19 KiB), 1 config copied; 1 manifest written\n"),
         "{}",
-        ran.stderr
+        ran.text()
     );
+    let manifest = bkcache(["manifest", &at("to")]).ok().json();
+    let layers = manifest["layers"].as_array().unwrap().iter();
+    let blobs: std::collections::HashSet<String> = layers.map(|layer| layer["digest"].to_string()).collect();
+    assert_eq!(blobs.len(), 9);
+}
+
+#[test]
+fn a_salvage_that_cannot_work_is_not_advised() {
+    let temp = tempfile::tempdir().unwrap();
+    let source = copy_of(CACHE, &temp.path().join("source"));
+    let at = source.display().to_string();
+    std::fs::remove_file(blob(&source, LAYER)).unwrap();
+    assert!(bkcache(["verify", &at]).stderr.contains("--canonical"));
+    // The first record needs itself: the records cannot be read.
+    let config = bkcache(["config", &at]).ok().json();
+    let mut looped = config.clone();
+    looped["records"][0]["inputs"] = json!([[{"link": 0}]]);
+    let manifest = bkcache(["manifest", &at]).ok();
+    let text = |value: &Value| serde_json::to_vec(value).unwrap();
+    let (old, new) =
+        (support::sha256(&bkcache(["config", &at]).ok().stdout), support::sha256(&text(&looped)));
+    std::fs::write(blob(&source, &new), text(&looped)).unwrap();
+    let mut manifest = manifest.json();
+    assert_eq!(manifest["config"]["digest"], json!(old));
+    manifest["config"]["digest"] = json!(new);
+    manifest["config"]["size"] = json!(text(&looped).len());
+    let root = support::sha256(&text(&manifest));
+    std::fs::write(blob(&source, &root), text(&manifest)).unwrap();
+    let mut index: Value =
+        serde_json::from_slice(&std::fs::read(source.join("index.json")).unwrap()).unwrap();
+    index["manifests"][0]["digest"] = json!(root);
+    index["manifests"][0]["size"] = json!(text(&manifest).len());
+    std::fs::write(source.join("index.json"), text(&index)).unwrap();
+    let verified = bkcache(["verify", &at]);
+    assert_eq!((verified.code, verified.stderr.as_str()), (3, ""), "{}", verified.text());
+    assert!(verified.text().contains("nothing can be imported") && verified.text().contains(LAYER));
+    assert_eq!(bkcache(["copy", "--canonical", &at, "unused"]).code, 1);
 }

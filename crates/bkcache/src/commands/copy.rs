@@ -2,7 +2,6 @@
 
 use cache_export::{ExistingCache, Exported, republish, salvage};
 use cache_import::{Imported, OpenedCache};
-use cache_ingest::Event;
 use cache_model::Rule;
 use cache_target::Role;
 
@@ -11,7 +10,8 @@ use crate::failure::{Doing, Failure};
 use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
 use crate::open::{OpenedDestination, OpenedSource};
-use crate::report::{RESUMES, report_export, salvage_advice, unless_ignored};
+use crate::report::{RESUMES, report_export, salvage_advice, with_a_result};
+use crate::shell::quoted;
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &CopyArgs, global: &GlobalArgs) -> Result<(), Failure> {
@@ -34,20 +34,19 @@ async fn copy(
     let source = OpenedSource::open(&stores, &args.source.source).await?;
     let imported = source.import(&stores).await?;
     let destination = OpenedDestination::open(&stores, &args.destination, args.form).await?;
-    for warning in &imported.warnings {
-        stores.job.event(&Event::Warning { message: &warning.to_string() });
-    }
     let copied = match existing(&source, &imported).filter(|_| !args.canonical) {
         Some(existing) => {
             let kept = keep(&existing, &source, &destination, &stores).await;
             let salvage = || salvage_advice(&args.source.source, &args.destination);
             kept.map_err(|failure| failure.advise_on_source_blobs(salvage))
         }
-        None => rebuild(imported, &source, &destination, &stores).await,
+        None => {
+            let advice = || format!("`bkcache verify {}` lists what is missing", quoted(&args.source.source));
+            rebuild(imported, &source, &destination, &stores, advice).await
+        }
     };
     drop(stores);
-    let reported = copied.and_then(|exported| report_export(&exported, &destination, metadata, global));
-    unless_ignored(reported, &destination, global)
+    report_export(copied, &destination, metadata, global)
 }
 
 /// The cache as it is stored; `None` for a cache inside an image.
@@ -75,11 +74,13 @@ async fn rebuild(
     source: &OpenedSource,
     to: &OpenedDestination,
     stores: &Stores,
+    advice: impl FnOnce() -> String,
 ) -> Result<Exported, Failure> {
     let mut chains = imported.into_chains().doing(|| source.reading())?;
     chains.set_rule(Rule::Closed);
     let form = to.form.or(source.cache.manifest().map(|manifest| manifest.form));
-    let to = to.destination().with_form(form);
-    let exported = salvage(&chains, &*source.target.store, &to, &stores.job).await;
-    exported.doing(|| format!("cannot copy {}", source.place()))
+    let destination = to.destination().with_form(form);
+    let exported = salvage(&chains, &*source.target.store, &destination, &stores.job).await;
+    let exported = exported.doing(|| format!("cannot copy {}", source.place()))?;
+    with_a_result(exported, &chains, to, advice)
 }

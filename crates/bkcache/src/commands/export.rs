@@ -6,9 +6,8 @@ use std::path::Path;
 
 use cache_export::{Exported, add_records};
 use cache_format::{RECORDS_SCHEMA, encode_config};
-use cache_ingest::{BlobFolder, ErrorKind, LayoutOptions, LayoutStore, Provider};
+use cache_ingest::{BlobFolder, LayoutOptions, LayoutStore, Provider};
 use cache_model::{CacheChains, Rule};
-use cache_report::text::count;
 use cache_target::Role;
 
 use crate::cli::{ExportArgs, GlobalArgs};
@@ -17,7 +16,7 @@ use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
 use crate::output::write_exactly;
-use crate::report::{RESUMES, report_export, unless_ignored};
+use crate::report::{RESUMES, report_export, with_a_result};
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Failure> {
@@ -40,8 +39,7 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
         let destination = OpenedDestination::open(&stores, to, args.form).await?;
         let exported = export(&chains, &*layers, &destination, &stores).await;
         drop(stores);
-        let reported = exported.and_then(|exported| report_export(&exported, &destination, metadata, global));
-        unless_ignored(reported, &destination, global)
+        report_export(exported, &destination, metadata, global)
     };
     let exported = unless_interrupted(exported, RESUMES, global).await;
     registries.settle(CANCELLING).await;
@@ -97,21 +95,5 @@ async fn export(
 ) -> Result<Exported, Failure> {
     let exported = cache_export::export(chains, layers, &to.destination(), &stores.job).await;
     let exported = exported.doing(|| format!("cannot export to {}", to.place()))?;
-    let named = chains.blobs().count() as u64;
-    if exported.manifest.is_none() && named > 0 {
-        return Err(no_result_is_complete(named, to));
-    }
-    Ok(exported)
-}
-
-/// BuildKit exports nothing for a build without results, and so do we. But records that name blobs came with the wrong
-/// folder.
-fn no_result_is_complete(named: u64, to: &OpenedDestination) -> Failure {
-    let blobs = count(named, "blob");
-    Failure::Failed {
-        doing: format!("nothing was exported to {}", to.place()),
-        kind: ErrorKind::NotFound,
-        error: anyhow::anyhow!("the records name {blobs}, but no result has all of its blobs there"),
-        hint: Some("check --blobs".to_owned()),
-    }
+    with_a_result(exported, chains, to, || "check --blobs".to_owned())
 }

@@ -4,7 +4,6 @@ use std::io::Write;
 
 use anstyle::Style;
 use cache_import::{ImportWarning, Imported};
-use cache_report::text::printable;
 use cache_report::{Cache, JsonView, Summary, Tree};
 
 use crate::cli::{GlobalArgs, InspectArgs};
@@ -26,11 +25,10 @@ pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), F
     };
     let (source, imported) = unless_interrupted(read, None, global).await?;
     let caches = views(&imported);
-    let warnings = if global.quiet { &[] } else { imported.warnings.as_slice() };
     write_text(|out| match (args.json, args.tree) {
         (true, _) => write_json(out, &source, &caches, &imported.warnings),
-        (_, true) => write_trees(out, &caches).and_then(|()| write_warnings(out, warnings)),
-        _ => write_summaries(out, &source, &caches).and_then(|()| write_warnings(out, warnings)),
+        (_, true) => write_trees(out, &caches),
+        _ => write_summaries(out, &source, &caches),
     })
 }
 
@@ -63,10 +61,6 @@ fn write_trees(out: &mut dyn Write, caches: &[Cache<'_>]) -> std::io::Result<()>
         write!(out, "{}", Tree::of(cache).with_width(terminal_width()))?;
     }
     Ok(())
-}
-
-fn write_warnings(out: &mut dyn Write, warnings: &[ImportWarning]) -> std::io::Result<()> {
-    warnings.iter().try_for_each(|warning| writeln!(out, "warning: {}", printable(&warning.to_string())))
 }
 
 fn write_json(

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use cache_format::NotACache;
-use cache_import::{Contents, contents};
+use cache_import::{Contents, ImportWarning, contents};
 use cache_ingest::{Error, ErrorKind, Event, Listed, Name, Resolved};
 use cache_model::Digest;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
@@ -19,7 +19,7 @@ use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 use crate::messages::Messages;
 use crate::open::{advise_to_list, open_source, place};
-use crate::output::{terminal_width, write_text};
+use crate::output::{report_then, terminal_width, write_text};
 use crate::stores::Stores;
 
 const BOLD: Style = Style::new().bold();
@@ -70,18 +70,18 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
         let what = if args.caches { "caches" } else { "tags" };
         Messages::of(global).note(&format!("no {what} in {}", target.location));
     }
-    write_text(|out| match args.json {
+    let written = write_text(|out| match args.json {
         true => writeln!(out, "{}", entries_json(&entries)),
         false => write_table(out, &entries, global),
-    })?;
-    match entries.iter().filter(|entry| entry.found.is_err()).count() {
-        0 => Ok(()),
-        unreadable => {
-            let error = anyhow::anyhow!("{unreadable} of {} names cannot be read", entries.len());
-            let (doing, kind) = (format!("cannot list {}", place(&target)), ErrorKind::Other);
-            Err(Failure::Failed { doing, kind, error, hint: None })
-        }
-    }
+    });
+    let unreadable = entries.iter().filter(|entry| entry.found.is_err()).count();
+    let failure = (unreadable > 0).then(|| Failure::Failed {
+        doing: format!("cannot list {}", place(&target)),
+        kind: ErrorKind::Other,
+        error: anyhow::anyhow!("{unreadable} of {} names cannot be read", entries.len()),
+        hint: None,
+    });
+    report_then(written, failure)
 }
 
 /// Every manifest of a place, or only the one that the user named. A registry is asked for each tag's descriptor alone, since
@@ -121,7 +121,15 @@ async fn survey_each(
     stores.job.event(&Event::Planned { blobs: distinct.len() as u64, bytes });
     let surveyed = distinct.into_iter().map(async |(digest, resolved)| {
         let found = contents(&*target.store, resolved, &stores.job).await;
-        let found = found.map(|found| (survey(&found), found.not_a_cache));
+        let found = found.map(|found| {
+            // That an image has no cache inside is what the list says.
+            let is_listed = |warning: &&ImportWarning| matches!(warning, ImportWarning::SkippedImage { .. });
+            for warning in found.imported.warnings.iter().filter(|warning| !is_listed(warning)) {
+                let message = format!("{}@{digest}: {warning}", target.location);
+                stores.job.event(&Event::Warning { message: &message });
+            }
+            (survey(&found), found.not_a_cache)
+        });
         (digest, found.map_err(|error| error.to_string()))
     });
     stream::iter(surveyed).buffer_unordered(stores.job.concurrency.max(1)).collect().await

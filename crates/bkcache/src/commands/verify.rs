@@ -11,7 +11,7 @@ use crate::cli::{GlobalArgs, VerifyArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 use crate::open::{advise_to_list, open_source, place};
-use crate::output::write_text;
+use crate::output::{report_then, write_text};
 use crate::report::salvage_advice;
 use crate::stores::Stores;
 
@@ -31,18 +31,23 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
         true => write_json(out, &report),
         false => write_lines(out, &place, &report, args, global),
     });
-    match written {
-        // Even if nobody reads the output any more, the exit code matters.
-        Ok(()) | Err(Failure::Closed) if !report.is_sound() => {
-            let can_salvage = !global.quiet && report.findings.iter().any(is_about_a_blob);
-            let advice = can_salvage.then(|| salvage_advice(&args.source.source, "DST"));
-            Err(Failure::Unsound { advice })
-        }
-        written => written,
-    }
+    let failure = (!report.is_sound()).then(|| {
+        let advises = !global.quiet && can_be_salvaged(&report);
+        Failure::Unsound { advice: advises.then(|| salvage_advice(&args.source.source, "DST")) }
+    });
+    report_then(written, failure)
 }
 
-/// Whether a layer's blob is missing or damaged, so that a cache of the others can be made.
+/// Whether a cache can be made of what is left: only blobs of layers are missing or damaged, and the records can be read.
+fn can_be_salvaged(report: &Report) -> bool {
+    use FindingKind::{ConfigUnreadable, GraphTangled, GraphUnsound};
+    let is_unreadable = |finding: &Finding| {
+        matches!(finding.kind, GraphUnsound { .. } | GraphTangled { .. } | ConfigUnreadable { .. })
+    };
+    report.findings.iter().any(is_about_a_blob) && !report.findings.iter().any(is_unreadable)
+}
+
+/// Whether a layer's blob is missing or damaged.
 fn is_about_a_blob(finding: &Finding) -> bool {
     use FindingKind::{LongBlob, MissingBlob, ShortBlob, WrongDigest};
     let is_damage =
