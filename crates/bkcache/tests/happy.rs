@@ -494,9 +494,16 @@ fn a_bare_image_name_makes_no_folder_and_every_other_spelling_of_a_folder_does()
         }
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
-    for to in
-        ["cache", "cache:tag", "./a/b", "a/other", "a/new/one:x", "type=local,dest=c/d", "c/d:x", ".hidden/x"]
-    {
+    for to in [
+        "cache",
+        "cache:tag",
+        "./a/b",
+        "a/other",
+        "./a/new/one:x",
+        "type=local,dest=c/d",
+        "c/d:x",
+        ".hidden/x",
+    ] {
         bkcache(&["copy", "--quiet", &app, to]).ok();
         bkcache(&["verify", &to.replace("type=local,dest=", "")]).ok();
     }

@@ -1,8 +1,8 @@
 //! Bare words: a folder or a registry reference without `type=`, optionally with a tag and a digest.
 //!
 //! `PATH`, `PATH:TAG`, `PATH@DIGEST`, `PATH:TAG@DIGEST`; `HOST/REPOSITORY` with the same endings. A word that exists as a
-//! path is that path, and a word whose first part exists as a folder is no reference. A word that is no folder and could
-//! be a reference without its host is refused, as guessing wrong would make a folder instead of a push. The caller answers
+//! path is that path, and a word whose first part exists as a folder does not begin with a host. A word that is no folder and
+//! could be a reference without its host is refused, as guessing wrong would make a folder instead of a push. The caller answers
 //! which paths exist; the file system is not touched here.
 
 use std::path::Path;
@@ -110,11 +110,13 @@ pub(crate) fn attributes(
 
 /// The reference that a bare word is to Docker, with its host; `None` for a word that can only be meant as a path.
 ///
-/// It has a slash, a tag or a digest, and neither its path nor the first part of that exists. Upper case counts as mistyped:
-/// a repository has none.
+/// It has a slash, a tag or a digest, and its path does not exist. Without a tag and a digest, a first part that exists as a
+/// folder makes it a path. With one it does not: a project may have a folder with its user's name. Upper case counts as
+/// mistyped: a repository has none.
 fn docker_hub_reference(text: &str, path: &str, exists: &dyn Fn(&Path) -> bool) -> Option<String> {
     let first = path.split_once('/').map_or(path, |(first, _)| first);
-    if text == first || starts_as_a_path(text) || exists(Path::new(first)) || exists(Path::new(path)) {
+    let is_in_a_folder = exists(Path::new(first)) && (text == path || Host::split(first).is_recognizable());
+    if text == first || starts_as_a_path(text) || is_in_a_folder || exists(Path::new(path)) {
         return None;
     }
     let ending = text.find([':', '@']).and_then(|at| text.split_at_checked(at));

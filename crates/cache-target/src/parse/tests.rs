@@ -193,10 +193,13 @@ fn a_bare_word_that_docker_reads_as_a_reference_is_no_new_folder() {
         if text != with_digest {
             assert_eq!(read(text, Role::Destination, &[]), Err(error));
         }
+        let there = read(text, Role::Source, &[path]).unwrap();
+        assert!(there.starts_with("type=local,") && there.contains(&format!("src={path}")), "{there}");
+        // A folder with the user's name is often there by chance, so it does not make a folder of a name with a tag.
         let first = text.split(['/', ':']).next().unwrap();
-        for exists in [path, first] {
-            let there = read(text, Role::Source, &[exists]).unwrap();
-            assert!(there.starts_with("type=local,") && there.contains(&format!("src={path}")), "{there}");
+        if first != path {
+            let there = read(text, Role::Source, &[first]);
+            assert_eq!(there.is_ok(), text == path, "{text}: {there:?}");
         }
     }
 }
