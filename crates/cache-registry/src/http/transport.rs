@@ -17,11 +17,11 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{Operation, RequestFailure, RetryAfter};
 use crate::http::loopback::is_loopback;
+use crate::http::peer::Peer;
 use crate::http::silence::SilenceWatch;
 use crate::http::tls::Tls;
 use crate::lock::lock;
 use crate::options::ClientOptions;
-use crate::text::printable;
 
 /// The most redirects that one request may follow.
 const MOST_REDIRECTS: usize = 5;
@@ -241,7 +241,7 @@ impl Transport {
                 // Another host gets no credentials, so it would refuse the next request, or store a part of a cache. And a
                 // body may hold a secret for that host, such as an identity token.
                 if !reads && to.origin() != request.url.origin() {
-                    let host = printable(to.host_str().unwrap_or_default());
+                    let host = Peer::of(Some(&to)).server;
                     let reason = format_args!(
                         "the registry redirects it to another host, {host}, which must not receive it; if that is the \
                          registry to write to, name it instead"
