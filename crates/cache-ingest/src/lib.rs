@@ -4,7 +4,8 @@
 //! [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a provider to
 //! an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Job`] bounds all of
 //! it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
-//! [`BlobFolder`] (files named by digest) and [`MultiProvider`] (several providers as one).
+//! [`BlobFolder`] (files named by digest), [`MultiProvider`] (several providers as one) and [`ReadOnce`] (small blobs are
+//! read once).
 //!
 //! Stores on disk, and retries, need a Tokio runtime with time. Outside of a runtime they give an error. In a runtime that
 //! was built without [time](https://docs.rs/tokio/latest/tokio/runtime/struct.Builder.html#method.enable_time) they panic,
@@ -37,6 +38,7 @@ mod media_type;
 mod memory;
 mod multi;
 mod random;
+mod read_once;
 mod runtime;
 mod seams;
 
@@ -49,6 +51,7 @@ pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutOptions, LayoutStor
 pub use media_type::stated_media_type;
 pub use memory::MemoryStore;
 pub use multi::MultiProvider;
+pub use read_once::ReadOnce;
 pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, Origin, Provider, ProviderExt,
     Publisher, ReadStore, Resolved, Resolver, Source, SourceReader, Standing, Stored, Verifier, WriteStore,

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anstyle::{AnsiColor, Style};
 use cache_format::NotACache;
 use cache_import::{Contents, ImportWarning, contents};
-use cache_ingest::{Error, ErrorKind, Event, Listed, Name, Resolved};
+use cache_ingest::{Error, ErrorKind, Event, Listed, Name, ReadOnce, Resolved};
 use cache_model::Digest;
 use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
@@ -108,7 +108,7 @@ async fn list(target: &Opened, text: &str, stores: &Stores) -> Result<Vec<NamedM
     Ok(stream::iter(resolved).buffer_unordered(stores.job.concurrency.max(1)).collect().await)
 }
 
-/// Reads each distinct manifest once, and what it leads to.
+/// Reads each distinct manifest once, and what it leads to. Several indexes may have a manifest, several images a config.
 async fn survey_each(
     named: &[NamedManifest],
     target: &Opened,
@@ -119,8 +119,9 @@ async fn survey_each(
         resolved.map(|resolved| (resolved.descriptor.digest, resolved)).collect();
     let bytes = distinct.values().fold(0u64, |sum, resolved| sum.saturating_add(resolved.descriptor.size));
     stores.job.event(&Event::Planned { blobs: distinct.len() as u64, bytes });
+    let once = ReadOnce::new(&*target.store, &stores.job);
     let surveyed = distinct.into_iter().map(async |(digest, resolved)| {
-        let found = contents(&*target.store, resolved, &stores.job).await;
+        let found = contents(&once, resolved, &stores.job).await;
         let found = found.map(|found| {
             // That an image has no cache inside is what the list says.
             let is_listed = |warning: &&ImportWarning| matches!(warning, ImportWarning::SkippedImage { .. });

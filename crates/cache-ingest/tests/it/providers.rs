@@ -6,8 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Info, Job, MemoryStore, MultiProvider, Origin, Provider, ProviderExt,
+    ReadOnce,
 };
 use cache_model::{Descriptor, MediaType};
+use futures_util::StreamExt;
 
 use crate::faults::{Fault, Faulty, describe};
 
@@ -76,4 +78,44 @@ async fn pointers_forward_what_has_a_default_too() {
     check(Box::new(Placed));
     check(Arc::new(Placed) as Arc<dyn Provider>);
     check(MultiProvider::new([Arc::new(MemoryStore::new()) as Arc<dyn Provider>, Arc::new(Placed)]));
+}
+
+#[tokio::test]
+async fn a_small_blob_is_read_once_however_many_want_it() {
+    let inner = Faulty::new("abcdef", []);
+    let (blob, job) = (describe(b"abcdef"), Job::default());
+    let once = ReadOnce::new(&inner, &job);
+    let (one, other) = tokio::join!(once.read(&blob, &job), once.read(&blob, &job));
+    assert_eq!((one.unwrap(), other.unwrap()), ("abcdef".into(), "abcdef".into()));
+    assert_eq!(inner.opened(), [0]);
+    for (offset, rest) in [(2, Some("cdef")), (6, Some("")), (7, None)] {
+        let stream = once.open(&blob, offset).await;
+        match rest {
+            Some(rest) => {
+                let bytes: Vec<_> = stream.unwrap().map(Result::unwrap).collect().await;
+                assert_eq!(bytes.concat(), rest.as_bytes(), "{offset}");
+            }
+            None => assert_eq!(stream.err().unwrap().kind(), ErrorKind::Invalid),
+        }
+    }
+    assert_eq!(once.info(&blob).await.unwrap().size, 6);
+    assert_eq!(inner.opened(), [0]);
+    let placed = ReadOnce::new(&Placed, &job);
+    assert!(placed.file(&blob).is_some() && placed.origin(&blob).is_some());
+}
+
+#[tokio::test]
+async fn a_failure_is_not_kept_and_a_large_blob_is_passed_through() {
+    let inner = Faulty::new("abc", [Fault::Refuse(ErrorKind::Denied)]);
+    let (blob, job) = (describe(b"abc"), Job::default());
+    let once = ReadOnce::new(&inner, &job);
+    assert_eq!(once.read(&blob, &job).await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(once.read(&blob, &job).await.unwrap(), "abc");
+    let large = vec![1; (1 << 20) + 1];
+    let (inner, blob) = (Faulty::new(large.clone(), []).in_chunks_of(1 << 16), describe(&large));
+    let once = ReadOnce::new(&inner, &job);
+    for _ in 0..2 {
+        assert_eq!(once.read(&blob, &job).await.unwrap(), large);
+    }
+    assert_eq!(inner.opened(), [0, 0]);
 }
