@@ -4,8 +4,8 @@ use std::io::Write;
 
 use cache_export::Exported;
 use cache_ingest::{ErrorKind, Stored, Tally};
-use cache_model::CacheChains;
-use cache_report::text::{count, printable, size};
+use cache_model::{CacheChains, count};
+use cache_report::text::{printable, size};
 
 use crate::cli::GlobalArgs;
 use crate::failure::{Doing, Failure};

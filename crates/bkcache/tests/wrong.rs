@@ -536,7 +536,7 @@ fn a_closed_pipe_does_not_hide_that_a_tag_cannot_be_read() {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr.contains("1 of 1 names cannot be read"), "{stderr}");
+    assert!(stderr.contains("1 of 1 name cannot be read"), "{stderr}");
 }
 
 #[test]

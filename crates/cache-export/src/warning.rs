@@ -1,7 +1,7 @@
 //! The records and results that an export leaves out, and oddities of the cache, as data.
 
-use cache_format::ManifestWarning;
-use cache_model::{Digest, MarshalWarning, OneLine};
+use cache_format::{BUILDKIT_IMPORT_LIMIT, ManifestWarning};
+use cache_model::{Digest, MarshalWarning, OneLine, count, grouped};
 
 /// Something that an export left out, or an oddity of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,9 @@ impl std::fmt::Display for ExportWarning {
             Self::MediaType(warning) => warning.fmt(f),
             Self::TooLargeForBuildKit { what, size } => write!(
                 f,
-                "the {what} has {size} bytes: BuildKit does not import a cache whose {what} is above 1 MiB; fewer records make it smaller (mode=min, or one cache for each target)"
+                "the {what} has {}, and BuildKit imports at most {}; a cache with fewer records is smaller (mode=min, or one for each target)",
+                count(*size, "byte"),
+                grouped(BUILDKIT_IMPORT_LIMIT)
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 use cache_format::{FormatError, NotACache};
 use cache_ingest::{Error, ErrorKind};
-use cache_model::{AddError, Digest, LoadError};
+use cache_model::{AddError, Digest, LoadError, count, grouped};
 
 /// Why a cache cannot be imported. One line each, which includes the cause.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum ImportError {
     #[error(transparent)]
     Store(Error),
     /// A manifest, config or image config is above the limit.
-    #[error("{what} {digest} has {size} bytes, above the limit of {limit} for metadata")]
+    #[error("{what} {digest} has {}, above the limit of {} for metadata", count(*.size, "byte"), grouped(*.limit))]
     TooLarge {
         /// The kind of document, such as `cache config`.
         what: &'static str,

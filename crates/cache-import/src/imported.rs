@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cache_format::{CacheOrigin, ImageManifest, NoInlineCache};
-use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Timestamp};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, DroppedResult, Timestamp, count};
 
 use crate::ImportError;
 
@@ -98,7 +98,11 @@ impl std::fmt::Display for ImportWarning {
                 write!(f, "manifest {digest} is skipped: the index lists it, but it is missing")
             }
             Self::TooManyManifests { limit } => {
-                write!(f, "it leads to more than {limit} manifests; the others are not read")
+                write!(
+                    f,
+                    "it leads to more than {}; the others are not read",
+                    count(*limit as u64, "manifest")
+                )
             }
         }
     }

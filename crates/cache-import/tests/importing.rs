@@ -180,7 +180,7 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
 
     let cut = import_of(&images).await.unwrap();
     assert_eq!(cut.warnings, [ImportWarning::TooManyManifests { limit: 1000 }]);
-    assert_eq!(cut.warnings[0].to_string(), "it leads to more than 1000 manifests; the others are not read");
+    assert_eq!(cut.warnings[0].to_string(), "it leads to more than 1,000 manifests; the others are not read");
     let found: Vec<Digest> =
         cut.caches.iter().map(|cache| cache.origin.image().expect("a cache in an image").digest).collect();
     let first: Vec<Digest> = images.iter().take(999).map(|image| image.digest).collect();
@@ -201,7 +201,7 @@ async fn beyond_a_thousand_manifests_none_is_looked_into_and_the_import_says_so(
         .collect();
     let error = import_of(&absent).await.unwrap_err().to_string();
     assert!(error.contains("it is an index of 999 images, not a cache; missing: "), "{error}");
-    let end = "and 996 more; it leads to more than 1000 manifests, and the others are not read";
+    let end = "and 996 more; it leads to more than 1,000 manifests, and the others are not read";
     assert!(error.ends_with(end), "{error}");
 }
 

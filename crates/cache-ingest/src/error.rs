@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use cache_model::OneLine;
+use cache_model::{OneLine, count};
 
 /// The kind of a failure, as far as a caller would act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,11 +63,12 @@ pub struct AboveMetadataLimit {
 
 impl fmt::Display for AboveMetadataLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = count(self.limit, "byte");
         match self.size {
             Some(size) => {
-                write!(f, "its {size} bytes are above the limit of {} bytes for metadata", self.limit)
+                write!(f, "its {} are above the limit of {limit} for metadata", count(size, "byte"))
             }
-            None => write!(f, "it is above the limit of {} bytes for metadata", self.limit),
+            None => write!(f, "it is above the limit of {limit} for metadata"),
         }
     }
 }

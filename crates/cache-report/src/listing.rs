@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::SystemTime;
 
+use cache_model::{count, grouped};
 use serde_json::{Value, json};
 
-use crate::text::{age, count, cut, grouped, padded, printable, short, size};
+use crate::text::{age, cut, padded, printable, short, size};
 use crate::{Content, Survey};
 
 /// The most characters of a name that are shown: the longest tag that a registry takes.

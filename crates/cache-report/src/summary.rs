@@ -5,10 +5,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use cache_format::CacheOrigin;
-use cache_model::Descriptor;
+use cache_model::{Descriptor, count, grouped};
 
 use crate::inspection::{compression_name, stored_bytes};
-use crate::text::{count, fitted, grouped, padded, printable, seconds, size};
+use crate::text::{fitted, padded, printable, seconds, size};
 use crate::{Cache, Inspection};
 
 /// The width of the column of names, in characters.
@@ -95,8 +95,10 @@ fn layers(found: &Inspection) -> String {
 }
 
 fn compressions(found: &Inspection) -> String {
-    let each =
-        found.compressions.iter().map(|(compression, n)| format!("{} {n}", compression_name(*compression)));
+    let each = found
+        .compressions
+        .iter()
+        .map(|(compression, n)| format!("{} {}", compression_name(*compression), grouped(*n as u64)));
     joined(&each.collect::<Vec<_>>())
 }
 

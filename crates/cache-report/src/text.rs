@@ -1,10 +1,10 @@
-//! Sizes, numbers, ages, digests and foreign text, as people read them.
+//! Sizes, ages, digests and foreign text, as people read them.
 //!
 //! Nothing here knows caches.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cache_model::{Digest, OneLine, Timestamp};
+use cache_model::{Digest, OneLine, Timestamp, count};
 use humansize::{BINARY, format_size};
 
 /// The most characters of an algorithm's name in front of a digest.
@@ -15,24 +15,6 @@ const SHORT: usize = 12;
 /// A size in bytes for people, as in `1.5 MiB`.
 pub fn size(bytes: u64) -> String {
     format_size(bytes, BINARY)
-}
-
-/// A number with its noun, as in `1 blob` and `2 blobs`.
-pub fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(number)) }
-}
-
-/// A number with its digits in groups of three.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The time since `time` in its largest unit, as in `3 days`; `0 seconds` for a time in the future.
@@ -117,15 +99,6 @@ mod tests {
         ] {
             assert_eq!(ago(seconds), text, "{seconds}");
         }
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-        assert_eq!(count(1, "blob"), "1 blob");
-        assert_eq!(count(2, "blob"), "2 blobs");
     }
 
     #[test]

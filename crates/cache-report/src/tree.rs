@@ -5,11 +5,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use cache_model::{ANNOTATION_DESCRIPTION, ConfigRecord};
+use cache_model::{ANNOTATION_DESCRIPTION, ConfigRecord, count};
 
 use crate::Cache;
 use crate::config_layers::{ConfigLayers, RecordResult, results};
-use crate::text::{count, cut, printable, seconds, shorten, size};
+use crate::text::{cut, printable, seconds, shorten, size};
 
 /// Forks deeper than this are given as a number, not drawn.
 const MAX_DEPTH: u32 = 24;

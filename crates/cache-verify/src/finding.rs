@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use cache_model::{Digest, OneLine, RecordDigest};
+use cache_model::{Digest, OneLine, RecordDigest, count, grouped};
 
 use crate::{FindingKind, Severity};
 
@@ -97,10 +97,27 @@ impl fmt::Display for Finding {
         match self.needed_by.as_ref().map(Vec::len) {
             None => {}
             Some(0) => f.write_str(", needed by no record")?,
-            Some(1) => f.write_str(", needed by 1 record")?,
-            Some(records) => write!(f, ", needed by {records} records")?,
+            Some(records) => write!(f, ", needed by {}", count(records as u64, "record"))?,
         }
-        write!(f, ": {}", OneLine(&self.kind))
+        write!(f, ": {}", OneLine(KindAt { kind: &self.kind, place: &self.place }))
+    }
+}
+
+/// A kind in the words for its place.
+struct KindAt<'a> {
+    kind: &'a FindingKind,
+    place: &'a Place,
+}
+
+impl fmt::Display for KindAt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.write(
+            f,
+            match self.place {
+                Place::Manifest { .. } | Place::Config { .. } => "it",
+                Place::Layer { .. } | Place::Record { .. } => "the blob",
+            },
+        )
     }
 }
 
@@ -138,7 +155,7 @@ fn write_positions(f: &mut fmt::Formatter<'_>, noun: &str, positions: &[usize]) 
     }
     match positions.len().saturating_sub(SHOWN) {
         0 => Ok(()),
-        more => write!(f, " and {more} more"),
+        more => write!(f, " and {} more", grouped(more as u64)),
     }
 }
 
@@ -160,6 +177,25 @@ mod tests {
         assert_ne!(found, finding(error("it is shut")));
         assert_ne!(found, finding(error("it is away").on(Side::Source)));
         assert_ne!(found, Finding { kind: FindingKind::MissingBlob, ..found.clone() });
+    }
+
+    #[test]
+    fn a_finding_says_how_many_records_need_a_layer_and_takes_no_config_for_a_blob() {
+        let digest = Digest::sha256([7; 32]);
+        let line = |place: Place, records: Option<usize>| {
+            let needed_by = records.map(|records| (0..records).collect());
+            Finding { image: None, place, kind: FindingKind::MissingBlob, needed_by }.to_string()
+        };
+        let layer = |positions: usize| Place::Layer { positions: (0..positions).collect(), digest: None };
+        let end = "is missing; export the cache again";
+        assert_eq!(line(layer(1), Some(0)), format!("layer 0, needed by no record: the blob {end}"));
+        assert_eq!(line(layer(1), Some(1)), format!("layer 0, needed by 1 record: the blob {end}"));
+        assert_eq!(
+            line(layer(1208), Some(12_345)),
+            format!("layers 0, 1, 2, 3, 4, 5, 6, 7 and 1,200 more, needed by 12,345 records: the blob {end}")
+        );
+        assert_eq!(line(Place::Config { digest }, None), format!("config {digest}: it {end}"));
+        assert_eq!(line(Place::Manifest { digest }, None), format!("manifest {digest}: it {end}"));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cache_format::{FormatError, NoInlineCache};
+use cache_format::{BUILDKIT_IMPORT_LIMIT, FormatError, NoInlineCache};
 use cache_ingest::Error;
-use cache_model::{Compression, Digest, LoadError, MediaType, ReadError};
+use cache_model::{Compression, Digest, LoadError, MediaType, ReadError, count, grouped};
 
 use crate::{Severity, Undecodable};
 
@@ -221,39 +221,49 @@ impl FindingKind {
     }
 }
 
-impl fmt::Display for FindingKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl FindingKind {
+    /// The words, with `subject` for a document or blob that has a defect as a whole. A manifest or config is no blob for
+    /// users, and the place names it already: `it` is its subject.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, subject: &str) -> fmt::Result {
         match self {
-            Self::MissingBlob => f.write_str("the blob is missing; export the cache again"),
+            Self::MissingBlob => write!(f, "{subject} is missing; export the cache again"),
             Self::ShortBlob { expected, actual } => {
                 write!(
                     f,
-                    "the blob is cut short: it has {actual} bytes, not {expected}; export the cache again"
+                    "{subject} is cut short: it has {}, not {}; export the cache again",
+                    count(*actual, "byte"),
+                    grouped(*expected)
                 )
             }
             Self::LongBlob { expected, actual: Some(actual) } => {
                 write!(
                     f,
-                    "the blob is too long: it has {actual} bytes, not {expected}; export the cache again"
+                    "{subject} is too long: it has {}, not {}; export the cache again",
+                    count(*actual, "byte"),
+                    grouped(*expected)
                 )
             }
             Self::LongBlob { expected, actual: None } => {
-                write!(f, "the blob goes on after its {expected} bytes; export the cache again")
+                write!(f, "{subject} goes on after its {}; export the cache again", count(*expected, "byte"))
             }
             Self::WrongDigest { actual } => {
-                write!(f, "the blob has other content, with the digest {actual}; export the cache again")
+                write!(f, "{subject} has other content, with the digest {actual}; export the cache again")
             }
-            Self::UnreadableBlob { error } => write!(f, "the blob cannot be read: {error}"),
+            Self::UnreadableBlob { error } => write!(f, "{subject} cannot be read: {error}"),
             Self::TooLarge { size, limit } => {
                 write!(
                     f,
-                    "its {size} bytes are above the limit of {limit} for metadata; raise the limit to check it"
+                    "its {} are above the limit of {} for metadata; raise the limit to check it",
+                    count(*size, "byte"),
+                    grouped(*limit)
                 )
             }
             Self::AboveImportLimit { size } => {
                 write!(
                     f,
-                    "it has {size} bytes, and BuildKit does not import what is above 1 MiB; a cache with fewer records is smaller (mode=min, or one for each target)"
+                    "it has {}, and BuildKit imports at most {}; a cache with fewer records is smaller (mode=min, or one for each target)",
+                    count(*size, "byte"),
+                    grouped(BUILDKIT_IMPORT_LIMIT)
                 )
             }
             Self::ManifestUnreadable { error } => write!(f, "it cannot be read: {error}"),
@@ -261,12 +271,14 @@ impl fmt::Display for FindingKind {
                 f.write_str("the index lists it, but it is missing; a cache in it cannot be read")
             }
             Self::TooManyManifests { limit } => {
-                write!(f, "it leads to more than {limit} manifests; the others are not checked")
+                write!(f, "it leads to more than {}; the others are not checked", count(*limit as u64, "manifest"))
             }
             Self::SkippedImage { reason } => write!(f, "{reason}"),
             Self::HistoryTooShort { steps, layers } => write!(
                 f,
-                "its history has {steps} steps with a layer, but the image has {layers} layers, and buildkitd 0.32 crashes when it imports that; build the image again without changing its layers afterwards"
+                "its history has {} with a layer, but the image has {}, and buildkitd 0.32 crashes when it imports that; build the image again without changing its layers afterwards",
+                count(*steps as u64, "step"),
+                count(*layers as u64, "layer")
             ),
             Self::ConfigUnreadable { error } => write!(f, "it cannot be read: {error}"),
             Self::GraphUnsound { error } => {
@@ -274,7 +286,9 @@ impl fmt::Display for FindingKind {
             }
             Self::LayerListMismatch { listed, config, position } => write!(
                 f,
-                "its {listed} layers are not those of the config's {config} in order: they differ at position {position}; BuildKit finds them by digest all the same"
+                "its {} are not those of the config's {} in order: they differ at position {position}; BuildKit finds them by digest all the same",
+                count(*listed as u64, "layer"),
+                grouped(*config as u64)
             ),
             Self::LayerNotInConfig => f.write_str(
                 "the manifest lists it, but no layer of the config has this blob; nothing uses it",
@@ -301,7 +315,8 @@ impl fmt::Display for FindingKind {
             Self::ExpansionLimit { limit } => {
                 write!(
                     f,
-                    "it has more than {limit} bytes when decompressed, the limit; its diff ID is not checked"
+                    "it has more than {} when decompressed, the limit; its diff ID is not checked",
+                    count(*limit, "byte")
                 )
             }
             Self::DiffIdMismatch { expected, actual } => {
@@ -322,7 +337,7 @@ impl fmt::Display for FindingKind {
                 write!(f, "a result is lost on import: its layer {layer} names no blob")
             }
             Self::DuplicateRecord { distinct } => {
-                write!(f, "they mean the same and count as {distinct}; merging the cache unites them")
+                write!(f, "they mean the same and count as {}; merging the cache unites them", grouped(*distinct as u64))
             }
             Self::RecordLeftOut => f.write_str(
                 "it is left out on import: all links of one of its inputs close cycles or lead to records that are left out",
@@ -332,5 +347,12 @@ impl fmt::Display for FindingKind {
                 write!(f, "BuildKit can import it, but it cannot be merged with other caches: {error}")
             }
         }
+    }
+}
+
+/// The words about a blob.
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, "the blob")
     }
 }

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use cache_format::NotACache;
 use cache_import::{Contents, ImportWarning, contents};
 use cache_ingest::{Error, ErrorKind, Event, Listed, Name, ReadOnce, Resolved};
-use cache_model::Digest;
+use cache_model::{Digest, count, grouped};
 use cache_report::{Entry, Row, Survey, Table, entries_json};
 use cache_target::Opened;
 use futures_util::{StreamExt, stream};
@@ -78,7 +78,11 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
     let failure = (unreadable > 0).then(|| Failure::Failed {
         doing: format!("cannot list {}", place(&target)),
         kind: ErrorKind::Other,
-        error: anyhow::anyhow!("{unreadable} of {} names cannot be read", entries.len()),
+        error: anyhow::anyhow!(
+            "{} of {} cannot be read",
+            grouped(unreadable as u64),
+            count(entries.len() as u64, "name")
+        ),
         hint: None,
     });
     report_then(written, failure)

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use cache_report::text::{count, grouped, printable, size};
+use cache_model::{count, grouped};
+use cache_report::text::{printable, size};
 use cache_verify::{Finding, FindingKind, Report, Severity, VerifyOptions, verify};
 use serde_json::{Value, json};
 

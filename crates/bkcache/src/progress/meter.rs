@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use cache_ingest::{Event, Step, Stored};
 use cache_model::Digest;
-use cache_report::text::{count, size};
+use cache_model::{count, grouped};
+use cache_report::text::size;
 
 /// The time over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(15);
@@ -102,7 +103,7 @@ impl Meter {
 
     /// How many blobs are done.
     pub(crate) fn blobs(&self) -> String {
-        format!("{} of {}", self.done, count(self.planned, "blob"))
+        format!("{} of {}", grouped(self.done), count(self.planned, "blob"))
     }
 
     /// The time that is left, or else why no byte moves.
@@ -139,7 +140,7 @@ impl Meter {
         let mut text = format!("{} {what}", count(self.done, "blob"));
         for (number, what) in [(self.already_there, "already there"), (self.failed, "failed")] {
             if number > 0 {
-                text.push_str(&format!(", {number} of them {what}"));
+                text.push_str(&format!(", {} of them {what}", grouped(number)));
             }
         }
         text.push_str(&format!("; {} in {}", size(self.moved), duration(took)));
@@ -285,6 +286,18 @@ mod tests {
             meter.sample(after(began, second));
         }
         assert_eq!(line(&meter, 40), "0 of 2 blobs, 20 MiB of 100 MiB, nothing moved for 30 s");
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        let began = Instant::now();
+        let mut meter = Meter::new(began);
+        meter.update(&Event::Planned { blobs: 2000, bytes: 0 }, began);
+        let (descriptor, stored) = (&blob(1, 0), Stored::AlreadyPresent);
+        for _ in 0..1234 {
+            meter.update(&Event::Finished { step: Step::Layer, descriptor, stored }, began);
+        }
+        assert_eq!(meter.blobs(), "1,234 of 2,000 blobs");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use cache_model::{Digest, MediaType, OneLine};
+use cache_model::{Digest, MediaType, OneLine, count, grouped};
 
 use crate::{ManifestOrIndex, ManifestQueue, NoInlineCache};
 
@@ -104,12 +104,12 @@ impl fmt::Display for NotACache {
             write!(f, "; missing: {}", named.join(", "))?;
             match self.missing.len().saturating_sub(NAMED) {
                 0 => {}
-                more => write!(f, " and {more} more")?,
+                more => write!(f, " and {} more", grouped(more as u64))?,
             }
         }
         if self.is_cut {
-            let limit = ManifestQueue::LIMIT;
-            write!(f, "; it leads to more than {limit} manifests, and the others are not read")?;
+            let limit = count(ManifestQueue::LIMIT as u64, "manifest");
+            write!(f, "; it leads to more than {limit}, and the others are not read")?;
         }
         Ok(())
     }
@@ -123,11 +123,11 @@ impl fmt::Display for ForeignContent {
         match self {
             Self::Image => f.write_str("an image"),
             Self::ImageIndex(1) => f.write_str("an index of an image"),
-            Self::ImageIndex(images) => write!(f, "an index of {images} images"),
+            Self::ImageIndex(images) => write!(f, "an index of {}", count(*images as u64, "image")),
             Self::Artifact(of) => write!(f, "{} ({})", noun(of), OneLine(of)),
             Self::ArtifactIndex(1, of) => write!(f, "an index of {} ({})", noun(of), OneLine(of)),
             Self::ArtifactIndex(artifacts, of) => {
-                write!(f, "an index of {artifacts} artifacts ({})", OneLine(of))
+                write!(f, "an index of {} ({})", count(*artifacts as u64, "artifact"), OneLine(of))
             }
             Self::EmptyIndex => f.write_str("an index without manifests"),
         }
@@ -199,7 +199,7 @@ mod tests {
         let cut = NotACache { missing, is_cut: true, ..image };
         assert!(
             cut.to_string()
-                .ends_with(" and 2 more; it leads to more than 1000 manifests, and the others are not read")
+                .ends_with(" and 2 more; it leads to more than 1,000 manifests, and the others are not read")
         );
         assert!(cut.advice().starts_with("copy the image again"));
     }

@@ -2,7 +2,7 @@
 //!
 //! Tells too short, too long and different apart, and stops at the first byte too many. It never keeps the bytes.
 
-use cache_model::{Descriptor, Digest};
+use cache_model::{Descriptor, Digest, count, grouped};
 
 use crate::{Error, ErrorKind, Hasher, Side};
 
@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Hasher, Side};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// The bytes ended early.
-    #[error("the blob is too short: it ended after {received} of {expected} bytes")]
+    #[error("the blob is too short: it ended after {} of {}", grouped(*.received), count(*.expected, "byte"))]
     TooShort {
         /// How many bytes there were.
         received: u64,
@@ -19,7 +19,7 @@ pub enum Mismatch {
         expected: u64,
     },
     /// There are more bytes than the descriptor says.
-    #[error("the blob is too long: it goes on after the {expected} bytes of its descriptor")]
+    #[error("the blob is too long: it goes on after the {} of its descriptor", count(*.expected, "byte"))]
     TooLong {
         /// The descriptor's size in bytes.
         expected: u64,

@@ -61,10 +61,10 @@ async fn a_blob_that_is_not_there_is_named_with_its_place() {
 async fn a_blob_that_is_too_short_too_long_or_different_is_told_apart() {
     let (code, line) = lied(|content| content.truncate(1000)).await;
     assert_eq!(code, "short-blob");
-    insta::assert_snapshot!(line, @"error short-blob: layer 2 (sha256:#0), needed by 1 record: the blob is cut short: it has 1000 bytes, not 3000; export the cache again");
+    insta::assert_snapshot!(line, @"error short-blob: layer 2 (sha256:#0), needed by 1 record: the blob is cut short: it has 1,000 bytes, not 3,000; export the cache again");
     let (code, line) = lied(|content| content.push(0)).await;
     assert_eq!(code, "long-blob");
-    insta::assert_snapshot!(line, @"error long-blob: layer 2 (sha256:#0), needed by 1 record: the blob is too long: it has 3001 bytes, not 3000; export the cache again");
+    insta::assert_snapshot!(line, @"error long-blob: layer 2 (sha256:#0), needed by 1 record: the blob is too long: it has 3,001 bytes, not 3,000; export the cache again");
     let (code, line) = lied(|content| content[77] ^= 4).await;
     assert_eq!(code, "wrong-digest");
     insta::assert_snapshot!(line, @"error wrong-digest: layer 2 (sha256:#0), needed by 1 record: the blob has other content, with the digest sha256:#1; export the cache again");

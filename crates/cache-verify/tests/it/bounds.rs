@@ -27,7 +27,7 @@ async fn a_bomb_is_not_decompressed_beyond_the_limit_and_its_digest_is_checked_a
         let report = with(&store, &limited).await;
         assert_eq!(
             lines(&report),
-            "error expansion-limit: layer 0 (sha256:#0), needed by 1 record: it has more than 1000000 bytes when decompressed, the limit; its diff ID is not checked\n"
+            "error expansion-limit: layer 0 (sha256:#0), needed by 1 record: it has more than 1,000,000 bytes when decompressed, the limit; its diff ID is not checked\n"
         );
         // A layer of zeros is a layer like any other below the limit, and at it.
         let exact = options().with_max_expansion(40_000_000);

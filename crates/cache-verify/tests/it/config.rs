@@ -121,7 +121,7 @@ async fn a_config_that_is_missing_is_named() {
     let text = encode_config(&config(&[(&layers[0], -1)], &[0]));
     publish(&store, &layers[..1], text.clone()).await;
     store.memory.remove(&crate::support::sha256(&text));
-    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: config sha256:#0: the blob is missing; export the cache again");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: config sha256:#0: it is missing; export the cache again");
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn what_buildkit_would_not_import_for_its_size_is_a_warning() {
         builder.record(RecordDigest::new(&format!("sha256:{n:064}")));
     }
     publish(&store, &[], encode_config(&builder.finish())).await;
-    insta::assert_snapshot!(only_finding(&store).await.1, @"warning above-import-limit: config sha256:#0: it has 2550013 bytes, and BuildKit does not import what is above 1 MiB; a cache with fewer records is smaller (mode=min, or one for each target)");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning above-import-limit: config sha256:#0: it has 2,550,013 bytes, and BuildKit imports at most 1,048,576; a cache with fewer records is smaller (mode=min, or one for each target)");
 }
 
 #[tokio::test]

@@ -41,14 +41,14 @@ async fn the_layers_of_an_image_with_a_cache_are_held_against_its_diff_ids() {
     store.lies.insert(manifest.layers[0].digest, "short".into());
     let report = report(&store).await;
     assert_eq!(report.findings[0].image, Some(subject.digest));
-    insta::assert_snapshot!(lines(&report), @"error short-blob: image sha256:#0, layer 0 (sha256:#1), needed by 3 records: the blob is cut short: it has 5 bytes, not 5632; export the cache again");
+    insta::assert_snapshot!(lines(&report), @"error short-blob: image sha256:#0, layer 0 (sha256:#1), needed by 3 records: the blob is cut short: it has 5 bytes, not 5,632; export the cache again");
 }
 
 #[tokio::test]
 async fn an_image_whose_config_is_gone_has_no_sound_cache() {
     let (store, _, manifest) = image().await;
     store.memory.remove(&manifest.config.digest);
-    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: image sha256:#0, config sha256:#1: the blob is missing; export the cache again");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"error missing-blob: image sha256:#0, config sha256:#1: it is missing; export the cache again");
 }
 
 #[tokio::test]
