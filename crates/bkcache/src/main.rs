@@ -9,6 +9,7 @@ mod credentials;
 mod failure;
 mod help;
 mod interrupt;
+mod lock;
 mod messages;
 mod metadata_file;
 mod open;

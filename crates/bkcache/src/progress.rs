@@ -4,11 +4,12 @@
 
 mod json;
 mod meter;
+mod notices;
 
 use std::fmt;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,12 +19,12 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::{GlobalArgs, ProgressMode};
+use crate::lock::lock;
 use crate::messages::print;
 use json::JsonProgress;
 use meter::Meter;
+use notices::{Notices, OnlyNotices};
 
-/// A wait from which a user wants to know why nothing moves.
-const LONG_WAIT: Duration = Duration::from_secs(5);
 /// The time between two lines of progress without a terminal.
 const LINE_PERIOD: Duration = Duration::from_secs(5);
 /// The time after which a bar is shown. For a shorter command it would only flicker.
@@ -33,8 +34,9 @@ const BAR_PERIOD: Duration = Duration::from_millis(200);
 
 /// The template of the bar by the least number of columns. Each fits with the largest numbers, since a line that wraps
 /// is not erased. The message is cut.
-const TEMPLATES: [(u16, &str); 4] = [
-    (70, "{bar:30} {binary_bytes}/{binary_total_bytes} {rate} {wide_msg}"),
+const TEMPLATES: [(u16, &str); 5] = [
+    (100, "{bar:30} {binary_bytes}/{binary_total_bytes} {rate} {wide_msg}"),
+    (70, "{bar:15} {binary_bytes}/{binary_total_bytes} {rate} {wide_msg}"),
     (40, "{binary_bytes}/{binary_total_bytes} {rate} {wide_msg}"),
     (25, "{binary_bytes}/{binary_total_bytes} {wide_msg}"),
     (0, "{wide_msg}"),
@@ -49,11 +51,11 @@ pub(crate) fn reporter(global: &GlobalArgs) -> Arc<dyn Progress> {
         ProgressMode::Auto if can_show_a_bar() => ProgressMode::Bar,
         mode => mode,
     };
-    let notices = Notices { verbose: global.verbose, long_waits: mode != ProgressMode::None };
+    let notices = Notices::new(global.verbose, mode != ProgressMode::None);
     match mode {
         ProgressMode::Bar => Arc::new(Bar::new(notices)),
         ProgressMode::Json => Arc::new(JsonProgress),
-        ProgressMode::None => Arc::new(notices),
+        ProgressMode::None => Arc::new(OnlyNotices::new(notices)),
         ProgressMode::Plain | ProgressMode::Auto => {
             Arc::new(Plain::new(notices, mode == ProgressMode::Plain))
         }
@@ -83,43 +85,6 @@ impl Progress for Relay {
     }
 }
 
-/// The events that are printed in every mode: warnings, and the retries that the options ask for.
-#[derive(Clone, Copy)]
-struct Notices {
-    /// Whether `-v` is given: print every retry.
-    verbose: bool,
-    /// Whether to print the first retry after a long wait, and that a server is silent.
-    long_waits: bool,
-}
-
-impl Notices {
-    fn line(self, event: &Event<'_>) -> Option<String> {
-        let text = match event {
-            Event::Warning { message } => format!("warning: {message}"),
-            Event::Resumed { .. } if self.verbose => event.to_string(),
-            Event::Waiting { .. } if self.long_waits => event.to_string(),
-            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
-                format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
-            }
-            Event::Retrying { restarted: None, attempt, wait, error, .. }
-                if self.verbose || self.long_waits && *wait >= LONG_WAIT && *attempt == 2 =>
-            {
-                format!("attempt {attempt} in {:.1} s: {error}", wait.as_secs_f64())
-            }
-            _ => return None,
-        };
-        Some(printable(&text))
-    }
-}
-
-impl Progress for Notices {
-    fn event(&self, event: &Event<'_>) {
-        if let Some(text) = self.line(event) {
-            print(&text);
-        }
-    }
-}
-
 /// Calls `tick` after a delay and then in a period, until it returns false. If no thread can be started, there is no tick.
 fn tick_every(delay: Duration, period: Duration, mut tick: impl FnMut() -> bool + Send + 'static) {
     let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || {
@@ -130,18 +95,11 @@ fn tick_every(delay: Duration, period: Duration, mut tick: impl FnMut() -> bool 
     });
 }
 
-/// The lock of a progress, also after a panic of another thread.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A line for each blob that is written, a line for all of them every few seconds, and one at the end.
-struct Plain {
-    notices: Notices,
-    lines: Arc<Mutex<PlainLines>>,
-}
+struct Plain(Arc<Mutex<PlainLines>>);
 
 struct PlainLines {
+    notices: Notices,
     meter: Meter,
     /// Whether there is something to sum up at the end: a line was printed, or lines were asked for.
     has_summary: bool,
@@ -153,13 +111,13 @@ struct PlainLines {
 impl Plain {
     fn new(notices: Notices, has_summary: bool) -> Self {
         let meter = Meter::new(Instant::now());
-        let lines =
-            Arc::new(Mutex::new(PlainLines { meter, has_summary, said: String::new(), is_over: false }));
+        let lines = PlainLines { notices, meter, has_summary, said: String::new(), is_over: false };
+        let lines = Arc::new(Mutex::new(lines));
         let ticking = Arc::downgrade(&lines);
         tick_every(LINE_PERIOD, LINE_PERIOD, move || {
             ticking.upgrade().is_some_and(|lines| lock(&lines).tick(Instant::now()))
         });
-        Self { notices, lines }
+        Self(lines)
     }
 }
 
@@ -191,7 +149,7 @@ impl PlainLines {
 
 impl Progress for Plain {
     fn event(&self, event: &Event<'_>) {
-        let (mut lines, now) = (lock(&self.lines), Instant::now());
+        let (mut lines, now) = (lock(&self.0), Instant::now());
         lines.meter.update(event, now);
         match event {
             Event::Finished { step, descriptor, stored }
@@ -200,15 +158,19 @@ impl Progress for Plain {
                 let size = size(descriptor.size);
                 lines.print(&format!("{step} {} {size} {}", descriptor.digest, step.outcome(*stored)));
             }
-            Event::Importing { .. } if self.notices.verbose => lines.print(&event.to_string()),
-            event => self.notices.event(event),
+            Event::Importing { .. } if lines.notices.is_verbose() => lines.print(&event.to_string()),
+            event => {
+                if let Some(text) = lines.notices.line(event, now) {
+                    print(&text);
+                }
+            }
         }
     }
 }
 
 impl Drop for Plain {
     fn drop(&mut self) {
-        let mut lines = lock(&self.lines);
+        let mut lines = lock(&self.0);
         lines.is_over = true;
         if let Some(summary) = lines.meter.summary(Instant::now()).filter(|_| lines.has_summary) {
             print(&summary);
@@ -217,12 +179,10 @@ impl Drop for Plain {
 }
 
 /// One bar for all bytes.
-struct Bar {
-    notices: Notices,
-    drawing: Arc<Mutex<BarDrawing>>,
-}
+struct Bar(Arc<Mutex<BarDrawing>>);
 
 struct BarDrawing {
+    notices: Notices,
     bar: ProgressBar,
     meter: Meter,
     /// Bytes per second, for the template.
@@ -236,13 +196,13 @@ impl Bar {
     fn new(notices: Notices) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         let (meter, rate) = (Meter::new(Instant::now()), Arc::default());
-        let drawing = BarDrawing { bar, meter, rate, template: "", is_over: false };
+        let drawing = BarDrawing { notices, bar, meter, rate, template: "", is_over: false };
         let drawing = Arc::new(Mutex::new(drawing));
         let ticking = Arc::downgrade(&drawing);
         tick_every(BAR_DELAY, BAR_PERIOD, move || {
             ticking.upgrade().is_some_and(|drawing| lock(&drawing).tick(Instant::now()))
         });
-        Self { notices, drawing }
+        Self(drawing)
     }
 }
 
@@ -299,9 +259,9 @@ impl BarDrawing {
 
 impl Progress for Bar {
     fn event(&self, event: &Event<'_>) {
-        let mut drawing = lock(&self.drawing);
-        drawing.meter.update(event, Instant::now());
-        if let Some(text) = self.notices.line(event) {
+        let (mut drawing, now) = (lock(&self.0), Instant::now());
+        drawing.meter.update(event, now);
+        if let Some(text) = drawing.notices.line(event, now) {
             drawing.bar.suspend(|| print(&text));
         }
     }
@@ -309,7 +269,7 @@ impl Progress for Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        let mut drawing = lock(&self.drawing);
+        let mut drawing = lock(&self.0);
         drawing.is_over = true;
         drawing.bar.finish_and_clear();
     }
@@ -317,23 +277,14 @@ impl Drop for Bar {
 
 #[cfg(test)]
 mod tests {
-    use cache_ingest::{Error, ErrorKind};
-
     use super::*;
-
-    #[test]
-    fn a_notice_is_one_line_whatever_it_quotes() {
-        let notices = Notices { verbose: true, long_waits: true };
-        let message = "two\nlines\u{202e}";
-        let line = notices.line(&Event::Warning { message });
-        assert_eq!(line.as_deref(), Some(r"warning: two\nlines\u{202e}"));
-    }
 
     #[test]
     fn a_line_of_progress_is_printed_once_while_nothing_changes() {
         let began = Instant::now();
         let (meter, said) = (Meter::new(began), String::new());
-        let mut lines = PlainLines { meter, has_summary: false, said, is_over: false };
+        let notices = Notices::new(false, true);
+        let mut lines = PlainLines { notices, meter, has_summary: false, said, is_over: false };
         let mut news = |event: Option<&Event<'_>>, seconds| {
             let now = began + Duration::from_secs(seconds);
             event.inspect(|event| lines.meter.update(event, now));
@@ -345,19 +296,5 @@ mod tests {
         assert_eq!((news(None, 10), news(None, 15)), (None, None));
         let second = news(Some(&importing("cache config")), 20);
         assert_eq!(second.as_deref(), Some("importing cache config from r/app"));
-    }
-
-    #[test]
-    fn a_long_wait_is_printed_without_v() {
-        let error = Error::new(ErrorKind::Unavailable, "get", "r/app", "it is busy");
-        let line = |(verbose, long_waits), wait| {
-            let wait = Duration::from_millis(wait);
-            let event =
-                Event::Retrying { request: "get r/app", restarted: None, attempt: 2, wait, error: &error };
-            Notices { verbose, long_waits }.line(&event)
-        };
-        assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5.0 s: get r/app: it is busy"));
-        assert_eq!((line((false, true), 4999), line((false, false), 5000)), (None, None));
-        assert!(line((true, false), 1).is_some());
     }
 }
