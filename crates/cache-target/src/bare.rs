@@ -60,6 +60,12 @@ pub(crate) fn attributes(
     if text == "-" {
         return Err(TargetError::usage("`-` is not a cache: name a folder, such as ./-"));
     }
+    // `registry:5000/app` is a host with a port.
+    if is_reference(text, exists) {
+        let mut attributes = Attributes::new("registry");
+        attributes.set("ref", text);
+        return Ok(attributes);
+    }
     if let Some(refusal) = prefix::refusal(text, exists) {
         return Err(refusal);
     }
@@ -67,11 +73,6 @@ pub(crate) fn attributes(
         return Err(TargetError::usage(format_args!(
             "the repository is missing: {text}/NAME; ./{text} names a folder"
         )));
-    }
-    if is_reference(text, exists) {
-        let mut attributes = Attributes::new("registry");
-        attributes.set("ref", text);
-        return Ok(attributes);
     }
     let mut path = text;
     let mut attributes = Attributes::new("local");

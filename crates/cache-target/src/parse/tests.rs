@@ -248,6 +248,13 @@ fn a_prefix_of_another_tool_is_an_error_with_the_spelling_without_it() {
         // A path that exists is that path.
         assert!(read(text, Role::Source, &[text]).is_ok() || text.contains("//"), "{text}");
     }
+    // The host of a service in Compose, and that of Docker's image in GitLab.
+    for host in ["registry:5000", "docker:5000", "oci:5000", "file:80", "https:443"] {
+        let text = format!("{host}/app:cache");
+        for role in [Role::Source, Role::Destination] {
+            assert_eq!(read(&text, role, &[]), Ok(format!("type=registry,ref={text}")));
+        }
+    }
     let tagged = read("oci:main", Role::Source, &["oci"]);
     assert_eq!(tagged, Ok("type=local,src=oci,tag=main".to_owned()));
     bad(
