@@ -43,8 +43,9 @@ impl RepositoryClient {
         }
         self.put_manifest(&call, &name, descriptor, bytes).await?;
         if self.client.options().rehash {
-            // A registry that has the manifest with other content may keep that.
-            self.read_descriptor(&name).await?;
+            // A registry that has the manifest with other content may keep that. It is read by its digest, since the tag leads
+            // to whatever the registry now has under it, with the digest of that.
+            self.read_descriptor(&Name::Digest(descriptor.digest)).await?;
         }
         if expect != Expect::Any {
             let seen = self.current(&name).await?.map(|seen| seen.digest);

@@ -18,12 +18,15 @@ use crate::protocol::{accepted, header};
 use crate::repository::RepositoryClient;
 
 /// What a registry has of a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum FoundBlob {
     /// All of it.
     Whole,
-    /// Other bytes, another number of them, or none that can be read.
+    /// Other bytes, or another number of them.
     Damaged,
+    /// It says that it has the blob, and breaks off when it is read. Docker's registry does so where its storage has lost the
+    /// blob. But the network may be the cause, too.
+    Unreadable(Error),
     Absent,
 }
 
@@ -58,16 +61,21 @@ impl RepositoryClient {
         }
     }
 
-    /// What the registry has of a blob: by its word and by the size, and if the options say so, by its content.
-    pub(crate) async fn find_blob(&self, descriptor: &Descriptor) -> Result<FoundBlob, Error> {
+    /// What the registry has of a source's blob: by its word and by the size, and if the options say so, by its content.
+    pub(crate) async fn find_blob(&self, source: &Source<'_>) -> Result<FoundBlob, Error> {
+        let descriptor = source.descriptor();
         let looked_up = match self.size_of(descriptor).await {
             Ok(size) if size != descriptor.size => return Ok(FoundBlob::Damaged),
             Ok(_) if !self.client.options().rehash => return Ok(FoundBlob::Whole),
-            Ok(_) => match self.read_whole(descriptor).await {
-                // Docker's registry sends the head of a blob that its storage has lost, and breaks off.
-                Err(error) if error.kind() == ErrorKind::Unavailable => return Ok(FoundBlob::Damaged),
-                read => read,
-            },
+            Ok(_) => {
+                source.rehashing();
+                match self.read_whole(descriptor).await {
+                    Err(error) if error.kind() == ErrorKind::Unavailable => {
+                        return Ok(FoundBlob::Unreadable(error));
+                    }
+                    read => read,
+                }
+            }
             Err(error) => Err(error),
         };
         match looked_up {

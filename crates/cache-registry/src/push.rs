@@ -20,21 +20,25 @@ impl RepositoryClient {
         self.will_push();
         let call = self.call("put", self.at(&descriptor.digest));
         let found = match self.is_trusted_with(&descriptor.digest) {
-            true => self.find_blob(descriptor).await?,
+            true => self.find_blob(source).await?,
             false => FoundBlob::Absent,
         };
-        let stored = match found {
+        match found {
             FoundBlob::Whole => return Ok(Stored::AlreadyPresent),
-            // The other repositories of a registry share its storage.
-            FoundBlob::Damaged => self.send(&call, descriptor, source, None).await?,
-            FoundBlob::Absent => self.send(&call, descriptor, source, source.origin()).await?,
-        };
-        if found == FoundBlob::Damaged && self.find_blob(descriptor).await? != FoundBlob::Whole {
-            let reason = "the registry has other content under this digest, and keeps it although the blob was sent again; \
-                          remove the blob from its storage";
-            return Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough());
+            FoundBlob::Absent => return self.send(&call, descriptor, source, source.origin()).await,
+            FoundBlob::Damaged | FoundBlob::Unreadable(_) => {}
         }
-        Ok(stored)
+        // The other repositories of a registry share its storage, so the blob is not mounted.
+        let stored = self.send(&call, descriptor, source, None).await?;
+        match self.find_blob(source).await? {
+            FoundBlob::Whole => Ok(stored),
+            FoundBlob::Unreadable(error) => Err(error.tried_enough()),
+            FoundBlob::Damaged | FoundBlob::Absent => {
+                let reason = "the registry has other content under this digest, and keeps it although the blob was sent again; \
+                              remove the blob from its storage";
+                Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough())
+            }
+        }
     }
 
     /// Sends a blob that the registry lacks.

@@ -325,7 +325,7 @@ impl<'u> Upload<'u> {
     /// registry has the blob. Else the error is retryable, and the copy sends the blob again from the start.
     async fn lost(&mut self, call: &Call<'_>, error: Error) -> Result<(), Error> {
         let trusted = self.repository.is_trusted_with(&self.descriptor.digest);
-        if trusted && self.repository.find_blob(self.descriptor).await? == FoundBlob::Whole {
+        if trusted && matches!(self.repository.find_blob(self.source).await?, FoundBlob::Whole) {
             return Ok(());
         }
         let reason = format_args!("the upload broke off and cannot be continued: {}", error.reason());

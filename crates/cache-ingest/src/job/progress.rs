@@ -53,7 +53,7 @@ pub enum Event<'a> {
         /// The blob.
         descriptor: &'a Descriptor,
     },
-    /// The destination has a file of a blob's size, and reads it to verify its content. No byte is transferred meanwhile.
+    /// The destination has a blob of the right size, and reads it to verify its content. No byte is transferred meanwhile.
     Rehashing {
         /// The blob.
         descriptor: &'a Descriptor,

@@ -111,7 +111,7 @@ impl<'a> Source<'a> {
         self.job.event(&Event::Retrying { request: &request, restarted, attempt: 2, wait, error });
     }
 
-    /// Reports that the destination has a file of the blob's size, and reads it to verify its content.
+    /// Reports that the destination has a blob of the right size, and reads it to verify its content.
     pub fn rehashing(&self) {
         self.job.event(&Event::Rehashing { descriptor: &self.descriptor });
     }

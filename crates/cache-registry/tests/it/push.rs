@@ -1,11 +1,12 @@
 //! Faults while a cache is written.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cache_conformance::{Blob, Fault as Flaw, Faulty};
 use cache_export::{Destination, export};
 use cache_ingest::{
-    ErrorKind, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Standing, Step, Stored, copy,
+    ErrorKind, Event, Expect, Ingester, MemoryStore, Name, Provider, Publisher, Standing, Step, Stored, copy,
 };
 use cache_model::{Algorithm, CacheChains, MediaType, NewResult, Timestamp};
 use cache_registry::{Client, RegistryStore};
@@ -576,6 +577,33 @@ async fn a_damaged_blob_is_sent_again_and_looked_at() {
     assert_eq!(server.seen_with("PUT", "").len(), 4, "it is sent once");
 }
 
+/// Whether the registry or the network breaks off cannot be told, so nobody is to remove anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_cannot_be_read_is_sent_again_once_and_not_called_damaged() {
+    let (server, layer) = (scripted().await, layer());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let job = copying().with_progress(move |event: &Event<'_>| {
+        if let Event::Rehashing { descriptor } = event {
+            hears.lock().unwrap().push(descriptor.digest);
+        }
+    });
+    let hashing = store_with(options().with_rehash(true), &server.host(), APP);
+    let push = async || copy(Step::Layer, &layer.descriptor, &memory(&layer), &hashing, &job).await;
+    assert_eq!(push().await.unwrap(), Stored::Stored);
+    assert!(heard.lock().unwrap().is_empty());
+    server.fault(On::new("GET", "/blobs/sha256").times(2), Fault::CutBody(0));
+    assert_eq!(push().await.unwrap(), Stored::Stored, "only the first copy of it was lost");
+    assert_eq!(*heard.lock().unwrap(), [layer.descriptor.digest; 2], "each reading is reported");
+    server.forget_seen();
+    server.fault(On::new("GET", "/blobs/sha256").always(), Fault::CutBody(0));
+    let error = push().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(!error.to_string().contains("remove"), "{error}");
+    assert_clear(&error);
+    assert_eq!(server.seen_with("PUT", "").len(), 1, "it is sent once");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_manifest_is_published_again_by_a_client_that_hashes() {
     let (server, index) = (scripted().await, Blob::index("one"));
@@ -593,6 +621,12 @@ async fn a_damaged_manifest_is_published_again_by_a_client_that_hashes() {
     assert_eq!(publish().await.unwrap_err().kind(), ErrorKind::Corrupt, "and stays damaged");
     server.heal();
     publish().await.unwrap();
+    // The tag leads to other content, of which the registry states the digest rightly.
+    server.fault(
+        On::new("GET", &format!("/manifests/{}", index.descriptor.digest)).always(),
+        Fault::FlipByte(5),
+    );
+    assert_eq!(publish().await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test(flavor = "multi_thread")]
