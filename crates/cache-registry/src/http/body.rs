@@ -20,8 +20,8 @@ const PATIENCE: u32 = 10;
 /// How much of the body of an error is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
-/// Where the body of a stream comes from.
-struct BodyOrigin {
+/// Watches over the body of a stream.
+struct BodyWatch {
     url: Url,
     silence: SilenceWatch,
     operation: Operation,
@@ -101,20 +101,21 @@ pub(crate) async fn read_error(response: Response, silence: &SilenceWatch, opera
 ///
 /// Only the time of waiting for bytes counts, so a slow reader is no stall.
 pub(crate) fn stream_body(response: Response, silence: SilenceWatch, operation: Operation) -> ByteStream {
-    let source = BodyOrigin { url: response.url().clone(), silence, operation };
+    let watch = BodyWatch { url: response.url().clone(), silence, operation };
     let body = Box::pin(response.bytes_stream());
-    let state = Some((body, Duration::ZERO, 0usize, source));
+    let state = Some((body, Duration::ZERO, 0usize, watch));
     Box::pin(stream::unfold(state, move |state| async move {
-        let (mut body, waited, seen, source) = state?;
-        let BodyOrigin { url, silence, operation } = &source;
+        let (mut body, waited, seen, watch) = state?;
+        let BodyWatch { url, silence, operation } = &watch;
         let (began, stall) = (Instant::now(), silence.limit());
         match silence.bound(stall.saturating_sub(waited), url, operation, body.next()).await {
             Some(None) => None,
             Some(Some(Ok(chunk))) => {
+                silence.heard(url);
                 let seen = seen.saturating_add(chunk.len());
                 let (waited, seen) =
                     if seen >= LEAST { (Duration::ZERO, 0) } else { (waited + began.elapsed(), seen) };
-                Some((Ok(chunk), Some((body, waited, seen, source))))
+                Some((Ok(chunk), Some((body, waited, seen, watch))))
             }
             Some(Some(Err(cause))) => Some((Err(operation.connection_failed(cause)), None)),
             None => {

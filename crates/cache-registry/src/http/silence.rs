@@ -2,9 +2,9 @@
 //!
 //! What is waited for, and what a silence means, is up to the caller.
 
+use std::collections::HashSet;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_ingest::{Event, Job};
@@ -12,6 +12,7 @@ use reqwest::Url;
 use tokio::time::timeout;
 
 use crate::error::Operation;
+use crate::lock::lock;
 use crate::options::ClientOptions;
 
 /// After how long a user wants to know why nothing moves.
@@ -22,13 +23,13 @@ const REPORTED_AFTER: Duration = Duration::from_secs(5);
 pub(crate) struct SilenceWatch {
     limit: Duration,
     job: Job,
-    /// Whether a silence has been reported since the last answer. One report serves all requests that wait.
-    is_reported: Arc<AtomicBool>,
+    /// The servers whose silence has been reported since they were last heard. One report serves all requests that wait.
+    reported: Arc<Mutex<HashSet<String>>>,
 }
 
 impl SilenceWatch {
     pub(crate) fn new(options: &ClientOptions) -> Self {
-        Self { limit: options.stall, job: options.job.clone(), is_reported: Arc::default() }
+        Self { limit: options.stall, job: options.job.clone(), reported: Arc::default() }
     }
 
     /// How long a server may be silent.
@@ -36,34 +37,46 @@ impl SilenceWatch {
         self.limit
     }
 
-    /// Waits for an answer of the server at a URL; `None` if there is none within `limit`.
+    /// Waits for something of the server at a URL; `None` if it does not come within `limit`.
     pub(crate) async fn bound<F: Future>(
         &self,
         limit: Duration,
         url: &Url,
         operation: &Operation,
-        answer: F,
+        awaited: F,
     ) -> Option<F::Output> {
-        let mut answer = pin!(answer);
+        let mut awaited = pin!(awaited);
         let first = limit.min(REPORTED_AFTER);
-        let mut answered = timeout(first, answer.as_mut()).await.ok();
-        if answered.is_none() && first < limit {
-            self.report(url, operation);
-            answered = timeout(limit.saturating_sub(first), answer).await.ok();
+        if let Ok(came) = timeout(first, awaited.as_mut()).await {
+            return Some(came);
         }
-        if answered.is_some() {
-            self.is_reported.store(false, Ordering::Relaxed);
+        if first == limit {
+            return None;
         }
-        answered
+        self.report(url, operation);
+        timeout(limit.saturating_sub(first), awaited).await.ok()
+    }
+
+    /// Notes that bytes of the server at a URL have arrived.
+    pub(crate) fn heard(&self, url: &Url) {
+        let mut reported = lock(&self.reported);
+        if !reported.is_empty() {
+            reported.remove(&server(url));
+        }
     }
 
     fn report(&self, url: &Url, operation: &Operation) {
-        if self.is_reported.swap(true, Ordering::Relaxed) {
+        let host = server(url);
+        if !lock(&self.reported).insert(host.clone()) {
             return;
         }
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        let host = format!("{}{port}", url.host_str().unwrap_or_default());
         let request = format!("{} {}", operation.verb, operation.subject);
         self.job.event(&Event::Waiting { host: &host, request: &request, silent: REPORTED_AFTER });
     }
+}
+
+/// The host and port of a URL.
+fn server(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", url.host_str().unwrap_or_default())
 }

@@ -45,6 +45,11 @@ impl Request {
     pub(crate) fn new(method: Method, url: Url) -> Self {
         Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), patience: 1 }
     }
+
+    /// Whether it changes nothing on the server.
+    pub(crate) fn reads(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
 }
 
 /// The sending end of a body that is streamed.
@@ -202,14 +207,17 @@ impl Transport {
         &self,
         sent: reqwest::RequestBuilder,
         url: &Url,
-        patience: u32,
+        patience_factor: u32,
         operation: &Operation,
     ) -> Result<Response, RequestFailure> {
         // The semaphore is never closed.
         let _permit = self.requests.acquire().await;
-        let patience = self.silence.limit().saturating_mul(patience);
+        let patience = self.silence.limit().saturating_mul(patience_factor);
         match self.silence.bound(patience, url, operation, sent.send()).await {
-            Some(Ok(response)) => Ok(response),
+            Some(Ok(response)) => {
+                self.silence.heard(url);
+                Ok(response)
+            }
             Some(Err(cause)) => Err(operation.connection_failed(cause).into()),
             None => Err(operation.no_answer(patience).into()),
         }
@@ -226,8 +234,7 @@ impl Transport {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
         }
-        let reads = request.method == Method::GET || request.method == Method::HEAD;
-        if !reads && !matches!(status.as_u16(), 307 | 308) {
+        if !request.reads() && !matches!(status.as_u16(), 307 | 308) {
             return Err(operation
                 .error(
                     ErrorKind::Unsupported,
@@ -240,7 +247,7 @@ impl Transport {
                 let to = follow(&answer.url, location, operation)?;
                 // Another host gets no credentials, so it would refuse the next request, or store a part of a cache. And a
                 // body may hold a secret for that host, such as an identity token.
-                if !reads && to.origin() != request.url.origin() {
+                if !request.reads() && to.origin() != request.url.origin() {
                     let host = Peer::of(Some(&to)).server;
                     let reason = format_args!(
                         "the registry redirects it to another host, {host}, which must not receive it; if that is the \

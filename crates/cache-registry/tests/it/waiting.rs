@@ -9,7 +9,7 @@ use cache_ingest::{
     Stored,
 };
 use cache_model::{Algorithm, MediaType};
-use cache_registry::ClientOptions;
+use cache_registry::{Client, ClientOptions, RegistryStore};
 use test_registries::{Answer, Fault, On};
 
 use crate::scene::{APP, SIZE, copying, options, policy, pull, scripted, store_with, transfer};
@@ -67,18 +67,33 @@ async fn a_rate_limit_without_a_time_costs_no_retry() {
 async fn a_silent_registry_is_reported_once_until_it_answers() {
     let server = scripted().await;
     let (options, heard) = listening(options());
-    let store = store_with(options, &server.host(), APP);
-    server.fault(On::any("/manifests/").times(2), Fault::Delay(Duration::from_secs(6)));
-    let (one, two) = (Name::Tag("one".to_owned()), Name::Tag("two".to_owned()));
-    let (one, two) = tokio::join!(store.resolve(&one), store.resolve(&two));
-    for answer in [one, two] {
+    let client = Client::new(options).unwrap();
+    let app_at = |host: &str| RegistryStore::new(&client, &format!("{host}/{APP}").parse().unwrap());
+    let (other, late) = (scripted().await, Fault::Delay(Duration::from_secs(6)));
+    let (store, elsewhere) = (app_at(&server.host()), app_at(&other.host()));
+    server.fault(On::any("/manifests/").times(2), late.clone());
+    other.fault(On::any("/manifests/"), late.clone());
+    let [one, two, three, four] = ["one", "two", "three", "four"].map(|tag| Name::Tag(tag.to_owned()));
+    let answers = tokio::join!(store.resolve(&one), store.resolve(&two), elsewhere.resolve(&three));
+    for answer in [answers.0, answers.1, answers.2] {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotFound);
     }
-    let heard = heard.lock().unwrap().join("\n");
-    let host = server.host();
-    let lines =
-        ["one", "two"].map(|tag| format!("waiting for {host}, silent for 5s: resolve {host}/{APP}:{tag}"));
-    assert!(lines.contains(&heard), "{heard}");
+    let line =
+        |host: &str, tag: &str| format!("waiting for {host}, silent for 5s: resolve {host}/{APP}:{tag}");
+    let (here, there) = (server.host(), other.host());
+    let mut lines = std::mem::take(&mut *heard.lock().unwrap());
+    lines.sort();
+    let of_two = lines.iter().filter(|text| [line(&here, "one"), line(&here, "two")].contains(text)).count();
+    assert_eq!((of_two, lines.len()), (1, 2), "one for two requests: {lines:?}");
+    assert!(lines.contains(&line(&there, "three")), "each host has its own: {lines:?}");
+
+    // After an answer, the next silence is another one. A connection that breaks is no answer.
+    server.fault(On::any("/manifests/").times(2), late);
+    server.fault(On::any("/manifests/"), Fault::CutBeforeStatus);
+    assert_eq!(store.resolve(&four).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let lines = heard.lock().unwrap().clone();
+    let waiting = lines.iter().filter(|text| **text == line(&here, "four")).count();
+    assert_eq!((waiting, lines.len()), (1, 2), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
