@@ -39,6 +39,7 @@ mod auth;
 mod call;
 mod client;
 mod credentials;
+mod docker_folder;
 mod endpoint;
 mod error;
 mod error_response;

@@ -76,7 +76,7 @@ impl DockerConfig {
             Ok(None) => own,
             Err(reason) => match own {
                 Ok(Some(own)) => Ok(Some(own)),
-                _ => Err(format!("cannot use {}: {reason}", self.name)),
+                _ => Err(reason),
             },
         }
     }
@@ -114,11 +114,11 @@ impl DockerConfig {
         let helpers = object(&self.json, "credHelpers");
         let own = registry.0.iter().find_map(|name| Some((helpers?.get(name)?.as_str(), name)));
         let (helper, name) = match own {
-            // An empty name turns off the helper for all registries.
+            // An empty name means that this registry has no helper, not even the one of `credsStore`.
             Some((helper, name)) => (helper.filter(|helper| !helper.is_empty())?, name),
             None => (text(&self.json, "credsStore")?, registry.0.first()?),
         };
-        Some((CredentialHelper::named(helper), name))
+        Some((CredentialHelper::named(helper, &self.name), name))
     }
 }
 

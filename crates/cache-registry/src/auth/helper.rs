@@ -27,13 +27,16 @@ const IDENTITY_TOKEN: &str = "<token>";
 #[derive(Debug)]
 pub(super) struct CredentialHelper {
     program: PathBuf,
+    /// The name of the config that names it.
+    config: String,
     patience: Duration,
 }
 
 impl CredentialHelper {
     /// The helper that a config calls `name`.
-    pub(super) fn named(name: &str) -> Self {
-        Self { program: PathBuf::from(format!("docker-credential-{name}")), patience: PATIENCE }
+    pub(super) fn named(name: &str, config: &str) -> Self {
+        let program = PathBuf::from(format!("docker-credential-{name}"));
+        Self { program, config: config.to_owned(), patience: PATIENCE }
     }
 
     /// The name of the program, for messages.
@@ -44,32 +47,46 @@ impl CredentialHelper {
 
     /// The credentials for a server, if the helper has any.
     pub(super) async fn get(&self, server: &str) -> Result<Option<Credentials>, String> {
-        let name = self.name();
+        let (name, config) = (self.name(), &self.config);
         let to_see = format!("run it to see why: echo {} | {name} get", printable(server));
         let output = match timeout(self.patience, run(&self.program, server)).await {
             Ok(Ok(output)) => output,
             Ok(Err(cause)) if cause.kind() == ErrorKind::NotFound => {
                 return Err(format!(
-                    "{name}, which it names, cannot be found: install it, or remove it there"
+                    "{config} names the program {name}, which is not installed: install it, or remove its name from {config}"
                 ));
             }
-            Ok(Err(cause)) => return Err(format!("{name}, which it names, cannot be run: {cause}")),
+            Ok(Err(cause)) => {
+                return Err(format!("{config} names the program {name}, which cannot be run: {cause}"));
+            }
             Err(_) => {
-                return Err(format!("{name} does not answer within {:?}; {to_see}", self.patience));
+                return Err(
+                    self.unusable(format_args!("does not answer within {:?}; {to_see}", self.patience))
+                );
             }
         };
         if output.status.success() {
             let answer = serde_json::from_slice(&output.stdout).ok().filter(Value::is_object);
             return match answer {
                 Some(answer) => Ok(credentials(&answer)),
-                None => Err(format!("{name} answers with something else than credentials; {to_see}")),
+                None => {
+                    Err(self.unusable(format_args!("answers with something else than credentials; {to_see}")))
+                }
             };
         }
         // Helpers say in these words that they have none (docker-credential-helpers, credentials/error.go).
         let has_none = [&output.stdout, &output.stderr]
             .iter()
             .any(|output| String::from_utf8_lossy(output).contains("credentials not found"));
-        if has_none { Ok(None) } else { Err(format!("{name} fails ({}); {to_see}", output.status)) }
+        if has_none {
+            return Ok(None);
+        }
+        Err(self.unusable(format_args!("fails ({}); {to_see}", output.status)))
+    }
+
+    /// The error of a helper that ran.
+    fn unusable(&self, reason: std::fmt::Arguments<'_>) -> String {
+        format!("cannot use {}: {} {reason}", self.config, self.name())
     }
 }
 
@@ -108,7 +125,7 @@ mod tests {
         // Another process makes it executable: a file that this process holds open for writing cannot be run.
         let mut install = std::process::Command::new("install");
         assert!(install.args(["-m", "755"]).args([&text, &program]).status().unwrap().success());
-        CredentialHelper { program, patience }.get("r.example").await
+        CredentialHelper { program, config: "c.json".to_owned(), patience }.get("r.example").await
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -143,17 +160,25 @@ mod tests {
     async fn a_helper_that_fails_is_named_and_not_quoted() {
         let see = "run it to see why: echo r.example | docker-credential-test get";
         for (script, reason) in [
-            ("echo hunter2; echo hunter2 >&2; exit 3", "docker-credential-test fails (exit status: 3)"),
-            ("kill -9 $$", "docker-credential-test fails (signal: 9 (SIGKILL))"),
-            ("echo hunter2", "docker-credential-test answers with something else than credentials"),
-            ("echo '[\"hunter2\"]'", "docker-credential-test answers with something else than credentials"),
+            ("echo hunter2; echo hunter2 >&2; exit 3", "fails (exit status: 3)"),
+            ("kill -9 $$", "fails (signal: 9 (SIGKILL))"),
+            ("echo hunter2", "answers with something else than credentials"),
+            ("echo '[\"hunter2\"]'", "answers with something else than credentials"),
         ] {
-            assert_eq!(answer(script, LONG).await, Err(format!("{reason}; {see}")), "{script}");
+            assert_eq!(
+                answer(script, LONG).await,
+                Err(format!("cannot use c.json: docker-credential-test {reason}; {see}")),
+                "{script}"
+            );
         }
-        let error = CredentialHelper::named("no-such").get("r.example").await.unwrap_err();
-        assert!(error.starts_with("docker-credential-no-such, which it names, cannot be found"), "{error}");
+        let error = CredentialHelper::named("no-such", "c.json").get("r.example").await.unwrap_err();
+        assert!(
+            error.starts_with("c.json names the program docker-credential-no-such, which is not"),
+            "{error}"
+        );
         let (program, patience) = (PathBuf::from("/dev/null"), LONG);
-        let error = CredentialHelper { program, patience }.get("r.example").await.unwrap_err();
+        let helper = CredentialHelper { program, config: "c.json".to_owned(), patience };
+        let error = helper.get("r.example").await.unwrap_err();
         assert!(error.contains("cannot be run: Permission denied"), "{error}");
     }
 
@@ -161,7 +186,12 @@ mod tests {
     async fn a_helper_that_hangs_is_ended_and_named() {
         let start = Instant::now();
         let error = answer("exec sleep 600", Duration::from_millis(300)).await.unwrap_err();
-        assert!(error.starts_with("docker-credential-test does not answer within 300ms; run it"), "{error}");
+        assert!(
+            error.starts_with(
+                "cannot use c.json: docker-credential-test does not answer within 300ms; run it"
+            ),
+            "{error}"
+        );
         assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     }
 }

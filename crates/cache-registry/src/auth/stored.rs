@@ -10,6 +10,7 @@ use cache_ingest::{Error, ErrorKind};
 use crate::auth::docker_config::{DockerConfig, RegistryNames};
 use crate::auth::identity::{Identity, IdentitySource};
 use crate::credentials::Credentials;
+use crate::docker_folder::{docker_folder, variable_path};
 use crate::error::Operation;
 
 /// The stored credentials for one registry.
@@ -82,21 +83,19 @@ impl CredentialSource {
 
 /// All sources, in the order in which they are searched.
 fn sources() -> Vec<CredentialSource> {
-    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let mut sources = Vec::new();
     if let Ok(text) = env::var("DOCKER_AUTH_CONFIG")
         && !text.is_empty()
     {
         sources.push(CredentialSource::Variable(text, "DOCKER_AUTH_CONFIG"));
     }
-    sources.extend(path("REGISTRY_AUTH_FILE").map(CredentialSource::File));
-    let home = env::home_dir();
-    let docker = path("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
-    sources.extend(docker.map(|folder| CredentialSource::File(folder.join("config.json"))));
+    sources.extend(variable_path("REGISTRY_AUTH_FILE").map(CredentialSource::File));
+    sources.extend(docker_folder().map(|folder| CredentialSource::File(folder.join("config.json"))));
     // In CI there may be no session; then Podman has a folder for each user.
-    let run =
-        path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")).or_else(without_session);
-    let config = home.map(|home| home.join(".config/containers/auth.json"));
+    let run = variable_path("XDG_RUNTIME_DIR")
+        .map(|folder| folder.join("containers/auth.json"))
+        .or_else(without_session);
+    let config = env::home_dir().map(|home| home.join(".config/containers/auth.json"));
     sources.extend(run.into_iter().chain(config).map(CredentialSource::File));
     sources
 }
@@ -355,7 +354,7 @@ mod tests {
             let error = found("r.example", text).await.unwrap_err();
             assert_eq!(
                 error,
-                "cannot use the text: docker-credential-no-such, which it names, cannot be found: install it, or remove it there"
+                "the text names the program docker-credential-no-such, which is not installed: install it, or remove its name from the text"
             );
         }
         for entry in [r#"{"auth":"bWU6aHVudGVyMg=="}"#, r#"{"username":"me","password":"hunter2"}"#] {

@@ -10,6 +10,8 @@ use std::{env, fs, io};
 use cache_ingest::{Error, ErrorKind};
 use reqwest::Url;
 
+use crate::docker_folder::{docker_folder, variable_path};
+
 /// The files for one registry.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct RegistryFiles {
@@ -65,12 +67,9 @@ impl RegistryFiles {
 
 /// The folders that Docker Desktop, rootless Docker, and Docker read.
 pub(crate) fn docker_folders() -> Vec<PathBuf> {
-    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let below_home = |name: &str| env::home_dir().map(|home| home.join(name));
-    let desktop = path("DOCKER_CONFIG").or_else(|| below_home(".docker"));
-    let rootless =
-        path("XDG_CONFIG_HOME").or_else(|| below_home(".config")).map(|config| config.join("docker"));
-    let docker = [desktop, rootless, Some(PathBuf::from("/etc/docker"))];
+    let config = variable_path("XDG_CONFIG_HOME").or_else(|| Some(env::home_dir()?.join(".config")));
+    let rootless = config.map(|config| config.join("docker"));
+    let docker = [docker_folder(), rootless, Some(PathBuf::from("/etc/docker"))];
     docker.into_iter().flatten().map(|folder| folder.join("certs.d")).collect()
 }
 

@@ -108,12 +108,13 @@ fn not_secured(failure: &TlsFailure, peer: &Peer, cause: &reqwest::Error) -> (Er
             ),
         ),
         TlsFailure::NotTls => {
-            (ErrorKind::Other, format!("{server} does not speak TLS; allow plain HTTP with --insecure"))
+            let advice = "if it has plain HTTP only, allow it with --insecure";
+            (ErrorKind::Other, format!("{server} does not seem to speak TLS; {advice}"))
         }
         TlsFailure::Other => (
             ErrorKind::Other,
             format!(
-                "TLS with {server} failed: {}; if it does not speak TLS, allow plain HTTP with --insecure",
+                "TLS with {server} failed: {}; if it has plain HTTP only, allow it with --insecure",
                 innermost(cause)
             ),
         ),

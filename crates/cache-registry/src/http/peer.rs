@@ -46,7 +46,7 @@ impl Peer {
         }
     }
 
-    /// The same, whose name matters and not its port.
+    /// The end of the connection that is made from here. A server is named without its port, which a look-up does not need.
     pub(crate) fn nearest_host(&self) -> String {
         if self.proxy.is_some() { self.nearest() } else { self.host.clone() }
     }

@@ -87,10 +87,12 @@ impl Tls {
         let mut certificates = self.named.clone();
         for path in &files.authorities {
             // Docker passes over a file without certificates.
-            certificates.add_authorities(path, read_certificates(path)?);
+            if let Some(authorities) = if_permitted(read_certificates(path))? {
+                certificates.add_authorities(path, authorities);
+            }
         }
         if let (None, Some((certificate, key))) = (&certificates.identity, &files.identity) {
-            certificates.identity = Some(ClientIdentity::read(certificate, key)?);
+            certificates.identity = if_permitted(ClientIdentity::read(certificate, key))?;
         }
         Ok(Some(certificates))
     }
@@ -174,6 +176,15 @@ fn some_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error>
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let read = CertificateDer::pem_file_iter(path).map_err(|cause| unreadable(path, cause))?;
     read.collect::<Result<_, _>>().map_err(|cause| unreadable(path, cause))
+}
+
+/// What was read of Docker's files; `None` of one that this user may not read. Such a file is for root only, as are those of a
+/// folder that this user may not list.
+fn if_permitted<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 fn unreadable(path: &Path, cause: pem::Error) -> Error {
@@ -281,6 +292,19 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 
     use super::*;
+
+    #[test]
+    fn a_file_of_docker_that_only_root_may_read_is_passed_over_and_any_other_failure_is_an_error() {
+        let read = |kind: std::io::ErrorKind| {
+            let cause = pem::Error::Io(kind.into());
+            if_permitted::<()>(Err(unreadable(Path::new("r.example/client.key"), cause)))
+        };
+        assert_eq!(read(std::io::ErrorKind::PermissionDenied).unwrap(), None);
+        assert!(read(std::io::ErrorKind::NotFound).is_err());
+        assert_eq!(if_permitted(Ok(7)).unwrap(), Some(7));
+        let nothing = if_permitted::<()>(Err(unreadable(Path::new("client.key"), pem::Error::NoItemsFound)));
+        assert_eq!(nothing.unwrap_err().kind(), ErrorKind::Invalid);
+    }
 
     fn certificate(is_ca: IsCa, last_year: i32) -> CertificateDer<'static> {
         let mut params = CertificateParams::new(["r.example".to_owned()]).unwrap();
