@@ -56,25 +56,26 @@ impl Auth {
     /// Nothing is known of the registry `host` yet.
     pub(crate) fn new(host: &str, options: &ClientOptions, transport: Arc<Transport>) -> Self {
         let anonymous = (!options.find_credentials).then_some(Credentials::Anonymous);
+        let credentials = options.credentials.get(host).cloned().or(anonymous);
+        let source = IdentitySource::Options;
+        Self::of(credentials.map(|credentials| Identity { credentials, source }), transport)
+    }
+
+    /// Nothing is known of a host to which a registry redirects. It never gets credentials.
+    pub(crate) fn elsewhere(transport: Arc<Transport>) -> Self {
+        let identity = Identity { credentials: Credentials::Anonymous, source: IdentitySource::Redirect };
+        Self::of(Some(identity), transport)
+    }
+
+    fn of(configured: Option<Identity>, transport: Arc<Transport>) -> Self {
         Self {
             transport,
-            configured: options
-                .credentials
-                .get(host)
-                .cloned()
-                .or(anonymous)
-                .map(|credentials| Identity { credentials, source: IdentitySource::Options }),
+            configured,
             stored: OnceCell::new(),
             challenge: Mutex::default(),
             named_scopes: Mutex::default(),
             tokens: Mutex::default(),
         }
-    }
-
-    /// Nothing is known of a host, which never gets credentials.
-    pub(crate) fn anonymous(transport: Arc<Transport>) -> Self {
-        let options = ClientOptions::default().with_find_credentials(false);
-        Self::new("", &options, transport)
     }
 
     /// The value of `Authorization` for a request; `None` until the registry has asked for it.
@@ -138,16 +139,22 @@ impl Auth {
         identity.advice(repository.host(), if is_vouched { Refusal::Permission } else { refusal })
     }
 
-    /// The slot of an owner's token for some scopes, or of a live one that allows more.
+    /// The slot of an owner's token for some scopes; while that has none, the slot of a live token that allows more.
+    ///
+    /// The registry may have named further scopes for these requests alone, so their own token comes first.
     fn token_slot(&self, owner: &str, scopes: &Scopes) -> Arc<TokenSlot> {
         let mut tokens = lock(&self.tokens);
-        let wider = tokens
-            .iter()
-            .find(|(key, slot)| key.owner == owner && key.scopes.cover(scopes) && slot.live().is_some());
-        if let Some((_, slot)) = wider {
-            return slot.clone();
+        let own_key = TokenKey { owner: owner.to_owned(), scopes: scopes.clone() };
+        let is_live = |slot: &TokenSlot| slot.live().is_some();
+        if !tokens.get(&own_key).is_some_and(|own| is_live(own)) {
+            let wider = tokens
+                .iter()
+                .find(|(key, slot)| key.owner == owner && key.scopes.cover(scopes) && is_live(slot));
+            if let Some((_, slot)) = wider {
+                return slot.clone();
+            }
         }
-        tokens.entry(TokenKey { owner: owner.to_owned(), scopes: scopes.clone() }).or_default().clone()
+        tokens.entry(own_key).or_default().clone()
     }
 
     /// The identity for a repository, with the path under which it is stored.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
+use cache_target::Repository;
 use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url, Version};
 use tokio::runtime::Handle;
@@ -30,7 +31,7 @@ use crate::options::ClientOptions;
 /// How often a request is authorized anew after a 401. A short-lived token may expire while the request waits for a
 /// connection.
 pub(crate) const MOST_REAUTHORIZATIONS: u32 = 3;
-/// How often the name of a host is looked up. It is more often mistyped than missing for a while.
+/// How often in a row the name of a host is looked up. It is more often mistyped than missing for a while.
 const MOST_LOOKUPS: u32 = 3;
 /// The most large blobs that are uploaded at once. An interrupted upload is lost, so some are finished before others begin.
 /// BuildKit and Docker upload four or five layers at once.
@@ -61,8 +62,8 @@ struct Inner {
     /// The requests that end uploads which were given up.
     cancellations: Mutex<JoinSet<()>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
-    /// The authorization at hosts to which registries redirect, by their origin.
-    elsewhere: Mutex<HashMap<String, Arc<Auth>>>,
+    /// The authorization at hosts to which registries redirect, by their origin and the path of the repository.
+    elsewhere: Mutex<HashMap<(String, String), Arc<Auth>>>,
 }
 
 /// The endpoint and the authorization of one registry.
@@ -108,8 +109,19 @@ impl Client {
     /// An upload is given up when its future is dropped or fails. The registry is then asked to end it, as it would
     /// otherwise keep its bytes for days. That happens on the runtime of the upload, which should not end before.
     pub async fn settle(&self, limit: Duration) {
-        let mut cancellations = std::mem::take(&mut *lock(&self.0.cancellations));
-        let ended = async { while cancellations.join_next().await.is_some() {} };
+        if Handle::try_current().is_err() {
+            return;
+        }
+        let ended = async {
+            loop {
+                // More uploads may be given up meanwhile.
+                let mut cancellations = std::mem::take(&mut *lock(&self.0.cancellations));
+                if cancellations.is_empty() {
+                    return;
+                }
+                while cancellations.join_next().await.is_some() {}
+            }
+        };
         // What is not ended by then is given up, too.
         let _ = timeout(limit, ended).await;
     }
@@ -138,7 +150,14 @@ impl Client {
                 let _ = transport.exchange(&request, authorization.as_ref(), &call.operation).await;
             }
         };
-        lock(&self.0.cancellations).spawn_on(cancelling, &runtime);
+        self.spawn_cancellation(cancelling, &runtime);
+    }
+
+    fn spawn_cancellation(&self, cancelling: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
+        let mut cancellations = lock(&self.0.cancellations);
+        // Those that have ended are dropped here, since a client may live for long without `settle`.
+        while cancellations.try_join_next().is_some() {}
+        cancellations.spawn_on(cancelling, runtime);
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -169,11 +188,12 @@ impl Client {
         hosts.entry(name.to_owned()).or_insert_with(new).clone()
     }
 
-    /// The authorization at a host to which a registry redirects: anonymous, as no credentials are for it.
-    fn elsewhere(&self, url: &Url) -> Arc<Auth> {
-        let origin = url.origin().ascii_serialization();
-        let new = || Arc::new(Auth::anonymous(self.0.transport.clone()));
-        lock(&self.0.elsewhere).entry(origin).or_insert_with(new).clone()
+    /// The authorization at a host to which a registry redirects: anonymous, as no credentials are for it. Each repository has
+    /// its own, since the scopes are those that the host names.
+    fn elsewhere(&self, url: &Url, repository: &Repository) -> Arc<Auth> {
+        let key = (url.origin().ascii_serialization(), repository.path().to_owned());
+        let new = || Arc::new(Auth::elsewhere(self.0.transport.clone()));
+        lock(&self.0.elsewhere).entry(key).or_insert_with(new).clone()
     }
 
     /// The URL of a path of the registry, such as `v2/app/tags/list`.
@@ -225,8 +245,8 @@ impl Client {
         }
         let wait = if retry_after.is_some_and(|after| after.is_rate_limit) {
             retries.limited_wait(&error, asked)
-        } else if is_unknown_name(&error) && retries.attempt() >= MOST_LOOKUPS {
-            None
+        } else if is_unknown_name(&error) {
+            retries.next_wait_of_few(&error, MOST_LOOKUPS)
         } else {
             retries.next_wait(&error).map(|wait| wait.max(asked.unwrap_or_default()))
         };
@@ -284,22 +304,21 @@ impl Client {
 
     /// The answer to a request for reading that was redirected, after the other host has got the token that it wants.
     ///
-    /// Its token server is asked for a token for no one: the credentials are for the registry alone.
+    /// Its token server is asked for an anonymous token: the credentials are for the registry alone.
     async fn authorize_elsewhere(
         &self,
         call: &Call<'_>,
         request: &Request,
         mut answer: Answer,
     ) -> Result<Answer, RequestFailure> {
-        let reads = request.method == Method::GET || request.method == Method::HEAD;
         let operation = call.operation.clone();
         let call = Call { repository: call.repository, scopes: Scopes::default(), operation };
         let mut used = None;
         for _ in 0..MOST_REAUTHORIZATIONS {
-            if !reads || !answer.elsewhere || answer.status() != StatusCode::UNAUTHORIZED {
+            if !request.reads() || !answer.elsewhere || answer.status() != StatusCode::UNAUTHORIZED {
                 break;
             }
-            let auth = self.elsewhere(&answer.url);
+            let auth = self.elsewhere(&answer.url, call.repository);
             if !auth.learn(&call, used.as_ref(), &answer).await? {
                 break;
             }
@@ -355,10 +374,11 @@ impl Client {
         let may_expect_tls = status == StatusCode::BAD_REQUEST && answer.url.scheme() == "http";
         let is_http_1_0 = answer.response.version() == Version::HTTP_10;
         let body = read_error(answer.response, self.0.transport.silence(), operation).await;
+        let has_https = String::from_utf8_lossy(&body).contains("HTTPS");
         let response = ErrorResponse::new(status, &body);
         let error = if elsewhere {
             operation.refused_elsewhere(&response, &server)
-        } else if may_expect_tls && (is_http_1_0 || String::from_utf8_lossy(&body).contains("HTTPS")) {
+        } else if may_expect_tls && !response.has_codes() && (is_http_1_0 || has_https) {
             operation.wants_tls(&response)
         } else {
             let repository = &operation.repository;
@@ -391,5 +411,41 @@ async fn last_location(last: Option<PendingAnswer>, operation: &Operation) -> La
             follow(&answer.url, location, operation).map_or(LastLocation::Unknown, LastLocation::Moved)
         }
         _ => LastLocation::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn cancellations_are_forgotten_when_they_have_ended_and_waited_for_when_they_come_late() {
+        let client = Client::new(ClientOptions::default()).unwrap();
+        let (runtime, count) = (Handle::current(), |client: &Client| lock(&client.0.cancellations).len());
+        for _ in 0..10 {
+            client.spawn_cancellation(async {}, &runtime);
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(count(&client), 1);
+        let (late, ended) = (client.clone(), Arc::new(Semaphore::new(0)));
+        let done = ended.clone();
+        let first = async move {
+            let last = async move {
+                sleep(Duration::from_millis(50)).await;
+                done.add_permits(1);
+            };
+            late.spawn_cancellation(last, &Handle::current());
+        };
+        client.spawn_cancellation(first, &runtime);
+        client.settle(Duration::from_secs(60)).await;
+        assert_eq!((ended.available_permits(), count(&client)), (1, 0));
+    }
+
+    #[test]
+    fn outside_of_a_runtime_nothing_is_waited_for() {
+        let client = Client::new(ClientOptions::default()).unwrap();
+        let mut settling = Box::pin(client.settle(Duration::from_secs(60)));
+        let poll = settling.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        assert!(poll.is_ready());
     }
 }

@@ -122,6 +122,11 @@ impl ErrorResponse {
         Self { status, errors }
     }
 
+    /// Whether the body is that of a registry: an error in it has a code.
+    pub(crate) fn has_codes(&self) -> bool {
+        self.errors.iter().any(|error| !error.code().is_empty())
+    }
+
     /// Whether one of the errors has one of these codes.
     pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
         self.errors.iter().any(|error| codes.contains(&error.code()))
@@ -226,6 +231,15 @@ mod tests {
         }
         let read = "list the tags of r.example/app: the registry answers 405 Method Not Allowed";
         assert_eq!(refusal("list the tags of"), read);
+    }
+
+    #[test]
+    fn a_body_of_a_registry_has_codes() {
+        let has_codes = |body: &str| ErrorResponse::new(StatusCode::BAD_REQUEST, body.as_bytes()).has_codes();
+        assert!(has_codes(r#"{"errors":[{"code":"NAME_INVALID","message":"use HTTPS"}]}"#));
+        for other in ["Client sent an HTTP request to an HTTPS server.\n", "", "{}", r#"{"errors":[{}]}"#] {
+            assert!(!has_codes(other), "{other}");
+        }
     }
 
     fn check(status: u16, body: &str, kind: ErrorKind, message: &str) {

@@ -108,6 +108,8 @@ pub struct Retries {
     policy: RetryPolicy,
     budget: RetryBudget,
     made: u32,
+    /// How many errors there were in a row that only few retries may help against.
+    few_in_a_row: u32,
     limited: LimitedWaits,
 }
 
@@ -123,16 +125,26 @@ struct LimitedWaits {
 impl Retries {
     /// No retries made yet.
     pub fn new(policy: RetryPolicy, budget: RetryBudget) -> Self {
-        Self { policy, budget, made: 0, limited: LimitedWaits::default() }
+        Self { policy, budget, made: 0, few_in_a_row: 0, limited: LimitedWaits::default() }
     }
 
     /// Spends a retry after an error, and gives the wait before it; `None` where the error is final.
     pub fn next_wait(&mut self, error: &Error) -> Option<Duration> {
+        self.few_in_a_row = 0;
         if !error.is_retryable() || self.made >= self.policy.retries || !self.budget.spend() {
             return None;
         }
         self.made += 1;
         Some(self.policy.wait(self.made - 1))
+    }
+
+    /// As [`next_wait`](Self::next_wait), for an error that is seldom transient. It is final when there were `most` such errors
+    /// in a row.
+    pub fn next_wait_of_few(&mut self, error: &Error, most: u32) -> Option<Duration> {
+        let in_a_row = self.few_in_a_row.saturating_add(1);
+        let wait = if in_a_row < most { self.next_wait(error) } else { None };
+        self.few_in_a_row = in_a_row;
+        wait
     }
 
     /// The wait before the next attempt at a server that limits the rate of requests; `None` where the error is final.
@@ -144,6 +156,7 @@ impl Retries {
     /// random part of up to a half, at most by a second. Otherwise the waits grow as those between retries, from a tenth of a
     /// second on.
     pub fn limited_wait(&mut self, error: &Error, asked: Option<Duration>) -> Option<Duration> {
+        self.few_in_a_row = 0;
         let (waits, sum) = self.limited.in_a_row;
         let (counted, wait) = match asked {
             Some(asked) => {
@@ -172,6 +185,7 @@ impl Retries {
     /// Starts counting again after progress. The budget stays spent.
     pub fn progressed(&mut self) {
         self.made = 0;
+        self.few_in_a_row = 0;
         self.limited.in_a_row = (0, Duration::ZERO);
     }
 }
@@ -214,6 +228,24 @@ mod tests {
         assert!(other.next_wait(&error(ErrorKind::Unavailable)).is_some());
         assert!(other.next_wait(&error(ErrorKind::Unavailable)).is_none());
         assert_eq!((one.attempt(), other.attempt(), budget.left()), (3, 2, 0));
+    }
+
+    #[test]
+    fn errors_that_are_seldom_transient_are_final_after_few_in_a_row() {
+        let mut retries = Retries::new(RetryPolicy::default(), RetryBudget::default());
+        let gone = error(ErrorKind::Unavailable);
+        assert!(retries.next_wait(&gone).is_some() && retries.next_wait(&gone).is_some());
+        for _ in 0..2 {
+            assert!((0..2).all(|_| retries.next_wait_of_few(&gone, 3).is_some()));
+            assert_eq!(retries.clone().next_wait_of_few(&gone, 3), None);
+            assert!(retries.limited_wait(&gone, None).is_some(), "the server has answered");
+        }
+        assert!(retries.next_wait(&gone).is_some());
+        assert_eq!(retries.next_wait_of_few(&error(ErrorKind::Denied), 3), None);
+        assert_eq!(
+            Retries::new(RetryPolicy::never(), RetryBudget::default()).next_wait_of_few(&gone, 3),
+            None
+        );
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) enum IdentitySource {
     },
     /// None were found in these configs.
     Nowhere(Vec<String>),
+    /// None are searched for a host to which a registry redirects.
+    Redirect,
 }
 
 /// What a registry has refused.
@@ -50,6 +52,9 @@ impl Identity {
     /// What to do about a refusal by a registry, to append to a message.
     pub(crate) fn advice(&self, host: &str, refusal: Refusal) -> String {
         match (&self.source, &self.credentials, refusal) {
+            (IdentitySource::Redirect, ..) => {
+                "; the registry redirects there, and no credentials are sent to such a host".to_owned()
+            }
             (IdentitySource::Nowhere(configs), ..) => {
                 let configs = configs.join(", ");
                 format!("; there are no credentials for {host} in {configs}: docker login {host}")
@@ -98,7 +103,7 @@ impl fmt::Display for Identity {
             IdentitySource::Helper { helper, config } => {
                 write!(f, " ({}, which {} names)", printable(helper), printable(config))
             }
-            IdentitySource::Nowhere(_) => Ok(()),
+            IdentitySource::Nowhere(_) | IdentitySource::Redirect => Ok(()),
         }
     }
 }

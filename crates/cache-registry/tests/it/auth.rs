@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cache_conformance::Blob;
 use cache_ingest::{Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
 use cache_model::Algorithm;
-use cache_registry::{ClientOptions, Credentials, RegistryStore, Secret};
+use cache_registry::{Client, ClientOptions, Credentials, RegistryStore, Secret};
 use test_registries::{
     Answer, Auth, Behavior, Fault, On, Registry, Request, Scope, Server, Service, TokenBehavior, Tokens,
 };
@@ -76,7 +76,7 @@ async fn one_token_serves_all_requests_and_names_all_scopes() {
     assert_eq!(scopes, [format!("repository:{APP}:pull")]);
 
     // A mount also needs to pull from the origin.
-    let client = cache_registry::Client::new(all.user()).unwrap();
+    let client = Client::new(all.user()).unwrap();
     let store =
         |path: &str| RegistryStore::new(&client, &format!("{}/{path}", all.registry.host()).parse().unwrap());
     let layer = Blob::layer(Algorithm::Sha256, 10_000);
@@ -245,7 +245,7 @@ async fn a_wrong_answer_of_a_token_server_is_one_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mount_that_the_token_server_denies_is_an_upload() {
     let all = guarded(TokenBehavior::default()).await;
-    let client = cache_registry::Client::new(all.user()).unwrap();
+    let client = Client::new(all.user()).unwrap();
     let store =
         |path: &str| RegistryStore::new(&client, &format!("{}/{path}", all.registry.host()).parse().unwrap());
     let layer = Blob::layer(Algorithm::Sha256, 10_000);
@@ -317,6 +317,23 @@ async fn a_scope_for_reading_that_the_registry_names_is_requested() {
     store.list().await.unwrap();
     let scopes = all.tokens.service.requests().last().unwrap().scopes.clone();
     assert_eq!(scopes, [format!("repository:{APP}:pull,push,metadata_read")]);
+
+    // A store for reading has learnt that, too, and keeps its token beside that for pushing.
+    for _ in 0..10 {
+        let reading = all.store(all.user());
+        let pushing = reading.clone().for_push();
+        let no = Answer::error(401, "UNAUTHORIZED", "").with("WWW-Authenticate", &challenge);
+        all.registry.fault(On::new("GET", "/tags/list"), Fault::Answer(no));
+        reading.list().await.unwrap();
+        assert_eq!(push_all(&pushing).await.unwrap(), 0, "all of it is there");
+        all.registry.forget_seen();
+        reading.list().await.unwrap();
+        let sent = all.registry.seen()[0].header("authorization").map(str::to_owned);
+        let asked = all.tokens.service.requests();
+        let of_reading =
+            asked.iter().rposition(|asked| asked.scopes == [format!("repository:{APP}:pull,metadata_read")]);
+        assert_eq!(sent, of_reading.map(|n| format!("Bearer token-{}", n + 1)));
+    }
 }
 
 /// A user whom the token server knows, and who has no right to push.
@@ -367,7 +384,7 @@ async fn the_scope_of_a_registry_behind_a_proxy_that_rewrites_paths_is_requested
 
 /// A gateway that leaves reading to another registry, whose tokens are free for anyone.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_to_which_another_redirects_gets_a_token_for_no_one() {
+async fn a_registry_to_which_another_redirects_gets_an_anonymous_token() {
     let (there, layer) = (guarded(TokenBehavior::default()).await, Blob::layer(Algorithm::Sha256, 10_000));
     there.registry.service.content.insert_blob(APP, layer.bytes.clone());
     let auth = Auth::Basic { user: "user".to_owned(), password: PASSWORD.to_owned() };
@@ -377,7 +394,9 @@ async fn a_registry_to_which_another_redirects_gets_a_token_for_no_one() {
     let path = format!("/v2/{APP}/blobs/{}", layer.descriptor.digest);
     let away = Answer::redirect(307, format!("{}{path}", there.registry.url()));
     gateway.fault(On::new("GET", "/blobs/").nth(2).always(), Fault::Answer(away));
-    let store = store_with(as_user(&gateway.host(), "user", PASSWORD), &gateway.host(), APP);
+    let client = Client::new(as_user(&gateway.host(), "user", PASSWORD)).unwrap();
+    let at = |path: &str| RegistryStore::new(&client, &format!("{}/{path}", gateway.host()).parse().unwrap());
+    let store = at(APP);
     for _ in 0..3 {
         assert_eq!(crate::scene::pull(&layer, &store).await.unwrap(), layer.bytes);
     }
@@ -390,6 +409,20 @@ async fn a_registry_to_which_another_redirects_gets_a_token_for_no_one() {
         assert!(sent.starts_with("Bearer ") && !seen.target.contains("user"), "{seen:?}");
     }
 
+    // Each repository has a token of its own there.
+    let other = Blob::layer(Algorithm::Sha256, 20_000);
+    there.registry.service.content.insert_blob("team/other", other.bytes.clone());
+    let path = format!("/v2/team/other/blobs/{}", other.descriptor.digest);
+    let away = Answer::redirect(307, format!("{}{path}", there.registry.url()));
+    gateway.heal();
+    gateway.fault(On::new("GET", &path).always(), Fault::Answer(away));
+    assert_eq!(crate::scene::pull(&other, &at("team/other")).await.unwrap(), other.bytes);
+    let scopes = there.tokens.service.requests().last().unwrap().scopes.clone();
+    assert_eq!(scopes, ["repository:team/other:pull"]);
+    let path = format!("/v2/{APP}/blobs/{}", layer.descriptor.digest);
+    let away = Answer::redirect(307, format!("{}{path}", there.registry.url()));
+    gateway.fault(On::new("GET", &path).always(), Fault::Answer(away));
+
     // Where anyone gets no token, the refusal of that registry is the error.
     there.tokens.service.behavior().anonymous.clear();
     there.tokens.service.grants.revoke_all();
@@ -397,6 +430,10 @@ async fn a_registry_to_which_another_redirects_gets_a_token_for_no_one() {
     assert!(error.to_string().contains("127.0.0.1, to which the registry redirects, answers 401"), "{error}");
     assert_clear(&error);
     assert!(there.registry.seen().len() < 100, "nobody asks for ever");
+    there.tokens.fault(On::any("").always(), Fault::Answer(Answer::error(401, "UNAUTHORIZED", "who is it?")));
+    let error = crate::scene::pull(&layer, &store).await.unwrap_err();
+    assert!(error.to_string().ends_with("no credentials are sent to such a host"), "{error}");
+    assert_clear(&error);
 }
 
 #[tokio::test(flavor = "multi_thread")]
