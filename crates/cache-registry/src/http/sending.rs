@@ -137,6 +137,7 @@ impl StreamedRequest {
             }
         };
         let answer = answer?;
+        silence.heard(&url);
         if answer.response.status().is_redirection() {
             let error = operation.error(ErrorKind::Unsupported, "the registry redirects an upload");
             return Err(UploadInterruption::Final(error));
