@@ -72,9 +72,15 @@ impl Table {
         let cells: Vec<_> =
             entries.iter().map(|entry| entry.found.as_ref().map(|found| cells(entry, found, now))).collect();
         let mut widths = head.each_ref().map(|cell| cell.chars().count());
-        for row in cells.iter().flatten() {
+        let mut widen = |row: &[String]| {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
+            }
+        };
+        for (entry, cells) in entries.iter().zip(&cells) {
+            match cells {
+                Ok(row) => widen(row),
+                Err(_) => widen(&[shown_name(entry)]),
             }
         }
         narrow(&mut widths, width);

@@ -245,6 +245,15 @@ proptest! {
         prop_assert!(digests.contains(&other.as_str()));
     }
 
+    /// An entry that cannot be read is found by its name, so the name is whole.
+    #[test]
+    fn the_name_of_an_unreadable_entry_is_whole(name in "[a-z-]{1,128}") {
+        let entries = [Entry::new(Some(name.clone()), Err("gone".to_owned()))];
+        let table = Table::of(&entries, UNIX_EPOCH, None).to_string();
+        let row = [name.as_str(), "error:", "gone"];
+        prop_assert!(table.lines().any(|line| line.split_whitespace().eq(row)), "{table}");
+    }
+
     /// Foreign text breaks no line of a table either, and long text is cut.
     #[test]
     fn foreign_text_breaks_no_table(name in foreign(), long in 0..3000usize, reason in foreign()) {
