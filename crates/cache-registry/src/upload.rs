@@ -278,9 +278,14 @@ impl<'u> Upload<'u> {
         match status {
             StatusCode::UNAUTHORIZED if again => Err(UploadInterruption::Refreshed(error)),
             StatusCode::NOT_FOUND => Err(UploadInterruption::Lost(error)),
-            StatusCode::PAYLOAD_TOO_LARGE => {
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::LENGTH_REQUIRED => {
+                let takes = if status == StatusCode::LENGTH_REQUIRED {
+                    "takes only requests that state their length"
+                } else {
+                    "takes only smaller requests"
+                };
                 let reason = format_args!(
-                    "{}; the registry, or a proxy before it, takes only smaller requests: --chunk-size",
+                    "{}; the registry, or a proxy before it, {takes}: --chunk-size",
                     error.reason()
                 );
                 Err(UploadInterruption::Final(call.operation.error(error.kind(), reason)))

@@ -151,6 +151,9 @@ async fn a_blob_that_is_too_large_for_one_request_may_be_sent_in_chunks() {
     let no = Fault::Answer(Answer::new(413).body("<html>Request Entity Too Large</html>"));
     let (_, text) = fails(None, On::new("PATCH", "").always(), no.clone(), ErrorKind::TooLarge).await;
     assert!(text.ends_with("takes only smaller requests: --chunk-size"), "{text}");
+    let without_length = Fault::Answer(Answer::new(411));
+    let (_, text) = fails(None, On::new("PATCH", "").always(), without_length, ErrorKind::Other).await;
+    assert!(text.ends_with("takes only requests that state their length: --chunk-size"), "{text}");
     let (server, manifest) = (scripted().await, Blob::new(MediaType::OCI_INDEX, "{}"));
     server.fault(On::new("PUT", "/manifests/"), no);
     let error = transfer(&manifest, &memory(&manifest), &app(&server)).await.unwrap_err();
