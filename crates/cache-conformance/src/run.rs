@@ -86,6 +86,7 @@ pub async fn run_all(factory: &dyn Factory) -> Report {
         many_puts_at_once_do_not_disturb_each_other(ingester, provider);
         an_unknown_name_is_not_found(resolver);
         a_published_name_resolves_to_what_was_published(publisher, resolver);
+        a_name_has_the_descriptor_of_its_manifest(publisher, resolver);
         resolved_bytes_are_those_of_the_descriptor(publisher, resolver);
         a_published_manifest_resolves_by_its_digest(publisher, resolver);
         a_manifest_without_a_name_is_the_latest(publisher, resolver);

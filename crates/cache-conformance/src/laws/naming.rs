@@ -35,8 +35,12 @@ pub(super) async fn stands_for(
     manifest: &Blob,
 ) -> Result<(), Violation> {
     let seen = law.succeeds(&format!("resolving {name}"), resolver.resolve(name).await)?.descriptor;
-    let parts = |d: &Descriptor| (d.digest.to_string(), d.size, d.media_type.as_str().to_owned());
-    law.equal(&format!("{name}"), &parts(&manifest.descriptor), &parts(&seen))
+    law.equal(&format!("{name}"), &identity(&manifest.descriptor), &identity(&seen))
+}
+
+/// What a name has to say about its manifest: digest, size, media type.
+fn identity(descriptor: &Descriptor) -> (String, u64, String) {
+    (descriptor.digest.to_string(), descriptor.size, descriptor.media_type.as_str().to_owned())
 }
 
 async fn is_free(law: Law, resolver: &dyn Resolver, name: &Name) -> Result<(), Violation> {
@@ -62,6 +66,28 @@ pub async fn a_published_name_resolves_to_what_was_published(
     for manifest in [Blob::index("one"), Blob::index("two")] {
         publish(law, publisher, &tag("name"), &manifest).await?;
         stands_for(law, resolver, &tag("name"), &manifest).await?;
+    }
+    Ok(())
+}
+
+/// The descriptor of a name alone is that of the manifest that the name resolves to, and a name that stands for nothing has
+/// none.
+pub async fn a_name_has_the_descriptor_of_its_manifest(
+    publisher: &dyn Publisher,
+    resolver: &dyn Resolver,
+) -> Result<(), Violation> {
+    let law = Law("a_name_has_the_descriptor_of_its_manifest");
+    let unknown = tag("unknown");
+    let described = resolver.resolve_descriptor(&unknown).await;
+    law.fails(ErrorKind::NotFound, &format!("describing the free name {unknown}"), described)?;
+    for manifest in [Blob::index("one"), Blob::index("two")] {
+        publish(law, publisher, &tag("name"), &manifest).await?;
+        publish(law, publisher, &Name::Unspecified, &manifest).await?;
+        for name in [tag("name"), Name::Digest(manifest.descriptor.digest), Name::Unspecified] {
+            let described = resolver.resolve_descriptor(&name).await;
+            let described = law.succeeds(&format!("describing {name}"), described)?;
+            law.equal(&format!("{name}"), &identity(&manifest.descriptor), &identity(&described))?;
+        }
     }
     Ok(())
 }

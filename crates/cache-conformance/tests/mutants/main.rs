@@ -54,6 +54,8 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (OnePutAtATime, &["two_puts_at_once_both_succeed", "many_puts_at_once_do_not_disturb_each_other"]),
     (UnknownIsInvalid, &["an_unknown_name_is_not_found"]),
     (ForgetsTheMediaType, &["a_published_name_resolves_to_what_was_published"]),
+    (DescribesWithoutMediaType, &["a_name_has_the_descriptor_of_its_manifest"]),
+    (DescribesTheUnknown, &["a_name_has_the_descriptor_of_its_manifest"]),
     (ResolvesToOtherBytes, &["resolved_bytes_are_those_of_the_descriptor"]),
     (ForgetsDigests, &["a_published_manifest_resolves_by_its_digest"]),
     (KnowsNoLatest, &["a_manifest_without_a_name_is_the_latest"]),

@@ -43,6 +43,8 @@ pub(crate) enum Flaw {
     OnePutAtATime,
     UnknownIsInvalid,
     ForgetsTheMediaType,
+    DescribesWithoutMediaType,
+    DescribesTheUnknown,
     ResolvesToOtherBytes,
     ForgetsDigests,
     KnowsNoLatest,
@@ -251,6 +253,17 @@ impl Resolver for Mutant {
             }
             (Some(ResolvesToOtherBytes), Ok(found)) => Ok(found.with_bytes(Bytes::from_static(b"{}"))),
             (_, resolved) => resolved,
+        }
+    }
+
+    async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
+        match (self.flaw, self.resolve(name).await) {
+            (Some(DescribesWithoutMediaType), Ok(mut found)) => {
+                found.descriptor.media_type = MediaType::default();
+                Ok(found.descriptor)
+            }
+            (Some(DescribesTheUnknown), Err(_)) => Ok(Descriptor::of(MediaType::OCI_INDEX, "{}")),
+            (_, resolved) => resolved.map(|resolved| resolved.descriptor),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::{Error, Job, Name, Provider, Source};
 /// - A name that stands for nothing is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): a tag, a digest, or no name in an
 ///   empty store.
 /// - A published manifest resolves by its name and by its digest, to its digest, size and media type.
+/// - [`resolve_descriptor`](Self::resolve_descriptor) gives the digest, size and media type that [`resolve`](Self::resolve)
+///   gives, and is `NotFound` where that is.
 /// - Bytes in the answer are the whole manifest of the descriptor. The store need not verify them.
 #[async_trait]
 pub trait Resolver: Send + Sync {
