@@ -11,6 +11,11 @@ use crate::Cache;
 use crate::config_layers::{ConfigLayers, RecordResult, results};
 use crate::text::{cut, printable, seconds, shorten, size};
 
+/// Explains the lines of a tree.
+const LEGEND: [&str; 2] = [
+    "Below a record: its inputs; \"or\": an alternative to the input above it.",
+    "\"1 KiB of 5 KiB in 3 layers\": the step's own layer, then all of its result.",
+];
 /// Forks deeper than this are given as a number, not drawn.
 const MAX_DEPTH: u32 = 24;
 /// The most characters of a digest in a line that is too long.
@@ -40,13 +45,15 @@ pub struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Explains the lines of a tree, in at most 80 characters.
-    pub const LEGEND: &'static str =
-        "Below a record: its inputs; \"or\": an alternative. Size: own layer of all layers.";
-
     /// The tree of a cache, with lines as long as they need to be. Only a step of more than 4,096 characters is cut.
     pub fn of(cache: &Cache<'a>) -> Self {
         Self { cache: *cache, width: None }
+    }
+
+    /// Explains the lines of a tree, in lines of at most `width` characters, which fit 80.
+    pub fn legend(width: Option<usize>) -> String {
+        let lines = LEGEND.map(|line| width.map_or_else(|| line.to_owned(), |width| cut(line, width)));
+        lines.join("\n")
     }
 
     /// The same tree in lines of at most `width` characters. Digests and selectors are shortened first.

@@ -123,9 +123,10 @@ fn no_line_is_longer_than_the_terminal() {
     for text in [&summary, &tree] {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
-    insta::assert_snapshot!(format!("{}\n{summary}\n{tree}", Tree::LEGEND));
-    assert!(Tree::LEGEND.chars().count() <= 80);
+    insta::assert_snapshot!(format!("{}\n{summary}\n{tree}", Tree::legend(Some(80))));
+    assert_eq!(Tree::legend(Some(80)), Tree::legend(None), "it is whole on a terminal of 80 columns");
     for width in [1, 20, 40, 79] {
+        assert!(Tree::legend(Some(width)).lines().all(|line| line.chars().count() <= width), "{width}");
         let shown = made.shown_within("./cache", Some(width));
         assert!(shown[1].lines().all(|line| line.chars().count() <= width), "{width}: {}", shown[1]);
     }

@@ -50,7 +50,7 @@ fn write_summaries(out: &mut dyn Write, source: &OpenedSource, caches: &[Cache<'
 }
 
 fn write_trees(out: &mut dyn Write, caches: &[Cache<'_>]) -> std::io::Result<()> {
-    writeln!(out, "{DIM}{}{DIM:#}", Tree::LEGEND)?;
+    Tree::legend(terminal_width()).lines().try_for_each(|line| writeln!(out, "{DIM}{line}{DIM:#}"))?;
     for (n, cache) in caches.iter().enumerate() {
         if n > 0 {
             writeln!(out)?;
