@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cache_ingest::{Event, Progress, Step, Stored};
+use cache_ingest::{Event, Progress, Stored};
 use cache_report::text::{printable, size};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -153,7 +153,7 @@ impl Progress for Plain {
         lines.meter.update(event, now);
         match event {
             Event::Finished { step, descriptor, stored }
-                if *step != Step::Check && *stored != Stored::AlreadyPresent =>
+                if step.is_writing() && *stored != Stored::AlreadyPresent =>
             {
                 let size = size(descriptor.size);
                 lines.print(&format!("{step} {} {size} {}", descriptor.digest, step.outcome(*stored)));
@@ -248,7 +248,7 @@ impl BarDrawing {
         self.bar.set_length(self.meter.planned_bytes());
         self.bar.set_position(self.meter.done_bytes());
         let message = if self.meter.planned_bytes() > 0 {
-            let parts = [Some(self.meter.blobs()), self.meter.outlook(now)];
+            let parts = [Some(self.meter.counted()), self.meter.outlook(now)];
             parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
         } else {
             self.meter.line(now).unwrap_or_default()

@@ -89,16 +89,14 @@ fn summary(exported: &Exported, place: &str) -> String {
     };
     let blobs = &exported.blobs;
     let outcomes = [
-        (Stored::Stored, blobs.stored, "copied"),
+        (Stored::Stored, blobs.stored, "written"),
         (Stored::AlreadyPresent, blobs.already_present, "already there"),
         (Stored::Mounted, blobs.mounted, "mounted"),
     ];
     let parts = outcomes.into_iter().filter_map(|(stored, tally, outcome)| {
         Some(format!("{} {outcome}", with_documents(exported, stored, tally)?))
     });
-    // A folder writes a manifest that it has once more, to be sure of its name.
-    let written = exported.manifest_stored == Some(Stored::Stored);
-    let parts: Vec<String> = parts.chain(written.then(|| "1 manifest written".to_owned())).collect();
+    let parts: Vec<String> = parts.collect();
     let place = printable(place);
     let mut text = format!("{place}: {}\n{}", manifest.digest, parts.join("; "));
     if let Some(before) = exported.replaced {
@@ -115,7 +113,7 @@ fn with_documents(exported: &Exported, stored: Stored, mut tally: Tally) -> Opti
         tally.bytes = tally.bytes.saturating_sub(config.size);
         documents.push("1 config".to_owned());
     }
-    if stored == Stored::AlreadyPresent && exported.manifest_stored == Some(stored) {
+    if exported.manifest_stored == Some(stored) {
         documents.push("1 manifest".to_owned());
     }
     if tally.blobs > 0 {

@@ -172,15 +172,36 @@ fn plain_progress_has_a_line_for_each_blob_that_is_written_and_a_summary() {
     let first = copy();
     let (lines, summary) = first.trim_end().rsplit_once('\n').unwrap();
     assert_eq!(lines.lines().filter(|line| line.starts_with("writing ")).count(), 12, "{first}");
-    assert!(summary.starts_with("12 blobs done; 21.44 KiB in "), "{summary}");
+    assert!(summary.starts_with("10 blobs written; 16.17 KiB in "), "{summary}");
     // Blobs that exist have no line, only the manifest, which is published again.
     let again = copy();
     let (line, summary) = again.trim_end().split_once('\n').unwrap();
     assert!(line.starts_with("writing cache image manifest "), "{again}");
-    assert!(summary.starts_with("12 blobs done, 11 of them already there; 0 B in "), "{again}");
+    assert!(summary.starts_with("10 blobs already there; 0 B in "), "{again}");
     let verified = bkcache(["verify", "--progress", "plain", &path(CACHE)]).ok().stderr;
-    assert!(verified.starts_with("12 blobs checked; ") && verified.lines().count() == 1, "{verified}");
+    assert!(verified.starts_with("10 blobs checked; ") && verified.lines().count() == 1, "{verified}");
+    let listed = bkcache(["ls", "--progress", "plain", &path(CACHE)]).ok().stderr;
+    assert!(listed.starts_with("1 manifest read; ") && listed.lines().count() == 1, "{listed}");
     assert_eq!(bkcache(["verify", &path(CACHE)]).ok().stderr, "", "it takes no time");
+}
+
+/// A config and a manifest are no blobs, as in the last line of `copy`.
+#[test]
+fn the_plan_counts_the_blobs_of_layers_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let (source, to) = (path(CACHE), temp.path().join("to").display().to_string());
+    for (args, others) in [
+        (&["copy", &source, &to] as &[&str], ["writing config", "writing cache image manifest"]),
+        (&["verify", &source], ["checking metadata"; 2]),
+    ] {
+        let events = events(&bkcache(args.iter().chain(&["--progress", "json"])).ok());
+        let planned = events.iter().filter(|event| event["event"] == "planned");
+        assert_eq!(planned.map(|event| event["blobs"].as_u64().unwrap()).sum::<u64>(), 10);
+        let finished = events.iter().filter(|event| event["event"] == "finished");
+        let mut steps: Vec<&str> = finished.map(|event| event["step"].as_str().unwrap()).collect();
+        steps.retain(|step| !["writing layer", "checking"].contains(step));
+        assert_eq!(steps, others);
+    }
 }
 
 /// A registry whose answer to one request takes longer than a line of progress takes to come.
@@ -191,7 +212,7 @@ async fn in_a_pipe_a_long_command_says_how_far_it_is() {
     bkcache(["copy", "--quiet", &path(CACHE), &from]).ok();
     let layer = format!("/blobs/{LAYER}");
     for (request, args, line) in [
-        (layer.as_str(), ["verify", &from], " of 12 blobs, "),
+        (layer.as_str(), ["verify", &from], " of 10 blobs, "),
         ("/manifests/", ["inspect", &from], "importing cache manifest from "),
     ] {
         server.forget_seen();

@@ -69,10 +69,10 @@ fn there_and_back(host: &str, way: &Way) {
     let folder = tempfile::tempdir().unwrap();
     let (app, other) = (format!("{host}/team/app:main"), format!("{host}/other:x"));
     let copy = |from: &str, to: &str| way.outcome(&["copy", "--progress", "none", from, to]);
-    assert_eq!(copy(&path(CACHE), &app), "10 blobs (16.17 KiB), 1 config copied; 1 manifest written");
+    assert_eq!(copy(&path(CACHE), &app), "10 blobs (16.17 KiB), 1 config, 1 manifest written");
     assert_eq!(copy(&path(CACHE), &app), "10 blobs (16.17 KiB), 1 config, 1 manifest already there");
     let within = copy(&app, &other);
-    assert_eq!(within, "1 config copied; 10 blobs (16.17 KiB) mounted; 1 manifest written");
+    assert_eq!(within, "1 config, 1 manifest written; 10 blobs (16.17 KiB) mounted");
     let back = folder.path().join("back");
     copy(&other, back.to_str().unwrap());
     assert_eq!(only_manifest(&back), only_manifest(&fixture(CACHE)), "every byte is kept");
@@ -99,7 +99,7 @@ async fn an_open_registry() {
     let layout = of_layers(folder.path(), ["x".repeat(200_000)]);
     let copied = in_pieces.outcome(&["copy", "--progress", "none", &layout, &to]);
     assert!(
-        copied.starts_with("1 blob (195.") && copied.ends_with(", 1 config copied; 1 manifest written"),
+        copied.starts_with("1 blob (195.") && copied.ends_with(", 1 config, 1 manifest written"),
         "{copied}"
     );
     assert_eq!(registry.log().matches("\"PATCH /v2/pieces/").count(), 4, "in pieces");
@@ -181,7 +181,7 @@ async fn a_lost_blob_is_pushed_again() {
             );
         }
         let again = copy(if keeps_descriptors { &["--rehash"] } else { &[] });
-        assert!(again.starts_with("1 blob (") && again.contains("copied; 9 blobs ("), "{again}");
+        assert!(again.starts_with("1 blob (") && again.contains("written; 9 blobs ("), "{again}");
         bkcache(["verify", &app]).ok();
         let none = copy(&["--rehash"]);
         assert_eq!(none, "10 blobs (16.17 KiB), 1 config, 1 manifest already there");
@@ -325,7 +325,7 @@ async fn a_registry_elsewhere_in_plain_http_and_behind_a_proxy() {
     let way = proxied(&format!("http://{}", registry.host()));
     let app = "type=registry,ref=registry.invalid/team/app:main,registry.insecure=true";
     let copied = way.outcome(&["copy", "--progress", "none", &path(CACHE), app]);
-    assert_eq!(copied, "10 blobs (16.17 KiB), 1 config copied; 1 manifest written");
+    assert_eq!(copied, "10 blobs (16.17 KiB), 1 config, 1 manifest written");
     way.run(&["verify", app]).ok();
     way.run(&["verify", "--insecure", "registry.invalid/team/app:main"]).ok();
     fails_with(&way.run(&["verify", "registry.invalid/team/app:main"]), "registry.invalid");
@@ -496,7 +496,7 @@ async fn copying_an_existing_cache_costs_almost_nothing() {
         (outcome, proxy.requests())
     };
     let (outcome, _) = copy("main");
-    assert!(outcome.starts_with("127 blobs"), "{outcome}");
+    assert!(outcome.contains("127 blobs"), "{outcome}");
     let there = |outcome: &str| {
         outcome.split("; ").any(|part| part.starts_with("127 blobs ") && part.ends_with("already there"))
     };

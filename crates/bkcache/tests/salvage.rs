@@ -50,7 +50,7 @@ fn follow(source: &str, failed: &Ran, to: &Path) {
     // The same command again finds everything there.
     let again = bkcache(command.iter().map(String::as_str).chain(["--retries", "0"])).ok().text();
     let outcome = again.lines().nth(1).unwrap();
-    assert_eq!(outcome, "9 blobs (13.19 KiB), 1 config already there; 1 manifest written");
+    assert_eq!(outcome, "1 manifest written; 9 blobs (13.19 KiB), 1 config already there");
 }
 
 /// Something that can happen to the file of a blob.
@@ -144,17 +144,15 @@ fn a_copy_of_which_nothing_is_left_fails() {
 }
 
 #[test]
-fn what_was_left_out_is_no_part_of_the_outcome() {
+fn what_was_left_out_is_no_part_of_the_outcome_and_fails_in_the_summary() {
     let temp = tempfile::tempdir().unwrap();
     let source = copy_of(CACHE, &temp.path().join("source"));
     std::fs::write(blob(&source, LAYER), vec![7; 3051]).unwrap();
     let at = |name: &str| temp.path().join(name).display().to_string();
     let ran = bkcache(["copy", "--canonical", "--progress", "plain", &at("source"), &at("to")]).ok();
-    assert!(
-        ran.text().contains("\n9 blobs (13.19 KiB), 1 config copied; 1 manifest written\n"),
-        "{}",
-        ran.text()
-    );
+    assert!(ran.text().contains("\n9 blobs (13.19 KiB), 1 config, 1 manifest written\n"), "{}", ran.text());
+    let summary = ran.stderr.lines().last().unwrap();
+    assert!(summary.starts_with("9 blobs written, 1 failed; "), "{}", ran.stderr);
     let manifest = bkcache(["manifest", &at("to")]).ok().json();
     let layers = manifest["layers"].as_array().unwrap().iter();
     let blobs: std::collections::HashSet<String> = layers.map(|layer| layer["digest"].to_string()).collect();
@@ -170,7 +168,7 @@ fn a_salvage_that_cannot_work_is_not_advised() {
     assert!(bkcache(["verify", &at]).stderr.contains("--canonical"));
     // The first record needs itself: the records cannot be read.
     let config = bkcache(["config", &at]).ok().json();
-    let mut looped = config.clone();
+    let mut looped = config;
     looped["records"][0]["inputs"] = json!([[{"link": 0}]]);
     let manifest = bkcache(["manifest", &at]).ok();
     let text = |value: &Value| serde_json::to_vec(value).unwrap();

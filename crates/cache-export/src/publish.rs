@@ -117,11 +117,6 @@ impl<'a> Upload<'a> {
                 copied.map_err(|error| ExportError::write(Step::Layer, error))?
             }
         };
-        let documents = || packed.metadata.iter().chain([&packed.root]);
-        job.event(&Event::Planned {
-            blobs: documents().count() as u64,
-            bytes: documents().fold(0, |sum, blob| sum.saturating_add(blob.descriptor.size)),
-        });
         let mut config_stored = Stored::AlreadyPresent;
         for PackedBlob { descriptor, bytes, .. } in &packed.metadata {
             let stored = copy_bytes(Step::Config, descriptor, bytes.clone(), to.store, job).await;

@@ -28,7 +28,8 @@ pub struct Contents {
     pub not_a_cache: Option<NotACache>,
 }
 
-/// Reads everything that a manifest leads to, cache or not. The job's progress gets the events of a check of the manifest.
+/// Reads everything that a manifest leads to, cache or not. The job's progress gets the events of
+/// [`Step::ReadManifest`].
 ///
 /// # Errors
 /// Those of [`open`](crate::open) and [`OpenedCache::import`] except [`ImportError::NotACache`].
@@ -37,7 +38,7 @@ pub async fn contents(
     resolved: &Resolved,
     job: &Job,
 ) -> Result<Contents, ImportError> {
-    let (step, descriptor) = (Step::Check, &resolved.descriptor);
+    let (step, descriptor) = (Step::ReadManifest, &resolved.descriptor);
     let begun = job.begin(step, descriptor);
     let found = read(provider, resolved, job).await;
     match &found {

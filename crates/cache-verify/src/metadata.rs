@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cache_format::BUILDKIT_IMPORT_LIMIT;
-use cache_ingest::{Error, Event, Resolved, Source, Step, Stored};
+use cache_ingest::{Error, Resolved, Source, Step, Stored};
 use cache_model::Descriptor;
 
 use crate::FindingKind;
@@ -32,8 +32,7 @@ impl BlobChecker<'_> {
         if size > limit {
             return Err(Unread::TooLarge(FindingKind::TooLarge { size, limit }));
         }
-        self.job.event(&Event::Planned { blobs: 1, bytes: size });
-        let begun = self.job.begin(Step::Check, descriptor);
+        let begun = self.job.begin(Step::CheckMetadata, descriptor);
         match source.read(limit).await {
             Ok(bytes) => {
                 begun.finish(Stored::AlreadyPresent);

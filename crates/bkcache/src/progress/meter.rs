@@ -1,6 +1,7 @@
 //! How far a job has come: counted from its events, and put into words.
 //!
-//! It prints nothing and knows no terminal.
+//! It counts the blobs of layers, or the manifests of a list. Configs and manifests of a cache are named while they are in
+//! work, and never counted. It prints nothing and knows no terminal.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub(crate) struct Meter {
     done: u64,
     failed: u64,
     already_there: u64,
+    mounted: u64,
     /// The part of the planned bytes that needs no more work.
     done_bytes: u64,
     /// The bytes that were read or sent, also in vain.
@@ -37,9 +39,35 @@ pub(crate) struct Meter {
     /// Earlier values of `moved`, oldest first.
     samples: VecDeque<(Instant, u64)>,
     in_work: HashMap<Digest, BlobInWork>,
-    /// The manifest or config that is read.
-    importing: Option<String>,
-    is_check: bool,
+    /// The manifest or config that is read or written.
+    document: Option<String>,
+    work: Work,
+    /// Whether the cache has its manifest, which is written last.
+    is_published: bool,
+}
+
+/// What is done with everything that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Write,
+    Check,
+    List,
+}
+
+impl Work {
+    /// The work that a step is a counted part of; `None` for a config or a manifest of a cache.
+    fn counting(step: Step) -> Option<Self> {
+        match step {
+            Step::Layer => Some(Self::Write),
+            Step::Check => Some(Self::Check),
+            Step::ReadManifest => Some(Self::List),
+            _ => None,
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        if self == Self::List { "manifest" } else { "blob" }
+    }
 }
 
 #[derive(Debug)]
@@ -61,14 +89,16 @@ impl Meter {
             done: 0,
             failed: 0,
             already_there: 0,
+            mounted: 0,
             done_bytes: 0,
             moved: 0,
             resumed: 0,
             moved_at: now,
             samples: VecDeque::from([(now, 0)]),
             in_work: HashMap::new(),
-            importing: None,
-            is_check: false,
+            document: None,
+            work: Work::Write,
+            is_published: false,
         }
     }
 
@@ -89,10 +119,10 @@ impl Meter {
     /// The progress in one line; `None` before anything has begun.
     pub(crate) fn line(&self, now: Instant) -> Option<String> {
         if self.planned == 0 {
-            return self.importing.clone();
+            return self.document.clone();
         }
         let bytes = format!("{} of {}", size(self.done_bytes), size(self.planned_bytes));
-        let mut parts = vec![self.blobs(), bytes];
+        let mut parts = vec![self.counted(), bytes];
         let rate = self.rate(now);
         if rate > 0 {
             parts.push(format!("{}/s", size(rate)));
@@ -101,9 +131,9 @@ impl Meter {
         Some(parts.join(", "))
     }
 
-    /// How many blobs are done.
-    pub(crate) fn blobs(&self) -> String {
-        format!("{} of {}", grouped(self.done), count(self.planned, "blob"))
+    /// How many blobs are done, or how many manifests of a list.
+    pub(crate) fn counted(&self) -> String {
+        format!("{} of {}", grouped(self.done), count(self.planned, self.work.noun()))
     }
 
     /// The time that is left, or else why no byte moves.
@@ -119,8 +149,15 @@ impl Meter {
             return Some(format!("hashing {}", count(rehashed, "existing blob")));
         }
         if complete > 0 && complete == counted(|_| true) && silent >= SAMPLING {
-            let done = if self.is_check { "unpacked" } else { "stored" };
-            return Some(format!("waiting for {} to be {done}", count(complete, "blob")));
+            let done = match self.work {
+                Work::Write => "stored",
+                Work::Check => "unpacked",
+                Work::List => "read",
+            };
+            return Some(format!("waiting for {} to be {done}", count(complete, self.work.noun())));
+        }
+        if self.in_work.is_empty() && self.done >= self.planned {
+            return self.document.clone();
         }
         if silent >= SILENCE && !self.in_work.is_empty() {
             return Some(format!("nothing moved for {}", duration(silent)));
@@ -128,21 +165,18 @@ impl Meter {
         (rate > 0 && left > 0).then(|| format!("{} left", duration(Duration::from_secs(left.div_ceil(rate)))))
     }
 
-    /// What was done in all, once everything is done. A copy that failed has no summary, for its error follows; a check
-    /// goes on after a blob that fails.
+    /// What was done in all, once everything is done. A copy ends with its manifest; if it fails before, an error follows
+    /// in place of a summary.
     pub(crate) fn summary(&self, now: Instant) -> Option<String> {
-        let is_complete = self.planned > 0 && self.done >= self.planned;
-        if !is_complete || (self.failed > 0 && !self.is_check) {
+        let is_complete = match self.work {
+            Work::Write => self.is_published,
+            Work::Check | Work::List => self.planned > 0 && self.done >= self.planned,
+        };
+        if !is_complete {
             return None;
         }
         let took = now.saturating_duration_since(self.began);
-        let what = if self.is_check { "checked" } else { "done" };
-        let mut text = format!("{} {what}", count(self.done, "blob"));
-        for (number, what) in [(self.already_there, "already there"), (self.failed, "failed")] {
-            if number > 0 {
-                text.push_str(&format!(", {} of them {what}", grouped(number)));
-            }
-        }
+        let mut text = self.outcome();
         text.push_str(&format!("; {} in {}", size(self.moved), duration(took)));
         if self.moved > 0 && took >= SAMPLING {
             text.push_str(&format!(", {}/s", size(per_second(self.moved, took))));
@@ -151,6 +185,30 @@ impl Meter {
             text.push_str(&format!("; {} were left by an interrupted copy", size(self.resumed)));
         }
         Some(text)
+    }
+
+    /// How many blobs came to which end, as the last line of a copy has it.
+    fn outcome(&self) -> String {
+        let verb = match self.work {
+            Work::Write => "written",
+            Work::Check => "checked",
+            Work::List => "read",
+        };
+        let already =
+            [(self.already_there, "already there"), (self.mounted, "mounted"), (self.failed, "failed")];
+        let others = already.into_iter().filter(|(number, _)| *number > 0);
+        let well = match self.work {
+            Work::Write => self.done - self.already_there - self.mounted - self.failed,
+            Work::Check | Work::List => self.done,
+        };
+        let is_zero = well == 0 && self.done > 0;
+        let main = (!is_zero).then_some((well, verb));
+        let parts = main.into_iter().chain(others).enumerate().map(|(n, (number, what))| match n {
+            0 => format!("{} {what}", count(number, self.work.noun())),
+            _ if self.work == Work::Write => format!("{} {what}", grouped(number)),
+            _ => format!("{} of them {what}", grouped(number)),
+        });
+        parts.collect::<Vec<_>>().join(", ")
     }
 
     /// Notes how much has been moved by now, from which the rate is computed.
@@ -172,11 +230,15 @@ impl Meter {
                 self.planned += blobs;
                 self.planned_bytes = self.planned_bytes.saturating_add(*bytes);
             }
-            Event::Importing { .. } => self.importing = Some(event.to_string()),
+            Event::Importing { .. } => self.document = Some(event.to_string()),
             Event::Started { step, descriptor } => {
+                let Some(work) = Work::counting(*step) else {
+                    self.document = Some(format!("{step} {}", descriptor.digest));
+                    return;
+                };
                 let blob = BlobInWork { size: descriptor.size, moved: 0, resumed: 0, is_rehashed: false };
                 self.in_work.insert(descriptor.digest, blob);
-                self.is_check = *step == Step::Check;
+                self.work = work;
                 self.moved_at = now;
             }
             Event::Rehashing { descriptor } => {
@@ -208,11 +270,15 @@ impl Meter {
                 }
             }
             Event::Finished { step, descriptor, stored } => {
+                self.is_published |= matches!(step, Step::Manifest | Step::ImageManifest);
+                if Work::counting(*step).is_none() {
+                    return;
+                }
                 self.end(descriptor.digest, descriptor.size);
-                let is_present = *step != Step::Check && *stored == Stored::AlreadyPresent;
-                self.already_there += u64::from(is_present);
+                self.already_there += u64::from(step.is_writing() && *stored == Stored::AlreadyPresent);
+                self.mounted += u64::from(*stored == Stored::Mounted);
             }
-            Event::Failed { descriptor, .. } => {
+            Event::Failed { step, descriptor, .. } if Work::counting(*step).is_some() => {
                 self.end(descriptor.digest, descriptor.size);
                 self.failed += 1;
             }
@@ -269,6 +335,19 @@ mod tests {
         (meter, began, one, two)
     }
 
+    /// Writes the config and the manifest, which do not count as blobs.
+    fn publish(meter: &mut Meter, now: Instant) {
+        let before = (meter.counted(), meter.done_bytes());
+        let (document, stored) = (blob(9, MIB), Stored::Stored);
+        for step in [Step::Config, Step::ImageManifest] {
+            meter.update(&Event::Started { step, descriptor: &document }, now);
+            assert_eq!(meter.outlook(now), Some(format!("{step} {}", document.digest)));
+            meter.update(&Event::Transferred { descriptor: &document, bytes: MIB }, now);
+            meter.update(&Event::Finished { step, descriptor: &document, stored }, now);
+        }
+        assert_eq!((meter.counted(), meter.done_bytes()), before);
+    }
+
     fn after(began: Instant, seconds: u64) -> Instant {
         began + Duration::from_secs(seconds)
     }
@@ -297,7 +376,7 @@ mod tests {
         for _ in 0..1234 {
             meter.update(&Event::Finished { step: Step::Layer, descriptor, stored }, began);
         }
-        assert_eq!(meter.blobs(), "1,234 of 2,000 blobs");
+        assert_eq!(meter.counted(), "1,234 of 2,000 blobs");
     }
 
     #[test]
@@ -312,10 +391,10 @@ mod tests {
         meter.update(&Event::Transferred { descriptor: &one, bytes: 60 * MIB }, began);
         let finished = |descriptor, stored| Event::Finished { step: Step::Layer, descriptor, stored };
         meter.update(&finished(&one, Stored::Stored), began);
-        assert_eq!((meter.done_bytes(), meter.summary(began)), (60 * MIB, None));
         meter.update(&finished(&two, Stored::AlreadyPresent), began);
-        assert_eq!(meter.done_bytes(), 100 * MIB);
-        let summary = "2 blobs done, 1 of them already there; 110 MiB in 10 s, 11 MiB/s";
+        assert_eq!((meter.done_bytes(), meter.summary(began)), (100 * MIB, None));
+        publish(&mut meter, began);
+        let summary = "1 blob written, 1 already there; 110 MiB in 10 s, 11 MiB/s";
         assert_eq!(meter.summary(after(began, 10)).as_deref(), Some(summary));
     }
 
@@ -339,7 +418,8 @@ mod tests {
             let (step, stored) = (Step::Layer, Stored::Stored);
             meter.update(&Event::Finished { step, descriptor, stored }, began);
         }
-        let summary = "2 blobs done; 80 MiB in 2.0 s, 40 MiB/s; 30 MiB were left by an interrupted copy";
+        publish(&mut meter, began);
+        let summary = "2 blobs written; 80 MiB in 2.0 s, 40 MiB/s; 30 MiB were left by an interrupted copy";
         assert_eq!(meter.summary(after(began, 2)).as_deref(), Some(summary));
     }
 
@@ -379,13 +459,28 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_failed_has_no_summary() {
+    fn a_copy_has_a_summary_once_it_has_its_manifest_also_without_some_blobs() {
         let (mut meter, began, one, two) = of_two();
         let error = Error::new(ErrorKind::NotFound, "open", one.digest, "it is gone");
-        for descriptor in [&one, &two] {
-            meter.update(&Event::Failed { step: Step::Layer, descriptor, error: &error }, began);
-        }
+        meter.update(&Event::Failed { step: Step::Layer, descriptor: &one, error: &error }, began);
+        let (step, stored) = (Step::Layer, Stored::Mounted);
+        meter.update(&Event::Finished { step, descriptor: &two, stored }, began);
         assert_eq!((meter.done_bytes(), meter.summary(began)), (100 * MIB, None));
+        publish(&mut meter, began);
+        let summary = "1 blob mounted, 1 failed; 0 B in 0.0 s";
+        assert_eq!(meter.summary(began).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn the_manifests_of_a_list_are_counted_as_manifests() {
+        let (began, one) = (Instant::now(), blob(1, 9));
+        let mut meter = Meter::new(began);
+        let (step, stored) = (Step::ReadManifest, Stored::AlreadyPresent);
+        meter.update(&Event::Planned { blobs: 1, bytes: 9 }, began);
+        meter.update(&Event::Started { step, descriptor: &one }, began);
+        assert_eq!(meter.counted(), "0 of 1 manifest");
+        meter.update(&Event::Finished { step, descriptor: &one, stored }, began);
+        assert_eq!(meter.summary(began).as_deref(), Some("1 manifest read; 0 B in 0.0 s"));
     }
 
     #[test]

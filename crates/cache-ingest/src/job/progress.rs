@@ -38,9 +38,10 @@ impl<P: Progress + ?Sized> Progress for Arc<P> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Work that is about to begin. The event may come again when more work becomes known; the numbers add up.
+    /// Work that is about to begin. The event may come again when more work becomes known; the numbers add up. Configs and
+    /// manifests are not in the plan, except where manifests are all that is read ([`Step::ReadManifest`]).
     Planned {
-        /// How many blobs.
+        /// How many blobs of layers, or how many manifests.
         blobs: u64,
         /// How many bytes they have together.
         bytes: u64,
@@ -175,18 +176,27 @@ pub enum Step {
     Manifest,
     /// The manifest, in the form of an image manifest.
     ImageManifest,
-    /// A blob is checked and stays where it is.
+    /// A layer's blob is checked and stays where it is.
     Check,
+    /// A manifest or config is checked and stays where it is.
+    CheckMetadata,
+    /// A manifest is read with what it leads to, as one of a list.
+    ReadManifest,
 }
 
 impl Step {
+    /// Whether the blob is put into a destination.
+    pub fn is_writing(self) -> bool {
+        matches!(self, Self::Layer | Self::Config | Self::Manifest | Self::ImageManifest)
+    }
+
     /// The outcome of the finished step in a word or two. A check finishes only for a blob without findings.
     pub fn outcome(self, stored: Stored) -> &'static str {
-        match (self, stored) {
-            (Self::Check, _) => "ok",
-            (_, Stored::Stored) => "done",
-            (_, Stored::AlreadyPresent) => "already there",
-            (_, Stored::Mounted) => "mounted",
+        match stored {
+            _ if !self.is_writing() => "ok",
+            Stored::Stored => "written",
+            Stored::AlreadyPresent => "already there",
+            Stored::Mounted => "mounted",
         }
     }
 }
@@ -199,6 +209,8 @@ impl fmt::Display for Step {
             Self::Manifest => "writing cache manifest",
             Self::ImageManifest => "writing cache image manifest",
             Self::Check => "checking",
+            Self::CheckMetadata => "checking metadata",
+            Self::ReadManifest => "reading manifest",
         })
     }
 }

@@ -117,8 +117,12 @@ impl Progress for Heard {
             Event::Planned { blobs, bytes } => format!("planned {blobs} {bytes}"),
             Event::Started { step, descriptor } => format!("{step} {}", descriptor.size),
             Event::Transferred { bytes, .. } => format!("{bytes} bytes"),
-            Event::Finished { step: Step::Check, descriptor, .. } => format!("checked {}", descriptor.size),
-            Event::Failed { step: Step::Check, descriptor, .. } => format!("failed {}", descriptor.size),
+            Event::Finished { step: Step::Check | Step::CheckMetadata, descriptor, .. } => {
+                format!("checked {}", descriptor.size)
+            }
+            Event::Failed { step: Step::Check | Step::CheckMetadata, descriptor, .. } => {
+                format!("failed {}", descriptor.size)
+            }
             other => format!("{other:?}"),
         });
     }
