@@ -32,6 +32,8 @@ pub(crate) struct BlobChecker<'a> {
 pub(crate) struct BlobCheck {
     pub(crate) descriptor: Descriptor,
     pub(crate) algorithms: Vec<Algorithm>,
+    /// Whether the blob is checked for a descriptor of another size, too.
+    pub(crate) is_other_size: bool,
 }
 
 /// The outcome of checking a blob: a defect, or its content if it was read.
@@ -56,11 +58,13 @@ impl BlobChecker<'_> {
     async fn check(self, check: &BlobCheck) -> BlobOutcome {
         let descriptor = &check.descriptor;
         let begun = self.job.begin(Step::Check, descriptor);
-        let (verdict, bytes) = if self.options.blobs {
-            let (verdict, bytes) = self.read(check).await;
-            (verdict.map(Some), bytes)
+        let (verdict, bytes, is_read) = if !self.options.blobs {
+            (self.ask(descriptor).await.map(|()| None), 0, false)
+        } else if let Some(kind) = self.size_defect(check).await {
+            (Err(kind), 0, false)
         } else {
-            (self.ask(descriptor).await.map(|()| None), 0)
+            let (verdict, bytes) = self.read(check).await;
+            (verdict.map(Some), bytes, true)
         };
         match &verdict {
             Ok(_) => begun.finish(Stored::AlreadyPresent),
@@ -73,7 +77,17 @@ impl BlobChecker<'_> {
         }
         let is_absent =
             matches!(&verdict, Err(FindingKind::MissingBlob | FindingKind::UnreadableBlob { .. }));
-        BlobOutcome { was_read: self.options.blobs && !is_absent, verdict, bytes }
+        BlobOutcome { was_read: is_read && !is_absent, verdict, bytes }
+    }
+
+    /// The finding about another size than the first of a blob, if the store knows that it is wrong. Reading the blob for each
+    /// of many sizes would take very long, and only one of them can be right.
+    async fn size_defect(self, check: &BlobCheck) -> Option<FindingKind> {
+        if !check.is_other_size {
+            return None;
+        }
+        let defect = self.ask(&check.descriptor).await.err();
+        defect.filter(|kind| matches!(kind, FindingKind::ShortBlob { .. } | FindingKind::LongBlob { .. }))
     }
 
     pub(crate) fn source(&self, descriptor: &Descriptor) -> Source<'_> {

@@ -26,14 +26,17 @@ pub(crate) struct BlobChecks {
 impl BlobChecks {
     pub(crate) fn of<'d>(descriptors: impl Iterator<Item = &'d Descriptor>) -> Self {
         let mut checks = Self { list: Vec::new(), place_of: HashMap::new() };
+        let mut known = HashSet::new();
         for descriptor in descriptors {
             let algorithm = descriptor.diff_id().map_or(Algorithm::Sha256, |diff_id| diff_id.algorithm());
             let place = *checks.place_of.entry(blob_of(descriptor)).or_insert(checks.list.len());
             match checks.list.get_mut(place) {
                 None => {
-                    checks
-                        .list
-                        .push(BlobCheck { descriptor: descriptor.clone(), algorithms: vec![algorithm] });
+                    checks.list.push(BlobCheck {
+                        descriptor: descriptor.clone(),
+                        algorithms: vec![algorithm],
+                        is_other_size: !known.insert(descriptor.digest),
+                    });
                 }
                 Some(check) if !check.algorithms.contains(&algorithm) => check.algorithms.push(algorithm),
                 Some(_) => {}

@@ -74,6 +74,30 @@ async fn many_descriptors_of_one_blob_make_one_finding_of_each_kind() {
     }
 }
 
+/// Reading it for each would take the number of descriptors times the size of the blob.
+#[tokio::test]
+async fn a_blob_with_many_sizes_is_read_for_the_first_and_for_the_right_one() {
+    let store = Store::default();
+    let content = tar(1, 600);
+    let blob = layer(&store, TAR, content.clone(), &content);
+    let text = encode_config(&config(&[(&blob, -1)], &[0]));
+    let sizes = |sizes: std::ops::Range<u64>| -> Vec<Descriptor> {
+        sizes.map(|size| Descriptor { size, ..blob.clone() }).collect()
+    };
+    for (listed, codes) in
+        [(sizes(500..700), ["long-blob", "short-blob"]), (sizes(600..700), ["short-blob"; 2])]
+    {
+        publish(&store, &listed, text.clone()).await;
+        store.opened.lock().unwrap().clear();
+        let report = with(&store, &options()).await;
+        let found: Vec<_> = report.findings.iter().map(|finding| finding.kind.code()).collect();
+        assert!(codes.iter().all(|code| found.contains(code)), "{found:?}");
+        let opened = store.opened.lock().unwrap().iter().filter(|digest| **digest == blob.digest).count();
+        assert_eq!(opened, if listed[0].size == 600 { 1 } else { 2 });
+        assert_eq!((report.blobs, report.blobs_read), (1, 1));
+    }
+}
+
 #[tokio::test]
 async fn an_uncompressed_layer_expands_to_nothing() {
     let store = Store::default();
