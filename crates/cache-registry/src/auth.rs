@@ -13,12 +13,11 @@ mod stored;
 mod token;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use cache_ingest::ErrorKind;
 use cache_target::Repository;
 use reqwest::header::HeaderValue;
-use tokio::sync::OnceCell;
 
 use crate::auth::challenge::Challenge;
 use crate::auth::identity::{Identity, IdentitySource, Refusal};
@@ -31,6 +30,7 @@ use crate::error::RequestFailure;
 use crate::http::transport::{Answer, Transport};
 use crate::lock::lock;
 use crate::options::ClientOptions;
+use crate::shared_attempt::SharedAttempt;
 
 /// What is known about the authorization at one registry, and the tokens that it gave.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub(crate) struct Auth {
     transport: Arc<Transport>,
     /// The identity to use; `None` if the stored credentials are searched.
     configured: Option<Identity>,
-    stored: OnceCell<StoredCredentials>,
+    stored: OnceLock<StoredCredentials>,
+    searching: SharedAttempt,
     challenge: Mutex<Option<Challenge>>,
     named_scopes: Mutex<NamedScopes>,
     tokens: Mutex<HashMap<TokenKey, Arc<TokenSlot>>>,
@@ -71,7 +72,8 @@ impl Auth {
         Self {
             transport,
             configured,
-            stored: OnceCell::new(),
+            stored: OnceLock::new(),
+            searching: SharedAttempt::default(),
             challenge: Mutex::default(),
             named_scopes: Mutex::default(),
             tokens: Mutex::default(),
@@ -162,7 +164,11 @@ impl Auth {
         if let Some(configured) = &self.configured {
             return Ok(("", configured));
         }
-        let stored = self.stored.get_or_try_init(|| stored::find(&call.operation)).await?;
+        let search = async {
+            let found = stored::find(&call.operation).await?;
+            Ok(self.stored.get_or_init(|| found))
+        };
+        let stored = self.searching.get(&call.operation, || self.stored.get(), search).await?;
         stored
             .pick(call.repository.path())
             .map_err(|reason| call.operation.error(ErrorKind::Denied, reason).into())

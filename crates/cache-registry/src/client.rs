@@ -3,7 +3,7 @@
 //! Every request that is repeated here can be repeated safely. It knows no operation.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use cache_ingest::{Error, ErrorKind, Event, Retries};
@@ -11,7 +11,7 @@ use cache_target::Repository;
 use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url, Version};
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -27,6 +27,7 @@ use crate::http::pending_answer::PendingAnswer;
 use crate::http::transport::{Answer, Request, Transport, follow};
 use crate::lock::lock;
 use crate::options::ClientOptions;
+use crate::shared_attempt::SharedAttempt;
 
 /// How often a request is authorized anew after a 401. A short-lived token may expire while the request waits for a
 /// connection.
@@ -70,7 +71,8 @@ struct Inner {
 #[derive(Debug)]
 struct Host {
     /// Its scheme, host and port.
-    endpoint: OnceCell<Url>,
+    endpoint: OnceLock<Url>,
+    finding: SharedAttempt,
     auth: Auth,
 }
 
@@ -183,7 +185,7 @@ impl Client {
         let mut hosts = lock(&self.0.hosts);
         let new = || {
             let auth = Auth::new(name, &self.0.options, self.0.transport.clone());
-            Arc::new(Host { endpoint: OnceCell::new(), auth })
+            Arc::new(Host { endpoint: OnceLock::new(), finding: SharedAttempt::default(), auth })
         };
         hosts.entry(name.to_owned()).or_insert_with(new).clone()
     }
@@ -391,8 +393,11 @@ impl Client {
     /// The scheme, host and port of a registry. If there is a choice, it is found out once.
     async fn endpoint(&self, call: &Call<'_>) -> Result<Url, RequestFailure> {
         let host = self.host(call.repository.host());
-        let find = || find_endpoint(call, &self.0.transport, self.0.options.insecure);
-        host.endpoint.get_or_try_init(find).await.cloned()
+        let find = async {
+            let found = find_endpoint(call, &self.0.transport, self.0.options.insecure).await?;
+            Ok(host.endpoint.get_or_init(|| found).clone())
+        };
+        host.finding.get(&call.operation, || host.endpoint.get().cloned(), find).await
     }
 }
 

@@ -53,6 +53,7 @@ mod push;
 mod repository;
 mod resolve;
 mod scheme;
+mod shared_attempt;
 mod store;
 mod tags;
 mod text;

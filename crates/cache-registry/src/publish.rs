@@ -81,7 +81,7 @@ impl RepositoryClient {
         request.headers.insert(CONTENT_TYPE, header(descriptor.media_type.as_str(), &call.operation)?);
         request.body = bytes;
         // Harbor takes up to a minute (goharbor/harbor#19902).
-        request.patience = STORING;
+        request.patience_factor = STORING;
         let answer = self.client.send(call, &request).await?;
         if answer.status().is_success() && answer.status() != StatusCode::ACCEPTED {
             let stored = answer.content_digest().map(str::parse);

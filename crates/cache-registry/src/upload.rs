@@ -341,7 +341,7 @@ impl<'u> Upload<'u> {
 /// A request with bytes of a blob.
 fn upload_request(method: Method, url: Url) -> Request {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))];
-    Request { headers: HeaderMap::from_iter(headers), patience: STORING, ..Request::new(method, url) }
+    Request { headers: HeaderMap::from_iter(headers), patience_factor: STORING, ..Request::new(method, url) }
 }
 
 /// How many bytes a registry has received by the `Range` in its answer.

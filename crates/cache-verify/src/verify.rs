@@ -27,8 +27,8 @@ use crate::{FindingKind, Report, VerifyError, VerifyOptions};
 /// Reading blobs needs a Tokio runtime, whose threads for blocking work decompress.
 ///
 /// # Errors
-/// [`VerifyError`] if the name does not exist or stands for no cache, if the store does not give the manifest, or without a Tokio runtime.
-/// Every other defect is a finding.
+/// [`VerifyError`] if the name does not exist or stands for no cache, if the store does not give the manifest, or without a
+/// Tokio runtime. Every other defect is a finding.
 pub async fn verify(
     store: &dyn ReadStore,
     name: &Name,

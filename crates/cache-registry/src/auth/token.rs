@@ -14,11 +14,12 @@ use serde::Deserialize;
 
 use crate::auth::identity::{Identity, Refusal};
 use crate::credentials::{Credentials, authorization};
-use crate::error::{Operation, RequestFailure, RetryAfter};
+use crate::error::{Operation, RequestFailure};
 use crate::error_response::{ErrorResponse, is_transient};
 use crate::http::body::read_all;
 use crate::http::transport::{Answer, Request, Transport};
 use crate::lock::lock;
+use crate::shared_attempt::SharedAttempt;
 use crate::text::printable;
 
 /// The largest answer of a token server, in bytes.
@@ -42,18 +43,7 @@ pub(super) struct Token {
 #[derive(Debug, Default)]
 pub(super) struct TokenSlot {
     token: Mutex<Option<Token>>,
-    /// How many requests for it have failed, and the last failure.
-    failures: Mutex<(u64, Option<SharedFailure>)>,
-    /// Held by the one request that is under way.
-    fetching: tokio::sync::Mutex<()>,
-}
-
-/// A failure without the operation that met it, so that each waiting operation can report it as its own.
-#[derive(Clone, Debug)]
-struct SharedFailure {
-    kind: ErrorKind,
-    reason: String,
-    retry_after: Option<RetryAfter>,
+    fetching: SharedAttempt,
 }
 
 impl TokenSlot {
@@ -64,38 +54,12 @@ impl TokenSlot {
     }
 
     /// The live token, or the one that is fetched, once for all that wait.
-    ///
-    /// They share a failure, too: otherwise each would wait in turn for a token server that does not answer.
     pub(super) async fn get<F>(&self, operation: &Operation, fetch: F) -> Result<HeaderValue, RequestFailure>
     where
         F: Future<Output = Result<Token, RequestFailure>>,
     {
-        if let Some(header) = self.live() {
-            return Ok(header);
-        }
-        let before = lock(&self.failures).0;
-        let _one_at_a_time = self.fetching.lock().await;
-        if let Some(header) = self.live() {
-            return Ok(header);
-        }
-        if let (now, Some(SharedFailure { kind, reason, retry_after })) = lock(&self.failures).clone()
-            && now != before
-        {
-            return Err(RequestFailure { error: operation.error(kind, reason), retry_after });
-        }
-        match fetch.await {
-            Ok(token) => Ok(self.keep(token)),
-            Err(failure) => {
-                let shared = SharedFailure {
-                    kind: failure.error.kind(),
-                    reason: failure.error.reason().to_owned(),
-                    retry_after: failure.retry_after,
-                };
-                let mut failures = lock(&self.failures);
-                *failures = (failures.0.wrapping_add(1), Some(shared));
-                Err(failure)
-            }
-        }
+        let fetch = async { fetch.await.map(|token| self.keep(token)) };
+        self.fetching.get(operation, || self.live(), fetch).await
     }
 
     fn keep(&self, token: Token) -> HeaderValue {

@@ -114,7 +114,7 @@ impl StreamedRequest {
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        let (silence, url, patience) = (transport.silence(), request.url, request.patience);
+        let (silence, url, factor) = (transport.silence(), request.url, request.patience_factor);
         let (asked, failing) = (url.clone(), operation.clone());
         let request = async move {
             let response = builder.send().await.map_err(|cause| failing.connection_failed(cause))?;
@@ -131,7 +131,7 @@ impl StreamedRequest {
             Err(answer) => answer,
             Ok(filled) => {
                 filled?;
-                let patience = silence.limit().saturating_mul(patience);
+                let patience = silence.limit().saturating_mul(factor);
                 let answer = silence.bound(patience, &url, operation, pending_answer.answer()).await;
                 answer.unwrap_or_else(|| Err(operation.no_answer(patience).into()))
             }

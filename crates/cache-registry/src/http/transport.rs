@@ -38,12 +38,12 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// How many times longer than usual the answer may take.
-    pub(crate) patience: u32,
+    pub(crate) patience_factor: u32,
 }
 
 impl Request {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), patience: 1 }
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), patience_factor: 1 }
     }
 
     /// Whether it changes nothing on the server.
@@ -192,7 +192,7 @@ impl Transport {
             if !request.body.is_empty() || has_body(&request.method) {
                 sent = sent.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
-            let response = self.head(sent, &url, request.patience, operation).await?;
+            let response = self.head(sent, &url, request.patience_factor, operation).await?;
             let answer = Answer { response, url, elsewhere, _body: None };
             match self.redirect(request, &answer, operation)? {
                 Some(next) => url = next,

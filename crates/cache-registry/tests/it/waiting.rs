@@ -10,6 +10,7 @@ use cache_ingest::{
 };
 use cache_model::{Algorithm, MediaType};
 use cache_registry::{Client, ClientOptions, RegistryStore};
+use futures_util::future::join_all;
 use test_registries::{Answer, Fault, On};
 
 use crate::scene::{APP, SIZE, copying, options, policy, pull, scripted, store_with, transfer};
@@ -127,4 +128,21 @@ async fn a_refused_connection_is_tried_as_often_as_allowed_and_an_unknown_name_t
     let (tried, error) = tries("registry.invalid", 7).await;
     assert_eq!((tried, error.kind()), (3, ErrorKind::Unavailable), "{error}");
     assert!(error.to_string().contains("check the name of the registry"), "{error}");
+}
+
+/// Otherwise each would wait in turn for a registry that does not answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_wait_for_the_scheme_of_a_registry_share_the_failure_to_find_it() {
+    let server = scripted().await;
+    server.fault(On::any("").always(), Fault::Silence);
+    let options = options().with_insecure(true).with_stall(Duration::from_millis(400));
+    let store = store_with(options.with_job(Job::without_retries()), &server.host(), APP);
+    let names: Vec<Name> = (0..8).map(|n| Name::Tag(format!("tag{n}"))).collect();
+    let answers = join_all(names.iter().map(|name| store.resolve(name))).await;
+    for (n, answer) in answers.into_iter().enumerate() {
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains(&format!("tag{n}: ")), "{error}");
+    }
+    assert_eq!(server.seen_with("GET", "/v2/").len(), 1);
 }
