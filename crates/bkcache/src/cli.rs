@@ -66,9 +66,9 @@ pub(crate) struct GlobalArgs {
     )]
     pub(crate) progress: ProgressMode,
 
-    /// Limit metadata
+    /// Refuse metadata above SIZE
     ///
-    /// A larger manifest or config is an error. The size is in bytes, or has a unit, such as 64MiB or 100MB.
+    /// Metadata are manifests and configs. The size is in bytes, or has a unit, such as 64MiB or 100MB.
     #[arg(
         long, global = true, value_name = "SIZE", default_value = default_max_metadata(), value_parser = parse_size,
         help_heading = COMMON,
@@ -140,7 +140,7 @@ pub(crate) struct RegistryArgs {
     )]
     pub(crate) retries: u32,
 
-    /// Give up a silent request after this
+    /// How long to wait for an answer
     ///
     /// Such as 30s or 2m. The answer to an upload may take ten times as long.
     #[arg(
@@ -148,6 +148,20 @@ pub(crate) struct RegistryArgs {
         help_heading = REGISTRIES,
     )]
     pub(crate) timeout: Duration,
+}
+
+impl RegistryArgs {
+    /// The options that say how to reach a registry, as words of a command line. The numbers are no part of it.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let path = |option: &str, path: &PathBuf| [option.to_owned(), path.display().to_string()];
+        let mut words: Vec<String> = self.ca.iter().flat_map(|ca| path("--ca", ca)).collect();
+        words.extend(self.cert.iter().flat_map(|cert| path("--cert", cert)));
+        words.extend(self.key.iter().flat_map(|key| path("--key", key)));
+        words.extend(self.insecure.then(|| "--insecure".to_owned()));
+        words.extend(self.username.iter().flat_map(|name| ["--username".to_owned(), name.clone()]));
+        words.extend(self.password_stdin.then(|| "--password-stdin".to_owned()));
+        words
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,7 +206,7 @@ pub(crate) enum Command {
 pub(crate) struct SourceArgs {
     /// The cache: a folder, or HOST/REPOSITORY:TAG
     ///
-    /// Attributes as buildx takes them name one too, such as type=local,src=./cache,tag=main.
+    /// It can also be given as buildx attributes, such as type=local,src=./cache,tag=main.
     #[arg(value_name = "SRC", value_hint = ValueHint::AnyPath)]
     pub(crate) source: String,
 
@@ -204,7 +218,7 @@ pub(crate) struct SourceArgs {
 pub(crate) struct LsArgs {
     /// A folder, or HOST/REPOSITORY in a registry
     ///
-    /// Attributes as buildx takes them name one too. With a tag or a digest, only that entry is listed.
+    /// It can also be given as buildx attributes, such as type=local,src=./cache. With a tag or a digest, only that entry is listed.
     #[arg(value_name = "PLACE", value_hint = ValueHint::AnyPath)]
     pub(crate) place: String,
 
@@ -275,7 +289,7 @@ pub(crate) struct CopyArgs {
 
     /// The destination: a folder, or HOST/REPOSITORY:TAG
     ///
-    /// Attributes as buildx takes them name one too, such as type=local,dest=./cache,tag=main.
+    /// It can also be given as buildx attributes, such as type=local,dest=./cache,tag=main.
     #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(crate) destination: String,
 
@@ -343,9 +357,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Limit an unpacked layer
+    /// Refuse layers that unpack to more
     ///
-    /// A layer that unpacks to more is an error. The size is in bytes, or has a unit, such as 64GiB.
+    /// The size is in bytes, or has a unit, such as 64GiB.
     #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = parse_size)]
     pub(crate) max_expansion: u64,
 
@@ -373,7 +387,7 @@ pub(crate) struct ExportArgs {
 
     /// The destination: a folder, or HOST/REPOSITORY:TAG
     ///
-    /// Attributes as buildx takes them name one too, such as type=local,dest=./cache,tag=main.
+    /// It can also be given as buildx attributes, such as type=local,dest=./cache,tag=main.
     #[arg(
         long, value_name = "DST", value_hint = ValueHint::AnyPath,
         required_unless_present_any = ["print_config", "schema"],

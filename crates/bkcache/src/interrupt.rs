@@ -54,20 +54,20 @@ pub(crate) async fn unless_interrupted<T>(
     }
 }
 
-/// Sends the first signal, and makes sure that the program ends after it. `say` is for a command that hangs, whose end
-/// nobody else reports.
+/// Sends the first signal, and makes sure that the program ends after it. `say` is for a command that hangs or
+/// writes its output, whose end nobody else reports.
 fn listen(sender: oneshot::Sender<Signal>, say: impl Fn(Signal)) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let mut signals = Signals::new()?;
         let signal = signals.next().await;
-        // Sending fails once the command is done; there is nothing to clean up then.
+        // Sending fails once there is nothing to clean up, while the output is written.
         if sender.send(signal).is_ok() {
             sleep(ECHO).await;
             while signals.next().now_or_never().is_some() {}
             let _ = timeout(PATIENCE, signals.next()).await;
-            say(signal);
         }
+        say(signal);
         signal.die()
     })
 }

@@ -77,10 +77,12 @@ pub(crate) fn with_a_result(
     })
 }
 
-/// The advice for a source with missing or damaged blobs: the command that copies the rest.
-pub(crate) fn salvage_advice(source: &str, destination: &str) -> String {
-    let command = format!("bkcache copy --canonical {} {}", quoted(source), quoted(destination));
-    format!("`{command}` copies the results that are complete")
+/// The advice for a source with missing or damaged blobs: the command that copies the rest, with the
+/// options that it needs.
+pub(crate) fn salvage_advice(options: &[String], source: &str, destination: &str) -> String {
+    let words = options.iter().map(String::as_str).chain([source, destination]);
+    let words: Vec<String> = words.map(|word| quoted(word)).collect();
+    format!("`bkcache copy --canonical {}` copies the results that are complete", words.join(" "))
 }
 
 fn summary(exported: &Exported, place: &str) -> String {
@@ -129,6 +131,6 @@ mod tests {
     #[test]
     fn an_advice_can_be_pasted_into_a_shell() {
         let advice = "`bkcache copy --canonical 'a b' DST` copies the results that are complete";
-        assert_eq!(salvage_advice("a b", "DST"), advice);
+        assert_eq!(salvage_advice(&[], "a b", "DST"), advice);
     }
 }

@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What users of other programs type, and what it is called here.
-const WORDS: [(&str, &str); 24] = [
+const WORDS: [(&str, &str); 22] = [
     ("check", "verify"),
     ("fsck", "verify"),
     ("validate", "verify"),
@@ -18,7 +18,6 @@ const WORDS: [(&str, &str); 24] = [
     ("repair", "copy"),
     ("save", "copy"),
     ("sync", "copy"),
-    ("mv", "copy"),
     ("list", "ls"),
     ("catalog", "ls"),
     ("dir", "ls"),
@@ -28,7 +27,6 @@ const WORDS: [(&str, &str); 24] = [
     ("show", "inspect"),
     ("tree", "inspect"),
     ("create", "export"),
-    ("import", "export"),
     ("completion", "completions"),
     ("version", "--version"),
 ];

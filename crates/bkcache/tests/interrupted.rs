@@ -312,3 +312,36 @@ async fn an_ignored_signal_stays_ignored() {
     signal(&child, Signal::INT);
     assert!(child.wait_with_output().unwrap().status.success());
 }
+
+/// Also while it waits for records on its input, or for a reader of its output.
+#[test]
+fn an_interruption_is_an_error_event_whatever_the_program_waits_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::create_dir(folder.path().join("layers")).unwrap();
+    let (layers, to, deep) = (at("layers"), at("to"), fixture("deep-100").display().to_string());
+    let runs: [&[&str]; 3] = [
+        &["export", "--records", "-", "--print-config", "--progress", "json"],
+        &["export", "--records", "-", "--blobs", &layers, "--to", &to, "--progress", "json"],
+        &["inspect", "--json", &deep, "--progress", "json"],
+    ];
+    for args in runs {
+        let mut command = program();
+        let piped = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = piped.spawn().unwrap();
+        until("it listens to signals", || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+            let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            let names: Vec<String> = tasks.filter_map(Result::ok).map(name).collect();
+            names.iter().any(|name| name.trim() == "signals")
+        });
+        // Time to install the handlers, and to fill the pipe.
+        sleep(Duration::from_millis(500));
+        signal(&child, Signal::TERM);
+        let (died, said) = end(child);
+        assert_eq!(died, Some(Signal::TERM.as_raw()), "{args:?}: {said}");
+        let last: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).unwrap();
+        assert_eq!((&last["event"], &last["kind"]), (&json!("error"), &json!("interrupted")), "{args:?}");
+        assert_eq!(said.matches("\"error\"").count(), 1, "{args:?}: {said}");
+    }
+}

@@ -160,6 +160,21 @@ fn what_was_left_out_is_no_part_of_the_outcome_and_fails_in_the_summary() {
 }
 
 #[test]
+fn an_advice_has_the_options_that_the_command_needs() {
+    let temp = tempfile::tempdir().unwrap();
+    let source = copy_of(CACHE, &temp.path().join("source"));
+    std::fs::remove_file(blob(&source, LAYER)).unwrap();
+    let (at, to) = (source.display().to_string(), temp.path().join("to").display().to_string());
+    let verified = bkcache(["verify", "--insecure", "--json", &at]);
+    assert_eq!(advised(&verified.stderr), ["copy", "--canonical", "--insecure", &at, "DST"]);
+    let copied = bkcache(["copy", "-q", "--insecure", "--form", "index", &at, &to]);
+    let command = advised(&copied.stderr);
+    assert_eq!(command, ["copy", "--canonical", "--form", "index", "--insecure", &at, &to]);
+    bkcache(command).ok();
+    assert!(bkcache(["inspect", &to]).ok().text().contains("index"));
+}
+
+#[test]
 fn a_salvage_that_cannot_work_is_not_advised() {
     let temp = tempfile::tempdir().unwrap();
     let source = copy_of(CACHE, &temp.path().join("source"));

@@ -383,22 +383,12 @@ fn metadata_above_the_limit_is_said_with_the_option_that_raises_it() {
 
 #[test]
 fn causes_are_shown_on_request() {
-    let source = fixture(APP).display().to_string();
     let temp = tempfile::tempdir().unwrap();
-    let temp = temp.path().join("file");
-    std::fs::write(&temp, "x").unwrap();
-    let metadata = temp.join("metadata").display().to_string();
-    let to = format!("{}-copy", temp.display());
-    for flag in ["--quiet", "--verbose"] {
-        let ran = bkcache(["copy", flag, "--progress", "none", &source, &to, "--metadata-file", &metadata]);
-        assert_eq!(ran.code, 1);
-        assert!(ran.stderr.contains("cannot write the metadata: write "), "{}", ran.stderr);
-        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
-    }
+    let to = temp.path().join("to").display().to_string();
     // The line says how the blob differs, so no cause repeats it.
-    let source = copy_of(APP, &temp.with_file_name("truncated"));
+    let source = copy_of(APP, &temp.path().join("truncated"));
     std::fs::write(blob(&source, LAYER), "short").unwrap();
-    let copy = |flag: &str| bkcache(["copy", flag, &source.display().to_string(), &format!("{to}-2")]);
+    let copy = |flag: &str| bkcache(["copy", flag, &source.display().to_string(), &to]);
     assert!(copy("-q").stderr.contains("the blob is too short"));
     assert!(!copy("-v").stderr.contains("caused by: "));
     // A missing blob has a cause, from the operating system.

@@ -36,6 +36,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Its name in machine-readable output, such as `not-found`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Denied => "denied",
+            Self::Corrupt => "corrupt",
+            Self::TooLarge => "too-large",
+            Self::Unavailable => "unavailable",
+            Self::Unsupported => "unsupported",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
+            Self::Incomplete => "incomplete",
+            Self::NoSpace => "no-space",
+            Self::Other => "other",
+        }
+    }
+
     /// Whether the same request may succeed when it is made again.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Unavailable | Self::Corrupt)

@@ -37,7 +37,7 @@ async fn copy(
     let copied = match existing(&source, &imported).filter(|_| !args.canonical) {
         Some(existing) => {
             let kept = keep(&existing, &source, &destination, &stores).await;
-            let salvage = || salvage_advice(&args.source.source, &args.destination);
+            let salvage = || salvage_advice(&options(args), &args.source.source, &args.destination);
             kept.map_err(|failure| failure.advise_on_source_blobs(salvage))
         }
         None => {
@@ -47,6 +47,12 @@ async fn copy(
     };
     drop(stores);
     report_export(copied, &destination, metadata, global)
+}
+
+/// The options that another copy needs too, to reach the same registries and to write the same form.
+fn options(args: &CopyArgs) -> Vec<String> {
+    let form = args.form.iter().flat_map(|form| ["--form".to_owned(), form.name().to_owned()]);
+    form.chain(args.source.registry.words()).collect()
 }
 
 /// The cache as it is stored; `None` for a cache inside an image.

@@ -1,7 +1,7 @@
 //! `bkcache export`: a cache from the records that another program wrote.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use cache_export::{Exported, add_records};
@@ -23,8 +23,8 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
     if args.schema {
         return write_exactly(RECORDS_SCHEMA.as_bytes());
     }
-    let chains = read_records(args)?;
     if args.print_config {
+        let chains = unless_interrupted(read_records(args), None, global).await?;
         let marshalled = chains.marshal(&|_| true).doing(|| "cannot read the records".to_owned())?;
         return write_exactly(&encode_config(&marshalled.config));
     }
@@ -34,8 +34,9 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
     let stores = Stores::for_writing(global, &args.registry, &args.write, &[(to, Role::Destination)])?;
     let metadata = MetadataFile::wanted(&args.write, to)?;
     let registries = stores.registries.clone();
-    let layers = open_layers(blobs, &stores).await?;
     let exported = async {
+        let chains = read_records(args).await?;
+        let layers = open_layers(blobs, &stores).await?;
         let destination = OpenedDestination::open(&stores, to, args.form).await?;
         let exported = export(&chains, &*layers, &destination, &stores).await;
         drop(stores);
@@ -46,33 +47,43 @@ pub(crate) async fn run(args: &ExportArgs, global: &GlobalArgs) -> Result<(), Fa
     exported
 }
 
-fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
-    let Some(path) = &args.records else { return Err(Failure::Usage("--records is missing".to_owned())) };
+/// Reads the records on a thread of its own, since a pipe or a terminal may be silent for long.
+async fn read_records(args: &ExportArgs) -> Result<CacheChains, Failure> {
+    let Some(path) = args.records.clone() else {
+        return Err(Failure::Usage("--records is missing".to_owned()));
+    };
     let is_stdin = path == Path::new("-");
     if is_stdin && args.registry.password_stdin {
         return Err(Failure::Usage("--records - and --password-stdin both read standard input".to_owned()));
     }
-    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
-    let doing = || format!("cannot read {name}");
-    let input: Box<dyn Read> = if is_stdin {
-        Box::new(std::io::stdin().lock())
-    } else {
-        let opened = open_file(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause));
-        Box::new(opened.doing(doing)?)
-    };
-    let mut chains = CacheChains::new();
-    add_records(&mut chains, BufReader::with_capacity(1 << 20, input)).doing(doing)?;
+    let reading = tokio::task::spawn_blocking(move || parse_records(&path, is_stdin));
+    let mut chains =
+        reading.await.map_err(io::Error::from).doing(|| "cannot read the records".to_owned())??;
     if args.canonical {
         chains.set_rule(Rule::Closed);
     }
     Ok(chains)
 }
 
+fn parse_records(path: &Path, is_stdin: bool) -> Result<CacheChains, Failure> {
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let doing = || format!("cannot read {name}");
+    let input: Box<dyn Read> = if is_stdin {
+        Box::new(io::stdin().lock())
+    } else {
+        let opened = open_file(path).map_err(|cause| cache_ingest::Error::io("open", &name, cause));
+        Box::new(opened.doing(doing)?)
+    };
+    let mut chains = CacheChains::new();
+    add_records(&mut chains, BufReader::with_capacity(1 << 20, input)).doing(doing)?;
+    Ok(chains)
+}
+
 /// Opens a file; a folder is an error at once, and not when it is read.
-fn open_file(path: &Path) -> std::io::Result<File> {
+fn open_file(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     match file.metadata()?.is_dir() {
-        true => Err(std::io::ErrorKind::IsADirectory.into()),
+        true => Err(io::ErrorKind::IsADirectory.into()),
         false => Ok(file),
     }
 }

@@ -34,7 +34,10 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
     });
     let failure = (!report.is_sound()).then(|| {
         let advises = !global.quiet && can_be_salvaged(&report);
-        Failure::Unsound { advice: advises.then(|| salvage_advice(&args.source.source, "DST")) }
+        Failure::Unsound {
+            advice: advises
+                .then(|| salvage_advice(&args.source.registry.words(), &args.source.source, "DST")),
+        }
     });
     report_then(written, failure)
 }
