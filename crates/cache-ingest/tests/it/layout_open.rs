@@ -65,7 +65,7 @@ async fn what_is_no_layout_is_refused_by_name_and_reason() {
     }
     let large = folder(&[("oci-layout", LAYOUT)]);
     fs::File::create(large.path().join("index.json")).unwrap().set_len((64 << 20) + 1).unwrap();
-    refused(large.path(), ErrorKind::TooLarge, "67108864 bytes").await;
+    refused(large.path(), ErrorKind::TooLarge, "67,108,864 bytes").await;
 }
 
 /// BuildKit before 0.12 wrote no `oci-layout`, and later versions truncate it and write it again while others read.
@@ -311,7 +311,7 @@ async fn an_oci_layout_that_cannot_be_read_is_an_error_and_never_replaced() {
     let file = unreadable.path().join("oci-layout");
     // No one can read a file behind a circle of links, not even root.
     std::os::unix::fs::symlink("oci-layout", &file).unwrap();
-    refused(unreadable.path(), ErrorKind::Other, "oci-layout").await;
+    refused(unreadable.path(), ErrorKind::Other, "Too many levels of symbolic links").await;
     assert!(LayoutStore::open(unreadable.path(), LayoutOptions::create()).await.is_err());
     assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
     let large = folder(&[("blobs/sha256/", ""), ("index.json", "{}")]);
