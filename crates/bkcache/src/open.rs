@@ -89,6 +89,8 @@ pub(crate) struct OpenedDestination {
     target: Opened,
     store: Arc<dyn WriteStore>,
     pub(crate) form: Option<Form>,
+    /// Whether blobs that it has are read and hashed.
+    pub(crate) rehashes: bool,
 }
 
 impl OpenedDestination {
@@ -99,7 +101,7 @@ impl OpenedDestination {
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
         let target = stores.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
         match target.writer.clone() {
-            Some(store) => Ok(Self { target, store, form }),
+            Some(store) => Ok(Self { target, store, form, rehashes: stores.rehashes }),
             None => Err(Failure::Usage(format!("{}: it is read-only", doing()))),
         }
     }

@@ -248,7 +248,8 @@ impl BarDrawing {
         self.bar.set_length(self.meter.planned_bytes());
         self.bar.set_position(self.meter.done_bytes());
         let message = if self.meter.planned_bytes() > 0 {
-            let parts = [Some(self.meter.counted()), self.meter.outlook(now)];
+            // A narrow terminal cuts the end.
+            let parts = [self.meter.outlook(now), Some(self.meter.counted())];
             parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
         } else {
             self.meter.line(now).unwrap_or_default()
@@ -271,7 +272,11 @@ impl Drop for Bar {
     fn drop(&mut self) {
         let mut drawing = lock(&self.0);
         drawing.is_over = true;
+        let was_shown = !drawing.bar.is_hidden();
         drawing.bar.finish_and_clear();
+        if let Some(summary) = drawing.meter.summary(Instant::now()).filter(|_| was_shown) {
+            print(&summary);
+        }
     }
 }
 

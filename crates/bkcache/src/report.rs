@@ -51,7 +51,7 @@ pub(crate) fn report_export(
     if global.quiet || is_stdout {
         return Ok(());
     }
-    written(writeln!(anstream::stdout().lock(), "{}", summary(&exported, &place)), failing)
+    written(writeln!(anstream::stdout().lock(), "{}", summary(&exported, &place, to.rehashes)), failing)
 }
 
 /// An export of records that name blobs, unless nothing is left of them. BuildKit exports nothing for a build without
@@ -85,14 +85,15 @@ pub(crate) fn salvage_advice(options: &[String], source: &str, destination: &str
     format!("`bkcache copy --canonical {}` copies the results that are complete", words.join(" "))
 }
 
-fn summary(exported: &Exported, place: &str) -> String {
+fn summary(exported: &Exported, place: &str, rehashes: bool) -> String {
     let Some(manifest) = &exported.manifest else {
         return "skipping cache export for empty result".to_owned();
     };
     let blobs = &exported.blobs;
+    let there = if rehashes { "already there" } else { "already there (trusted; --rehash checks)" };
     let outcomes = [
         (Stored::Stored, blobs.stored, "written"),
-        (Stored::AlreadyPresent, blobs.already_present, "already there"),
+        (Stored::AlreadyPresent, blobs.already_present, there),
         (Stored::Mounted, blobs.mounted, "mounted"),
     ];
     let parts = outcomes.into_iter().filter_map(|(stored, tally, outcome)| {

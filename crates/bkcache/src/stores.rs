@@ -20,6 +20,8 @@ pub(crate) struct Stores {
     /// The registries among the targets.
     pub(crate) registries: RegistryScheme,
     pub(crate) job: Job,
+    /// Whether a blob that a destination has is read and hashed.
+    pub(crate) rehashes: bool,
 }
 
 impl Stores {
@@ -45,7 +47,7 @@ impl Stores {
             client_options(registry, targets)?.with_chunk_size(write.chunk_size).with_rehash(write.rehash);
         let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
         let job = job(global, registry).with_concurrency(usize::from(write.jobs));
-        Ok(Self::new(folders, client, job, reporter(global)))
+        Ok(Self { rehashes: write.rehash, ..Self::new(folders, client, job, reporter(global)) })
     }
 
     fn new(folders: LayoutOptions, client: ClientOptions, job: Job, progress: Arc<dyn Progress>) -> Self {
@@ -55,7 +57,7 @@ impl Stores {
         targets.register(Box::new(LocalScheme::new(folders.with_max_metadata(job.max_metadata))));
         let registries = RegistryScheme::new(client.with_job(relayed));
         targets.register(Box::new(registries.clone()));
-        Self { targets, registries, job: job.with_progress(progress) }
+        Self { targets, registries, job: job.with_progress(progress), rehashes: false }
     }
 }
 

@@ -92,7 +92,7 @@ async fn a_bar_fits_the_terminal_and_is_cleared_away() {
     let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
     bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &from]).ok();
     server.fault(On::new("GET", LAYER).always(), Fault::StallBody(100));
-    for (columns, part) in [(10, "of 10"), (30, "/16.17 KiB "), (45, "/s"), (75, "━"), (200, "of 10 blobs")]
+    for (columns, part) in [(10, " s left"), (30, "/16.17 KiB "), (45, "/s"), (75, "━"), (200, "of 10 blobs")]
     {
         let to = folder.path().join(columns.to_string()).display().to_string();
         server.forget_seen();
