@@ -81,7 +81,7 @@ pub(crate) fn with_a_result(
 /// options that it needs.
 pub(crate) fn salvage_advice(options: &[String], source: &str, destination: &str) -> String {
     let words = options.iter().map(String::as_str).chain([source, destination]);
-    let words: Vec<String> = words.map(|word| quoted(word)).collect();
+    let words: Vec<String> = words.map(quoted).collect();
     format!("`bkcache copy --canonical {}` copies the results that are complete", words.join(" "))
 }
 

@@ -148,7 +148,7 @@ async fn a_registry_that_ignores_ranges_and_a_part_that_was_damaged_cost_one_mor
         let ran = bkcache(["copy", "-v", "--progress", "plain", &from, &layout.display().to_string()]).ok();
         let seen: Vec<_> = server.seen_with("GET", &get).iter().map(|seen| seen.sent).collect();
         assert_eq!(seen, sent, "{}", ran.stderr);
-        let retried = ran.stderr.contains(&format!("retrying {layer}, attempt 2: "));
+        let retried = ran.stderr.contains(&format!(": copy {layer}: "));
         assert_eq!(retried, sent.len() == 2, "{}", ran.stderr);
         assert!(fs::read(blob(&layout, &layer)).unwrap() == bytes);
         assert_eq!(staged(&layout), 0);

@@ -710,7 +710,7 @@ async fn a_silent_registry_is_mentioned_and_given_up() {
         let lines = ran.stderr.lines().filter(|line| !line.starts_with("importing "));
         lines.map(|line| format!("{line}\n")).collect::<String>()
     };
-    let waiting = format!("waiting for {}, silent for 5s: resolve {app}\n", server.host());
+    let waiting = format!("waiting for {}, silent for 5 s: resolve {app}\n", server.host());
     let failure = format!("bkcache: cannot read {app}: there is no answer within");
     let said = inspect(&["--timeout", "6s"]);
     assert!(said.starts_with(&format!("{waiting}{failure} 6s")), "{said}");

@@ -36,7 +36,7 @@ pub use words::descriptor::{
 pub use words::digest::{Algorithm, Digest, DigestError};
 pub use words::json;
 pub use words::media_type::{Compression, CompressionError, Dialect, MediaType};
-pub use words::number::{count, grouped};
+pub use words::number::{count, duration, grouped};
 pub use words::one_line::OneLine;
 pub use words::record_digest::RecordDigest;
 pub use words::timestamp::{Timestamp, TimestampError};

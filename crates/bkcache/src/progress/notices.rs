@@ -46,13 +46,11 @@ impl Notices {
             Event::Warning { message } => format!("warning: {message}"),
             Event::Resumed { .. } if self.verbose => event.to_string(),
             Event::Waiting { .. } if self.long_waits => event.to_string(),
-            Event::Retrying { restarted: Some(descriptor), attempt, error, .. } if self.verbose => {
-                format!("retrying {}, attempt {attempt}: {error}", descriptor.digest)
-            }
-            Event::Retrying { restarted: None, attempt, wait, error, .. }
-                if self.verbose || self.long_waits && self.is_reason_due(*attempt, *wait, now) =>
+            Event::Retrying { .. } if self.verbose => event.to_string(),
+            Event::Retrying { restarted: None, attempt, wait, .. }
+                if self.long_waits && self.is_reason_due(*attempt, *wait, now) =>
             {
-                format!("attempt {attempt} in {:.1} s: {error}", wait.as_secs_f64())
+                event.to_string()
             }
             _ => return None,
         };
@@ -103,7 +101,7 @@ mod tests {
             let event = retrying(&error, 2, Duration::from_millis(wait));
             Notices::new(verbose, long_waits).line(&event, Instant::now())
         };
-        assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5.0 s: get r/app: it is busy"));
+        assert_eq!(line((false, true), 5000).as_deref(), Some("attempt 2 in 5 s: get r/app: it is busy"));
         assert_eq!((line((false, true), 4999), line((false, false), 5000)), (None, None));
         assert!(line((true, false), 1).is_some());
     }

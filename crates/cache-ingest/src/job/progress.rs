@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_model::{Descriptor, OneLine};
+use cache_model::{Descriptor, OneLine, duration};
 
 use crate::{Error, Stored};
 
@@ -148,10 +148,21 @@ impl fmt::Display for Event<'_> {
             }
             Self::Importing { what, from } => write!(f, "importing {what} from {}", OneLine(from)),
             Self::Retrying { request, attempt, wait, error, .. } => {
-                write!(f, "{}, attempt {attempt} in {wait:.1?}: {error}", OneLine(request))
+                let error = error.to_string();
+                // Most errors begin with the request themselves.
+                let reason = error.strip_prefix(request).and_then(|rest| rest.strip_prefix(": "));
+                let (wait, reason) = (duration(*wait), reason.unwrap_or(&error));
+                write!(f, "attempt {attempt} in {wait}: {}: {reason}", OneLine(request))
             }
             Self::Waiting { host, request, silent } => {
-                write!(f, "waiting for {}, silent for {silent:.0?}: {}", OneLine(host), OneLine(request))
+                let silent = Duration::from_secs(silent.as_secs());
+                write!(
+                    f,
+                    "waiting for {}, silent for {}: {}",
+                    OneLine(host),
+                    duration(silent),
+                    OneLine(request)
+                )
             }
             Self::Failed { step, descriptor, error } => {
                 write!(f, "{step} {} failed: {error}", descriptor.digest)

@@ -80,7 +80,7 @@ async fn a_silent_registry_is_reported_once_until_it_answers() {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotFound);
     }
     let line =
-        |host: &str, tag: &str| format!("waiting for {host}, silent for 5s: resolve {host}/{APP}:{tag}");
+        |host: &str, tag: &str| format!("waiting for {host}, silent for 5 s: resolve {host}/{APP}:{tag}");
     let (here, there) = (server.host(), other.host());
     let mut lines = std::mem::take(&mut *heard.lock().unwrap());
     lines.sort();
@@ -106,7 +106,7 @@ async fn a_registry_that_stops_in_a_body_is_reported() {
     server.fault(On::new("GET", "/blobs/"), Fault::StallBody(100_000));
     assert_eq!(pull(&layer, &store).await.unwrap(), layer.bytes);
     let heard = heard.lock().unwrap().clone();
-    assert!(heard.first().is_some_and(|line| line.contains("silent for 5s: open 127.0.0.1")), "{heard:?}");
+    assert!(heard.first().is_some_and(|line| line.contains("silent for 5 s: open 127.0.0.1")), "{heard:?}");
 }
 
 /// How often a blob's size is asked for at a host, and the error.
