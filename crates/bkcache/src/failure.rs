@@ -239,87 +239,86 @@ pub(crate) trait Doing<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
-impl<T> Doing<T> for Result<T, TargetError> {
+impl<T, E: IntoFailure> Doing<T> for Result<T, E> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| match error {
-            TargetError::Store(error) => {
-                let kind = error.kind();
-                Failure::failed(doing(), error, kind).advise_if_not_found(CHECK_THE_PATH)
-            }
-            usage => Failure::Usage(format!("{}: {usage}", doing())),
-        })
+        self.map_err(|error| error.into_failure(doing()))
     }
 }
 
-impl<T> Doing<T> for Result<T, ImportError> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let kind = error.kind();
-            let advice = match &error {
-                ImportError::TooLarge { .. } => Some(RAISE_THE_LIMIT),
-                ImportError::NotACache { found, .. } => Some(found.advice()),
-                _ => None,
-            };
-            Failure::failed(doing(), error, kind).or_hint(advice)
-        })
+/// An error of a library.
+pub(crate) trait IntoFailure {
+    /// The failure of what was being done.
+    fn into_failure(self, doing: String) -> Failure;
+}
+
+impl IntoFailure for TargetError {
+    fn into_failure(self, doing: String) -> Failure {
+        match self {
+            Self::Store(error) => error.into_failure(doing).advise_if_not_found(CHECK_THE_PATH),
+            usage => Failure::Usage(format!("{doing}: {usage}")),
+        }
     }
 }
 
-impl<T> Doing<T> for Result<T, ExportError> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let kind = error.kind();
-            Failure::failed(doing(), error, kind)
-        })
+impl IntoFailure for ImportError {
+    fn into_failure(self, doing: String) -> Failure {
+        let advice = match &self {
+            Self::TooLarge { .. } => Some(RAISE_THE_LIMIT),
+            Self::NotACache { found, .. } => Some(found.advice()),
+            _ => None,
+        };
+        let kind = self.kind();
+        Failure::failed(doing, self, kind).or_hint(advice)
     }
 }
 
-impl<T> Doing<T> for Result<T, cache_ingest::Error> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let kind = error.kind();
-            Failure::failed(doing(), error, kind)
-        })
+impl IntoFailure for VerifyError {
+    fn into_failure(self, doing: String) -> Failure {
+        let advice = match &self {
+            Self::NotACache { found, .. } => Some(found.advice()),
+            _ => None,
+        };
+        let kind = self.kind();
+        Failure::failed(doing, self, kind).or_hint(advice)
     }
 }
 
-impl<T> Doing<T> for Result<T, RecordsError> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| Failure::failed(doing(), error, ErrorKind::Invalid))
+impl IntoFailure for ExportError {
+    fn into_failure(self, doing: String) -> Failure {
+        let kind = self.kind();
+        Failure::failed(doing, self, kind)
     }
 }
 
-impl<T> Doing<T> for Result<T, ReadError> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| Failure::failed(doing(), error, ErrorKind::Corrupt))
+impl IntoFailure for cache_ingest::Error {
+    fn into_failure(self, doing: String) -> Failure {
+        let kind = self.kind();
+        Failure::failed(doing, self, kind)
     }
 }
 
-impl<T> Doing<T> for Result<T, VerifyError> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let kind = error.kind();
-            let advice = match &error {
-                VerifyError::NotACache { found, .. } => Some(found.advice()),
-                _ => None,
-            };
-            Failure::failed(doing(), error, kind).or_hint(advice)
-        })
+impl IntoFailure for RecordsError {
+    fn into_failure(self, doing: String) -> Failure {
+        Failure::failed(doing, self, ErrorKind::Invalid)
     }
 }
 
-impl<T> Doing<T> for Result<T, FormatError> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| Failure::Usage(format!("{}: {error}", doing())))
+impl IntoFailure for ReadError {
+    fn into_failure(self, doing: String) -> Failure {
+        Failure::failed(doing, self, ErrorKind::Corrupt)
     }
 }
 
-impl<T> Doing<T> for std::io::Result<T> {
-    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let kind = cache_ingest::Error::io("write", "", error.kind().into()).kind();
-            Failure::Failed { doing: doing(), kind, error: error.into(), hint: None }
-        })
+impl IntoFailure for FormatError {
+    fn into_failure(self, doing: String) -> Failure {
+        Failure::Usage(format!("{doing}: {self}"))
+    }
+}
+
+impl IntoFailure for std::io::Error {
+    fn into_failure(self, doing: String) -> Failure {
+        let kind = cache_ingest::Error::io("write", "", self.kind().into()).kind();
+        Failure::Failed { doing, kind, error: self.into(), hint: None }
     }
 }
 

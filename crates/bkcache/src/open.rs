@@ -24,6 +24,11 @@ pub(crate) fn place(target: &Opened) -> String {
     }
 }
 
+/// The clause that an error of reading a target begins with.
+pub(crate) fn reading(target: &Opened) -> String {
+    format!("cannot read {}", place(target))
+}
+
 /// Opens the store of a source. Nothing is read from it yet.
 pub(crate) async fn open_source(stores: &Stores, text: &str) -> Result<Opened, Failure> {
     let opened = stores.targets.open(text, Role::Source).await.doing(|| opening(text, Role::Source));
@@ -51,7 +56,7 @@ impl OpenedSource {
         stores.job.event(&Event::Importing { what: "cache manifest", from: &place(&target) });
         let cache = cache_import::open(&*target.store, &target.name, &stores.job)
             .await
-            .doing(|| format!("cannot read {}", place(&target)))
+            .doing(|| reading(&target))
             .map_err(|failure| advise_to_list(failure, &target, text))?;
         Ok(Self { target, cache })
     }
@@ -80,7 +85,7 @@ impl OpenedSource {
 
     /// The clause that an error of reading begins with.
     pub(crate) fn reading(&self) -> String {
-        format!("cannot read {}", self.place())
+        reading(&self.target)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::cli::{GlobalArgs, LsArgs, SortKey};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
 use crate::messages::Messages;
-use crate::open::{advise_to_list, open_source, place};
+use crate::open::{advise_to_list, open_source, place, reading};
 use crate::output::{report_then, terminal_width, write_text};
 use crate::stores::Stores;
 
@@ -93,7 +93,7 @@ pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failur
 async fn list(target: &Opened, text: &str, stores: &Stores) -> Result<Vec<NamedManifest>, Failure> {
     if target.is_named {
         let found = target.store.resolve(&target.name).await;
-        let found = found.doing(|| format!("cannot read {}", place(target)));
+        let found = found.doing(|| reading(target));
         let found = found.map_err(|failure| advise_to_list(failure, target, text))?;
         return Ok(vec![NamedManifest { name: Some(target.name.clone()), resolved: Ok(found) }]);
     }
