@@ -16,7 +16,7 @@ use cache_ingest::{
     AboveMetadataLimit, Error, ErrorKind, Expect, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore,
     Name, Provider, Publisher, ReadStore, Resolver, RetryBudget, RetryPolicy, Source,
 };
-use cache_model::{Descriptor, MediaType};
+use cache_model::{Descriptor, MediaType, grouped};
 use cache_registry::{Client, ClientOptions, RegistryStore};
 use cache_verify::{FindingKind, VerifyOptions, verify};
 use test_registries::{Answer, Fault, On, Registry, Server};
@@ -134,7 +134,10 @@ async fn manifest_config_and_layers_that_are_verified_draw_on_one_budget() {
 fn is_above(error: &Error, limit: u64) {
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     assert_eq!(error.cause_as::<AboveMetadataLimit>().map(|cause| cause.limit), Some(limit), "{error}");
-    assert!(error.to_string().contains(&format!("limit of {limit} bytes for metadata")), "{error}");
+    assert!(
+        error.to_string().contains(&format!("limit of {} bytes for metadata", grouped(limit))),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
