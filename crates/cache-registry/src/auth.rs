@@ -159,7 +159,7 @@ impl Auth {
         tokens.entry(own_key).or_default().clone()
     }
 
-    /// The identity for a repository, with the path under which it is stored.
+    /// The identity for a repository, and the path of its entry.
     async fn identity(&self, call: &Call<'_>) -> Result<(&str, &Identity), RequestFailure> {
         if let Some(configured) = &self.configured {
             return Ok(("", configured));

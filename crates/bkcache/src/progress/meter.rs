@@ -312,7 +312,7 @@ mod tests {
         Descriptor::new(MediaType::from("application/octet-stream"), Digest::sha256([number; 32]), size)
     }
 
-    /// A meter of two blobs of 60 and 40 MiB, and the time at which it began.
+    /// A meter of two blobs of 60 and 40 MiB, and when it began.
     fn of_two() -> (Meter, Instant, Descriptor, Descriptor) {
         let began = Instant::now();
         let (one, two) = (blob(1, 60 * MIB), blob(2, 40 * MIB));

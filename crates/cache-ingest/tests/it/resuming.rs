@@ -69,7 +69,7 @@ async fn open(path: &Path) -> LayoutStore {
     LayoutStore::open(path, LayoutOptions::create().with_sync(false)).await.unwrap()
 }
 
-/// Drops a put once its source has given so many bytes and stalls.
+/// Drops a put once its source has given this number of bytes and stalls.
 async fn drop_put_after(scene: &Scene, bytes: usize) {
     let provider = Faulty::new(scene.bytes.clone(), [Fault::Stall(bytes)]);
     let source = Source::new(&provider, scene.blob.clone(), &Job::default());

@@ -109,7 +109,7 @@ impl DockerConfig {
         names
     }
 
-    /// The helper for a registry, with the name by which it knows the registry.
+    /// The helper for a registry, and the helper's name of that registry.
     fn helper<'r>(&self, registry: &'r RegistryNames) -> Option<(CredentialHelper, &'r str)> {
         let helpers = object(&self.json, "credHelpers");
         let own = registry.0.iter().find_map(|name| Some((helpers?.get(name)?.as_str(), name)));

@@ -580,7 +580,7 @@ async fn a_damaged_blob_is_sent_again_and_looked_at() {
     assert_eq!(server.seen_with("PUT", "").len(), 4, "it is sent once");
 }
 
-/// Whether the registry or the network breaks off cannot be told, so nobody is to remove anything.
+/// Either the registry or the network broke off, so the error advises no removal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blob_that_cannot_be_read_is_sent_again_once_and_not_called_damaged() {
     let (server, layer) = (scripted().await, layer());

@@ -67,7 +67,7 @@ impl StagedFile {
     /// Opens and locks the part of a blob, positioned at its start, or makes one. `None` if another process writes it, or
     /// if it cannot be used.
     ///
-    /// On other systems than Unix there are none: a file that was renamed before it was locked could not be told apart.
+    /// Only Unix has parts. Elsewhere a file that was renamed before it was locked cannot be recognised.
     pub(crate) fn part(disk: &Disk, folder: &Path, digest: &Digest) -> Result<Option<Self>, Error> {
         if !cfg!(unix) {
             return Ok(None);
@@ -211,7 +211,7 @@ fn open_again(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether a file is a regular one without another name, through which it would be written too.
+/// Whether a file is regular and has one name only. Writing to a file with a second name would change that one, too.
 fn has_one_name(metadata: &fs::Metadata) -> bool {
     #[cfg(unix)]
     let is_alone = std::os::unix::fs::MetadataExt::nlink(metadata) == 1;
