@@ -53,7 +53,7 @@ fn start_with(
     let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     let stderr = OpenOptions::new().read(true).write(true).open(name).unwrap();
     let mut command = program();
-    command.args(args).env("TERM", "xterm").env_remove("NO_COLOR").envs(variables.iter().copied());
+    command.args(args).env("TERM", "xterm").envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     let child = command.spawn().unwrap();
     // The command holds the other end, and the reader waits until it is closed.

@@ -54,10 +54,14 @@ pub fn bkcache_with_input<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Ite
     run(program().args(args), input)
 }
 
-/// The program in an environment without credentials.
+/// The program in an environment without credentials, and without variables that decide about colours: with `CI`, a
+/// terminal has them even where `TERM` is `dumb`.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bkcache"));
-    command.env_remove("CLICOLOR_FORCE").env_remove("DOCKER_AUTH_CONFIG").env_remove("REGISTRY_AUTH_FILE");
+    for colours in ["CI", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR"] {
+        command.env_remove(colours);
+    }
+    command.env_remove("DOCKER_AUTH_CONFIG").env_remove("REGISTRY_AUTH_FILE");
     command
         .env_remove("XDG_RUNTIME_DIR")
         .env_remove("XDG_CONFIG_HOME")
