@@ -2,8 +2,8 @@
 //!
 //! A store implements the traits that it can: [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Lister`]. A
 //! [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a provider to
-//! an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Job`] bounds all of
-//! it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
+//! an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Swap`] replaces the manifest
+//! behind a name with what is made of it. A [`Job`] bounds all of it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
 //! [`BlobFolder`] (files named by digest), [`MultiProvider`] (several providers as one) and [`ReadOnce`] (small blobs are
 //! read once).
 //!
@@ -41,6 +41,7 @@ mod random;
 mod read_once;
 mod runtime;
 mod seams;
+mod swap;
 
 pub use blob_folder::BlobFolder;
 pub use copy::{Presence, Summary, Tally, copy, copy_all, copy_bytes, presence};
@@ -56,3 +57,4 @@ pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, Origin, Provider, ProviderExt,
     Publisher, ReadStore, Resolved, Resolver, Source, SourceReader, Standing, Stored, Verifier, WriteStore,
 };
+pub use swap::Swap;

@@ -166,4 +166,8 @@ impl Publisher for MemoryStore {
         }
         Ok(())
     }
+
+    fn is_atomic(&self) -> bool {
+        true
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::Error;
-use crate::random::random;
+use crate::random::random_part;
 
 /// The least wait for a Retry-After; a date may already be due.
 const LEAST_ASKED: Duration = Duration::from_secs(1);
@@ -65,11 +65,6 @@ impl RetryPolicy {
         let full = self.first_wait.saturating_mul(2u32.saturating_pow(retry)).min(self.longest_wait);
         full.saturating_sub(random_part(full / 2))
     }
-}
-
-/// A random part of a time.
-fn random_part(time: Duration) -> Duration {
-    time / 1000 * u32::try_from(random() % 1000).unwrap_or(0)
 }
 
 /// The retries that a whole job may still make. Clones share it.

@@ -62,27 +62,47 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
 /// Makes a folder a layout; one that is a layout already is checked.
 pub(crate) fn make(folder: &LayoutFolder) -> Result<(), Error> {
     let root = folder.root();
-    let failed = |cause| Error::io("read", root.display(), cause);
     if is_layout(root)? {
         return check(root);
     }
     make_root(folder)?;
-    for entry in fs::read_dir(root).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if !REMAINS.iter().any(|remains| name == *remains) {
-            // Another process may have made the layout in the meantime.
-            if is_layout(root)? {
-                return check(root);
-            }
-            let reason = format_args!(
-                "it is not an OCI layout and not empty: it has {:?}; give an empty or new folder",
-                name.to_string_lossy()
-            );
-            return Err(Error::new(ErrorKind::Invalid, "create", root.display(), reason));
-        }
+    if !can_become_layout(root)? {
+        return check(root);
     }
     folder.prepare()?;
     complete(folder)
+}
+
+/// Checks that a folder is a layout, or can be made one. Makes nothing.
+pub(crate) fn check_makeable(root: &Path) -> Result<(), Error> {
+    if is_layout(root)? {
+        return check(root);
+    }
+    match fs::symlink_metadata(root) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        _ => can_become_layout(root).map(drop),
+    }
+}
+
+/// Whether a folder can be made a layout; false if another process has made it one meanwhile. An error if it has something
+/// else in it.
+fn can_become_layout(root: &Path) -> Result<bool, Error> {
+    let failed = |cause| Error::io("read", root.display(), cause);
+    for entry in fs::read_dir(root).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if REMAINS.iter().any(|remains| name == *remains) {
+            continue;
+        }
+        if is_layout(root)? {
+            return Ok(false);
+        }
+        let reason = format_args!(
+            "it is not an OCI layout and not empty: it has {:?}; give an empty or new folder",
+            name.to_string_lossy()
+        );
+        return Err(Error::new(ErrorKind::Invalid, "create", root.display(), reason));
+    }
+    Ok(true)
 }
 
 /// Writes the file if it is absent, empty or cut short, as BuildKit does at every export. Makes it durable otherwise: the

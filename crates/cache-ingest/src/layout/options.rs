@@ -14,6 +14,9 @@ use crate::{DiskHook, Job};
 pub struct LayoutOptions {
     /// Whether the layout is made if the folder is absent or empty.
     pub create: bool,
+    /// Whether a layout that would be made is only checked: nothing is made, and a folder that is absent or empty counts as a
+    /// layout without entries. For finding out what a copy would write; nothing may be written to it.
+    pub dry_run: bool,
     /// Whether writing waits for the disk (fsync), so that a crash of the machine loses nothing that was reported done.
     ///
     /// Without, a crash of the machine may lose or garble what was written; a crash of the process loses nothing. That is
@@ -45,6 +48,12 @@ impl LayoutOptions {
     #[must_use]
     pub fn with_create(self, create: bool) -> Self {
         Self { create, ..self }
+    }
+
+    /// Sets [`dry_run`](Self::dry_run).
+    #[must_use]
+    pub fn with_dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
     }
 
     /// Sets [`sync`](Self::sync).
@@ -82,6 +91,7 @@ impl Default for LayoutOptions {
     fn default() -> Self {
         Self {
             create: false,
+            dry_run: false,
             sync: true,
             rehash: false,
             lock_wait: Duration::from_secs(30),
@@ -95,6 +105,7 @@ impl fmt::Debug for LayoutOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LayoutOptions")
             .field("create", &self.create)
+            .field("dry_run", &self.dry_run)
             .field("sync", &self.sync)
             .field("rehash", &self.rehash)
             .field("lock_wait", &self.lock_wait)

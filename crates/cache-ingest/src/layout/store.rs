@@ -65,13 +65,13 @@ impl LayoutStore {
     /// A layout without `index.json` has no entries if the options allow to make it; otherwise its blobs can be read, and
     /// asking for its tags is [`ErrorKind::NotFound`].
     pub async fn open(path: impl Into<PathBuf>, options: LayoutOptions) -> Result<Self, Error> {
-        let LayoutOptions { create, sync, rehash, lock_wait, max_metadata, hook } = options;
+        let LayoutOptions { create, dry_run, sync, rehash, lock_wait, max_metadata, hook } = options;
         let folder = Arc::new(LayoutFolder::new(path.into(), Disk::new(hook, sync)));
         let opened = Arc::clone(&folder);
-        if create {
-            blocking("create", move || marker::make(&opened)).await?;
-        } else {
-            blocking("open", move || marker::check(opened.root())).await?;
+        match (create, dry_run) {
+            (true, false) => blocking("create", move || marker::make(&opened)).await?,
+            (true, true) => blocking("create", move || marker::check_makeable(opened.root())).await?,
+            (false, _) => blocking("open", move || marker::check(opened.root())).await?,
         }
         let index = IndexFile::new(folder.root(), max_metadata, create);
         let publisher = IndexPublisher::new(Arc::clone(&folder), index.clone(), lock_wait);
@@ -228,5 +228,10 @@ impl Publisher for LayoutStore {
         let before = index.find(&name).and_then(|entry| entry.descriptor().ok());
         let other = before.map(|before| before.digest).filter(|before| *before != descriptor.digest);
         Ok(other.map_or(Standing::Unknown, Standing::Other))
+    }
+
+    /// True: the index is compared and replaced under its lock.
+    fn is_atomic(&self) -> bool {
+        true
     }
 }

@@ -77,6 +77,10 @@ macro_rules! forward {
             async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
                 (**self).standing(name, descriptor).await
             }
+
+            fn is_atomic(&self) -> bool {
+                (**self).is_atomic()
+            }
         }
     )*};
 }

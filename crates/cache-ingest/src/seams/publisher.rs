@@ -30,7 +30,7 @@ pub enum Standing {
 /// - If `expect` is not met, nothing changes, and the error is [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
 /// - Bytes that do not fit the descriptor are an error; the name does not change, and the bytes do not become visible.
 /// - A reader sees the old or the new manifest, never a mixture.
-/// - Of several publishers that expect a name to be free, one wins, if the store can compare and swap.
+/// - Of several publishers that expect a name to be free, one wins, if the store [compares and swaps](Self::is_atomic).
 #[async_trait]
 pub trait Publisher: Send + Sync {
     /// Stores `bytes`, which have the digest and size of `descriptor`, and makes `name` stand for them.
@@ -47,5 +47,11 @@ pub trait Publisher: Send + Sync {
     async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
         let _ = (name, descriptor);
         Ok(Standing::Unknown)
+    }
+
+    /// Whether [`publish`](Self::publish) compares and swaps in one step, so that no other publisher can come in between.
+    /// [`Swap`](crate::Swap) looks once more after a publish to a store that does not. False is always a right answer.
+    fn is_atomic(&self) -> bool {
+        false
     }
 }
