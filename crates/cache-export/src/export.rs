@@ -5,7 +5,7 @@ use cache_ingest::{Job, Provider, Side, presence};
 use cache_model::{CacheChains, Descriptor, Digest};
 
 use crate::publish::Upload;
-use crate::{Destination, ExportError, ExportWarning, Exported};
+use crate::{Counts, Destination, ExportError, ExportWarning, Exported};
 
 /// Exports records: copies the layers from `provider`, writes the config and the manifest, and names the manifest.
 ///
@@ -24,8 +24,9 @@ pub async fn export(
     let present = presence(provider, chains.blobs(), job);
     let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
     let form = to.form.unwrap_or_default();
-    let (packed, warnings) = marshal_and_pack(chains, form, &|blob| present.contains(blob))?;
-    let mut exported = Exported::default();
+    let Prepared { packed, counts, warnings } =
+        marshal_and_pack(chains, form, &|blob| present.contains(blob))?;
+    let mut exported = Exported::new(counts);
     exported.warn(warnings, job);
     if let Some(packed) = packed {
         Upload::new(packed, form, provider, to, job).publish(&mut exported).await?;
@@ -33,20 +34,29 @@ pub async fn export(
     Ok(exported)
 }
 
-/// The cache of the results whose layers are all present, `None` if there is no such result, and what is left out.
+/// A cache that is ready to be written.
+pub(crate) struct Prepared {
+    /// The cache of the results whose layers are all present; `None` if there is no such result.
+    pub(crate) packed: Option<Packed>,
+    pub(crate) counts: Counts,
+    /// What is left out.
+    pub(crate) warnings: Vec<ExportWarning>,
+}
+
+/// Prepares the cache of the results whose layers are all present.
 pub(crate) fn marshal_and_pack(
     chains: &CacheChains,
     form: Form,
     present: &dyn Fn(&Digest) -> bool,
-) -> Result<(Option<Packed>, Vec<ExportWarning>), ExportError> {
+) -> Result<Prepared, ExportError> {
     let marshalled = chains.marshal(present).map_err(ExportError::Graph)?;
     let mut warnings: Vec<_> = marshalled.warnings.iter().cloned().map(ExportWarning::Marshal).collect();
     if marshalled.config.layers().is_empty() {
         warnings.push(ExportWarning::NoLayers);
-        return Ok((None, warnings));
+        return Ok(Prepared { packed: None, counts: Counts::default(), warnings });
     }
     let layers: Vec<Descriptor> = marshalled.layer_descriptors().cloned().collect();
     let packed = pack(form, &marshalled.config, &layers).map_err(ExportError::Format)?;
     warnings.extend(packed.warnings.iter().cloned().map(ExportWarning::MediaType));
-    Ok((Some(packed), warnings))
+    Ok(Prepared { packed: Some(packed), counts: Counts::of_marshalled(&marshalled), warnings })
 }

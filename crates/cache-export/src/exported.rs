@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cache_ingest::{Event, Job, Stored, Summary};
 use cache_model::{Descriptor, Digest};
 
-use crate::ExportWarning;
+use crate::{Counts, ExportWarning};
 
 /// The key under which BuildKit returns the descriptor of the manifest, as JSON, to the client of an export.
 pub const METADATA_MANIFEST: &str = "cache.manifest";
@@ -18,6 +18,8 @@ pub struct Exported {
     pub manifest: Option<Descriptor>,
     /// The descriptor of the config.
     pub config: Option<Descriptor>,
+    /// What the cache holds; `None` for a copy that does not look at the records.
+    pub counts: Option<Counts>,
     /// How many blobs were stored or already present, the config included, which is a blob like others for a store.
     pub blobs: Summary,
     /// How the config came to be in the destination; `None` if there was nothing to export.
@@ -32,6 +34,11 @@ pub struct Exported {
 }
 
 impl Exported {
+    /// The outcome of the export of a cache that holds this, before anything was written.
+    pub(crate) fn new(counts: Counts) -> Self {
+        Self { counts: Some(counts), ..Self::default() }
+    }
+
     /// The metadata that BuildKit returns for a cache export: [`METADATA_MANIFEST`]. Empty if nothing was exported.
     pub fn metadata(&self) -> BTreeMap<String, String> {
         let manifest =

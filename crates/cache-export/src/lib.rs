@@ -1,8 +1,8 @@
 //! From chains to a published cache: exporting BuildKit remote caches.
 //!
 //! [`export`] copies the layers, then writes the config, then the manifest, which gets the name. [`republish`] copies
-//! an existing cache, in another form if wanted. [`salvage`] exports what is left of a damaged one. [`add_records`] reads a
-//! build's records from JSON lines. Nothing is named in the destination before it is stored there.
+//! an existing cache, in another form if wanted. [`salvage`] exports what is left of a damaged one, and [`dry_run`] says what
+//! it would write. [`add_records`] reads a build's records from JSON lines. Nothing is named in the destination before it is stored there.
 //!
 //! A build engine holds a [`CacheExporter`] for each of its `--cache-to`: [`resolve_exporter`] makes one from attributes
 //! as buildx takes them. [`Destination::of`] is the same for a target that is open already.
@@ -37,18 +37,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod counts;
 mod destination;
+mod dry_run;
 mod error;
 mod export;
 mod exported;
 mod exporter;
+mod lookup;
 mod publish;
 mod records;
 mod republish;
 mod salvage;
 mod warning;
 
+pub use counts::Counts;
 pub use destination::{Destination, form_of};
+pub use dry_run::dry_run;
 pub use error::ExportError;
 pub use export::export;
 pub use exported::{Exported, METADATA_MANIFEST};

@@ -49,11 +49,7 @@ impl<'a> Upload<'a> {
     /// missing blobs when the root is published, for example after a garbage collection, they are stored once more.
     pub(crate) async fn publish(self, exported: &mut Exported) -> Result<(), ExportError> {
         let config = self.packed.config().clone();
-        for (what, size) in [("config", config.size), ("manifest", self.packed.root.descriptor.size)] {
-            if size > BUILDKIT_IMPORT_LIMIT {
-                exported.warn([ExportWarning::TooLargeForBuildKit { what, size }], self.job);
-            }
-        }
+        warn_of_import_limit(&self.packed, exported, self.job);
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);
         // First, so that a refusal ends it before many requests are made.
         let standing = self.standing().await?;
@@ -160,6 +156,15 @@ impl<'a> Upload<'a> {
     async fn publish_root_once(&self) -> Result<(), Error> {
         let PackedBlob { descriptor, bytes, .. } = &self.packed.root;
         self.to.store.publish(self.to.name, descriptor, bytes.clone(), self.to.expect).await
+    }
+}
+
+/// Warns of a document that BuildKit will not import.
+pub(crate) fn warn_of_import_limit(packed: &Packed, exported: &mut Exported, job: &Job) {
+    for (what, size) in [("config", packed.config().size), ("manifest", packed.root.descriptor.size)] {
+        if size > BUILDKIT_IMPORT_LIMIT {
+            exported.warn([ExportWarning::TooLargeForBuildKit { what, size }], job);
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! The layers are copied first, since only a copy shows that a blob is damaged. The rest is as in any export.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use cache_ingest::{Error, ErrorKind, Event, Job, Provider, Side, Step, Stored, Summary, copy, presence};
+use cache_ingest::{Error, ErrorKind, Event, Job, Provider, Side, Step, Stored, Summary, copy};
 use cache_model::{CacheChains, Descriptor, Digest};
 use futures_util::{StreamExt, stream};
 
-use crate::export::marshal_and_pack;
+use crate::export::{Prepared, marshal_and_pack};
+use crate::lookup::Lookup;
 use crate::publish::Upload;
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
@@ -27,22 +28,20 @@ pub async fn salvage(
     to: &Destination<'_>,
     job: &Job,
 ) -> Result<Exported, ExportError> {
-    let mut salvage = Salvage::new(provider, to, job);
-    salvage.look_up(chains).await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
+    let found = Lookup::of(chains.blobs(), provider, job).await;
+    let found = found.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
+    let mut salvage = Salvage { provider, to, job, found, copied: HashMap::new() };
     let form = to.form.unwrap_or_default();
-    let (packed, warnings) = loop {
-        let (packed, warnings) = marshal_and_pack(chains, form, &|blob| salvage.intact.contains(blob))?;
-        let layers = packed.iter().flat_map(|packed| &packed.layers);
+    let Prepared { packed, counts, warnings } = loop {
+        let prepared = marshal_and_pack(chains, form, &|blob| salvage.found.intact.contains(blob))?;
+        let layers = prepared.packed.iter().flat_map(|packed| &packed.layers);
         // A damaged blob makes other results the newest ones, which may need other layers.
         if salvage.copy(layers).await? {
-            break (packed, warnings);
+            break prepared;
         }
     };
-    let mut exported = Exported::default();
-    let damaged = salvage.damaged.iter();
-    let damaged =
-        damaged.map(|(&digest, reason)| ExportWarning::DamagedBlob { digest, reason: reason.clone() });
-    exported.warn(damaged.chain(warnings), job);
+    let mut exported = Exported::new(counts);
+    exported.warn(ExportWarning::of_damage(&salvage.found.damaged).chain(warnings), job);
     if let Some(packed) = packed {
         let copied = salvage.summary(&packed.layers);
         Upload::new(packed, form, provider, to, job)
@@ -58,38 +57,13 @@ struct Salvage<'a> {
     provider: &'a dyn Provider,
     to: &'a Destination<'a>,
     job: &'a Job,
-    /// The blobs that are present, without those whose copy has shown damage.
-    intact: HashSet<Digest>,
+    /// Without the blobs whose copy has shown damage.
+    found: Lookup,
     /// How the blobs that were copied came to be in the destination, also those that the new cache does not need.
     copied: HashMap<Digest, Stored>,
-    /// Why blobs are left out. The order is that of the warnings, so it must not depend on timing.
-    damaged: BTreeMap<Digest, String>,
 }
 
-impl<'a> Salvage<'a> {
-    fn new(provider: &'a dyn Provider, to: &'a Destination<'a>, job: &'a Job) -> Self {
-        let (intact, copied, damaged) = (HashSet::new(), HashMap::new(), BTreeMap::new());
-        Self { provider, to, job, intact, copied, damaged }
-    }
-
-    /// Looks up which blobs are present with their size.
-    async fn look_up(&mut self, chains: &CacheChains) -> Result<(), Error> {
-        let blobs: HashMap<Digest, &Descriptor> = chains.blobs().map(|blob| (blob.digest, blob)).collect();
-        let (provider, job) = (self.provider, self.job);
-        let mut answers = stream::iter(blobs.into_values())
-            .map(|blob| async move { (blob, presence(provider, [blob], job).await) })
-            .buffer_unordered(job.concurrency.max(1));
-        while let Some((blob, answer)) = answers.next().await {
-            match answer {
-                Ok(present) if present.contains(&blob.digest) => drop(self.intact.insert(blob.digest)),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Corrupt => self.note_damage(blob, &error),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
+impl Salvage<'_> {
     /// Copies the layers that were not copied before; false if one of them turns out to be damaged.
     async fn copy(&mut self, layers: impl Iterator<Item = &Descriptor>) -> Result<bool, ExportError> {
         let mut new = distinct(layers);
@@ -112,18 +86,13 @@ impl<'a> Salvage<'a> {
                     self.copied.insert(layer.digest, stored);
                 }
                 Err(error) if is_damage(&error) => {
-                    self.intact.remove(&layer.digest);
-                    self.note_damage(layer, &error);
+                    self.found.note_damage(layer, &error);
                     are_intact = false;
                 }
                 Err(error) => return Err(ExportError::write(Step::Layer, error)),
             }
         }
         Ok(are_intact)
-    }
-
-    fn note_damage(&mut self, blob: &Descriptor, error: &Error) {
-        self.damaged.insert(blob.digest, error.reason().to_owned());
     }
 
     /// How these layers came to be in the destination.

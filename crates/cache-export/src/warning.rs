@@ -1,5 +1,7 @@
 //! The records and results that an export leaves out, and oddities of the cache, as data.
 
+use std::collections::BTreeMap;
+
 use cache_format::{BUILDKIT_IMPORT_LIMIT, ManifestWarning};
 use cache_model::{Digest, MarshalWarning, OneLine, count, grouped};
 
@@ -29,6 +31,13 @@ pub enum ExportWarning {
     },
 }
 
+impl ExportWarning {
+    /// A warning for each damaged blob, given with the reasons.
+    pub(crate) fn of_damage(damaged: &BTreeMap<Digest, String>) -> impl Iterator<Item = Self> {
+        damaged.iter().map(|(&digest, reason)| Self::DamagedBlob { digest, reason: reason.clone() })
+    }
+}
+
 impl std::fmt::Display for ExportWarning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -40,7 +49,7 @@ impl std::fmt::Display for ExportWarning {
             Self::MediaType(warning) => warning.fmt(f),
             Self::TooLargeForBuildKit { what, size } => write!(
                 f,
-                "the {what} has {}, and BuildKit imports at most {}; a cache with fewer records is smaller (mode=min, or one for each target)",
+                "the {what} has {}, and BuildKit imports at most {}; `bkcache prune --fit 1MiB` makes it fit, and `--form inline` has no such limit",
                 count(*size, "byte"),
                 grouped(BUILDKIT_IMPORT_LIMIT)
             ),
