@@ -1,6 +1,6 @@
 //! From a name to chains: importing BuildKit remote caches.
 //!
-//! [`open`] resolves a name and reads the manifest. [`OpenedCache::import`] reads the config that it names, or the inline
+//! [`open`] resolves a name and reads the manifest; [`open_resolved`] is for a name that was resolved before. [`OpenedCache::import`] reads the config that it names, or the inline
 //! caches of images, into [`CacheChains`](cache_model::CacheChains). [`contents`] reads everything behind a name, be it a
 //! cache or not.
 //!
@@ -48,4 +48,4 @@ mod open;
 pub use contents::{Contents, contents};
 pub use error::ImportError;
 pub use imported::{Image, ImportWarning, Imported, ImportedCache};
-pub use open::{OpenedCache, open};
+pub use open::{OpenedCache, open, open_resolved};

@@ -32,7 +32,11 @@ pub async fn open(store: &dyn ReadStore, name: &Name, job: &Job) -> Result<Opene
     open_resolved(store, &resolved, job).await
 }
 
-pub(crate) async fn open_resolved(
+/// Reads the manifest or index that a store has resolved a name to.
+///
+/// # Errors
+/// Those of [`open`].
+pub async fn open_resolved(
     provider: &dyn Provider,
     resolved: &Resolved,
     job: &Job,
