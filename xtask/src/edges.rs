@@ -18,6 +18,7 @@ struct Row {
 const HASH: &str = "cache-hash";
 const MODEL: &str = "cache-model";
 const KEYS: &str = "cache-keys";
+const EDIT: &str = "cache-edit";
 const FORMAT: &str = "cache-format";
 const INGEST: &str = "cache-ingest";
 const TARGET: &str = "cache-target";
@@ -37,11 +38,12 @@ const XTASK: &str = "xtask";
 const FUZZ_TARGETS: &str = "bkcache-fuzz-targets";
 
 const LIBRARIES: &[&str] =
-    &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT];
+    &[HASH, MODEL, KEYS, EDIT, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT];
 const FUZZED: &[&str] = &[
     HASH,
     MODEL,
     KEYS,
+    EDIT,
     FORMAT,
     INGEST,
     TARGET,
@@ -53,8 +55,22 @@ const FUZZED: &[&str] = &[
     REPORT,
     REFERENCE,
 ];
-const EVERYTHING: &[&str] =
-    &[HASH, MODEL, KEYS, FORMAT, INGEST, TARGET, REGISTRY, CONFORMANCE, EXPORT, IMPORT, VERIFY, REPORT, CLI];
+const EVERYTHING: &[&str] = &[
+    HASH,
+    MODEL,
+    KEYS,
+    EDIT,
+    FORMAT,
+    INGEST,
+    TARGET,
+    REGISTRY,
+    CONFORMANCE,
+    EXPORT,
+    IMPORT,
+    VERIFY,
+    REPORT,
+    CLI,
+];
 
 /// `cache-format` and `cache-ingest` never depend on each other, not even in tests: a user can encode without async,
 /// and store without the formats.
@@ -76,6 +92,12 @@ const ROWS: &[Row] = &[
         name: KEYS,
         uses: &[MODEL],
         tests_use: &[],
+        never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
+    },
+    Row {
+        name: EDIT,
+        uses: &[MODEL],
+        tests_use: &[REFERENCE],
         never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
     },
     Row {
@@ -129,7 +151,12 @@ const ROWS: &[Row] = &[
     Row { name: REFERENCE, uses: &[], tests_use: &[], never: &[] },
     Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
     // It starts the same servers as the tests.
-    Row { name: BENCH, uses: &[MODEL, KEYS, FORMAT, INGEST, VERIFY, REGISTRIES], tests_use: &[], never: &[] },
+    Row {
+        name: BENCH,
+        uses: &[MODEL, KEYS, EDIT, FORMAT, INGEST, VERIFY, REGISTRIES],
+        tests_use: &[],
+        never: &[],
+    },
     Row { name: CRASH, uses: &[MODEL, FORMAT, INGEST, EXPORT, IMPORT, VERIFY], tests_use: &[], never: &[] },
     // No crate of the product, so that it builds in seconds.
     Row { name: XTASK, uses: &[], tests_use: &[], never: &["reqwest", "rustls*", "tokio*"] },

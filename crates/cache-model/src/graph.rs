@@ -92,6 +92,14 @@ pub struct LayerRef<'g> {
     layer: LayerIx,
 }
 
+impl CacheChains {
+    /// All layers, each after the layer below it and at its [`position`](LayerRef::position).
+    pub fn all_layers(&self) -> impl Iterator<Item = LayerRef<'_>> {
+        let layers = &self.layers;
+        layers.layer_indices().map(move |layer| LayerRef { layers, layer })
+    }
+}
+
 impl Graph<'_> {
     /// The chains that the graph was read from.
     pub fn chains(&self) -> &CacheChains {

@@ -11,7 +11,7 @@
 //!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 
-mod arena;
+pub mod arena;
 mod chains;
 mod config;
 mod graph;

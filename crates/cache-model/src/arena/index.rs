@@ -6,28 +6,30 @@
 #![allow(clippy::indexing_slicing, reason = "indices come from arenas that have as many items: see above")]
 
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut, Range};
 
 /// A position in an arena.
-pub(crate) trait Idx: Copy + Ord + 'static {
+pub trait Idx: Copy + Ord + 'static {
+    /// The index of a position, which must be below 2^32 - 1.
     fn new(position: usize) -> Self;
+    /// The position.
     fn position(self) -> usize;
 }
 
-/// Defines typed 32-bit indices. An `Option` of one takes no more memory.
+/// Defines typed 32-bit indices, private to the crate. An `Option` of one takes no more memory.
+#[macro_export]
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub(crate) struct $name(NonZeroU32);
+        pub(crate) struct $name(std::num::NonZeroU32);
 
-        impl Idx for $name {
+        impl $crate::arena::Idx for $name {
             #[inline]
             #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
             fn new(position: usize) -> Self {
                 debug_assert!(u32::try_from(position).is_ok());
-                Self(NonZeroU32::MIN.saturating_add(position as u32))
+                Self(std::num::NonZeroU32::MIN.saturating_add(position as u32))
             }
             #[inline]
             fn position(self) -> usize {
@@ -68,53 +70,60 @@ index_types! {
 
 /// A vector that is indexed by one kind of index only.
 #[derive(Clone, Debug)]
-pub(crate) struct IndexVec<I, T> {
+pub struct IndexVec<I, T> {
     items: Vec<T>,
     kind: PhantomData<fn(I) -> I>,
 }
 
 impl<I: Idx, T> IndexVec<I, T> {
-    pub(crate) fn new() -> Self {
+    /// An empty vector.
+    pub fn new() -> Self {
         Self::from_vec(Vec::new())
     }
 
-    pub(crate) fn from_vec(items: Vec<T>) -> Self {
+    /// A vector of these items.
+    pub fn from_vec(items: Vec<T>) -> Self {
         Self { items, kind: PhantomData }
     }
 
-    pub(crate) fn filled(value: T, len: usize) -> Self
+    /// A vector of `len` copies of a value.
+    pub fn filled(value: T, len: usize) -> Self
     where
         T: Clone,
     {
         Self::from_vec(vec![value; len])
     }
 
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
+    /// An empty vector with room for `capacity` items.
+    pub fn with_capacity(capacity: usize) -> Self {
         Self::from_vec(Vec::with_capacity(capacity))
     }
 
+    /// Appends an item; its index.
     #[inline]
-    pub(crate) fn push(&mut self, item: T) -> I {
+    pub fn push(&mut self, item: T) -> I {
         let index = I::new(self.items.len());
         self.items.push(item);
         index
     }
 
     /// The index that the next item will have.
-    pub(crate) fn next_index(&self) -> I {
+    pub fn next_index(&self) -> I {
         I::new(self.items.len())
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    pub(crate) fn lookup(&self, index: I) -> Option<&T> {
+    /// The item at an index of another arena; `None` if there are not so many items.
+    pub fn lookup(&self, index: I) -> Option<&T> {
         self.items.get(index.position())
     }
 
     /// Appends `value` until there are `len` items.
-    pub(crate) fn grow(&mut self, value: T, len: usize)
+    pub fn grow(&mut self, value: T, len: usize)
     where
         T: Clone,
     {
@@ -123,16 +132,30 @@ impl<I: Idx, T> IndexVec<I, T> {
         }
     }
 
-    pub(crate) fn indices(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T> {
+    /// All indices, in order.
+    pub fn indices(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T> {
         (0..self.items.len()).map(I::new)
     }
 
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The items, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 
-    pub(crate) fn iter_indexed(&self) -> impl Iterator<Item = (I, &T)> {
+    /// The items with their indices, in order.
+    pub fn iter_indexed(&self) -> impl Iterator<Item = (I, &T)> {
         self.items.iter().enumerate().map(|(n, item)| (I::new(n), item))
+    }
+}
+
+impl<I: Idx, T> Default for IndexVec<I, T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -153,31 +176,33 @@ impl<I: Idx, T> IndexMut<I> for IndexVec<I, T> {
 
 /// A row of items for each key, all in one vector (compressed sparse rows).
 #[derive(Clone, Debug)]
-pub(crate) struct Rows<K, T> {
+pub struct Rows<K, T> {
     ends: Vec<u32>,
     items: Vec<T>,
     kind: PhantomData<fn(K) -> K>,
 }
 
 impl<K: Idx, T> Rows<K, T> {
-    pub(crate) fn new() -> Self {
+    /// No rows.
+    pub fn new() -> Self {
         Self::with_capacity(0, 0)
     }
 
-    pub(crate) fn with_capacity(rows: usize, items: usize) -> Self {
+    /// No rows, with room for as many rows and items.
+    pub fn with_capacity(rows: usize, items: usize) -> Self {
         Self { ends: Vec::with_capacity(rows), items: Vec::with_capacity(items), kind: PhantomData }
     }
 
     /// Appends an item to the row that [`Rows::end_row`] will close.
     #[inline]
-    pub(crate) fn push(&mut self, item: T) {
+    pub fn push(&mut self, item: T) {
         self.items.push(item);
     }
 
     /// Ends the open row and opens the next.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
-    pub(crate) fn end_row(&mut self) -> K {
+    pub fn end_row(&mut self) -> K {
         let row = K::new(self.ends.len());
         debug_assert!(u32::try_from(self.items.len()).is_ok());
         self.ends.push(self.items.len() as u32);
@@ -187,7 +212,7 @@ impl<K: Idx, T> Rows<K, T> {
     /// Appends an item to the last closed row; there must be one, and the open row must be empty.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
-    pub(crate) fn push_to_last(&mut self, item: T) {
+    pub fn push_to_last(&mut self, item: T) {
         self.items.push(item);
         if let Some(end) = self.ends.last_mut() {
             *end = self.items.len() as u32;
@@ -195,38 +220,44 @@ impl<K: Idx, T> Rows<K, T> {
     }
 
     /// The items of the open row.
-    pub(crate) fn open_row(&mut self) -> &mut [T] {
+    pub fn open_row(&mut self) -> &mut [T] {
         let start = self.ends.last().map_or(0, |end| *end as usize);
         &mut self.items[start..]
     }
 
     /// How many rows there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.ends.len()
     }
 
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// How many items there are in all rows together.
-    pub(crate) fn items_len(&self) -> usize {
+    pub fn items_len(&self) -> usize {
         self.items.len()
     }
 
     /// The items of all rows.
-    pub(crate) fn items(&self) -> std::slice::Iter<'_, T> {
+    pub fn items(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 
+    /// The items of a row.
     #[inline]
-    pub(crate) fn row(&self, row: K) -> &[T] {
+    pub fn row(&self, row: K) -> &[T] {
         &self.items[self.range(row.position())]
     }
 
     /// The items of the rows from `first` up to, not including, `end`.
-    pub(crate) fn rows(&self, first: K, end: K) -> impl Iterator<Item = &[T]> {
+    pub fn rows(&self, first: K, end: K) -> impl Iterator<Item = &[T]> {
         (first.position()..end.position()).map(|row| &self.items[self.range(row)])
     }
 
     /// The items of the rows from `first` up to, not including, `end`.
-    pub(crate) fn items_between(&self, first: K, end: K) -> &[T] {
+    pub fn items_between(&self, first: K, end: K) -> &[T] {
         &self.items[self.start(first.position())..self.start(end.position())]
     }
 
@@ -241,15 +272,22 @@ impl<K: Idx, T> Rows<K, T> {
     }
 }
 
+impl<K: Idx, T> Default for Rows<K, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Rows of rows: for each key a number of inputs, for each input a number of links.
 #[derive(Clone, Debug)]
-pub(crate) struct Inputs<K, T> {
+pub struct Inputs<K, T> {
     rows: Rows<InputIx, T>,
     ends: IndexVec<K, u32>,
 }
 
 impl<K: Idx, T> Inputs<K, T> {
-    pub(crate) fn with_capacity(keys: usize, inputs: usize, links: usize) -> Self {
+    /// No keys, with room for as many keys, inputs and links.
+    pub fn with_capacity(keys: usize, inputs: usize, links: usize) -> Self {
         Self { rows: Rows::with_capacity(inputs, links), ends: IndexVec::with_capacity(keys) }
     }
 
@@ -260,16 +298,17 @@ impl<K: Idx, T> Inputs<K, T> {
 
     /// Appends a link to the open input.
     #[inline]
-    pub(crate) fn push(&mut self, link: T) {
+    pub fn push(&mut self, link: T) {
         self.rows.push(link);
     }
 
-    pub(crate) fn end_input(&mut self) {
+    /// Ends the open input and opens the next.
+    pub fn end_input(&mut self) {
         self.rows.end_row();
     }
 
     /// Sorts the links of the open input and drops repeated links.
-    pub(crate) fn sort_and_dedup_open_input(&mut self)
+    pub fn sort_and_dedup_open_input(&mut self)
     where
         T: Ord,
     {
@@ -290,23 +329,23 @@ impl<K: Idx, T> Inputs<K, T> {
 
     /// Ends the open key, which has the inputs that were ended since the key before it.
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
-    pub(crate) fn end_key(&mut self) -> K {
+    pub fn end_key(&mut self) -> K {
         self.ends.push(self.rows.len() as u32)
     }
 
     /// The inputs of a key.
-    pub(crate) fn of(&self, key: K) -> impl Iterator<Item = &[T]> {
+    pub fn of(&self, key: K) -> impl Iterator<Item = &[T]> {
         let Range { start, end } = self.range(key);
         self.rows.rows(InputIx::new(start), InputIx::new(end))
     }
 
     /// How many inputs a key has.
-    pub(crate) fn count(&self, key: K) -> usize {
+    pub fn count(&self, key: K) -> usize {
         self.range(key).len()
     }
 
     /// The links of all inputs of a key.
-    pub(crate) fn links(&self, key: K) -> &[T] {
+    pub fn links(&self, key: K) -> &[T] {
         let Range { start, end } = self.range(key);
         self.rows.items_between(InputIx::new(start), InputIx::new(end))
     }

@@ -12,19 +12,20 @@ use super::index::{Idx, IndexVec};
 
 /// A set of distinct values, numbered in the order of insertion.
 #[derive(Clone)]
-pub(crate) struct Interner<I, T> {
+pub struct Interner<I, T> {
     values: IndexVec<I, T>,
     table: HashTable<I>,
     state: RandomState,
 }
 
 impl<I: Idx, T: Hash + Eq> Interner<I, T> {
-    pub(crate) fn new() -> Self {
+    /// An empty set.
+    pub fn new() -> Self {
         Self { values: IndexVec::new(), table: HashTable::new(), state: RandomState::default() }
     }
 
     /// The index of the value that equals `key`, and whether it is new. `make` makes a new value.
-    pub(crate) fn intern<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, make: impl FnOnce(&Q) -> T) -> (I, bool)
+    pub fn intern<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, make: impl FnOnce(&Q) -> T) -> (I, bool)
     where
         T: Borrow<Q>,
     {
@@ -38,7 +39,8 @@ impl<I: Idx, T: Hash + Eq> Interner<I, T> {
         (index, true)
     }
 
-    pub(crate) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<I>
+    /// The index of the value that equals `key`; `None` if it was never inserted.
+    pub fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<I>
     where
         T: Borrow<Q>,
     {
@@ -46,21 +48,42 @@ impl<I: Idx, T: Hash + Eq> Interner<I, T> {
         self.table.find(hash, |at| self.values[*at].borrow() == key).copied()
     }
 
+    /// The value of an index.
     #[inline]
-    pub(crate) fn value(&self, index: I) -> &T {
+    pub fn value(&self, index: I) -> &T {
         &self.values[index]
     }
 
-    pub(crate) fn values(&self) -> &IndexVec<I, T> {
+    /// All values, by index.
+    pub fn values(&self) -> &IndexVec<I, T> {
         &self.values
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many values there are.
+    pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    pub(crate) fn reserve(&mut self, additional: usize) {
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Makes room for as many further values.
+    pub fn reserve(&mut self, additional: usize) {
         let Self { values, table, state } = self;
         table.reserve(additional, |at| state.hash_one(values[*at].borrow()));
+    }
+}
+
+impl<I: Idx, T: Hash + Eq> Default for Interner<I, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<I: Idx, T: std::fmt::Debug> std::fmt::Debug for Interner<I, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.values.iter()).finish()
     }
 }

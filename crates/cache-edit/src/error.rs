@@ -1,0 +1,37 @@
+//! Why caches cannot be merged, pruned, repaired or compared.
+
+use cache_model::{AddError, Digest, ReadError};
+
+/// Why an edit is refused. Nothing was changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// Two sources, or two descriptors of one source, give one blob different sizes, so one of them is false.
+    #[error("blob {blob} has {} bytes in source {} and {} bytes in source {}", sizes[0], sources[0], sizes[1], sources[1])]
+    #[non_exhaustive]
+    SizeConflict {
+        /// The blob.
+        blob: Digest,
+        /// The sizes in bytes.
+        sizes: [u64; 2],
+        /// The positions of the sources that give these sizes.
+        sources: [usize; 2],
+    },
+    /// The graph of a source, or of all of them together, cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A record cannot be added.
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// The sources disagree about so many results with so many uses that finding out what could be mixed exceeds the
+    /// limit on work. No builds export such caches.
+    #[error(
+        "what the caches disagree about cannot be found out within {budget} steps: merge fewer caches at once, or keep \
+         all results"
+    )]
+    #[non_exhaustive]
+    TooContested {
+        /// The number of steps allowed for caches of this size.
+        budget: u64,
+    },
+}

@@ -1,0 +1,277 @@
+//! Merging: one cache of several.
+//!
+//! The union of the sources is closed. Coherent merging then goes in rounds: it finds the contested records that harm a
+//! source that lost them, and cuts what was made from the lost results, until no source is harmed. A round touches only
+//! what depends on what it cut.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use cache_model::CacheChains;
+use cache_model::arena::Idx;
+
+use crate::budget::Budget;
+use crate::contest::{Contest, positions};
+use crate::harm::HarmFinder;
+use crate::index::{PartIx, RecordIx, SourceIx};
+use crate::layer_table::LayerTable;
+use crate::outcome;
+use crate::parts::Parts;
+use crate::report::{Contested, MergeReport, SourceOutcome};
+use crate::retreat::Retreat;
+use crate::union::Union;
+use crate::{EditError, Source};
+
+/// Which results a merged cache keeps of a record of which the sources have different results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Coherence {
+    /// One run's. Where a build could mix two runs, the sources that lost give up what was made from their run.
+    #[default]
+    Coherent,
+    /// All. This gives more hits, and a build may mix two runs of a step that is not reproducible.
+    KeepAll,
+}
+
+/// Which of different results of a record wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Prefer {
+    /// The newest. The outcome does not depend on the order of the sources.
+    #[default]
+    Newest,
+    /// That of the earliest of the given sources that has one: for merging what may be partial into what is whole.
+    First,
+}
+
+/// How to merge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MergeOptions {
+    /// Which results are kept of a contested record.
+    pub coherence: Coherence,
+    /// Who wins a contested record.
+    pub prefer: Prefer,
+}
+
+/// A merged cache.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Merged {
+    /// The records, to be read by the closed rule. Each blob has one descriptor.
+    pub chains: CacheChains,
+    /// What was contested, and what each source lost.
+    pub report: MergeReport,
+}
+
+/// Sources while they are merged.
+struct Merging {
+    layers: LayerTable,
+    parts: Parts,
+    union: Union,
+    prefer: Prefer,
+    contests: BTreeMap<RecordIx, Contest>,
+    cuts: Vec<Cut>,
+}
+
+/// A contest in which sources were harmed.
+struct Cut {
+    /// A part with the winner's result.
+    winning_part: Option<PartIx>,
+    contested: Contested,
+}
+
+/// The contested records that harm a source, each with the sources that it harms.
+type Harms = Vec<(RecordIx, Vec<SourceIx>)>;
+
+impl MergeOptions {
+    /// The same options with another coherence.
+    #[must_use]
+    pub fn with_coherence(mut self, coherence: Coherence) -> Self {
+        self.coherence = coherence;
+        self
+    }
+
+    /// The same options with another winner of contested records.
+    #[must_use]
+    pub fn with_prefer(mut self, prefer: Prefer) -> Self {
+        self.prefer = prefer;
+        self
+    }
+}
+
+/// Merges caches. The outcome does not depend on their order, except with [`Prefer::First`]. Merging one source closes it.
+///
+/// Two results are the same if their layers have the same diff IDs, whatever the compression. A record is *contested* if
+/// the newest results that the sources have of it are not all the same. A source that lost a contested record is *harmed*
+/// if some record takes from it by two different ways, and one of them was made by that source: there a build would mix two
+/// runs. It then gives up its results of the contested record, and the steps that were made from them, except what is
+/// keyed by the content that was copied out of them.
+///
+/// Of several descriptors for a blob the one with the smallest JSON text in OCI's media types is taken, with the latest
+/// mark of use.
+///
+/// # Errors
+/// [`EditError::SizeConflict`] if the sources give one blob different sizes; [`EditError::Read`] and
+/// [`EditError::TooContested`] if reading or comparing them would take too long.
+pub fn merge(sources: &[Source<'_>], options: MergeOptions) -> Result<Merged, EditError> {
+    let layers = LayerTable::of(sources)?;
+    let parts = Parts::read(sources, &layers)?;
+    let union = Union::close(&parts)?;
+    let (contests, cuts) = (BTreeMap::new(), Vec::new());
+    let mut merging = Merging { layers, parts, union, prefer: options.prefer, contests, cuts };
+    let records: Vec<RecordIx> = merging.union.records().map(|(record, _)| record).collect();
+    merging.find_contests(records);
+    if options.coherence == Coherence::Coherent {
+        merging.cohere()?;
+    }
+    let kept = |record| match options.coherence {
+        Coherence::Coherent => merging.contests.get(&record).map(|contest| contest.identity),
+        Coherence::KeepAll => None,
+    };
+    let chains = outcome::chains(&merging.union, &merging.parts, &merging.layers, kept)?;
+    Ok(Merged { chains, report: merging.report(sources.len()) })
+}
+
+impl Merging {
+    fn find_contests(&mut self, records: impl IntoIterator<Item = RecordIx>) {
+        for record in records {
+            let of = &self.union.record(record).parts;
+            match Contest::find(of, &self.parts, &self.layers, self.prefer) {
+                Some(contest) => self.contests.insert(record, contest),
+                None => self.contests.remove(&record),
+            };
+        }
+    }
+
+    /// Cuts until no source is harmed.
+    fn cohere(&mut self) -> Result<(), EditError> {
+        let mut budget = Budget::of(self.parts.len() + self.parts.links_len());
+        loop {
+            let harms = self.harms(&mut budget)?;
+            if harms.is_empty() {
+                return Ok(());
+            }
+            let harms = self.lowest(harms, &mut budget)?;
+            self.retreat(&harms, &mut budget)?;
+        }
+    }
+
+    fn harms(&self, budget: &mut Budget) -> Result<Harms, EditError> {
+        let mut finder = HarmFinder { parts: &self.parts, union: &self.union, budget };
+        let mut harms = Harms::new();
+        for (record, contest) in &self.contests {
+            let harmed = finder.harmed(*record, contest)?;
+            if !harmed.is_empty() {
+                harms.push((*record, harmed));
+            }
+        }
+        Ok(harms)
+    }
+
+    /// Those whose record depends on no other of the records.
+    fn lowest(&self, mut harms: Harms, budget: &mut Budget) -> Result<Harms, EditError> {
+        // Sources have smaller indices, so nothing outside of this range lies between two of the records.
+        let (Some((first, _)), Some((last, _))) = (harms.first(), harms.last()) else { return Ok(harms) };
+        let first = first.position();
+        let mut depends = vec![false; last.position() + 1 - first];
+        let mut open: Vec<RecordIx> = harms.iter().map(|(record, _)| *record).collect();
+        while let Some(record) = open.pop() {
+            for dependent in self.union.dependents(record) {
+                budget.spend(1)?;
+                if let Some(seen @ false) = depends.get_mut(dependent.position() - first) {
+                    *seen = true;
+                    open.push(dependent);
+                }
+            }
+        }
+        harms.retain(|(record, _)| depends.get(record.position() - first) == Some(&false));
+        Ok(harms)
+    }
+
+    /// One round: the harmed sources give up their results, and what was made from them is cut and closed anew.
+    fn retreat(&mut self, harms: &Harms, budget: &mut Budget) -> Result<(), EditError> {
+        let mut losers: Vec<SourceIx> = harms.iter().flat_map(|(_, harmed)| harmed).copied().collect();
+        losers.sort_unstable();
+        losers.dedup();
+        let mut outvoted = Vec::new();
+        for (record, harmed) in harms {
+            let of = self.union.record(*record);
+            let is_harmed = |part: &&PartIx| harmed.binary_search(&self.parts.of(**part).source).is_ok();
+            outvoted.extend(of.parts.iter().filter(is_harmed));
+            if let Some(contest) = self.contests.get(record) {
+                let contested = self.contested(*record, contest, positions(harmed));
+                let winning_part = contest.winning_part(&of.parts, &self.parts, &self.layers);
+                self.cuts.push(Cut { winning_part, contested });
+            }
+        }
+        let changed = Retreat::new(&mut self.parts, budget, &losers).run(outvoted)?;
+        let new = self.union.close_anew(&self.parts, &changed)?;
+        let Self { contests, union, .. } = self;
+        contests.retain(|record, _| !union.is_replaced(*record));
+        let kept = harms.iter().map(|(record, _)| *record).filter(|record| !union.is_replaced(*record));
+        let records: Vec<RecordIx> = kept.chain(new).collect();
+        self.find_contests(records);
+        Ok(())
+    }
+
+    fn contested(&self, record: RecordIx, contest: &Contest, cut: Vec<usize>) -> Contested {
+        Contested {
+            record: self.parts.digests.value(self.union.record(record).digest).clone(),
+            winner: contest.winner.position(),
+            losers: positions(&contest.losers),
+            cut,
+        }
+    }
+
+    fn report(&self, sources: usize) -> MergeReport {
+        let mut outcomes = vec![SourceOutcome::default(); sources];
+        for part in self.parts.indices().filter(|part| !self.parts.read_results(*part).is_empty()) {
+            let of = self.parts.of(part);
+            let Some(outcome) = outcomes.get_mut(of.source.position()) else { continue };
+            outcome.results += 1;
+            match self.union.record_of(part).filter(|_| !of.is_gone && !of.is_outvoted) {
+                None => outcome.lost += 1,
+                Some(record) => {
+                    let contest = self.contests.get(&record);
+                    outcome.replaced +=
+                        usize::from(contest.is_some_and(|contest| !contest.has_won(of.source)));
+                }
+            }
+        }
+        MergeReport { contested: self.all_contested(), sources: outcomes }
+    }
+
+    /// The contested records of the outcome, and those that no longer are, since the losers were cut.
+    fn all_contested(&self) -> Vec<Contested> {
+        // By the record; where the winner has lost its part to another record, by that part.
+        let mut rows: BTreeMap<Result<RecordIx, Option<PartIx>>, Contested> = BTreeMap::new();
+        for (record, contest) in &self.contests {
+            rows.insert(Ok(*record), self.contested(*record, contest, Vec::new()));
+        }
+        for Cut { winning_part, contested } in &self.cuts {
+            let is_left = |part: &PartIx| !self.parts.of(*part).is_gone;
+            let record = winning_part.filter(is_left).and_then(|part| self.union.record_of(part));
+            match rows.entry(record.ok_or(*winning_part)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(contested.clone());
+                }
+                Entry::Occupied(entry) => {
+                    let row = entry.into_mut();
+                    add_all(&mut row.losers, &contested.losers);
+                    add_all(&mut row.cut, &contested.cut);
+                }
+            }
+        }
+        let mut contested: Vec<Contested> = rows.into_values().collect();
+        contested.sort();
+        contested
+    }
+}
+
+/// Adds positions to a list in order.
+fn add_all(list: &mut Vec<usize>, more: &[usize]) {
+    list.extend_from_slice(more);
+    list.sort_unstable();
+    list.dedup();
+}
