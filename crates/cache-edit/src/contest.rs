@@ -4,7 +4,7 @@ use cache_model::arena::Idx;
 
 use crate::index::{IdentityIx, PartIx, SourceIx};
 use crate::layer_table::LayerTable;
-use crate::merge::Prefer;
+use crate::merge_options::Prefer;
 use crate::parts::{PartResult, Parts};
 
 /// What the sources have as results of a contested record.

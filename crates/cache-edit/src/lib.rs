@@ -37,6 +37,7 @@ mod harm;
 mod index;
 mod layer_table;
 mod merge;
+mod merge_options;
 mod outcome;
 mod parts;
 mod report;
@@ -46,7 +47,8 @@ mod union;
 mod used_on;
 
 pub use error::EditError;
-pub use merge::{Coherence, MergeOptions, Merged, Prefer, merge};
+pub use merge::{Merged, merge};
+pub use merge_options::{Coherence, MergeOptions, Prefer};
 pub use report::{Contested, MergeReport, SourceOutcome};
 pub use source::Source;
 pub use used_on::{ANNOTATION_USED, UsedOn, UsedOnError};

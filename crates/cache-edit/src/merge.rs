@@ -15,44 +15,13 @@ use crate::contest::{Contest, positions};
 use crate::harm::HarmFinder;
 use crate::index::{PartIx, RecordIx, SourceIx};
 use crate::layer_table::LayerTable;
+use crate::merge_options::{Coherence, MergeOptions, Prefer};
 use crate::outcome;
 use crate::parts::Parts;
 use crate::report::{Contested, MergeReport, SourceOutcome};
 use crate::retreat::Retreat;
 use crate::union::Union;
 use crate::{EditError, Source};
-
-/// Which results a merged cache keeps of a record of which the sources have different results.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Coherence {
-    /// One run's. Where a build could mix two runs, the sources that lost give up what was made from their run.
-    #[default]
-    Coherent,
-    /// All. This gives more hits, and a build may mix two runs of a step that is not reproducible.
-    KeepAll,
-}
-
-/// Which of different results of a record wins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Prefer {
-    /// The newest. The outcome does not depend on the order of the sources.
-    #[default]
-    Newest,
-    /// That of the earliest of the given sources that has one: for merging what may be partial into what is whole.
-    First,
-}
-
-/// How to merge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MergeOptions {
-    /// Which results are kept of a contested record.
-    pub coherence: Coherence,
-    /// Who wins a contested record.
-    pub prefer: Prefer,
-}
 
 /// A merged cache.
 #[derive(Clone, Debug)]
@@ -83,22 +52,6 @@ struct Cut {
 
 /// The contested records that harm a source, each with the sources that it harms.
 type Harms = Vec<(RecordIx, Vec<SourceIx>)>;
-
-impl MergeOptions {
-    /// The same options with another coherence.
-    #[must_use]
-    pub fn with_coherence(mut self, coherence: Coherence) -> Self {
-        self.coherence = coherence;
-        self
-    }
-
-    /// The same options with another winner of contested records.
-    #[must_use]
-    pub fn with_prefer(mut self, prefer: Prefer) -> Self {
-        self.prefer = prefer;
-        self
-    }
-}
 
 /// Merges caches. The outcome does not depend on their order, except with [`Prefer::First`]. Merging one source closes it.
 ///
