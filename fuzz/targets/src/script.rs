@@ -23,7 +23,7 @@ const DIGESTS: [&str; 7] = [
 ];
 const SELECTORS: [&str; 4] = ["", "a", "<b>", "/src"];
 /// Instants as numbers in their order, with their texts; some instants have two.
-const TIMES: [(u64, &str); 8] = [
+const TIMES: [(i128, &str); 8] = [
     (1, "2026-01-02T03:04:05Z"),
     (1, "2026-01-02T04:04:05+01:00"),
     (2, "2026-01-02T03:04:05.5Z"),
@@ -98,7 +98,7 @@ pub(crate) struct Link {
 /// A result.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    pub(crate) instant: u64,
+    pub(crate) instant: i128,
     pub(crate) time: &'static str,
     /// Lowest first.
     pub(crate) layers: Vec<Layer>,

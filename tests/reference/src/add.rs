@@ -18,7 +18,7 @@ pub type Link<'a> = (usize, &'a str);
 #[derive(Clone, Debug)]
 pub struct Outcome<'a> {
     /// A number that orders the instants.
-    pub instant: u64,
+    pub instant: i128,
     /// The text of the time.
     pub time: &'a str,
     /// The layers, lowest first.

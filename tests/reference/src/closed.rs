@@ -5,42 +5,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::add::{Add, Link};
+use crate::add::Link;
 use crate::record::{Record, Records};
 
-pub(crate) fn records<'a>(adds: &BTreeMap<usize, Add<'a>>) -> Records<'a> {
-    let mut record_of: BTreeMap<usize, usize> = adds.keys().map(|at| (*at, *at)).collect();
-    while let Some((older, younger)) = next_to_join(adds, &record_of) {
-        record_of.values_mut().filter(|of| **of == younger).for_each(|of| *of = older);
-    }
-    let mut records = united(adds, &record_of);
-    cut_cycles(&mut records);
-    records
+/// Closed records.
+pub(crate) struct Closed<'a> {
+    /// The records. One that is left with an input without links is still there.
+    pub(crate) records: Records<'a>,
+    /// The record that each part belongs to.
+    pub(crate) record_of: BTreeMap<usize, usize>,
 }
 
-/// The records that the adds are part of, with the links and results of all their adds.
-fn united<'a>(adds: &BTreeMap<usize, Add<'a>>, record_of: &BTreeMap<usize, usize>) -> Records<'a> {
+/// Closes the parts of records; their links name parts.
+pub(crate) fn close<'a>(parts: &Records<'a>) -> Closed<'a> {
+    let mut record_of: BTreeMap<usize, usize> = parts.keys().map(|at| (*at, *at)).collect();
+    let mut records = united(parts, &record_of);
+    while let Some((older, younger)) = next_to_join(&records) {
+        record_of.values_mut().filter(|of| **of == younger).for_each(|of| *of = older);
+        records = united(parts, &record_of);
+    }
+    cut_cycles(&mut records);
+    Closed { records, record_of }
+}
+
+/// The records that the parts belong to, with the links and results of all their parts.
+fn united<'a>(parts: &Records<'a>, record_of: &BTreeMap<usize, usize>) -> Records<'a> {
     let mut records = Records::new();
-    for (at, add) in adds {
+    for (at, part) in parts {
         let record = records.entry(record_of[at]).or_insert_with(|| Record {
-            digest: add.digest,
-            inputs: vec![BTreeSet::new(); add.inputs.len()],
+            digest: part.digest,
+            inputs: vec![BTreeSet::new(); part.inputs.len()],
             ..Record::default()
         });
-        for (all, links) in record.inputs.iter_mut().zip(&add.inputs) {
+        for (all, links) in record.inputs.iter_mut().zip(&part.inputs) {
             all.extend(links.iter().map(|(source, selector)| -> Link<'a> { (record_of[source], *selector) }));
         }
-        add.results.iter().for_each(|result| record.merge_result(result));
+        for (key, details) in &part.results {
+            record.merge_details(key.clone(), details.clone());
+        }
     }
     records
 }
 
-fn next_to_join(
-    adds: &BTreeMap<usize, Add<'_>>,
-    record_of: &BTreeMap<usize, usize>,
-) -> Option<(usize, usize)> {
-    let records = united(adds, record_of);
-    for (older, a) in &records {
+fn next_to_join(records: &Records<'_>) -> Option<(usize, usize)> {
+    for (older, a) in records {
         for (younger, b) in records.range(older + 1..) {
             let mut inputs = a.inputs.iter().zip(&b.inputs);
             let alike = a.digest == b.digest && a.inputs.len() == b.inputs.len();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::add::Link;
-use crate::record::{Details, Record, Records};
+use crate::record::{Details, Record, Records, ResultKey};
 
 /// An exported cache.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Exported {
 }
 
 /// The result of a record that is marshalled.
-type Chosen<'r> = Option<(&'r (u64, Vec<String>), &'r Details<'r>)>;
+type Chosen<'r> = Option<(&'r ResultKey, &'r Details<'r>)>;
 
 /// A layer: a blob, and the number of the layer below it.
 type Layer = (String, Option<usize>);
@@ -37,18 +37,12 @@ struct Marshal<'r> {
 /// Marshals records; the blobs in `absent` are missing from the store.
 pub fn marshal(mut records: Records<'_>, absent: &[String]) -> Exported {
     leave_out(&mut records);
-    let mut marshal = Marshal {
-        chosen: records.iter().map(|(at, record)| (*at, choose(record, absent))).collect(),
-        records: &records,
-        rank: BTreeMap::new(),
-        finished: Vec::new(),
-        layers: Vec::new(),
-        top: BTreeMap::new(),
-        descriptors: BTreeMap::new(),
-    };
-    marshal.rank_all();
-    marshal.walk();
-    marshal.export()
+    Marshal::walked(&records, absent).export()
+}
+
+/// The records in the order of their config. Each has a link in every input.
+pub(crate) fn config_order(records: &Records<'_>) -> Vec<usize> {
+    Marshal::walked(records, &[]).sorted()
 }
 
 /// Removes records that have an input without links, and the links to them, until no such record is left.
@@ -71,6 +65,22 @@ fn choose<'r>(record: &'r Record<'r>, absent: &[String]) -> Chosen<'r> {
 }
 
 impl<'r> Marshal<'r> {
+    /// Ranks and visits all records.
+    fn walked(records: &'r Records<'r>, absent: &[String]) -> Self {
+        let mut marshal = Self {
+            chosen: records.iter().map(|(at, record)| (*at, choose(record, absent))).collect(),
+            records,
+            rank: BTreeMap::new(),
+            finished: Vec::new(),
+            layers: Vec::new(),
+            top: BTreeMap::new(),
+            descriptors: BTreeMap::new(),
+        };
+        marshal.rank_all();
+        marshal.walk();
+        marshal
+    }
+
     fn height(&self, record: usize, known: &mut BTreeMap<usize, usize>) -> usize {
         if let Some(height) = known.get(&record) {
             return *height;
@@ -155,6 +165,20 @@ impl<'r> Marshal<'r> {
         }
     }
 
+    /// The records in the order of the config.
+    fn sorted(&self) -> Vec<usize> {
+        let mut sorted = self.finished.clone();
+        sorted.sort_by_cached_key(|at| {
+            let record = &self.records[at];
+            let key = |(source, selector): Link<'r>| (selector, self.records[&source].digest);
+            let row = |links: &BTreeSet<Link<'r>>| {
+                (links.len(), self.canonical(links).into_iter().map(key).collect::<Vec<_>>())
+            };
+            (record.digest, record.inputs.len(), record.inputs.iter().map(row).collect::<Vec<_>>())
+        });
+        sorted
+    }
+
     /// Sorts layers and records, renumbers them, and writes the config.
     fn export(self) -> Exported {
         let mut by_blob: Vec<usize> = (0..self.layers.len()).collect();
@@ -170,15 +194,7 @@ impl<'r> Marshal<'r> {
             format!(r#"{{"blob":"{blob}"{parent}}}"#)
         });
 
-        let mut sorted = self.finished.clone();
-        sorted.sort_by_cached_key(|at| {
-            let record = &self.records[at];
-            let key = |(source, selector): Link<'r>| (selector, self.records[&source].digest);
-            let row = |links: &BTreeSet<Link<'r>>| {
-                (links.len(), self.canonical(links).into_iter().map(key).collect::<Vec<_>>())
-            };
-            (record.digest, record.inputs.len(), record.inputs.iter().map(row).collect::<Vec<_>>())
-        });
+        let sorted = self.sorted();
         let record_at = |record: usize| sorted.iter().position(|other| *other == record).unwrap();
         let input = |links: &BTreeSet<Link<'r>>| {
             let mut links: Vec<(usize, &str)> =

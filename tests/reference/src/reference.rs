@@ -2,7 +2,7 @@
 //!
 //! The position of its first add names a record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::add::{Add, Link};
 use crate::closed;
@@ -21,8 +21,8 @@ pub struct Reference<'a> {
     records: Records<'a>,
     /// The record of each add that is part of one.
     record_of: Vec<Option<usize>>,
-    /// The adds that are part of a record.
-    adds: BTreeMap<usize, Add<'a>>,
+    /// Each add that is part of a record, as a record of its own. Links name adds.
+    adds: Records<'a>,
 }
 
 impl<'a> Reference<'a> {
@@ -43,7 +43,7 @@ impl<'a> Reference<'a> {
         self.record_of[at] = Some(record);
         let record = self.records.get_mut(&record).unwrap();
         add.results.iter().for_each(|result| record.merge_result(result));
-        self.adds.insert(at, add.clone());
+        self.adds.insert(at, Record::of(add));
         Ok(true)
     }
 
@@ -59,7 +59,7 @@ impl<'a> Reference<'a> {
 
     /// The records by the closed rule.
     pub fn closed(&self) -> Records<'a> {
-        closed::records(&self.adds)
+        closed::close(&self.adds).records
     }
 
     /// The root of the add's digest. Each digest has one root.
