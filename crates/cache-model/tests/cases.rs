@@ -439,7 +439,7 @@ fn a_result_gives_its_layers_upwards_downwards_and_one_by_one() {
         assert_eq!(result.layers(), expected.iter().collect::<Vec<_>>());
         assert_eq!(result.layers_downwards().collect::<Vec<_>>(), expected.iter().rev().collect::<Vec<_>>());
         assert_eq!(result.layers_len(), 3);
-        assert_eq!(result.size(), expected.iter().map(|layer| layer.size).sum());
+        assert_eq!(result.size(), expected.iter().map(|layer| layer.size).sum::<u64>());
         let one_by_one: Vec<_> = std::iter::successors(result.top(), |layer| layer.parent()).collect();
         assert_eq!(
             one_by_one.iter().map(|layer| layer.descriptor()).collect::<Vec<_>>(),
