@@ -2,6 +2,7 @@
 //!
 //! Nothing is opened or run here.
 
+mod edit;
 mod registry;
 mod values;
 mod write;
@@ -15,6 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use crate::help;
 use values::{default_max_metadata, form_parser, parse_size};
 
+pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
 pub(crate) use registry::RegistryArgs;
 pub(crate) use write::WriteArgs;
 
@@ -116,6 +118,12 @@ pub(crate) enum Command {
     /// Copy a cache as it is, or convert it to another form
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COPY)]
     Copy(CopyArgs),
+
+    /// Merge caches into one
+    #[command(
+        after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MERGE, override_usage = help::MERGE_USAGE,
+    )]
+    Merge(MergeArgs),
 
     /// Check that a cache is complete and correct
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]

@@ -9,4 +9,5 @@ pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod ls;
 pub(crate) mod manifest;
+pub(crate) mod merge;
 pub(crate) mod verify;

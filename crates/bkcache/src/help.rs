@@ -88,6 +88,32 @@ Examples:
   bkcache copy registry.example.com/app:main registry.example.com/app:backup
   bkcache copy --canonical ./image ./cache";
 
+pub(crate) const MERGE_USAGE: &str = "\
+bkcache merge [OPTIONS] SRC... DST
+       bkcache merge --print-config SRC...";
+
+pub(crate) const PREFER: &str = "\
+Let this source win if sources have different results of a step:
+  newest  the source with the newest result
+  first   the source given first; with --append, the destination
+
+Results of the other sources that clash with it are left out.";
+
+pub(crate) const MERGE: &str = "\
+A build that imports the merged cache hits what it would hit with any of the sources. Where two sources ran a step that gives other files in each run, only results that fit the run of one of them are kept, so that no build mixes files of two runs; the summary says how many results each source lost. Blobs are copied once, and mounted where the registry can.
+
+Without --form, the form is that of the destination with --append, else that of the sources if they all have one, else manifest.
+
+Examples, for a matrix with a job for each platform, whose last job merges:
+  bkcache merge registry.example.com/app:cache-amd64 \\
+    registry.example.com/app:cache-arm64 registry.example.com/app:cache
+  bkcache merge --append ./job-cache registry.example.com/app:cache
+                                          from each of several parallel jobs
+  bkcache merge --append --prefer first ./pull-request ./main
+                                          where main is the cache to trust
+  bkcache merge --dry-run --json ./a ./b ./merged | jq .contested
+  bkcache merge --print-config ./a ./b | jq '.records | length'";
+
 pub(crate) const VERIFY: &str = "\
 Reads every blob and checks its size, its digest, and that it unpacks to its diff ID. Prints a line for each finding. The exit code is 3 if there are errors; warnings and notes alone leave it at 0.
 

@@ -4,8 +4,11 @@
 //! to standard error.
 
 mod cli;
+mod clock;
 mod commands;
 mod credentials;
+mod edit;
+mod edit_report;
 mod failure;
 mod help;
 mod interrupt;
@@ -18,6 +21,7 @@ mod progress;
 mod report;
 mod shell;
 mod signal;
+mod sources;
 mod stores;
 mod words;
 
@@ -82,6 +86,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Manifest(args) => commands::manifest::run(&args, &global).await,
             Command::Config(args) => commands::config::run(&args, &global).await,
             Command::Copy(args) => commands::copy::run(&args, &global).await,
+            Command::Merge(args) => commands::merge::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,
             Command::Export(args) => commands::export::run(&args, &global).await,
             Command::Completions { shell } => commands::completions::run(shell),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cache_export::{Destination, form_of};
 use cache_format::Form;
 use cache_import::{Imported, OpenedCache};
-use cache_ingest::{Event, Name, WriteStore};
+use cache_ingest::{Event, Job, Name, Resolved, Swap, WriteStore};
 use cache_target::{Attributes, ExportAttributes, Opened, Reference, Role};
 
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
@@ -53,11 +53,28 @@ impl OpenedSource {
     /// Opens a source and reads the manifest that it names.
     pub(crate) async fn open(stores: &Stores, text: &str) -> Result<Self, Failure> {
         let target = open_source(stores, text).await?;
+        Self::of(stores, target, text).await
+    }
+
+    /// Reads the manifest that an opened target names, which the user named by `text`.
+    pub(crate) async fn of(stores: &Stores, target: Opened, text: &str) -> Result<Self, Failure> {
         stores.job.event(&Event::Importing { what: "cache manifest", from: &place(&target) });
         let cache = cache_import::open(&*target.store, &target.name, &stores.job)
             .await
             .doing(|| reading(&target))
             .map_err(|failure| advise_to_list(failure, &target, text))?;
+        Ok(Self { target, cache })
+    }
+
+    /// Reads the manifest that the name of an opened target stands for, as its store has resolved it.
+    pub(crate) async fn of_resolved(
+        stores: &Stores,
+        target: Opened,
+        resolved: &Resolved,
+    ) -> Result<Self, Failure> {
+        stores.job.event(&Event::Importing { what: "cache manifest", from: &place(&target) });
+        let cache = cache_import::open_resolved(&*target.store, resolved, &stores.job).await;
+        let cache = cache.doing(|| reading(&target))?;
         Ok(Self { target, cache })
     }
 
@@ -71,12 +88,17 @@ impl OpenedSource {
 
     /// Reads the records, and reports every warning about them.
     pub(crate) async fn import(&self, stores: &Stores) -> Result<Imported, Failure> {
-        let imported = self.cache.import(&*self.target.store, &stores.job).await;
-        let imported = imported.doing(|| self.reading())?;
+        let imported = self.import_silently(stores).await?;
         for warning in &imported.warnings {
             stores.job.event(&Event::Warning { message: &warning.to_string() });
         }
         Ok(imported)
+    }
+
+    /// Reads the records. The warnings are the caller's to report.
+    pub(crate) async fn import_silently(&self, stores: &Stores) -> Result<Imported, Failure> {
+        let imported = self.cache.import(&*self.target.store, &stores.job).await;
+        imported.doing(|| self.reading())
     }
 
     pub(crate) fn place(&self) -> String {
@@ -117,6 +139,16 @@ impl OpenedDestination {
 
     pub(crate) fn place(&self) -> String {
         place(&self.target)
+    }
+
+    /// The target as one to read from.
+    pub(crate) fn target(&self) -> &Opened {
+        &self.target
+    }
+
+    /// A replacement of the manifest that the destination names.
+    pub(crate) fn swap<'a>(&'a self, job: &'a Job) -> Swap<'a> {
+        Swap::new(&*self.target.store, &*self.store, &self.target.name, job)
     }
 
     /// Whether a failed export is to be a warning only (`ignore-error=true`).

@@ -50,6 +50,13 @@ impl Stores {
         Ok(Self { rehashes: write.rehash, ..Self::new(folders, client, job, reporter(global)) })
     }
 
+    /// The same stores, which make no folder for a destination. Nothing may be written to them.
+    pub(crate) fn for_dry_run(mut self) -> Self {
+        let folders = LayoutOptions::default().with_dry_run(true).with_max_metadata(self.job.max_metadata);
+        self.targets.register(Box::new(LocalScheme::new(folders)));
+        self
+    }
+
     fn new(folders: LayoutOptions, client: ClientOptions, job: Job, progress: Arc<dyn Progress>) -> Self {
         // Connections may outlive the command, and must not keep its progress bar.
         let relayed = job.clone().with_progress(Relay::to(&progress));

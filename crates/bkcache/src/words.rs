@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What users of other programs type, and what it is called here.
-const WORDS: [(&str, &str); 22] = [
+const WORDS: [(&str, &str); 26] = [
     ("check", "verify"),
     ("fsck", "verify"),
     ("validate", "verify"),
@@ -18,6 +18,10 @@ const WORDS: [(&str, &str); 22] = [
     ("repair", "copy"),
     ("save", "copy"),
     ("sync", "copy"),
+    ("append", "merge"),
+    ("combine", "merge"),
+    ("join", "merge"),
+    ("union", "merge"),
     ("list", "ls"),
     ("catalog", "ls"),
     ("dir", "ls"),

@@ -22,8 +22,8 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 8] =
-    ["ls", "inspect", "manifest", "config", "copy", "verify", "export", "completions"];
+const COMMANDS: [&str; 9] =
+    ["ls", "inspect", "manifest", "config", "copy", "merge", "verify", "export", "completions"];
 
 /// The help of a terminal with this number of columns.
 fn help(columns: u16, args: &[&str]) -> String {

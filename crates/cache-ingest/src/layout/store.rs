@@ -51,6 +51,8 @@ struct Inner {
     publisher: IndexPublisher,
     putter: BlobPutter,
     pool: ThreadPool,
+    /// Whether the folder may be absent, as it is not made.
+    may_be_absent: bool,
 }
 
 impl LayoutStore {
@@ -77,7 +79,8 @@ impl LayoutStore {
         let publisher = IndexPublisher::new(Arc::clone(&folder), index.clone(), lock_wait);
         let pool = ThreadPool::default();
         let putter = BlobPutter::new(Arc::clone(&folder), pool.clone(), rehash);
-        let store = Self(Arc::new(Inner { folder, index, publisher, putter, pool }));
+        let may_be_absent = create && dry_run;
+        let store = Self(Arc::new(Inner { folder, index, publisher, putter, pool, may_be_absent }));
         match store.entries().await {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(store),
@@ -121,6 +124,9 @@ impl LayoutStore {
 
     async fn size_of(&self, digest: Digest) -> Result<u64, Error> {
         let folder = Arc::clone(&self.0.folder);
+        if self.0.may_be_absent && !folder.root().exists() {
+            return Err(Error::new(ErrorKind::NotFound, "look up", digest, "the layout is not made yet"));
+        }
         let look = move || open_blob("look up", folder.root(), &digest).map(|(_, size)| size);
         self.0.pool.run("look up", look).await
     }
