@@ -1,4 +1,4 @@
-//! Merging by the answers of a reference program, to the byte.
+//! Merging, pruning, repairing and comparing by the answers of a reference program, to the byte.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,9 +7,11 @@
     reason = "a test that cannot go on fails"
 )]
 
-use cache_edit::{Coherence, MergeOptions, Merged, Prefer, Source, merge};
+use cache_edit::{
+    Coherence, Limits, MergeOptions, Merged, Prefer, Selection, Source, diff, keep, merge, repair,
+};
 use cache_format::{decode_config, decode_record_line, encode_config};
-use cache_model::{CacheChains, Descriptor, Graph};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, Graph};
 use serde_json::{Value, json};
 use tests::vectors;
 
@@ -76,4 +78,48 @@ fn merged_caches_marshal_to_the_bytes_of_the_reference_in_any_order() {
     }
     assert_eq!(cases.len(), 103);
     assert!(cut > 20, "{cut}");
+}
+
+#[test]
+fn pruned_caches_marshal_to_the_bytes_of_the_reference() {
+    let config_size = |config: &CacheConfig| encode_config(config).len() as u64;
+    let cases = cases("prune");
+    for case in &cases {
+        let options = &case["options"];
+        let mut limits = Limits::default();
+        limits.older_than = options["older_than"].as_str().map(|text| text.parse().unwrap());
+        limits.keep_bytes = options["keep_bytes"].as_u64();
+        limits.fit = options["fit"].as_u64();
+        let chains = merged(&sources(case), MergeOptions::default()).chains;
+        let graph = chains.graph().unwrap();
+        let selection = Selection::newest(&graph).limited(&limits, &config_size).unwrap();
+        check(case, &keep(&selection).unwrap().graph().unwrap());
+    }
+    assert_eq!(cases.len(), 184);
+}
+
+#[test]
+fn repaired_caches_marshal_to_the_bytes_of_the_reference() {
+    let cases = cases("repair");
+    for case in &cases {
+        let bad = case["options"]["bad"].as_array().unwrap();
+        let bad: Vec<Digest> = bad.iter().map(|digest| digest.as_str().unwrap().parse().unwrap()).collect();
+        let chains = merged(&sources(case), MergeOptions::default()).chains;
+        let repaired = repair(&chains.graph().unwrap(), &|blob| bad.contains(blob)).unwrap();
+        check(case, &repaired.graph().unwrap());
+    }
+    assert_eq!(cases.len(), 46);
+}
+
+#[test]
+fn compared_caches_have_the_rows_of_the_reference() {
+    let cases = cases("diff");
+    for case in &cases {
+        let [a, b] = sources(case).try_into().unwrap();
+        let found = diff(&a, &b).unwrap();
+        let row = |row: &cache_edit::RecordDiff| json!({"digest": row.digest.to_string(), "in": row.presence.name(), "result": row.change.name()});
+        let rows: Vec<Value> = found.records.iter().map(row).collect();
+        assert_eq!(Value::from(rows), case["rows"], "{}", case["name"]);
+    }
+    assert_eq!(cases.len(), 39);
 }

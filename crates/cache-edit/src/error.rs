@@ -34,4 +34,11 @@ pub enum EditError {
         /// The number of steps allowed for caches of this size.
         budget: u64,
     },
+    /// Not even the empty config fits into the limit.
+    #[error("a config has at least 2 bytes, so none fits into {bytes}: give a larger size")]
+    #[non_exhaustive]
+    FitTooSmall {
+        /// The limit in bytes.
+        bytes: u64,
+    },
 }

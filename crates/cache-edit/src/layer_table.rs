@@ -187,6 +187,12 @@ impl LayerTable {
         self.identities[stack]
     }
 
+    /// The diff ID of a blob, or its digest where no source names the diff ID.
+    pub(crate) fn content(&self, blob: &Digest) -> Digest {
+        let known = self.blobs.find(blob).and_then(|blob| self.entries[blob].diff_id);
+        known.unwrap_or(*blob)
+    }
+
     /// The position of a stack in the order of the lists of blob digests.
     pub(crate) fn order(&self, stack: StackIx) -> u32 {
         self.ranks[stack]

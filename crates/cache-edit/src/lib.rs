@@ -28,27 +28,53 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A [`Selection`] says which results a cache keeps, and [`keep`] makes a cache of them: all that are fresh, as many as
+//! fit into some [`Limits`], or those without missing blobs. A [`PruneReport`] and a [`RepairReport`] say what went.
+//! [`diff`] compares two caches.
+//!
 //! Pure: no I/O, no async. It knows nothing of where a cache is stored or of how a config is written.
 
+mod bad_layers;
+mod blob_set;
 mod budget;
+mod by_position;
 mod contest;
+mod copying;
+mod diff;
 mod error;
+mod fit;
+mod freshness;
 mod harm;
 mod index;
+mod keep;
 mod layer_table;
+mod limiting;
+mod limits;
 mod merge;
 mod merge_options;
+mod order;
 mod outcome;
 mod parts;
+mod prune_report;
+mod repair_report;
 mod report;
 mod retreat;
+mod selection;
 mod source;
+mod totals;
 mod union;
 mod used_on;
 
+pub use diff::{BlobDiff, BlobTotals, ComparedResult, Diff, Presence, RecordDiff, ResultChange, diff};
 pub use error::EditError;
+pub use keep::{keep, repair};
+pub use limits::Limits;
 pub use merge::{Merged, merge};
 pub use merge_options::{Coherence, MergeOptions, Prefer};
+pub use prune_report::{KeepReason, KeptOld, PruneReport, PrunedResult};
+pub use repair_report::{BrokenResult, RepairReport};
 pub use report::{Contested, MergeReport, SourceOutcome};
+pub use selection::Selection;
 pub use source::Source;
+pub use totals::Totals;
 pub use used_on::{ANNOTATION_USED, UsedOn, UsedOnError};

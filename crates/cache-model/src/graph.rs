@@ -290,6 +290,11 @@ impl<'g> LayerRef<'g> {
         self.layer.position()
     }
 
+    /// The position of its blob among the blobs of its chains: layers of one blob have the same.
+    pub fn blob_position(self) -> usize {
+        self.layers.descriptor_blob(self.layers.descriptor_of(self.layer)).position()
+    }
+
     /// The descriptor of its blob.
     pub fn descriptor(self) -> &'g Descriptor {
         self.layers.layer_descriptor(self.layer)

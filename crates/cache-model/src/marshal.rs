@@ -10,11 +10,11 @@ mod rank;
 
 use std::cmp::Ordering;
 
-use crate::arena::index::{IndexVec, Rank, RecordIx};
+use crate::arena::index::{Idx, IndexVec, Rank, RecordIx};
 use crate::arena::walk::post_order;
 use crate::chains::CacheChains;
-use crate::graph::Graph;
 use crate::graph::budget::ReadError;
+use crate::graph::{Graph, RecordRef};
 use crate::{CacheConfig, CacheConfigBuilder, ConfigResult, Descriptor, Digest, RecordDigest, Timestamp};
 use layer_list::{Export, ExportedLayers};
 use presence::{Choice, Newest, Presence};
@@ -148,6 +148,13 @@ impl Graph<'_> {
             Some(ConfigResult { layer, created_at })
         });
         Marshalled { config: builder.finish(), descriptors, warnings }
+    }
+
+    /// The records in the order of the config that [`marshal`](Self::marshal) gives when every blob is present.
+    pub fn records_in_config_order(&self) -> Vec<RecordRef<'_>> {
+        let ranked = Ranked::new(self, &self.choose(&|_| true, &mut Vec::new()));
+        let sorted = sort_records(&ranked, &walk(&ranked));
+        sorted.into_iter().filter_map(|rank| self.at(ranked.records[rank].position())).collect()
     }
 
     /// Picks each record's newest complete result. A newer, incomplete result is a warning.

@@ -1,0 +1,73 @@
+//! Makes a selection smaller, so that it keeps to limits.
+
+use cache_model::CacheConfig;
+
+use crate::blob_set::NewBytes;
+use crate::fit::longest_beginning;
+use crate::freshness::{Freshness, instant};
+use crate::keep::keep;
+use crate::limits::EMPTY_CONFIG;
+use crate::order::{Ordered, keeping_order};
+use crate::{EditError, Limits, Selection};
+
+impl Selection<'_> {
+    /// The part of the selection that keeps to the limits, which are applied in the order of the fields of [`Limits`],
+    /// each to what the one before kept.
+    ///
+    /// Results are kept in one order, whatever the limits. The freshest records come first: a record is as fresh as its
+    /// result, its mark, and everything that was made from it, whichever is latest. Of equally fresh records the ones
+    /// that most others stand on come first.
+    ///
+    /// `config_size` gives the size in bytes of a config as it will be written; only `fit` needs it.
+    ///
+    /// # Errors
+    /// [`EditError::FitTooSmall`] if not even the empty config fits.
+    pub fn limited(
+        self,
+        limits: &Limits,
+        config_size: &dyn Fn(&CacheConfig) -> u64,
+    ) -> Result<Self, EditError> {
+        if let Some(bytes) = limits.fit.filter(|bytes| *bytes < EMPTY_CONFIG) {
+            return Err(EditError::FitTooSmall { bytes });
+        }
+        if *limits == Limits::default() {
+            return Ok(self);
+        }
+        let mut order = keeping_order(&self, &Freshness::of(&self));
+        if let Some(limit) = limits.older_than {
+            let limit = instant(limit);
+            order.retain(|result| result.freshness >= limit);
+        }
+        if let Some(bytes) = limits.keep_bytes {
+            self.retain_within(&mut order, bytes);
+        }
+        if let Some(bytes) = limits.fit {
+            let size_of = |beginning: usize| -> Result<u64, EditError> {
+                let config =
+                    keep(&self.only(positions(order.iter().take(beginning))))?.marshal(&|_| true)?.config;
+                Ok(config_size(&config))
+            };
+            order.truncate(longest_beginning(order.len(), bytes, size_of)?);
+        }
+        Ok(self.only(positions(&order)))
+    }
+
+    /// Passes over each result whose new blobs do not fit into what is left of some bytes.
+    fn retain_within(&self, order: &mut Vec<Ordered>, bytes: u64) {
+        let mut blobs = NewBytes::new(self.graph());
+        let mut left = bytes;
+        order.retain(|ordered| {
+            let record = self.graph().at(ordered.record);
+            let Some(top) = record.and_then(|record| self.result(record)?.top()) else { return false };
+            let Some(after) = left.checked_sub(blobs.of(top)) else { return false };
+            left = after;
+            blobs.take(top);
+            true
+        });
+    }
+}
+
+/// The positions of the records of some results.
+fn positions<'o>(order: impl IntoIterator<Item = &'o Ordered>) -> impl Iterator<Item = usize> {
+    order.into_iter().map(|ordered| ordered.record)
+}
