@@ -97,7 +97,7 @@ const ROWS: &[Row] = &[
     Row {
         name: EDIT,
         uses: &[MODEL],
-        tests_use: &[REFERENCE],
+        tests_use: &[FORMAT, REFERENCE],
         never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
     },
     Row {

@@ -5,7 +5,7 @@ use super::dice::Dice;
 use super::text::digest;
 use crate::marshal::Exported;
 
-const DIGESTS: usize = 6;
+const DIGESTS: usize = 8;
 const BLOBS: usize = 6;
 const SELECTORS: [&str; 3] = ["", "", "/src"];
 /// Some instants have two texts.
@@ -26,12 +26,16 @@ const MEDIA_TYPES: [&str; 3] = [
 /// One to four sources, each the text of a config with those of its descriptors. All of them can be read.
 pub fn hostile_sources(dice: &mut Dice) -> Vec<Exported> {
     let sizes: Vec<usize> = (0..BLOBS).map(|_| dice.below(100)).collect();
-    (0..1 + dice.below(4))
-        .map(|_| Exported { config: config(dice), descriptors: descriptors(&sizes, dice) })
-        .collect()
+    let are_alike = dice.percent(50);
+    let source = |dice: &mut Dice| Exported {
+        config: config(are_alike, dice),
+        descriptors: descriptors(&sizes, dice),
+    };
+    (0..1 + dice.below(4)).map(|_| source(dice)).collect()
 }
 
-fn config(dice: &mut Dice) -> String {
+/// A config. If its records are alike, the number of inputs follows from the digest.
+fn config(are_alike: bool, dice: &mut Dice) -> String {
     let layers = dice.below(6);
     let parent = |at: usize, dice: &mut Dice| match dice.below(at + 1) {
         0 => "-1".to_owned(),
@@ -41,14 +45,19 @@ fn config(dice: &mut Dice) -> String {
         let blob = blob(dice.below(BLOBS));
         format!(r#"{{"blob":"{blob}","parent":{}}}"#, parent(at, dice))
     };
-    let records = 1 + dice.below(9);
+    let records = 1 + dice.below(14);
     let layer_texts: Vec<String> = (0..layers).map(|at| layer(at, dice)).collect();
-    let records: Vec<String> = (0..records).map(|at| record(at, layers, dice)).collect();
+    let records: Vec<String> = (0..records).map(|at| record(at, layers, are_alike, dice)).collect();
     format!(r#"{{"layers":[{}],"records":[{}]}}"#, layer_texts.join(","), records.join(","))
 }
 
-fn record(at: usize, layers: usize, dice: &mut Dice) -> String {
-    let inputs = if at == 0 { 0 } else { dice.below(3) };
+fn record(at: usize, layers: usize, are_alike: bool, dice: &mut Dice) -> String {
+    let number = if at == 0 { 0 } else { dice.below(DIGESTS) };
+    let inputs = match at {
+        0 => 0,
+        _ if are_alike => number % 3,
+        _ => dice.below(3),
+    };
     let inputs: Vec<String> = (0..inputs).map(|_| input(at, dice)).collect();
     let results = if layers == 0 { 0 } else { dice.below(3) };
     let results: Vec<String> = (0..results)
@@ -56,7 +65,7 @@ fn record(at: usize, layers: usize, dice: &mut Dice) -> String {
         .collect();
     let chains = usize::from(dice.percent(15));
     let chains: Vec<String> = (0..chains).map(|_| chain(layers, dice)).collect();
-    let digest = digest(&format!("record {}", dice.below(DIGESTS)));
+    let digest = digest(&format!("record {number}"));
     format!(
         r#"{{"layers":[{}],"chains":[{}],"digest":"{digest}","inputs":[{}]}}"#,
         results.join(","),
