@@ -33,6 +33,9 @@ struct BlobEntry {
     used: Option<UsedOn>,
 }
 
+/// A stack with its parent and a number by which it is sorted among the children of the parent.
+type Child = (Option<StackIx>, u32, StackIx);
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct StackKey {
     blob: BlobIx,
@@ -151,15 +154,14 @@ impl LayerTable {
             blob_ranks[blob] = rank;
         }
         // From the last child to the first, since the walk takes the last of its list.
-        let mut children: Vec<(Option<StackIx>, u32, StackIx)> = self
+        let mut children: Vec<Child> = self
             .stacks
             .values()
             .iter_indexed()
             .map(|(stack, key)| (key.parent, u32::MAX - blob_ranks[key.blob], stack))
             .collect();
         children.sort_unstable();
-        let mut children_of: IndexVec<StackIx, &[(Option<StackIx>, u32, StackIx)]> =
-            IndexVec::filled(&[], self.stacks.len());
+        let mut children_of: IndexVec<StackIx, &[Child]> = IndexVec::filled(&[], self.stacks.len());
         let mut next = Vec::new();
         for siblings in children.chunk_by(|a, b| a.0 == b.0) {
             match siblings.first() {

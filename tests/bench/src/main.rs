@@ -1,5 +1,5 @@
-//! Benchmarks: how long a cache's graph takes from bytes to bytes, how long a copy from folder to folder or to and
-//! from a registry, and how much memory each. `cargo xtask bench` builds this program optimised and runs it.
+//! Benchmarks: how long a cache's graph takes from bytes to bytes, how long merging takes, how long a copy from folder to
+//! folder or to and from a registry, and how much memory each. `cargo xtask bench` builds this program optimised and runs it.
 //!
 //! Every measurement is a process of its own, so that its peak of memory is that of one run. The input is made by
 //! another process, so that making it does not count.
@@ -12,6 +12,7 @@
 
 mod copy;
 mod digest;
+mod edit;
 mod figures;
 mod graph;
 mod hostile;
@@ -46,6 +47,8 @@ enum Bench {
     Copy(copy::Copy),
     /// Measure `bkcache copy` to and from a registry on this machine, beside skopeo
     Registry(registry::Registry),
+    /// Measure merging beside a naive union, against limits
+    Edit(edit::Edit),
     /// Write a generated cache: PREFIX.config.json and PREFIX.index.json
     Generate(graph::Generate),
     /// Measure one cache in this process; the result is a line of JSON
@@ -69,6 +72,7 @@ impl Bench {
             Self::Hostile(args) => args.run(),
             Self::Copy(args) => args.run(),
             Self::Registry(args) => args.run(),
+            Self::Edit(args) => args.run(),
             Self::Generate(args) => args.run(),
             Self::Measure(args) => args.run(),
             Self::BarePush(args) => args.run(),
