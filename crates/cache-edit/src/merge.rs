@@ -68,15 +68,9 @@ type Harms = Vec<(RecordIx, Vec<SourceIx>)>;
 /// [`EditError::SizeConflict`] if the sources give one blob different sizes; [`EditError::Read`] and
 /// [`EditError::TooContested`] if reading or comparing them would take too long.
 pub fn merge(sources: &[Source<'_>], options: MergeOptions) -> Result<Merged, EditError> {
-    let layers = LayerTable::of(sources)?;
-    let parts = Parts::read(sources, &layers)?;
-    let union = Union::close(&parts)?;
-    let (contests, cuts) = (BTreeMap::new(), Vec::new());
-    let mut merging = Merging { layers, parts, union, prefer: options.prefer, contests, cuts };
-    let records: Vec<RecordIx> = merging.union.records().map(|(record, _)| record).collect();
-    merging.find_contests(records);
+    let mut merging = Merging::of(sources, options.prefer)?;
     if options.coherence == Coherence::Coherent {
-        merging.cohere()?;
+        merging.cohere(Budget::of(merging.parts.len() + merging.parts.links_len()))?;
     }
     let kept = |record| match options.coherence {
         Coherence::Coherent => merging.contests.get(&record).map(|contest| contest.identity),
@@ -87,6 +81,18 @@ pub fn merge(sources: &[Source<'_>], options: MergeOptions) -> Result<Merged, Ed
 }
 
 impl Merging {
+    /// The closed union of some sources, with its contested records.
+    fn of(sources: &[Source<'_>], prefer: Prefer) -> Result<Self, EditError> {
+        let layers = LayerTable::of(sources)?;
+        let parts = Parts::read(sources, &layers)?;
+        let union = Union::close(&parts)?;
+        let (contests, cuts) = (BTreeMap::new(), Vec::new());
+        let mut merging = Self { layers, parts, union, prefer, contests, cuts };
+        let records: Vec<RecordIx> = merging.union.records().map(|(record, _)| record).collect();
+        merging.find_contests(records);
+        Ok(merging)
+    }
+
     fn find_contests(&mut self, records: impl IntoIterator<Item = RecordIx>) {
         for record in records {
             let of = &self.union.record(record).parts;
@@ -98,8 +104,7 @@ impl Merging {
     }
 
     /// Cuts until no source is harmed.
-    fn cohere(&mut self) -> Result<(), EditError> {
-        let mut budget = Budget::of(self.parts.len() + self.parts.links_len());
+    fn cohere(&mut self, mut budget: Budget) -> Result<(), EditError> {
         loop {
             let harms = self.harms(&mut budget)?;
             if harms.is_empty() {
@@ -159,7 +164,7 @@ impl Merging {
             }
         }
         let changed = Retreat::new(&mut self.parts, budget, &losers).run(outvoted)?;
-        let new = self.union.close_anew(&self.parts, &changed)?;
+        let new = self.union.close_anew(&self.parts, &changed, budget)?;
         let Self { contests, union, .. } = self;
         contests.retain(|record, _| !union.is_replaced(*record));
         let kept = harms.iter().map(|(record, _)| *record).filter(|record| !union.is_replaced(*record));
@@ -227,4 +232,45 @@ fn add_all(list: &mut Vec<usize>, more: &[usize]) {
     list.extend_from_slice(more);
     list.sort_unstable();
     list.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_model::{Descriptor, Link, MediaType, NewResult, RecordDigest};
+
+    use super::*;
+
+    /// A cache of `count` steps that are not reproducible. Each goes on from the one before, and two of its files are
+    /// copied out and meet again.
+    fn cache(count: usize, run: &str, at: &str) -> CacheChains {
+        let mut chains = CacheChains::new();
+        let mut add = |name: String, inputs: &[&[Link<'_>]]| {
+            let layer = Descriptor::of(MediaType::OCI_LAYER_GZIP, format!("{name} {run}"));
+            let result = NewResult::new(chains.layers([&layer]).unwrap(), at.parse().unwrap());
+            chains.add(&RecordDigest::new(&name), inputs, &[result]).unwrap().unwrap()
+        };
+        let mut last = add("source".to_owned(), &[]);
+        for step in 0..count {
+            let run = add(format!("run {step}"), &[&[Link::new(last, "")]]);
+            let one = add(format!("one {step}"), &[&[Link::new(run, "/one")]]);
+            let two = add(format!("two {step}"), &[&[Link::new(run, "/two")]]);
+            add(format!("both {step}"), &[&[Link::new(one, "")], &[Link::new(two, "")]]);
+            last = run;
+        }
+        chains
+    }
+
+    #[test]
+    fn merging_that_takes_too_long_is_refused() {
+        let (old, new) = (cache(20, "old", "2026-11-27T10:00:00Z"), cache(20, "new", "2026-11-28T10:00:00Z"));
+        let merging = || Merging::of(&[Source::new(&old), Source::new(&new)], Prefer::Newest).unwrap();
+        assert_eq!(merging().cohere(Budget::new(100_000)), Ok(()));
+        for budget in [0, 10, 100, 300] {
+            let error = merging().cohere(Budget::new(budget)).unwrap_err();
+            assert_eq!(error, EditError::TooContested { budget });
+            let expected =
+                format!("what the caches disagree about cannot be found out within {budget} steps");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
 }

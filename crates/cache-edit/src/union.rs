@@ -16,6 +16,7 @@ use cache_model::{CacheChains, Graph, Link, RecordDigest, RecordId, RecordRef, R
 use smallvec::SmallVec;
 
 use crate::EditError;
+use crate::budget::Budget;
 use crate::index::{DigestIx, GroupIx, LocalIx, PartIx, RecordIx, SelectorIx, SourceIx};
 use crate::parts::{Parts, whole};
 
@@ -157,6 +158,7 @@ impl Union {
         &mut self,
         parts: &Parts,
         changed: &[PartIx],
+        budget: &mut Budget,
     ) -> Result<Vec<RecordIx>, EditError> {
         let mut dirty = self.regroup(parts, changed);
         let mut dirty_parts = std::mem::take(&mut self.left_out);
@@ -173,6 +175,8 @@ impl Union {
             dirty_parts.extend(of);
         }
         dirty_parts.retain(|part| !parts.of(*part).is_gone);
+        let links = dirty_parts.iter().map(|part| parts.links(*part).count() + 1);
+        budget.spend(links.sum())?;
         dirty_parts.sort_unstable();
         self.close_dirty(parts, &dirty_parts)
     }
