@@ -18,12 +18,13 @@ use crate::command::{cargo, root};
 /// The variable that makes this program act as a wrapper of rustc.
 const WRAPPER: &str = "BKCACHE_COVERAGE";
 /// The packages whose tests run.
-const TESTED: [&str; 11] = [
+const TESTED: [&str; 12] = [
     "cache-model",
     "cache-keys",
     "cache-edit",
     "cache-format",
     "cache-ingest",
+    "cache-compress",
     "cache-export",
     "cache-import",
     "cache-verify",

@@ -1,24 +1,15 @@
 //! Checking a blob: it is read once, for its digest and its content.
 //!
-//! The bytes are verified as they come in, and decompressed on another thread, which is at most a few chunks behind. The
-//! content of a blob with the wrong digest is never reported.
+//! The content of a blob with the wrong digest is never reported.
 
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
-use bytes::Bytes;
+use cache_compress::{LayerContent, LayerRead, read_concurrency, read_layer};
 use cache_ingest::{Error, ErrorKind, Event, Job, Mismatch, Provider, Source, Step, Stored};
 use cache_model::{Algorithm, Descriptor};
 use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
-use crate::chunks::ChunkReader;
-use crate::content::{LayerContent, examine};
 use crate::{FindingKind, VerifyOptions};
-
-/// The most chunks that wait to be decompressed.
-const AHEAD: usize = 4;
 
 /// Checks the blobs of one store.
 #[derive(Clone, Copy)]
@@ -52,7 +43,11 @@ impl BlobChecker<'_> {
             let bytes = checks.iter().fold(0u64, |sum, check| sum.saturating_add(check.descriptor.size));
             self.job.event(&Event::Planned { blobs: checks.len() as u64, bytes });
         }
-        stream::iter(checks).map(|check| self.check(check)).buffered(self.concurrency()).collect().await
+        stream::iter(checks)
+            .map(|check| self.check(check))
+            .buffered(read_concurrency(self.job))
+            .collect()
+            .await
     }
 
     async fn check(self, check: &BlobCheck) -> BlobOutcome {
@@ -94,14 +89,6 @@ impl BlobChecker<'_> {
         Source::new(self.provider, descriptor.clone(), self.job)
     }
 
-    /// The number of blobs that are read at once. Each takes a thread that decompresses, and for Zstandard the window of
-    /// its frames (up to 128 MiB; frames with a larger one are not decompressed). So the cores are the limit, but two
-    /// blobs are always allowed.
-    fn concurrency(self) -> usize {
-        let cores = available_parallelism().map_or(2, |cores| cores.get().max(2));
-        self.job.concurrency.clamp(1, cores)
-    }
-
     /// Checks that the blob is present and has its size.
     async fn ask(self, descriptor: &Descriptor) -> Result<(), FindingKind> {
         let expected = descriptor.size;
@@ -117,20 +104,12 @@ impl BlobChecker<'_> {
 
     async fn read(self, check: &BlobCheck) -> (Result<LayerContent, FindingKind>, u64) {
         let descriptor = &check.descriptor;
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        let (algorithms, own) = (check.algorithms.clone(), descriptor.digest.algorithm());
-        let limit = self.options.max_expansion;
-        let examined = spawn_blocking(move || examine(ChunkReader::new(receiver), &algorithms, own, limit));
-        let (read, bytes) = feed(&self.source(descriptor), sender).await;
-        // The sender has been dropped, so the thread ends.
-        let examined = examined.await;
-        let verdict = match (read, examined) {
-            (Err(error), _) => Err(self.fault(descriptor, error).await),
-            (Ok(()), Ok(contents)) => Ok(contents),
-            (Ok(()), Err(cause)) => {
-                let error = Error::new(ErrorKind::Other, "decompress", descriptor.digest, &cause);
-                Err(FindingKind::UnreadableBlob { error: Arc::new(error.with_cause(cause)) })
-            }
+        let source = self.source(descriptor);
+        let LayerRead { content, bytes, .. } =
+            read_layer(&source, &check.algorithms, self.options.max_expansion).await;
+        let verdict = match content {
+            Ok(content) => Ok(content),
+            Err(error) => Err(self.fault(descriptor, error).await),
         };
         (verdict, bytes)
     }
@@ -151,27 +130,6 @@ impl BlobChecker<'_> {
             }
             Some(Mismatch::Different { actual }) => FindingKind::WrongDigest { actual: *actual },
             None => FindingKind::UnreadableBlob { error: Arc::new(error) },
-        }
-    }
-}
-
-/// Reads a blob to its end, and sends its chunks as long as there is a receiver. Also returns the number of bytes.
-async fn feed(source: &Source<'_>, sender: mpsc::Sender<Bytes>) -> (Result<(), Error>, u64) {
-    let mut sender = Some(sender);
-    let mut reader = source.reader();
-    let mut bytes = 0;
-    loop {
-        match reader.next_chunk().await {
-            Ok(Some(chunk)) => {
-                bytes += chunk.len() as u64;
-                if let Some(open) = &sender
-                    && open.send(chunk).await.is_err()
-                {
-                    sender = None;
-                }
-            }
-            Ok(None) => return (Ok(()), bytes),
-            Err(error) => return (Err(error), bytes),
         }
     }
 }

@@ -5,11 +5,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cache_compress::Undecodable;
 use cache_format::{BUILDKIT_IMPORT_LIMIT, FormatError, NoInlineCache};
 use cache_ingest::Error;
 use cache_model::{Compression, Digest, LoadError, MediaType, ReadError, count, grouped};
 
-use crate::{Severity, Undecodable};
+use crate::Severity;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

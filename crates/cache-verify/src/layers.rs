@@ -8,14 +8,13 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use cache_compress::{DecodeFailure, LayerContent, Undecodable};
 use cache_model::{ANNOTATION_DIFF_ID, Algorithm, Compression, Descriptor, Digest};
 
 use crate::blob::{BlobCheck, BlobOutcome};
 use crate::cache_findings::CacheFindings;
-use crate::content::{ContentFormat, LayerContent};
 use crate::needs::LayerNeeds;
-use crate::sink::DecodeFailure;
-use crate::{Finding, FindingKind, Place, Severity, Undecodable, VerifyOptions};
+use crate::{Finding, FindingKind, Place, Severity};
 
 /// The distinct blobs. If one digest has descriptors of two sizes, one of them is wrong, so both are checked.
 pub(crate) struct BlobChecks {
@@ -55,7 +54,6 @@ impl BlobChecks {
         &self,
         section: &CacheFindings,
         outcomes: &[BlobOutcome],
-        options: &VerifyOptions,
         steps: &mut u64,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -89,7 +87,7 @@ impl BlobChecks {
                 let Some(descriptor) = alike.first() else { continue };
                 let mut kinds = about_claims(descriptor, diff_id);
                 if let Some(contents) = contents {
-                    about_contents(descriptor, contents, options, &mut kinds);
+                    about_contents(descriptor, contents, &mut kinds);
                 }
                 kinds.into_iter().for_each(|kind| push(descriptor, kind));
             }
@@ -142,14 +140,9 @@ fn about_claims(descriptor: &Descriptor, diff_id: Option<&str>) -> Vec<FindingKi
 }
 
 /// The defects of a descriptor that show in the content.
-fn about_contents(
-    descriptor: &Descriptor,
-    contents: &LayerContent,
-    options: &VerifyOptions,
-    kinds: &mut Vec<FindingKind>,
-) {
+fn about_contents(descriptor: &Descriptor, contents: &LayerContent, kinds: &mut Vec<FindingKind>) {
     let declared = descriptor.media_type.compression();
-    match (declared, contents.format.compression()) {
+    match (declared, contents.compression) {
         (Some(compression @ (Compression::Gzip | Compression::Zstd)), None) => {
             kinds.push(FindingKind::NotDecompressible { compression, reason: Undecodable::NotCompressed });
             return;
@@ -159,24 +152,20 @@ fn about_contents(
         }
         _ => {}
     }
-    let compression = contents.format.compression().unwrap_or(Compression::Uncompressed);
     match &contents.diff_ids {
-        Err(DecodeFailure::Limit) => {
-            kinds.push(FindingKind::ExpansionLimit { limit: options.max_expansion });
-        }
+        Err(DecodeFailure::Limit { limit }) => kinds.push(FindingKind::ExpansionLimit { limit: *limit }),
         Err(DecodeFailure::Undecodable(reason)) => {
+            let compression = contents.compression.unwrap_or(Compression::Uncompressed);
             kinds.push(FindingKind::NotDecompressible { compression, reason: reason.clone() });
         }
         // The compression is unknown, so the diff ID cannot be computed.
-        Ok(_) if declared.is_none() && contents.format == ContentFormat::Other => {}
+        Ok(_) if declared.is_none() && contents.compression.is_none() => {}
         Ok(diff_ids) => kinds.extend(diff_id_mismatch(descriptor, diff_ids)),
     }
 }
 
 fn diff_id_mismatch(descriptor: &Descriptor, diff_ids: &[Digest]) -> Option<FindingKind> {
     let expected = descriptor.diff_id()?;
-    let computed = diff_ids.iter().find(|actual| actual.algorithm() == expected.algorithm());
-    // It is not computed for an uncompressed layer under its own digest's algorithm.
-    let actual = *computed.unwrap_or(&descriptor.digest);
+    let actual = *diff_ids.iter().find(|actual| actual.algorithm() == expected.algorithm())?;
     (actual != expected).then_some(FindingKind::DiffIdMismatch { expected, actual })
 }

@@ -25,12 +25,9 @@
 
 mod blob;
 mod cache_findings;
-mod chunks;
-mod content;
 mod error;
 mod finding;
 mod graph;
-mod gunzip;
 mod kind;
 mod layers;
 mod metadata;
@@ -38,9 +35,6 @@ mod needs;
 mod options;
 mod report;
 mod severity;
-mod sink;
-mod undecodable;
-mod unzstd;
 mod verify;
 mod walk;
 
@@ -50,5 +44,4 @@ pub use kind::FindingKind;
 pub use options::VerifyOptions;
 pub use report::Report;
 pub use severity::Severity;
-pub use undecodable::Undecodable;
 pub use verify::verify;

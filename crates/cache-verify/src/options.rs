@@ -2,6 +2,8 @@
 //!
 //! Exceeding a bound is a finding of its own, never a pass.
 
+use cache_compress::DEFAULT_MAX_EXPANSION;
+
 /// How a cache is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,7 +21,7 @@ pub struct VerifyOptions {
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { blobs: true, max_expansion: 64 << 30 }
+        Self { blobs: true, max_expansion: DEFAULT_MAX_EXPANSION }
     }
 }
 

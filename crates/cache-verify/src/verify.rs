@@ -67,7 +67,7 @@ pub async fn verify(
     let mut steps = STEPS;
     let mut findings = Vec::new();
     for mut section in walk.sections {
-        section.about_layers.extend(checks.findings(&section, &outcomes, options, &mut steps));
+        section.about_layers.extend(checks.findings(&section, &outcomes, &mut steps));
         // The sort is stable: findings about one position stay in the order of the checks.
         section.about_layers.sort_by_key(|finding| finding.layers().first().copied().unwrap_or(usize::MAX));
         section.about_records.sort_by_key(|finding| finding.records().first().copied());

@@ -7,9 +7,9 @@ use std::mem;
 
 use flate2::bufread::GzDecoder;
 
-use crate::Undecodable;
 use crate::chunks::ChunkReader;
-use crate::sink::{DecodeFailure, HashSink};
+use crate::sink::HashSink;
+use crate::{DecodeFailure, Undecodable};
 
 /// How many decompressed bytes are hashed at once.
 const OUTPUT: usize = 128 * 1024;

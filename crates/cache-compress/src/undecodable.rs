@@ -2,6 +2,20 @@
 
 use std::fmt;
 
+use cache_model::count;
+
+/// Why decompression did not reach the end of the content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeFailure {
+    /// The content cannot be decompressed.
+    Undecodable(Undecodable),
+    /// It has more bytes than the limit.
+    Limit {
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
 /// Why content cannot be decompressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +31,15 @@ pub enum Undecodable {
         /// What the decoder says.
         reason: String,
     },
+}
+
+impl fmt::Display for DecodeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undecodable(reason) => reason.fmt(f),
+            Self::Limit { limit } => write!(f, "it has more than {}", count(*limit, "byte")),
+        }
+    }
 }
 
 impl fmt::Display for Undecodable {

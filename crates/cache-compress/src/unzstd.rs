@@ -5,9 +5,9 @@
 
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
-use crate::Undecodable;
 use crate::chunks::ChunkReader;
-use crate::sink::{DecodeFailure, HashSink};
+use crate::sink::HashSink;
+use crate::{DecodeFailure, Undecodable};
 
 /// The binary logarithm of the greatest window in bytes.
 const WINDOW_LOG_MAX: u32 = 27;

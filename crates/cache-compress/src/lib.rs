@@ -1,0 +1,42 @@
+//! Compressed layers: the tar inside, its diff ID, and limits against bombs.
+//!
+//! [`read_layer`] reads a layer's blob once. The bytes are verified, decompressed on another thread, hashed and dropped, so
+//! a layer of any size takes the memory of a few chunks. Gzip, Zstandard and plain tar are told apart by their first
+//! bytes.
+//!
+//! It never trusts a media type, and never writes.
+//!
+//! ```
+//! use cache_compress::{DEFAULT_MAX_EXPANSION, read_layer};
+//! use cache_ingest::{Job, MemoryStore, Source};
+//! use cache_model::{Algorithm, Compression, MediaType};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let mut tar = vec![0; 1024];
+//! tar[257..262].copy_from_slice(b"ustar");
+//! let store = MemoryStore::new();
+//! let layer = store.insert(MediaType::OCI_LAYER_TAR, tar);
+//! let source = Source::new(&store, layer.clone(), &Job::default());
+//! let content = read_layer(&source, &[Algorithm::Sha256], DEFAULT_MAX_EXPANSION).await.content?;
+//! assert_eq!(content.compression, Some(Compression::Uncompressed));
+//! // A layer that is not compressed has its digest for its diff ID.
+//! assert_eq!(content.diff_ids, Ok(vec![layer.digest]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod chunks;
+mod content;
+mod gunzip;
+mod read;
+mod sink;
+mod undecodable;
+mod unzstd;
+
+/// How many bytes a compressed layer may have when it is decompressed, unless the caller sets another limit: 64 GiB.
+pub const DEFAULT_MAX_EXPANSION: u64 = 64 << 30;
+
+pub use content::LayerContent;
+pub use read::{LayerRead, read_concurrency, read_layer};
+pub use undecodable::{DecodeFailure, Undecodable};
