@@ -232,7 +232,7 @@ pub(crate) struct CopyArgs {
     #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(crate) destination: String,
 
-    /// Write the form manifest, index or docker
+    /// Write the form manifest, index, docker or inline
     #[arg(
         long, value_name = "FORM", value_parser = form_parser(), long_help = help::FORM,
         hide_possible_values = true,
@@ -296,7 +296,7 @@ pub(crate) struct ExportArgs {
     )]
     pub(crate) to: Option<String>,
 
-    /// Write the form manifest, index or docker
+    /// Write the form manifest, index, docker or inline
     #[arg(
         long, value_name = "FORM", value_parser = form_parser(), long_help = help::FORM,
         hide_possible_values = true,

@@ -26,7 +26,7 @@ Examples:
   bkcache copy ./cache ./other:main       copy it byte for byte
   bkcache copy registry.example.com/app:cache ./cache
   bkcache copy --form manifest ./cache ./oci
-                                          in a form that all registries accept
+                                          in BuildKit's default form
 
 Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
 
@@ -41,10 +41,13 @@ Show progress on standard error in this way:
   none   no progress";
 
 pub(crate) const FORM: &str = "\
-Write the manifest in this form:
-  manifest  an OCI image manifest; all registries accept it
+Write the cache in this form:
+  manifest  an OCI image manifest; most registries accept it
   index     an OCI image index; some registries refuse it
-  docker    a Docker manifest list; some registries refuse it";
+  docker    a Docker manifest list; some registries refuse it
+  inline    an OCI image with a cache inside; every registry accepts it
+
+BuildKit imports each of them. It refuses a config above 1 MiB, except in the form inline. Old versions, such as that of Docker 20.10, read from an inline cache only the results whose layers stand on one another.";
 
 pub(crate) const SORT: &str = "\
 Sort the list:
@@ -78,7 +81,7 @@ Examples:
   bkcache config --canonical ./cache | sha256sum";
 
 pub(crate) const COPY: &str = "\
-Without options, every byte is kept. The attributes of the destination can set the form too: image-manifest=false gives an index, oci-mediatypes=false a Docker manifest list. A cache inside an image becomes a cache of its own.
+Without options, every byte is kept. The attributes of the destination can set the form too: image-manifest=false gives an index, oci-mediatypes=false a Docker manifest list. A cache inside an image becomes a cache of its own, unless --form inline is given.
 
 Examples:
   bkcache copy ./cache ./backup
@@ -86,6 +89,7 @@ Examples:
   bkcache copy ./cache type=local,dest=./other,image-manifest=false,tag=main
   bkcache copy ./cache registry.example.com/app:cache
   bkcache copy registry.example.com/app:main registry.example.com/app:backup
+  bkcache copy --form inline ./cache registry.example.com/app:cache
   bkcache copy --canonical ./image ./cache";
 
 pub(crate) const MERGE_USAGE: &str = "\

@@ -92,7 +92,7 @@ fn bash_completes_values_and_files() {
     if std::process::Command::new("bash").arg("--version").output().is_err() {
         return;
     }
-    assert_eq!(complete(&["copy", "--form", ""]), "manifest index docker");
+    assert_eq!(complete(&["copy", "--form", ""]), "manifest index docker inline");
     assert_eq!(complete(&["export", "--progress", ""]), "auto bar plain json none");
     assert_eq!(complete(&["ls", "--ca", "auth"]), "authority.pem");
     let zsh = bkcache(["completions", "zsh"]).ok().text();

@@ -43,9 +43,8 @@ pub fn read_concurrency(job: &Job) -> usize {
 /// decompressed is no error: its content says why.
 pub async fn read_layer(source: &Source<'_>, algorithms: &[Algorithm], max_expansion: u64) -> LayerRead {
     let digest = source.descriptor().digest;
-    let runtime = match Handle::try_current() {
-        Ok(runtime) => runtime,
-        Err(_) => return LayerRead { content: Err(Error::no_runtime("decompress", digest)), bytes: 0 },
+    let Ok(runtime) = Handle::try_current() else {
+        return LayerRead { content: Err(Error::no_runtime("decompress", digest)), bytes: 0 };
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let algorithms = algorithms.to_vec();

@@ -1,15 +1,16 @@
 //! Finds out what an export would write, and writes nothing.
 //!
-//! Both sides are asked which blobs they have. No blob is read, so damage that only its content shows stays unseen.
+//! Both sides are asked which blobs they have. No blob is read but a layer whose diff ID the form needs, so damage that only
+//! the content shows stays unseen.
 
 use std::collections::HashMap;
 
 use cache_ingest::{Error, ErrorKind, Job, Provider, ReadStore, Side, Stored};
 use cache_model::{CacheChains, Descriptor, Digest};
 
-use crate::export::{Prepared, marshal_and_pack};
+use crate::export::Prepared;
 use crate::lookup::Lookup;
-use crate::publish::warn_of_import_limit;
+use crate::publish::warn_of_packed;
 use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// What [`salvage`](crate::salvage) would do: `stored` are blobs that it would write or mount. `store` reads what the
@@ -26,13 +27,13 @@ pub async fn dry_run(
 ) -> Result<Exported, ExportError> {
     let found = Lookup::of(chains.blobs(), provider, job).await;
     let found = found.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
-    let form = to.form.unwrap_or_default();
-    let Prepared { packed, counts, warnings } =
-        marshal_and_pack(chains, form, &|blob| found.intact.contains(blob))?;
+    let Prepared { cache, counts, warnings } = Prepared::of(chains, &|blob| found.intact.contains(blob))?;
     let mut exported = Exported::new(counts);
     exported.warn(ExportWarning::of_damage(&found.damaged).chain(warnings), job);
-    let Some(packed) = packed else { return Ok(exported) };
-    warn_of_import_limit(&packed, &mut exported, job);
+    let Some(cache) = cache else { return Ok(exported) };
+    let form = to.form.unwrap_or_default();
+    let packed = cache.pack(form, provider, job).await?;
+    warn_of_packed(&packed, form, &mut exported, job);
     let failed = |error: Error| ExportError::Store(error.on(Side::Destination));
     let layers: HashMap<Digest, &Descriptor> =
         packed.layers.iter().map(|layer| (layer.digest, layer)).collect();

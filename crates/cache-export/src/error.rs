@@ -3,9 +3,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use cache_format::FormatError;
+use cache_compress::DecodeFailure;
+use cache_format::{FormatError, FormatErrorKind};
 use cache_ingest::{Error, ErrorKind, Step};
-use cache_model::{Digest, ReadError};
+use cache_model::{Descriptor, Digest, ReadError};
 use cache_target::TargetError;
 
 /// Why a cache cannot be exported. One line each; nothing was published.
@@ -34,6 +35,13 @@ pub enum ExportError {
         /// The position of the layer.
         layer: usize,
     },
+    /// A layer states no diff ID, which the form needs, and its content gives none.
+    NoDiffId {
+        /// The layer's blob.
+        layer: Box<Descriptor>,
+        /// Why its content cannot be decompressed.
+        cause: DecodeFailure,
+    },
     /// The target was opened as a source.
     ReadOnly {
         /// The target.
@@ -51,7 +59,11 @@ impl ExportError {
             return error.kind();
         }
         match self {
-            Self::Format(_) | Self::Graph(_) | Self::MissingBlob { .. } => ErrorKind::Corrupt,
+            Self::NoDiffId { cause: DecodeFailure::Limit { .. }, .. } => ErrorKind::TooLarge,
+            Self::Format(error) if error.kind() == FormatErrorKind::Unsupported => ErrorKind::Unsupported,
+            Self::Format(_) | Self::Graph(_) | Self::MissingBlob { .. } | Self::NoDiffId { .. } => {
+                ErrorKind::Corrupt
+            }
             Self::ReadOnly { .. } | Self::Target(TargetError::Usage { .. }) => ErrorKind::Invalid,
             _ => ErrorKind::Unsupported,
         }
@@ -83,6 +95,11 @@ impl fmt::Display for ExportError {
                 f,
                 "missing blob {digest}: layer {layer} of the config has it, but the manifest lists no descriptor of it"
             ),
+            Self::NoDiffId { layer, cause } => write!(
+                f,
+                "layer {} ({}) states no diff ID, which an image needs, and its content gives none: {cause}",
+                layer.digest, layer.media_type
+            ),
             Self::ReadOnly { location } => write!(f, "{location} was opened to be read, not written"),
             Self::Target(error) => error.fmt(f),
         }
@@ -96,7 +113,7 @@ impl StdError for ExportError {
             Self::Target(error) => error.source(),
             Self::Format(error) => error.source(),
             Self::Graph(error) => error.source(),
-            Self::MissingBlob { .. } | Self::ReadOnly { .. } => None,
+            Self::MissingBlob { .. } | Self::NoDiffId { .. } | Self::ReadOnly { .. } => None,
         }
     }
 }
@@ -112,6 +129,8 @@ fn noun(step: Step) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use cache_model::MediaType;
+
     use super::*;
 
     #[test]
@@ -121,6 +140,10 @@ mod tests {
         let digest = Digest::sha256([7; 32]);
         let line = format!(
             "missing blob {digest}: layer 2 of the config has it, but the manifest lists no descriptor of it"
+        );
+        let layer = Box::new(Descriptor::new(MediaType::OCI_LAYER_ZSTD, digest, 1));
+        let no_diff_id = format!(
+            "layer {digest} (application/vnd.oci.image.layer.v1.tar+zstd) states no diff ID, which an image needs, and its content gives none: it has more than 9 bytes"
         );
         for (error, kind, text) in [
             (ExportError::Store(store()), ErrorKind::Denied, "put a blob: no"),
@@ -142,6 +165,11 @@ mod tests {
             (ExportError::Target(TargetError::Store(store())), ErrorKind::Denied, "put a blob: no"),
             (ExportError::Target(usage), ErrorKind::Invalid, "bad"),
             (ExportError::MissingBlob { digest, layer: 2 }, ErrorKind::Corrupt, line.as_str()),
+            (
+                ExportError::NoDiffId { layer, cause: DecodeFailure::Limit { limit: 9 } },
+                ErrorKind::TooLarge,
+                no_diff_id.as_str(),
+            ),
             (
                 ExportError::ReadOnly { location: "./cache".to_owned() },
                 ErrorKind::Invalid,

@@ -39,6 +39,7 @@
 
 mod counts;
 mod destination;
+mod diff_ids;
 mod dry_run;
 mod error;
 mod export;

@@ -16,6 +16,7 @@ use crate::{Destination, ExportError, ExportWarning, Exported};
 /// A cache to be published.
 pub(crate) struct Upload<'a> {
     packed: Packed,
+    form: Form,
     /// How the writing of the root is reported.
     root_step: Step,
     provider: &'a dyn Provider,
@@ -35,7 +36,7 @@ impl<'a> Upload<'a> {
         job: &'a Job,
     ) -> Self {
         let root_step = if form.is_image_manifest() { Step::ImageManifest } else { Step::Manifest };
-        Self { packed, root_step, provider, to, job, copied_layers: None }
+        Self { packed, form, root_step, provider, to, job, copied_layers: None }
     }
 
     /// The same cache, whose layers were copied before.
@@ -49,7 +50,7 @@ impl<'a> Upload<'a> {
     /// missing blobs when the root is published, for example after a garbage collection, they are stored once more.
     pub(crate) async fn publish(self, exported: &mut Exported) -> Result<(), ExportError> {
         let config = self.packed.config().clone();
-        warn_of_import_limit(&self.packed, exported, self.job);
+        warn_of_packed(&self.packed, self.form, exported, self.job);
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);
         // First, so that a refusal ends it before many requests are made.
         let standing = self.standing().await?;
@@ -159,13 +160,13 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Warns of a document that BuildKit will not import.
-pub(crate) fn warn_of_import_limit(packed: &Packed, exported: &mut Exported, job: &Job) {
-    for (what, size) in [("config", packed.config().size), ("manifest", packed.root.descriptor.size)] {
-        if size > BUILDKIT_IMPORT_LIMIT {
-            exported.warn([ExportWarning::TooLargeForBuildKit { what, size }], job);
-        }
-    }
+/// Warns of layers whose media types are not of the form's dialect, and of documents that BuildKit will not import.
+pub(crate) fn warn_of_packed(packed: &Packed, form: Form, exported: &mut Exported, job: &Job) {
+    exported.warn(packed.warnings.iter().cloned().map(ExportWarning::MediaType), job);
+    let config = (!form.is_inline()).then_some(("config", packed.config().size));
+    let limited = config.into_iter().chain([("manifest", packed.root.descriptor.size)]);
+    let above = limited.filter(|(_, size)| *size > BUILDKIT_IMPORT_LIMIT);
+    exported.warn(above.map(|(what, size)| ExportWarning::TooLargeForBuildKit { what, size }), job);
 }
 
 /// The summary of two tries: blobs that were reported present and had to be stored after all count as stored.

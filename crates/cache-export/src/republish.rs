@@ -1,6 +1,6 @@
 //! Copies an existing cache: every byte is kept, or the same config gets a manifest in another form.
 //!
-//! Never looks at the records, so none of them can be lost or reordered.
+//! Never chooses among the records, so none of them can be lost or reordered.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,9 @@ use cache_format::{CacheManifest, decode_config};
 use cache_ingest::{Job, Provider};
 use cache_model::{CacheConfig, ConfigLayer, Descriptor, Digest};
 
+use crate::diff_ids::complete_diff_ids;
 use crate::publish::Upload;
-use crate::{Destination, ExportError, ExportWarning, Exported};
+use crate::{Destination, ExportError, Exported};
 
 /// An existing cache: its manifest and config, read and verified.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +48,13 @@ impl<'a> ExistingCache<'a> {
 }
 
 /// Copies a cache. If the destination asks for no form, or for the form of the cache, every byte is kept. For another
-/// form the manifest is built anew, with its artifact type, subject and annotations, and the config's bytes are kept.
+/// form the manifest is built anew, with its artifact type, subject and annotations, and the config's bytes are kept. An image
+/// ([`Form::Inline`](cache_format::Form::Inline)) gets all records in their order, and layers that state no diff ID are read.
 ///
 /// # Errors
 /// [`ExportError::Write`], which says on which side; [`ExportError::MissingBlob`] if the manifest does not list a
-/// layer of the config, so that it cannot be rebuilt.
+/// layer of the config, so that it cannot be rebuilt; [`ExportError::NoDiffId`] and [`ExportError::Format`] for a layer that an
+/// image cannot have.
 pub async fn republish(
     existing: &ExistingCache<'_>,
     provider: &dyn Provider,
@@ -65,17 +68,19 @@ pub async fn republish(
         let manifest = existing.manifest.clone();
         manifest.pack_unchanged(existing.descriptor, existing.bytes.clone(), config_bytes)
     } else {
-        let listed = &existing.manifest.layers;
-        let layers = match existing.config {
-            Some(config) => listed_layers(listed, config)?,
+        let decoded;
+        let config = match existing.config {
+            Some(config) => config,
             None => {
-                listed_layers(listed, &decode_config(existing.config_bytes).map_err(ExportError::Format)?)?
+                decoded = decode_config(existing.config_bytes).map_err(ExportError::Format)?;
+                &decoded
             }
         };
-        let manifest = CacheManifest { form, layers, ..existing.manifest.clone() };
-        manifest.pack(config_bytes).map_err(ExportError::Format)?
+        let mut layers = listed_layers(&existing.manifest.layers, config)?;
+        complete_diff_ids(&mut layers, form, provider, job).await?;
+        let manifest = CacheManifest { layers, ..existing.manifest.clone() };
+        manifest.pack_as(form, config, config_bytes).map_err(ExportError::Format)?
     };
-    exported.warn(packed.warnings.iter().cloned().map(ExportWarning::MediaType), job);
     Upload::new(packed, form, provider, to, job).publish(&mut exported).await?;
     Ok(exported)
 }

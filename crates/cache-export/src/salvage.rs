@@ -8,7 +8,7 @@ use cache_ingest::{Error, ErrorKind, Event, Job, Provider, Side, Step, Stored, S
 use cache_model::{CacheChains, Descriptor, Digest};
 use futures_util::{StreamExt, stream};
 
-use crate::export::{Prepared, marshal_and_pack};
+use crate::export::Prepared;
 use crate::lookup::Lookup;
 use crate::publish::Upload;
 use crate::{Destination, ExportError, ExportWarning, Exported};
@@ -31,10 +31,9 @@ pub async fn salvage(
     let found = Lookup::of(chains.blobs(), provider, job).await;
     let found = found.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
     let mut salvage = Salvage { provider, to, job, found, copied: HashMap::new() };
-    let form = to.form.unwrap_or_default();
-    let Prepared { packed, counts, warnings } = loop {
-        let prepared = marshal_and_pack(chains, form, &|blob| salvage.found.intact.contains(blob))?;
-        let layers = prepared.packed.iter().flat_map(|packed| &packed.layers);
+    let Prepared { cache, counts, warnings } = loop {
+        let prepared = Prepared::of(chains, &|blob| salvage.found.intact.contains(blob))?;
+        let layers = prepared.cache.iter().flat_map(|cache| &cache.layers);
         // A damaged blob makes other results the newest ones, which may need other layers.
         if salvage.copy(layers).await? {
             break prepared;
@@ -42,7 +41,9 @@ pub async fn salvage(
     };
     let mut exported = Exported::new(counts);
     exported.warn(ExportWarning::of_damage(&salvage.found.damaged).chain(warnings), job);
-    if let Some(packed) = packed {
+    if let Some(cache) = cache {
+        let form = to.form.unwrap_or_default();
+        let packed = cache.pack(form, provider, job).await?;
         let copied = salvage.summary(&packed.layers);
         Upload::new(packed, form, provider, to, job)
             .with_copied_layers(copied)

@@ -5,7 +5,8 @@
 //! from the types of that crate.
 //!
 //! [`pack`] turns a config and its layers into the blobs to store, in the order of writing; [`unpack`] turns the root
-//! document into a cache again. [`read_inline`] and [`write_inline`] do the same for caches inside images.
+//! document into a cache again. [`read_inline`] reads the cache inside an image, be it one that `pack` wrote
+//! ([`Form::Inline`]); [`write_inline`] writes the cache for an image that a build has made.
 //!
 //! It is pure: it never opens a file or a connection, and knows nothing of async. A tool that writes caches by its own
 //! means needs no other crate but `cache-model`:
@@ -43,7 +44,7 @@ mod json;
 mod manifest;
 mod records;
 
-/// The most bytes of a config or manifest that BuildKit imports.
+/// The most bytes of a cache config or of a manifest that BuildKit imports. For the config of an image it has no limit.
 pub const BUILDKIT_IMPORT_LIMIT: u64 = 1 << 20;
 
 pub use config::decode::decode_config;

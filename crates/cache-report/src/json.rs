@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use cache_format::{CacheManifest, Form};
+use cache_format::CacheManifest;
 use cache_model::{ConfigLayer, ConfigRecord, Descriptor, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -110,7 +110,7 @@ fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>, manifest: &Descriptor) 
     write_members(
         f,
         &[
-            ("form", json!(cache.origin.form().map_or("inline", Form::name))),
+            ("form", json!(cache.origin.form().name())),
             ("image", json!(cache.origin.image().map(descriptor_json))),
             ("config", descriptor_json(cache.origin.config())),
             ("size", json!(stored_bytes(&found, manifest, cache))),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::SystemTime;
 
+use cache_format::Form;
 use cache_model::{count, grouped};
 use serde_json::{Value, json};
 
@@ -163,7 +164,7 @@ fn entry_json(entry: &Entry) -> Value {
     };
     let (kind, form, artifact) = match survey.content() {
         Content::Cache(form) => ("cache", Some(form.name()), None),
-        Content::ImageWithCache => ("image-with-cache", None, None),
+        Content::ImageWithCache => ("image-with-cache", Some(Form::Inline.name()), None),
         Content::Image => ("image", None, None),
         Content::Other(media_type) => ("other", None, Some(media_type.as_str())),
     };

@@ -64,10 +64,11 @@ impl Display for Summary {
 }
 
 fn form(origin: &CacheOrigin, manifest: &Descriptor) -> String {
-    match origin.form() {
-        Some(form) => format!("{form} ({})", form.media_type()),
-        None if manifest.media_type.is_empty() => "inline".to_owned(),
-        None => format!("inline ({})", manifest.media_type),
+    let form = origin.form();
+    match origin.image() {
+        None => format!("{form} ({})", form.media_type()),
+        Some(_) if manifest.media_type.is_empty() => form.to_string(),
+        Some(_) => format!("{form} ({})", manifest.media_type),
     }
 }
 

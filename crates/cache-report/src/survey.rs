@@ -89,7 +89,10 @@ impl Survey {
 
     /// Adds a cache. A survey with a cache stays one, in any order of the calls.
     pub fn add_cache(&mut self, origin: &CacheOrigin, config: &CacheConfig) {
-        self.content = origin.form().map_or(Content::ImageWithCache, Content::Cache);
+        self.content = match origin.image() {
+            Some(_) => Content::ImageWithCache,
+            None => Content::Cache(origin.form()),
+        };
         self.records += config.records_len();
         self.newest = self.newest.max(times(config).max());
     }

@@ -13,7 +13,7 @@ use crate::{Finding, Severity};
 pub struct Report {
     /// The manifest or index that the name stands for.
     pub subject: Descriptor,
-    /// The form of the cache's manifest; `None` for an image or an index of images, or if the manifest cannot be read.
+    /// The form of the cache; `None` if the manifest, or every image with a cache, cannot be read.
     pub form: Option<Form>,
     /// The number of caches: one for a manifest of a cache, otherwise one for each image with an inline cache.
     pub caches: u64,

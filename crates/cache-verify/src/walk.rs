@@ -180,6 +180,7 @@ impl<'a> MetadataWalk<'a> {
                 section.metadata(manifest(descriptor), FindingKind::SkippedImage { reason });
             }
             Ok(InlineOutcome::Cache(cache)) => {
+                self.form = Some(Form::Inline);
                 self.caches += 1;
                 self.records += cache.config.records_len() as u64;
                 section.layers = cache.layers;

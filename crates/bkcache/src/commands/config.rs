@@ -1,9 +1,9 @@
-//! `bkcache config`: the bytes of a cache config, as they are stored, or the canonical config of the same records.
+//! `bkcache config`: the bytes of the config, as they are stored, or the canonical config of the same records.
 
 use cache_format::encode_config;
 use cache_import::Imported;
 use cache_ingest::ErrorKind;
-use cache_model::Rule;
+use cache_model::{Rule, count};
 
 use crate::cli::{ConfigArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
@@ -25,13 +25,20 @@ pub(crate) async fn run(args: &ConfigArgs, global: &GlobalArgs) -> Result<(), Fa
 }
 
 async fn stored(source: &OpenedSource, stores: &Stores) -> Result<Vec<u8>, Failure> {
-    source.check_is_cache(stores).await?;
     let config = source.cache.config_bytes(&*source.target.store, &stores.job).await;
-    config.doing(|| source.reading())?.map(Into::into).ok_or_else(|| Failure::Failed {
+    if let Some(bytes) = config.doing(|| source.reading())? {
+        return Ok(bytes.into());
+    }
+    let caches = source.import(stores).await?.caches;
+    let inside = match caches.len() as u64 {
+        1 => "an image".to_owned(),
+        images => count(images, "image"),
+    };
+    Err(Failure::Failed {
         doing: source.reading(),
         kind: ErrorKind::NotFound,
-        error: anyhow::anyhow!("{} has no cache config", source.cache.descriptor.digest),
-        hint: Some("for an image with a cache inside, --canonical prints a config".to_owned()),
+        error: anyhow::anyhow!("it is an inline cache, in {inside}, and has no cache config of its own"),
+        hint: Some("--canonical prints the config of its records".to_owned()),
     })
 }
 

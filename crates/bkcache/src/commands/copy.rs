@@ -57,7 +57,7 @@ fn options(args: &CopyArgs) -> Vec<String> {
 
 /// The cache as it is stored; `None` for a cache inside an image.
 fn existing<'a>(source: &'a OpenedSource, imported: &'a Imported) -> Option<ExistingCache<'a>> {
-    let cache = imported.caches.first().filter(|cache| cache.origin.form().is_some())?;
+    let cache = imported.caches.first().filter(|cache| cache.origin.image().is_none())?;
     let OpenedCache { descriptor, bytes, .. } = &source.cache;
     let existing = ExistingCache::new(descriptor, bytes, source.cache.manifest()?, &cache.config_bytes);
     Some(existing.with_config(&cache.config))

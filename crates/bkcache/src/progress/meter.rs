@@ -28,6 +28,8 @@ pub(crate) struct Meter {
     failed: u64,
     already_there: u64,
     mounted: u64,
+    /// How many were only read, so that the cache can be written.
+    only_read: u64,
     /// The part of the planned bytes that needs no more work.
     done_bytes: u64,
     /// The bytes that were read or sent, also in vain.
@@ -58,7 +60,7 @@ impl Work {
     /// The work that a step is a counted part of; `None` for a config or a manifest of a cache.
     fn counting(step: Step) -> Option<Self> {
         match step {
-            Step::Layer => Some(Self::Write),
+            Step::Layer | Step::ReadLayer => Some(Self::Write),
             Step::Check => Some(Self::Check),
             Step::ReadManifest => Some(Self::List),
             _ => None,
@@ -90,6 +92,7 @@ impl Meter {
             failed: 0,
             already_there: 0,
             mounted: 0,
+            only_read: 0,
             done_bytes: 0,
             moved: 0,
             resumed: 0,
@@ -198,7 +201,7 @@ impl Meter {
             [(self.already_there, "already there"), (self.mounted, "mounted"), (self.failed, "failed")];
         let others = already.into_iter().filter(|(number, _)| *number > 0);
         let well = match self.work {
-            Work::Write => self.done - self.already_there - self.mounted - self.failed,
+            Work::Write => self.written(),
             Work::Check | Work::List => self.done,
         };
         let is_zero = well == 0 && self.done > 0;
@@ -209,6 +212,10 @@ impl Meter {
             _ => format!("{} of them {what}", grouped(number)),
         });
         parts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn written(&self) -> u64 {
+        self.done - self.already_there - self.mounted - self.only_read - self.failed
     }
 
     /// Notes how much has been moved by now, from which the rate is computed.
@@ -277,6 +284,7 @@ impl Meter {
                 self.end(descriptor.digest, descriptor.size);
                 self.already_there += u64::from(step.is_writing() && *stored == Stored::AlreadyPresent);
                 self.mounted += u64::from(*stored == Stored::Mounted);
+                self.only_read += u64::from(*step == Step::ReadLayer);
             }
             Event::Failed { step, descriptor, .. } if Work::counting(*step).is_some() => {
                 self.end(descriptor.digest, descriptor.size);

@@ -2,7 +2,7 @@
 //!
 //! It never holds bytes: `pack` and `unpack` convert to and from bytes.
 
-use cache_model::{Annotations, Descriptor, MediaType};
+use cache_model::{Annotations, Descriptor};
 
 use crate::forms::form::Form;
 use crate::forms::rules::is_config;
@@ -62,9 +62,9 @@ impl CacheManifest {
 
     /// Refuses a manifest that no reader could read.
     pub(crate) fn check(&self) -> Result<(), FormatError> {
-        if !is_config(&self.config) {
-            let message =
-                format!("the media type {} is not {}", self.config.media_type, MediaType::CACHE_CONFIG);
+        let wanted = &self.form.rules().config_type;
+        if self.config.media_type != *wanted {
+            let message = format!("the media type {} is not {wanted}", self.config.media_type);
             return Err(FormatError::invalid(WHAT, message).at(Some("config".to_owned())));
         }
         check_size(&self.config, || "config".to_owned())?;

@@ -25,11 +25,11 @@ pub enum CacheOrigin {
 }
 
 impl CacheOrigin {
-    /// The form of the cache's manifest; `None` for a cache without a manifest of its own.
-    pub fn form(&self) -> Option<Form> {
+    /// The form of the cache.
+    pub fn form(&self) -> Form {
         match self {
-            Self::Manifest { form, .. } => Some(*form),
-            Self::Inline { .. } => None,
+            Self::Manifest { form, .. } => *form,
+            Self::Inline { .. } => Form::Inline,
         }
     }
 

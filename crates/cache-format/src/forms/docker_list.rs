@@ -5,7 +5,7 @@
 use cache_model::{Dialect, MediaType};
 
 use crate::forms::oci_index::{join_entries, split_entries};
-use crate::forms::rules::FormRules;
+use crate::forms::rules::{FormRules, write_config};
 use crate::{ImageIndex, ManifestOrIndex};
 
 pub(crate) static RULES: FormRules = FormRules {
@@ -13,6 +13,8 @@ pub(crate) static RULES: FormRules = FormRules {
     media_type: MediaType::DOCKER_LIST,
     is_image_manifest: false,
     dialect: Dialect::Docker,
+    config_type: MediaType::CACHE_CONFIG,
+    write: write_config,
     split: |document| match document {
         ManifestOrIndex::Index(index) if index.media_type == MediaType::DOCKER_LIST => split_entries(index),
         _ => None,

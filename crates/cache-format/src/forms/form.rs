@@ -9,7 +9,7 @@ use cache_model::{Dialect, MediaType};
 
 use crate::FormatError;
 use crate::forms::rules::FormRules;
-use crate::forms::{docker_list, image_manifest, oci_index};
+use crate::forms::{docker_list, image_manifest, inline_image, oci_index};
 
 /// The form in which a cache's layers and its config are named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,17 +22,20 @@ pub enum Form {
     Index,
     /// A Docker manifest list, with Docker's layer types.
     DockerList,
+    /// An OCI image with the records inside its config, and the cache's distinct blobs as its layers.
+    Inline,
 }
 
 impl Form {
     /// Every form, in the order in which messages list them.
-    pub const ALL: &'static [Self] = &[Self::Manifest, Self::Index, Self::DockerList];
+    pub const ALL: &'static [Self] = &[Self::Manifest, Self::Index, Self::DockerList, Self::Inline];
 
     pub(crate) fn rules(self) -> &'static FormRules {
         match self {
             Self::Manifest => &image_manifest::RULES,
             Self::Index => &oci_index::RULES,
             Self::DockerList => &docker_list::RULES,
+            Self::Inline => &inline_image::RULES,
         }
     }
 
@@ -67,7 +70,7 @@ impl Form {
         }
     }
 
-    /// The name that users type: `manifest`, `index` or `docker`.
+    /// The name that users type: `manifest`, `index`, `docker` or `inline`.
     pub fn name(self) -> &'static str {
         self.rules().name
     }
@@ -80,6 +83,12 @@ impl Form {
     /// Whether the root document is an image manifest, not an index. BuildKit's progress names it accordingly.
     pub fn is_image_manifest(self) -> bool {
         self.rules().is_image_manifest
+    }
+
+    /// Whether the records are inside the config of an image. Then every layer needs a diff ID and a media type that is known
+    /// as a layer's, and BuildKit's limit ([`BUILDKIT_IMPORT_LIMIT`](crate::BUILDKIT_IMPORT_LIMIT)) does not hold for the config.
+    pub fn is_inline(self) -> bool {
+        self.rules().config_type == MediaType::OCI_IMAGE_CONFIG
     }
 
     /// The dialect of the layers' media types.

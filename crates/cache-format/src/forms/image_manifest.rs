@@ -4,7 +4,7 @@
 
 use cache_model::{Descriptor, Dialect, MediaType};
 
-use crate::forms::rules::{FormRules, is_config};
+use crate::forms::rules::{FormRules, is_config, write_config};
 use crate::{ImageManifest, ManifestOrIndex};
 
 pub(crate) static RULES: FormRules = FormRules {
@@ -12,6 +12,8 @@ pub(crate) static RULES: FormRules = FormRules {
     media_type: MediaType::OCI_MANIFEST,
     is_image_manifest: true,
     dialect: Dialect::Oci,
+    config_type: MediaType::CACHE_CONFIG,
+    write: write_config,
     split,
     join: |config, layers| ManifestOrIndex::Manifest(ImageManifest::new(config, layers)),
 };

@@ -4,7 +4,7 @@
 
 use cache_model::{Descriptor, Dialect, MediaType};
 
-use crate::forms::rules::{FormRules, is_config};
+use crate::forms::rules::{FormRules, is_config, write_config};
 use crate::{ImageIndex, ManifestOrIndex};
 
 pub(crate) static RULES: FormRules = FormRules {
@@ -12,6 +12,8 @@ pub(crate) static RULES: FormRules = FormRules {
     media_type: MediaType::OCI_INDEX,
     is_image_manifest: false,
     dialect: Dialect::Oci,
+    config_type: MediaType::CACHE_CONFIG,
+    write: write_config,
     split: |document| match document {
         ManifestOrIndex::Index(index) if index.media_type != MediaType::DOCKER_LIST => split_entries(index),
         _ => None,

@@ -7,9 +7,9 @@ use std::fmt;
 use bytes::Bytes;
 use cache_model::{CacheConfig, Descriptor, Dialect, Digest, MediaType};
 
+use crate::FormatError;
 use crate::forms::cache_manifest::CacheManifest;
 use crate::forms::form::Form;
-use crate::{FormatError, encode_config};
 
 /// A cache as the blobs to store. The order of writing is the order of the fields, so that no document is written
 /// before everything that it names.
@@ -18,7 +18,7 @@ use crate::{FormatError, encode_config};
 pub struct Packed {
     /// The layers, to be copied from the store that has them. A blob may appear several times.
     pub layers: Vec<Descriptor>,
-    /// The documents below the root, to be written in this order: the cache config.
+    /// The documents below the root, to be written in this order: the config.
     pub metadata: Vec<PackedBlob>,
     /// The root document, which a name will point at.
     pub root: PackedBlob,
@@ -69,8 +69,10 @@ pub struct ManifestWarning {
 /// # Ok::<(), cache_format::FormatError>(())
 /// ```
 pub fn pack(form: Form, config: &CacheConfig, layers: &[Descriptor]) -> Result<Packed, FormatError> {
-    let config = PackedBlob::new(MediaType::CACHE_CONFIG, encode_config(config));
-    CacheManifest::new(form, config.descriptor, layers.to_vec()).pack(config.bytes)
+    let rules = form.rules();
+    let (bytes, listed) = (rules.write)(config, layers)?;
+    let config = PackedBlob::new(rules.config_type.clone(), bytes);
+    CacheManifest::new(form, config.descriptor, listed).pack(config.bytes)
 }
 
 impl CacheManifest {
@@ -95,6 +97,28 @@ impl CacheManifest {
             root: PackedBlob::new(rules.media_type.clone(), root.encode()),
             warnings,
         })
+    }
+
+    /// Packs an existing cache in another form, with the artifact type, the subject and the annotations of this manifest.
+    /// The bytes of the config are kept where both forms have a config of the same kind; else `config`, decoded from them, is
+    /// written anew. This manifest has one layer for each of the config's, in that order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`pack`](Self::pack), and of [`pack`](crate::pack()) for the form.
+    pub fn pack_as(
+        self,
+        form: Form,
+        config: &CacheConfig,
+        config_bytes: impl Into<Bytes>,
+    ) -> Result<Packed, FormatError> {
+        let rules = form.rules();
+        if rules.config_type == self.config.media_type {
+            return Self { form, ..self }.pack(config_bytes);
+        }
+        let (bytes, layers) = (rules.write)(config, &self.layers)?;
+        let config = PackedBlob::new(rules.config_type.clone(), bytes);
+        Self { form, layers, config: config.descriptor, ..self }.pack(config.bytes)
     }
 
     /// Packs an existing cache with every byte kept. `root_bytes` are the bytes of this manifest, and `root` describes them.

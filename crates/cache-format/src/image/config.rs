@@ -1,7 +1,7 @@
 //! The parts of an image config that a cache needs (OCI image specification, config.md).
 //!
-//! These are the diff IDs, the history, and BuildKit's own member with an inline cache. Other members are not kept, so
-//! nothing here can write an image config.
+//! These are the diff IDs, the history, and BuildKit's own member with an inline cache. Other members are not kept, so an
+//! image config that was read is never written again.
 
 use cache_model::{Digest, Timestamp};
 use serde::Deserializer;

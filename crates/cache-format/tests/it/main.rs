@@ -13,6 +13,7 @@
 mod data;
 mod fixtures;
 mod inline;
+mod inline_form;
 mod inline_write;
 mod lenient;
 #[cfg(feature = "oci-spec")]

@@ -193,6 +193,8 @@ pub enum Step {
     CheckMetadata,
     /// A manifest is read with what it leads to, as one of a list.
     ReadManifest,
+    /// A layer's blob is read for its diff ID, and stays where it is.
+    ReadLayer,
 }
 
 impl Step {
@@ -222,6 +224,7 @@ impl fmt::Display for Step {
             Self::Check => "checking",
             Self::CheckMetadata => "checking metadata",
             Self::ReadManifest => "reading manifest",
+            Self::ReadLayer => "reading layer",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Caches inside images: found and verified, or the reason why there is none.
 
-use cache_format::{ImageIndex, ImageManifest, ManifestOrIndex};
+use cache_format::{Form, ImageIndex, ImageManifest, ManifestOrIndex};
 use cache_ingest::{ErrorKind, Job, LayoutOptions, LayoutStore, Name, ProviderExt, Resolver};
 use cache_model::{Descriptor, MediaType};
 use cache_verify::{VerifyError, verify};
@@ -35,7 +35,7 @@ async fn the_layers_of_an_image_with_a_cache_are_held_against_its_diff_ids() {
     let (mut store, subject, manifest) = image().await;
     let sound = report(&store).await;
     assert_eq!(lines(&sound), "");
-    assert_eq!((sound.caches, sound.form), (1, None));
+    assert_eq!((sound.caches, sound.form), (1, Some(Form::Inline)));
     assert_eq!((sound.blobs, sound.configs, sound.manifests), (manifest.layers.len() as u64, 1, 1));
 
     store.lies.insert(manifest.layers[0].digest, "short".into());
