@@ -573,3 +573,17 @@ fn many_records_that_share_one_input_but_not_another_are_closed_one_by_one() {
     assert_eq!(closed(&chains).graph().unwrap().len(), script.len());
     assert_eq!(chains.graph().unwrap().len(), script.len());
 }
+
+#[test]
+fn a_result_that_is_dropped_leaves_no_layers() {
+    let mut builder = CacheConfigBuilder::new();
+    for n in 0..2 {
+        builder.layer(ConfigLayer { blob: Some(blob(n)), parent: i32::from(n) - 1, annotations: None });
+    }
+    let mut record = builder.record(RecordDigest::new("r"));
+    record.result(ConfigResult::new(1, Timestamp::ZERO));
+    record.chain(&[0, 1], Timestamp::ZERO);
+    let loaded = CacheChains::from_config(&builder.finish(), &[descriptor(0, 0)]).unwrap();
+    assert_eq!(loaded.dropped.len(), 2);
+    assert_eq!(loaded.chains.all_layers().count(), 0);
+}

@@ -375,7 +375,8 @@ impl<'a, 'd> Loader<'a, 'd> {
 
     /// The layer of a list that names every layer itself; `None` for the empty list.
     fn listed_layers(&mut self, record: usize, list: &[i32]) -> Result<Option<Found>, LoadError> {
-        let mut top = None;
+        // All are looked up before any is interned: a result that is dropped leaves no layers.
+        let mut descriptors = Vec::with_capacity(list.len());
         for at in list {
             let Some((position, _)) = self.layer_state(*at) else {
                 let layers = self.layers.len();
@@ -384,6 +385,10 @@ impl<'a, 'd> Loader<'a, 'd> {
             let Some(descriptor) = self.provided(position) else {
                 return Ok(Some(Err(u32::try_from(position).unwrap_or(u32::MAX))));
             };
+            descriptors.push(descriptor);
+        }
+        let mut top = None;
+        for descriptor in descriptors {
             top = Some(self.intern(record, top, descriptor)?);
         }
         Ok(top.map(Ok))
