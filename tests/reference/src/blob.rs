@@ -32,9 +32,9 @@ pub struct Blob {
     pub size: u64,
     /// The diff ID, if the descriptor names one.
     pub diff_id: Option<String>,
-    /// The last instant of the day on which the blob was last of use.
-    pub used: Option<i128>,
-    /// The JSON text of the descriptor, with an OCI media type.
+    /// The day on which the blob was last of use, as `2026-11-28`.
+    pub used: Option<String>,
+    /// The JSON text of the descriptor, with an OCI media type and without a mark of use.
     pub exported: String,
 }
 
@@ -58,8 +58,8 @@ impl Blob {
         let blob = Self {
             size: descriptor["size"].as_u64()?,
             diff_id: annotation(DIFF_ID).map(str::to_owned),
-            used: annotation(USED).and_then(last_instant),
-            exported: exported.unwrap_or_else(|| text.to_owned()),
+            used: annotation(USED).filter(|day| last_instant(day).is_some()).map(str::to_owned),
+            exported: without_mark(&exported.unwrap_or_else(|| text.to_owned()), annotation(USED)),
         };
         Some((descriptor["digest"].as_str()?.to_owned(), blob))
     }
@@ -71,14 +71,15 @@ impl Blobs {
         self.0[blob].size
     }
 
-    /// When a blob was last of use, if a source says so.
+    /// The last instant of the day on which a blob was last of use, if a source says so.
     pub(crate) fn used(&self, blob: &str) -> Option<i128> {
-        self.0[blob].used
+        last_instant(self.0[blob].used.as_ref()?)
     }
 
-    /// The JSON text of the descriptor of a blob, with an OCI media type.
+    /// The JSON text of the descriptor of a blob, with an OCI media type and the mark of use.
     pub(crate) fn exported(&self, blob: &str) -> String {
-        self.0[blob].exported.clone()
+        let blob = &self.0[blob];
+        blob.used.as_ref().map_or_else(|| blob.exported.clone(), |day| with_mark(&blob.exported, day))
     }
 
     /// The identity of a layer: its diff ID, otherwise the digest of its blob.
@@ -100,11 +101,29 @@ impl Blobs {
                 return Err(SizeConflict(digest.clone()));
             }
             known.diff_id = known.diff_id.iter().chain(&blob.diff_id).min().cloned();
-            known.used = known.used.max(blob.used);
+            known.used = known.used.iter().chain(&blob.used).max().cloned();
             if blob.exported < known.exported {
                 known.exported.clone_from(&blob.exported);
             }
         }
         Ok(())
+    }
+}
+
+/// The text of a descriptor without its mark, which is the first of its annotations.
+fn without_mark(text: &str, day: Option<&str>) -> String {
+    let Some(day) = day else { return text.to_owned() };
+    let mark = format!(r#""{USED}":"{day}""#);
+    let alone = format!(r#","annotations":{{{mark}}}"#);
+    text.replacen(&alone, "", 1).replacen(&format!("{mark},"), "", 1)
+}
+
+/// The text of a descriptor with a mark, which comes before its other annotations.
+fn with_mark(text: &str, day: &str) -> String {
+    let mark = format!(r#""{USED}":"{day}""#);
+    let annotations = r#","annotations":{"#;
+    match text.split_once(annotations) {
+        Some((start, rest)) => format!("{start}{annotations}{mark},{rest}"),
+        None => format!("{}{annotations}{mark}}}}}", text.strip_suffix('}').unwrap()),
     }
 }

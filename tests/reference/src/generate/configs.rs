@@ -17,6 +17,8 @@ const TIMES: [&str; 6] = [
     "0001-01-01T00:00:00Z",
     "9999-12-31T23:59:59Z",
 ];
+/// Days of marks; one is no day.
+const DAYS: [&str; 4] = ["2026-01-02", "2026-01-03", "2025-12-31", "2026-02-30"];
 const MEDIA_TYPES: [&str; 3] = [
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -97,6 +99,9 @@ fn descriptors(sizes: &[usize], dice: &mut Dice) -> Vec<String> {
         let is_absent = dice.percent(4);
         let size = if dice.percent(1) { size + 1 } else { *size };
         let mut annotations: Vec<String> = Vec::new();
+        if dice.percent(15) {
+            annotations.push(format!(r#""bkcache/used":"{}""#, dice.one_of(&DAYS)));
+        }
         if dice.percent(20) {
             annotations.push(format!(r#""buildkit/description":"{}""#, dice.below(2)));
         }
