@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cache_compress::{LayerContent, LayerRead, read_concurrency, read_layer};
-use cache_ingest::{Error, ErrorKind, Event, Job, Mismatch, Provider, Source, Step, Stored};
+use cache_ingest::{BegunStep, Error, ErrorKind, Event, Job, Mismatch, Provider, Source, Step, Stored};
 use cache_model::{Algorithm, Descriptor};
 use futures_util::{StreamExt, stream};
 
@@ -43,33 +43,26 @@ impl BlobChecker<'_> {
             let bytes = checks.iter().fold(0u64, |sum, check| sum.saturating_add(check.descriptor.size));
             self.job.event(&Event::Planned { blobs: checks.len() as u64, bytes });
         }
-        stream::iter(checks)
-            .map(|check| self.check(check))
-            .buffered(read_concurrency(self.job))
-            .collect()
-            .await
+        let concurrency = match self.options.blobs {
+            true => read_concurrency(self.job),
+            false => self.job.concurrency.max(1),
+        };
+        stream::iter(checks).map(|check| self.check(check)).buffered(concurrency).collect().await
     }
 
     async fn check(self, check: &BlobCheck) -> BlobOutcome {
         let descriptor = &check.descriptor;
         let begun = self.job.begin(Step::Check, descriptor);
         let (verdict, bytes, is_read) = if !self.options.blobs {
-            (self.ask(descriptor).await.map(|()| None), 0, false)
+            let defect = self.ask(descriptor).await.unwrap_or_else(|error| Some(unreadable(error)));
+            (defect.map_or(Ok(None), Err), 0, false)
         } else if let Some(kind) = self.size_defect(check).await {
             (Err(kind), 0, false)
         } else {
             let (verdict, bytes) = self.read(check).await;
             (verdict.map(Some), bytes, true)
         };
-        match &verdict {
-            Ok(_) => begun.finish(Stored::AlreadyPresent),
-            Err(FindingKind::UnreadableBlob { error }) => begun.fail(error),
-            Err(kind) => {
-                let is_missing = matches!(kind, FindingKind::MissingBlob);
-                let of = if is_missing { ErrorKind::NotFound } else { ErrorKind::Corrupt };
-                begun.fail(&Error::new(of, "check", descriptor.digest, kind));
-            }
-        }
+        end(begun, descriptor, verdict.as_ref().err());
         let is_absent =
             matches!(&verdict, Err(FindingKind::MissingBlob | FindingKind::UnreadableBlob { .. }));
         BlobOutcome { was_read: is_read && !is_absent, verdict, bytes }
@@ -81,7 +74,7 @@ impl BlobChecker<'_> {
         if !check.is_other_size {
             return None;
         }
-        let defect = self.ask(&check.descriptor).await.err();
+        let defect = self.ask(&check.descriptor).await.ok().flatten();
         defect.filter(|kind| matches!(kind, FindingKind::ShortBlob { .. } | FindingKind::LongBlob { .. }))
     }
 
@@ -89,17 +82,41 @@ impl BlobChecker<'_> {
         Source::new(self.provider, descriptor.clone(), self.job)
     }
 
-    /// Checks that the blob is present and has its size.
-    async fn ask(self, descriptor: &Descriptor) -> Result<(), FindingKind> {
+    /// Checks that the blob is present and has its size: its defect, `None` for none. An error if the store cannot tell.
+    async fn ask(self, descriptor: &Descriptor) -> Result<Option<FindingKind>, Error> {
         let expected = descriptor.size;
         match self.provider.info(descriptor).await {
-            Ok(info) if info.size < expected => Err(FindingKind::ShortBlob { expected, actual: info.size }),
-            Ok(info) if info.size > expected => {
-                Err(FindingKind::LongBlob { expected, actual: Some(info.size) })
+            Ok(info) if info.size < expected => {
+                Ok(Some(FindingKind::ShortBlob { expected, actual: info.size }))
             }
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.fault(descriptor, error).await),
+            Ok(info) if info.size > expected => {
+                Ok(Some(FindingKind::LongBlob { expected, actual: Some(info.size) }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => self.defect(descriptor, error).await.map(Some),
         }
+    }
+
+    /// Looks for damage: the blob is asked for, or with `read` hashed. Its defect, `None` for none; an error if the store
+    /// cannot tell.
+    pub(crate) async fn look(
+        self,
+        descriptor: &Descriptor,
+        read: bool,
+    ) -> Result<Option<FindingKind>, Error> {
+        let begun = self.job.begin(Step::Check, descriptor);
+        let looked = match read {
+            false => self.ask(descriptor).await,
+            true => match hash(&self.source(descriptor)).await {
+                Ok(()) => Ok(None),
+                Err(error) => self.defect(descriptor, error).await.map(Some),
+            },
+        };
+        match &looked {
+            Ok(defect) => end(begun, descriptor, defect.as_ref()),
+            Err(error) => begun.fail(error),
+        }
+        looked
     }
 
     async fn read(self, check: &BlobCheck) -> (Result<LayerContent, FindingKind>, u64) {
@@ -116,20 +133,50 @@ impl BlobChecker<'_> {
 
     /// The finding for an error of reading a blob.
     pub(crate) async fn fault(self, descriptor: &Descriptor, error: Error) -> FindingKind {
+        self.defect(descriptor, error).await.unwrap_or_else(unreadable)
+    }
+
+    /// The defect of a blob that an error of reading it shows. The error itself if it shows none.
+    async fn defect(self, descriptor: &Descriptor, error: Error) -> Result<FindingKind, Error> {
         if error.kind() == ErrorKind::NotFound {
-            return FindingKind::MissingBlob;
+            return Ok(FindingKind::MissingBlob);
         }
         match error.cause_as::<Mismatch>() {
             Some(Mismatch::TooShort { received, expected }) => {
-                FindingKind::ShortBlob { expected: *expected, actual: *received }
+                Ok(FindingKind::ShortBlob { expected: *expected, actual: *received })
             }
             Some(Mismatch::TooLong { expected }) => {
                 let info = self.provider.info(descriptor).await.ok();
                 let actual = info.map(|info| info.size).filter(|size| size > expected);
-                FindingKind::LongBlob { expected: *expected, actual }
+                Ok(FindingKind::LongBlob { expected: *expected, actual })
             }
-            Some(Mismatch::Different { actual }) => FindingKind::WrongDigest { actual: *actual },
-            None => FindingKind::UnreadableBlob { error: Arc::new(error) },
+            Some(Mismatch::Different { actual }) => Ok(FindingKind::WrongDigest { actual: *actual }),
+            None => Err(error),
         }
     }
+}
+
+/// The finding about a blob of which the store cannot tell what it has.
+fn unreadable(error: Error) -> FindingKind {
+    FindingKind::UnreadableBlob { error: Arc::new(error) }
+}
+
+/// Ends the check of a blob: with its defect, if it has one.
+fn end(begun: BegunStep<'_>, descriptor: &Descriptor, defect: Option<&FindingKind>) {
+    match defect {
+        None => begun.finish(Stored::AlreadyPresent),
+        Some(FindingKind::UnreadableBlob { error }) => begun.fail(error),
+        Some(kind) => {
+            let is_missing = matches!(kind, FindingKind::MissingBlob);
+            let of = if is_missing { ErrorKind::NotFound } else { ErrorKind::Corrupt };
+            begun.fail(&Error::new(of, "check", descriptor.digest, kind));
+        }
+    }
+}
+
+/// Reads a blob to its end, which verifies it.
+async fn hash(source: &Source<'_>) -> Result<(), Error> {
+    let mut reader = source.reader();
+    while reader.next_chunk().await?.is_some() {}
+    Ok(())
 }

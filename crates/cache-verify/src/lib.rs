@@ -2,7 +2,7 @@
 //!
 //! [`verify`] checks everything behind a name: the manifest, the cache config and its graph, and each layer's blob by its
 //! digest and, decompressed, by its diff ID. Of images it checks the caches inside. A defect is a [`Finding`], and the
-//! checks go on.
+//! checks go on. [`damaged_blobs`] only looks for blobs that are missing or damaged.
 //!
 //! It never prints, never writes, and never holds a blob in memory.
 //!
@@ -25,6 +25,7 @@
 
 mod blob;
 mod cache_findings;
+mod damage;
 mod error;
 mod finding;
 mod graph;
@@ -38,6 +39,7 @@ mod severity;
 mod verify;
 mod walk;
 
+pub use damage::{DamagedBlob, damaged_blobs};
 pub use error::VerifyError;
 pub use finding::{Finding, Place};
 pub use kind::FindingKind;

@@ -14,6 +14,7 @@ mod blobs;
 mod bounds;
 mod config;
 mod content;
+mod damage;
 mod fixtures;
 mod images;
 mod properties;
