@@ -2,8 +2,12 @@
 //!
 //! Nothing is opened or run here.
 
+mod age;
+mod diff;
 mod edit;
+mod prune;
 mod registry;
+mod repair;
 mod values;
 mod write;
 
@@ -16,8 +20,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use crate::help;
 use values::{default_max_metadata, form_parser, parse_size};
 
+pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
+pub(crate) use prune::PruneArgs;
 pub(crate) use registry::RegistryArgs;
+pub(crate) use repair::RepairArgs;
 pub(crate) use write::WriteArgs;
 
 const STYLES: Styles = Styles::styled()
@@ -124,6 +131,18 @@ pub(crate) enum Command {
         after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MERGE, override_usage = help::MERGE_USAGE,
     )]
     Merge(MergeArgs),
+
+    /// Drop what is old or does not fit
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::PRUNE)]
+    Prune(PruneArgs),
+
+    /// Drop what needs missing or damaged blobs
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::REPAIR)]
+    Repair(RepairArgs),
+
+    /// Compare two caches
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::DIFF)]
+    Diff(DiffArgs),
 
     /// Check that a cache is complete and correct
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]

@@ -5,9 +5,12 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod copy;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod ls;
 pub(crate) mod manifest;
 pub(crate) mod merge;
+pub(crate) mod prune;
+pub(crate) mod repair;
 pub(crate) mod verify;

@@ -16,7 +16,7 @@ use crate::edit_report::{EditOutcome, EditReport, report_edit};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
-use crate::open::{OpenedDestination, OpenedSource};
+use crate::open::{OpenedDestination, OpenedSource, in_role, open_source, replaceable};
 use crate::output::write_exactly;
 use crate::report::{RESUMES, with_a_result};
 use crate::shell::quoted;
@@ -43,10 +43,40 @@ pub(crate) enum Base {
     Required,
 }
 
+/// Where a command reads from and writes to that can also replace a cache in place.
+pub(crate) struct EditPlaces {
+    pub(crate) sources: Vec<String>,
+    pub(crate) destination: String,
+    pub(crate) base: Base,
+}
+
 /// What a command has made of the records of its sources.
 pub(crate) struct Edited {
     pub(crate) chains: CacheChains,
     pub(crate) report: EditReport,
+}
+
+impl EditPlaces {
+    /// The places that the arguments name: sources and a destination, or one cache to replace.
+    pub(crate) fn of(args: &EditArgs, in_place: bool) -> Result<Self, Failure> {
+        let usage = |text: String| Err(Failure::Usage(text));
+        match (in_place, args.caches.as_slice()) {
+            (true, [cache]) => {
+                Ok(Self { sources: Vec::new(), destination: replaceable(cache)?, base: Base::Required })
+            }
+            (true, caches) => usage(format!(
+                "--in-place replaces one cache, but {} are given; name one, or a destination without --in-place",
+                caches.len()
+            )),
+            (false, [sources @ .., destination]) if !sources.is_empty() => {
+                Ok(Self { sources: sources.to_vec(), destination: destination.clone(), base: Base::Ignored })
+            }
+            (false, caches) => usage(format!(
+                "{} is the only cache given; name a destination after it, or replace it with --in-place",
+                caches.join(" ")
+            )),
+        }
+    }
 }
 
 /// Reads the sources, edits them, and writes or plans the outcome.
@@ -74,7 +104,12 @@ pub(crate) async fn run(
         let sources = open_sources(&stores, task.sources).await?;
         let edited = match task.base {
             Base::Ignored => Some(edit(&sources, &stores).await?),
-            Base::Optional | Base::Required => None,
+            Base::Optional => None,
+            Base::Required => {
+                // To open a destination makes its folder.
+                open_source(&stores, &in_role(task.destination, Role::Source)?).await?;
+                None
+            }
         };
         let to = OpenedDestination::open(&stores, task.destination, args.form).await?;
         let outcome = match edited {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::iter;
 
+use cache_edit::Totals;
 use cache_export::{Counts, Exported};
 use cache_ingest::{Stored, Tally};
 use cache_model::count;
@@ -16,6 +17,9 @@ use crate::metadata_file::MetadataFile;
 use crate::open::OpenedDestination;
 use crate::output::{writing, written};
 use crate::report::{ExportSummary, layer_tally, unless_ignored, write_metadata};
+
+/// How many of many things are listed without `-v`.
+const LISTED: usize = 10;
 
 /// The outcome of an edit.
 pub(crate) struct EditOutcome {
@@ -120,4 +124,26 @@ pub(crate) fn counts_json(counts: &Counts) -> Map<String, Value> {
         .into_iter()
         .chain([("bytes".to_owned(), json!(bytes))])
         .collect()
+}
+
+/// The numbers of a cache as an object.
+pub(crate) fn totals_json(totals: &Totals) -> Value {
+    let Totals { records, results, blobs, bytes, .. } = totals;
+    json!({"records": records, "results": results, "blobs": blobs, "bytes": bytes})
+}
+
+/// A line for each of the first things, and how many more there are; with `-v` a line for each.
+pub(crate) fn first_lines<T>(
+    things: &[T],
+    noun: &str,
+    global: &GlobalArgs,
+    line: impl Fn(&T) -> String,
+) -> Vec<String> {
+    let listed = if global.verbose { things.len() } else { LISTED.min(things.len()) };
+    let mut lines: Vec<String> = things.iter().take(listed).map(line).collect();
+    let more = (things.len() - listed) as u64;
+    if more > 0 {
+        lines.push(format!("  … and {} (-v lists all)", count(more, &format!("more {noun}"))));
+    }
+    lines
 }

@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// Verification found errors, which have been printed: what to do about them.
     Unsound { advice: Option<String> },
+    /// Two caches differ, which has been printed, and is to be the exit code.
+    Different,
     /// The reader of standard output has closed it.
     Closed,
     /// A signal asked the program to end.
@@ -45,11 +47,19 @@ impl Failure {
     fn exit_number(&self) -> u8 {
         match self {
             Self::Closed => 0,
-            Self::Failed { .. } => 1,
+            Self::Failed { .. } | Self::Different => 1,
             Self::Usage(_) => 2,
             Self::Unsound { .. } => 3,
             Self::Interrupted { signal, .. } => signal.exit_code(),
         }
+    }
+
+    /// The same failure with this advice, if it is that of an operation.
+    pub(crate) fn advise(mut self, advice: &str) -> Self {
+        if let Self::Failed { hint, .. } = &mut self {
+            *hint = Some(advice.to_owned());
+        }
+        self
     }
 
     /// The same failure; if something was not found, with this advice.
@@ -73,7 +83,7 @@ impl Failure {
     /// The line to print; `None` if everything has been printed.
     pub(crate) fn line(&self) -> Option<String> {
         match self {
-            Self::Closed => None,
+            Self::Closed | Self::Different => None,
             Self::Unsound { advice } => advice.clone(),
             _ => {
                 let hint = self.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -108,7 +118,7 @@ impl Failure {
             Self::Usage(message) => printable(message),
             Self::Unsound { .. } => "verification found errors".to_owned(),
             Self::Interrupted { .. } => "interrupted".to_owned(),
-            Self::Closed => return None,
+            Self::Closed | Self::Different => return None,
         })
     }
 
@@ -117,7 +127,7 @@ impl Failure {
             Self::Failed { hint, .. } => hint.as_deref(),
             Self::Interrupted { hint, .. } => *hint,
             Self::Unsound { advice } => advice.as_deref(),
-            Self::Usage(_) | Self::Closed => None,
+            Self::Usage(_) | Self::Closed | Self::Different => None,
         }
     }
 
@@ -127,6 +137,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Unsound { .. } => "unsound",
             Self::Interrupted { .. } => "interrupted",
+            Self::Different => "different",
             Self::Closed => "closed",
         }
     }
@@ -355,6 +366,6 @@ mod tests {
             let event = failure.event().unwrap();
             assert_eq!((&event["kind"], &event["exitCode"]), (&json!(kind), &json!(code)));
         }
-        assert_eq!(Failure::Closed.event(), None);
+        assert_eq!((Failure::Closed.event(), Failure::Different.event()), (None, None));
     }
 }

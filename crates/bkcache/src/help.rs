@@ -125,6 +125,59 @@ Examples:
   bkcache verify ./cache
   bkcache verify --json ./cache | jq '.findings[]'";
 
+pub(crate) const PRUNE: &str = "\
+Keeps the results that are of use, and drops the others with the records that lead to no result then. A result is as fresh as the newest result that was made from it, so an old base of today's build is kept. With several limits, each chooses among the results that the one before keeps: --older-than, then --keep-bytes, then --fit. Without a limit, only records go that lead to no result.
+
+Several caches are merged first. No blob is deleted: `bkcache gc DIR` does that in a folder; a registry has a collector of its own. SOURCE_DATE_EPOCH, if it is set, is the time from which an age counts back.
+
+Examples:
+  bkcache prune --in-place --older-than 14d registry.example.com/app:cache
+  bkcache prune --in-place --keep-bytes 5GB ./cache && bkcache gc --yes ./cache
+  bkcache prune --fit buildkit ./cache registry.example.com/app:cache
+  bkcache prune --dry-run --older-than 2026-11-01 --in-place ./cache
+  bkcache prune --dry-run --json --older-than 30d --in-place ./cache |
+    jq '.dropped[:5]'";
+
+pub(crate) const OLDER_THAN: &str = "\
+Drop results that were of no use since then: an age with a unit (s, m, h, d, w), such as 14d, a date, or an instant (RFC 3339)";
+
+pub(crate) const KEEP_BYTES: &str = "\
+Keep results whose blobs have this size together, such as 5GB
+
+Fresh results come first. A result that does not fit is passed over. Each blob counts once; config and manifest do not count.";
+
+pub(crate) const FIT: &str = "\
+Keep as many results as fit into a config of this size
+
+`buildkit` is the limit of BuildKit, 1MiB, above which it ignores a cache. Fresh results come first.";
+
+pub(crate) const IN_PLACE: &str = "\
+Replace the tag that is read
+
+There is one cache then, and no destination. The tag is replaced only if it still stands for what was read. If another process has changed it meanwhile, what it stands for now is read and edited.";
+
+pub(crate) const REPAIR: &str = "\
+A build that uses a result whose blob is lost fails. From a repaired cache it gets no result, and runs the step again. Each blob is looked up, and results whose blobs are missing or have another size are dropped, with the records that lead to no result then. --read finds blobs of the right size with other content, too. A registry is believed when it says that it has a blob; one that keeps descriptors in memory may be wrong until it is restarted.
+
+Nothing is dropped on a guess: if a store cannot say whether it has a blob, the command fails and changes nothing.
+
+Examples:
+  bkcache verify --no-read ./cache || bkcache repair --in-place ./cache
+  bkcache repair --in-place --read registry.example.com/app:cache
+  bkcache repair --dry-run --json --in-place ./cache | jq '.damaged'
+  bkcache repair --in-place --missing sha256:… registry.example.com/app:cache";
+
+pub(crate) const DIFF: &str = "\
+Compares the newest results of the records of two caches. Blobs count by their digests; a layer that was compressed in another way is recompressed, not changed.
+
+With --exit-code the exit code is 1 if the caches differ, as that of `git diff`. A command that fails exits with 1 too, but prints an error.
+
+Examples:
+  bkcache diff registry.example.com/app:main registry.example.com/app:pr-7
+                                          what this branch added
+  bkcache diff --exit-code ./before ./after && echo unchanged
+  bkcache diff --json ./a ./b | jq '.records[] | select(.in == \"b\")'";
+
 pub(crate) const EXPORT: &str = "\
 The file of records has one record per line, as a JSON object, after the records it depends on. Its members, here on several lines:
   {\"digest\":\"sha256:…\",

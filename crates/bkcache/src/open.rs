@@ -157,6 +157,33 @@ impl OpenedDestination {
     }
 }
 
+/// The same target in a role: a folder is named by `src` as a source, and by `dest` as a destination.
+pub(crate) fn in_role(text: &str, role: Role) -> Result<String, Failure> {
+    let named = Attributes::parse(text, role).doing(|| opening(text, role))?;
+    let [to, from] = match role {
+        Role::Source => ["src", "dest"],
+        Role::Destination => ["dest", "src"],
+    };
+    if named.get(from).is_none() {
+        return Ok(text.to_owned());
+    }
+    let mut renamed = Attributes::new(named.kind());
+    named.iter().for_each(|(key, value)| renamed.set(if key == from { to } else { key }, value));
+    Ok(renamed.to_string())
+}
+
+/// A cache that is to be replaced in place, as a destination. A manifest that is named by its digest cannot be replaced.
+pub(crate) fn replaceable(text: &str) -> Result<String, Failure> {
+    let attributes = Attributes::parse(text, Role::Source).doing(|| opening(text, Role::Source))?;
+    let is_digest = |reference: &str| reference.parse::<Reference>().is_ok_and(|r| r.digest().is_some());
+    if attributes.get("digest").is_some() || attributes.get("ref").is_some_and(is_digest) {
+        return Err(Failure::Usage(format!(
+            "--in-place replaces a tag, but {text} names a digest; name the tag"
+        )));
+    }
+    in_role(text, Role::Destination)
+}
+
 /// The folder of a destination that is one.
 pub(crate) fn destination_folder(text: &str) -> Option<PathBuf> {
     let attributes = Attributes::parse(text, Role::Destination).ok()?;

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use cache_edit::EditError;
+use cache_edit::{EditError, MergeOptions, Source, merge};
 use cache_export::Counts;
 use cache_format::Form;
 use cache_import::ImportWarning;
@@ -84,6 +84,13 @@ pub(crate) fn blobs_of(sources: &[CacheSource]) -> MultiProvider<&dyn Provider> 
         provider.add(store, source.chains.blobs().map(|blob| blob.digest));
     }
     provider
+}
+
+/// The records of caches as one cache, without mixing their runs; those of one cache in their canonical form.
+pub(crate) fn merged(caches: &[CacheSource]) -> Result<CacheChains, Failure> {
+    let sources: Vec<Source<'_>> = caches.iter().map(|cache| Source::new(&cache.chains)).collect();
+    let merged = merge(&sources, MergeOptions::default());
+    merged.map(|merged| merged.chains).map_err(|error| edit_failure(error, caches))
 }
 
 /// The form for a cache that is made of these, unless another is asked for: that of the destination, else the one that all

@@ -25,13 +25,14 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// For a command that reads from one source.
+    /// For a command that only reads.
     pub(crate) fn for_reading(
         global: &GlobalArgs,
         registry: &RegistryArgs,
-        source: &str,
+        sources: &[&str],
     ) -> Result<Self, Failure> {
-        let client = client_options(registry, &[(source, Role::Source)])?;
+        let sources: Vec<_> = sources.iter().map(|source| (*source, Role::Source)).collect();
+        let client = client_options(registry, &sources)?;
         let job = job(global, registry);
         Ok(Self::new(LayoutOptions::default(), client, job, reporter(global)))
     }

@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What users of other programs type, and what it is called here.
-const WORDS: [(&str, &str); 26] = [
+const WORDS: [(&str, &str); 31] = [
     ("check", "verify"),
     ("fsck", "verify"),
     ("validate", "verify"),
@@ -15,13 +15,18 @@ const WORDS: [(&str, &str); 26] = [
     ("convert", "copy"),
     ("pull", "copy"),
     ("push", "copy"),
-    ("repair", "copy"),
     ("save", "copy"),
     ("sync", "copy"),
     ("append", "merge"),
     ("combine", "merge"),
     ("join", "merge"),
     ("union", "merge"),
+    ("fix", "repair"),
+    ("heal", "repair"),
+    ("trim", "prune"),
+    ("expire", "prune"),
+    ("compare", "diff"),
+    ("cmp", "diff"),
     ("list", "ls"),
     ("catalog", "ls"),
     ("dir", "ls"),

@@ -22,8 +22,20 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 9] =
-    ["ls", "inspect", "manifest", "config", "copy", "merge", "verify", "export", "completions"];
+const COMMANDS: [&str; 12] = [
+    "ls",
+    "inspect",
+    "manifest",
+    "config",
+    "copy",
+    "merge",
+    "prune",
+    "repair",
+    "diff",
+    "verify",
+    "export",
+    "completions",
+];
 
 /// The help of a terminal with this number of columns.
 fn help(columns: u16, args: &[&str]) -> String {

@@ -13,8 +13,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use support::{Ran, bkcache, bkcache_with_input, blob, copy_of, fixture};
+use support::{Ran, bkcache, bkcache_with_input, blob, copy_of, fixture, layout, store};
 
 const APP: &str = "app-max-manifest-oci-gzip";
 const LAYER: &str = "sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
@@ -37,32 +36,6 @@ impl<'a> Lines<'a> {
             shown.lines().filter(|line| !line.starts_with("writing ") && !line.is_empty()).collect();
         self.text.push_str(&format!("{what}\n  {}\n", lines.join("\n  ")));
     }
-}
-
-fn store(layout: &Path, bytes: &[u8]) -> (String, usize) {
-    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let digest = format!("sha256:{digits}");
-    std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
-    std::fs::write(blob(layout, &digest), bytes).unwrap();
-    (digest, bytes.len())
-}
-
-/// A layout with a cache of this config, and these layer descriptors.
-fn layout(folder: &Path, name: &str, config: &[u8], layers: &[serde_json::Value]) -> String {
-    let layout = folder.join(name);
-    let (digest, size) = store(&layout, config);
-    let mut manifests = layers.to_vec();
-    manifests.push(
-        json!({"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": digest, "size": size}),
-    );
-    let index = json!({"schemaVersion": 2, "manifests": manifests}).to_string();
-    let (digest, size) = store(&layout, index.as_bytes());
-    let entry = json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size,
-        "annotations": {"org.opencontainers.image.ref.name": "latest"}});
-    std::fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [entry]}).to_string())
-        .unwrap();
-    std::fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    layout.display().to_string()
 }
 
 #[test]

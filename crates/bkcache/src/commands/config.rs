@@ -13,7 +13,7 @@ use crate::output::write_exactly;
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &ConfigArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let stores = Stores::for_reading(global, &args.source.registry, &[&args.source.source])?;
     let read = async move {
         let source = OpenedSource::open(&stores, &args.source.source).await?;
         match args.canonical {

@@ -17,7 +17,7 @@ const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let stores = Stores::for_reading(global, &args.source.registry, &[&args.source.source])?;
     let read = async move {
         let source = OpenedSource::open(&stores, &args.source.source).await?;
         let imported = source.import(&stores).await?;

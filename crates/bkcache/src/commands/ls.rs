@@ -36,7 +36,7 @@ struct NamedManifest {
 type Surveyed = (Survey, Option<NotACache>);
 
 pub(crate) async fn run(args: &LsArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    let stores = Stores::for_reading(global, &args.registry, &args.place)?;
+    let stores = Stores::for_reading(global, &args.registry, &[&args.place])?;
     let read = async move {
         let target = open_source(&stores, &args.place).await?;
         let named = list(&target, &args.place, &stores).await?;

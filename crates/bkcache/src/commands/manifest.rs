@@ -8,7 +8,7 @@ use crate::output::write_exactly;
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &ManifestArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let stores = Stores::for_reading(global, &args.source.registry, &[&args.source.source])?;
     let source = async move {
         let source = OpenedSource::open(&stores, &args.source.source).await?;
         source.check_is_cache(&stores).await?;

@@ -17,7 +17,7 @@ use crate::report::salvage_advice;
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    let stores = Stores::for_reading(global, &args.source.registry, &args.source.source)?;
+    let stores = Stores::for_reading(global, &args.source.registry, &[&args.source.source])?;
     let target = open_source(&stores, &args.source.source).await?;
     let place = place(&target);
     let options = VerifyOptions::default().with_blobs(!args.no_read).with_max_expansion(args.max_expansion);

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// The output of a run.
@@ -120,6 +120,32 @@ pub fn only_manifest(layout: &Path) -> String {
 /// The file of a blob.
 pub fn blob(layout: &Path, digest: &str) -> PathBuf {
     layout.join("blobs").join(digest.replace(':', "/"))
+}
+
+/// Stores a blob in a layout. Also returns its size.
+pub fn store(layout: &Path, bytes: &[u8]) -> (String, usize) {
+    let digest = sha256(bytes);
+    std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+    std::fs::write(blob(layout, &digest), bytes).unwrap();
+    (digest, bytes.len())
+}
+
+/// A layout with a cache of this config, and these layer descriptors.
+pub fn layout(folder: &Path, name: &str, config: &[u8], layers: &[Value]) -> String {
+    let layout = folder.join(name);
+    let (digest, size) = store(&layout, config);
+    let mut manifests = layers.to_vec();
+    manifests.push(
+        json!({"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": digest, "size": size}),
+    );
+    let index = json!({"schemaVersion": 2, "manifests": manifests}).to_string();
+    let (digest, size) = store(&layout, index.as_bytes());
+    let entry = json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size,
+        "annotations": {"org.opencontainers.image.ref.name": "latest"}});
+    std::fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [entry]}).to_string())
+        .unwrap();
+    std::fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    layout.display().to_string()
 }
 
 /// A copy of a fixture, to be damaged.
