@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::peer::{Daemon, has_program, run_command, skip};
+use crate::peer::{Daemon, has_program, run_command, skip, try_command};
 
 /// A daemon that runs until it is dropped.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Docker {
 pub struct Step {
     /// Its title, such as `[2/5] RUN make`.
     pub name: String,
-    /// Whether its result came from a cache.
+    /// Whether its result came from a cache. It did not if its layers could not be loaded, so that the step was run.
     pub cached: bool,
 }
 
@@ -48,6 +48,8 @@ impl Docker {
         fs::write(path.join("daemon.json"), "{}").unwrap();
         let mut command = Starting::new("dockerd");
         command.args(["--iptables=false", "--ip6tables=false", "--bridge=none", "--host", &socket(path)]);
+        // It repeats each request for a layer, and waits half a minute in between, even if the registry lacks the layer.
+        command.arg("--max-download-attempts=1");
         for (option, name) in
             [("config-file", "daemon.json"), ("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")]
         {
@@ -71,9 +73,26 @@ impl Docker {
     /// Builds a folder with BuildKit, without a network, with further arguments. Returns the steps in the order of the
     /// Dockerfile.
     pub async fn build(&self, context: &Path, args: &[&str]) -> Vec<Step> {
+        let built = self.try_build(context, args).await;
+        Step::all_of(&built.unwrap_or_else(|output| panic!("the build fails:\n{output}")))
+    }
+
+    /// Like [`build`](Self::build), but returns the output, as an error if the build fails.
+    pub async fn try_build(&self, context: &Path, args: &[&str]) -> Result<String, String> {
         let fixed = ["build", "--progress=plain", "--network=none"];
-        let output = self.run(&[&fixed, args, &[context.to_str().unwrap()]].concat()).await;
-        steps(&output)
+        let args = [&fixed, args, &[context.to_str().unwrap()]].concat();
+        try_command(&mut ask(&self.client, self.folder.path(), &args)).await
+    }
+
+    /// Runs a script that calls `docker`, with further programs from a folder. Returns its output, both streams. Panics
+    /// if it fails.
+    pub async fn script(&self, script: &Path, args: &[&str], programs: &Path) -> String {
+        let mut command = Command::new(script);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let client = self.client.parent().unwrap().to_owned();
+        let folders = [programs.to_owned(), client].into_iter().chain(std::env::split_paths(&path));
+        command.args(args).env("PATH", std::env::join_paths(folders).unwrap());
+        run_command(aim(&mut command, self.folder.path())).await
     }
 
     /// Removes all images and the whole cache of the builder.
@@ -109,6 +128,28 @@ RUN ["/bin/busybox", "cp", "/made/greeting", "/made/copy"]
     }
 }
 
+impl Step {
+    /// The steps in the output of a build that come from the Dockerfile, in its order. BuildKit numbers them. It prints
+    /// `#4 [1/5] COPY a b` once or more, and finally `#4 CACHED` or `#4 DONE 0.1s`.
+    pub fn all_of(output: &str) -> Vec<Self> {
+        let lines: Vec<(&str, &str)> =
+            output.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' ')).collect();
+        let mut steps: Vec<(&str, Self)> = Vec::new();
+        for (number, text) in &lines {
+            let counted =
+                text.starts_with('[') && text.split(']').next().is_some_and(|head| head.contains('/'));
+            if counted && steps.iter().all(|(seen, _)| seen != number) {
+                let of_step = || lines.iter().filter(|(other, _)| other == number).map(|(_, text)| text);
+                let cached = of_step().any(|text| *text == "CACHED")
+                    && !of_step().any(|text| text.starts_with("ERROR"));
+                steps.push((number, Self { name: (*text).to_owned(), cached }));
+            }
+        }
+        steps.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        steps.into_iter().map(|(_, step)| step).collect()
+    }
+}
+
 fn socket(folder: &Path) -> String {
     format!("unix://{}", folder.join("socket").display())
 }
@@ -116,9 +157,14 @@ fn socket(folder: &Path) -> String {
 /// A command of the client for the daemon in a folder. It reads the configuration in the folder, never the user's.
 fn ask(client: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(client);
-    command.args(args).env("DOCKER_HOST", socket(folder)).env("DOCKER_CONFIG", folder.join("config"));
-    command.env("DOCKER_BUILDKIT", "1").env_remove("DOCKER_CONTEXT").env_remove("DOCKER_TLS_VERIFY");
+    aim(command.args(args), folder);
     command
+}
+
+/// Sets the variables of a command so that `docker` speaks to the daemon in a folder.
+fn aim<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    command.env("DOCKER_HOST", socket(folder)).env("DOCKER_CONFIG", folder.join("config"));
+    command.env("DOCKER_BUILDKIT", "1").env_remove("DOCKER_CONTEXT").env_remove("DOCKER_TLS_VERIFY")
 }
 
 /// The client of the daemon's version. A newer one needs the plugin `buildx` to build, which Debian does not package.
@@ -141,21 +187,4 @@ fn version(program: &Path) -> String {
 fn programs(name: &str) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|folder| folder.join(name)).filter(|program| program.is_file()).collect()
-}
-
-/// The steps of a build that come from the Dockerfile. BuildKit numbers them. It prints `#4 [1/5] COPY a b` once or
-/// more, and finally `#4 CACHED` or `#4 DONE 0.1s`.
-fn steps(output: &str) -> Vec<Step> {
-    let lines: Vec<(&str, &str)> =
-        output.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' ')).collect();
-    let mut steps: Vec<(&str, Step)> = Vec::new();
-    for (number, text) in &lines {
-        let counted = text.starts_with('[') && text.split(']').next().is_some_and(|head| head.contains('/'));
-        if counted && steps.iter().all(|(seen, _)| seen != number) {
-            let cached = lines.contains(&(number, "CACHED"));
-            steps.push((number, Step { name: (*text).to_owned(), cached }));
-        }
-    }
-    steps.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
-    steps.into_iter().map(|(_, step)| step).collect()
 }

@@ -30,11 +30,16 @@ pub async fn run(program: &str, args: &[&str]) -> String {
 }
 
 pub(crate) async fn run_command(command: &mut Command) -> String {
+    let ran = try_command(command).await;
+    ran.unwrap_or_else(|text| panic!("{:?} fails:\n{text}", command.as_std()))
+}
+
+/// Runs a program, and returns its output, both streams; as an error if it fails.
+pub(crate) async fn try_command(command: &mut Command) -> Result<String, String> {
     let output = command.kill_on_drop(true).stdin(Stdio::null()).output().await.unwrap();
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(output.status.success(), "{:?}: {}\n{text}", command.as_std(), output.status);
-    text
+    if output.status.success() { Ok(text) } else { Err(text) }
 }
 
 /// A program that runs until this is dropped.
