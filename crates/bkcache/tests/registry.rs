@@ -18,8 +18,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Ran, bkcache, bkcache_with_input, fixture, only_manifest, program, run};
 use test_registries::{
-    Auth, Authority, Behavior, Docker, DockerRegistry, Guard, Registry, Server, SlowProxy, TokenBehavior,
-    Tokens, has_program, sha256,
+    Auth, Authority, Behavior, DockerRegistry, Guard, Registry, Server, SlowProxy, TokenBehavior, Tokens,
+    has_program, sha256,
 };
 
 const PASSWORD: &str = "correct horse";
@@ -814,38 +814,4 @@ async fn skopeo_copies_what_was_pushed_and_its_copy_verifies() {
     assert!(copied.status.success(), "{copied:?}");
     let verified = bkcache(["verify", &theirs]).ok().text();
     assert!(verified.contains(": sound"), "{verified}");
-}
-
-/// Builds, pushes the image with its inline cache, prunes everything, and builds again from that cache: once after it
-/// became a cache of its own, and once after a detour through a folder.
-#[tokio::test(flavor = "multi_thread")]
-async fn buildkit_takes_every_step_from_a_cache_that_was_copied() {
-    let (Some(docker), Some(registry)) = (Docker::start().await, DockerRegistry::start(Guard::Open).await)
-    else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let context = folder.path().join("context");
-    std::fs::create_dir(&context).unwrap();
-    Docker::write_context(&context);
-    let at = |name: &str| format!("{}/{name}", registry.host());
-    let inline = ["--build-arg", "BUILDKIT_INLINE_CACHE=1", "--tag", &at("app:image")];
-    let built = docker.build(&context, &inline).await;
-    assert!(built.len() == 5 && built.iter().all(|step| !step.cached), "{built:?}");
-    docker.run(&["push", &at("app:image")]).await;
-
-    // The BuildKit in Docker 20.10 imports only indexes.
-    let between = folder.path().join("between").display().to_string();
-    bkcache(["copy", "--quiet", "--form", "index", &at("app:image"), &at("cache:index")]).ok();
-    bkcache(["copy", "--quiet", &at("cache:index"), &between]).ok();
-    bkcache(["copy", "--quiet", &between, &at("back:again")]).ok();
-    for name in ["cache:index", "back:again"] {
-        docker.prune().await;
-        let steps = docker.build(&context, &["--cache-from", &at(name)]).await;
-        assert!(steps.len() == 5 && steps.iter().all(|step| step.cached), "{name}: {steps:?}");
-    }
-    // The control: without a cache it runs every step, and reports no error either.
-    docker.prune().await;
-    let steps = docker.build(&context, &["--cache-from", &at("cache:none")]).await;
-    assert!(steps.len() == 5 && steps.iter().all(|step| !step.cached), "{steps:?}");
 }
