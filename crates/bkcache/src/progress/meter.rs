@@ -350,6 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn layers_that_are_only_read_are_counted_and_not_called_written() {
+        let began = Instant::now();
+        let (mut meter, layer, stored) = (Meter::new(began), blob(1, MIB), Stored::AlreadyPresent);
+        for (step, stored) in [(Step::ReadLayer, stored), (Step::Layer, Stored::Stored)] {
+            meter.update(&Event::Planned { blobs: 1, bytes: MIB }, began);
+            meter.update(&Event::Started { step, descriptor: &layer }, began);
+            meter.update(&Event::Transferred { descriptor: &layer, bytes: MIB }, began);
+            meter.update(&Event::Finished { step, descriptor: &layer, stored }, began);
+        }
+        assert_eq!(meter.counted(), "2 of 2 blobs");
+        let step = Step::ImageManifest;
+        meter.update(&Event::Finished { step, descriptor: &layer, stored: Stored::Stored }, began);
+        assert_eq!(meter.summary(began).as_deref(), Some("1 blob written; 2 MiB in 0 s"));
+    }
+
+    #[test]
     fn a_line_has_rate_and_time_left_and_silence_is_said() {
         let (mut meter, began, one, _) = of_two();
         for second in 1..=10 {
