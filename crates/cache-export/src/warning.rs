@@ -47,12 +47,16 @@ impl std::fmt::Display for ExportWarning {
                 write!(f, "blob {digest} is damaged and counts as missing: {}", OneLine(reason))
             }
             Self::MediaType(warning) => warning.fmt(f),
-            Self::TooLargeForBuildKit { what, size } => write!(
-                f,
-                "the {what} has {}, and BuildKit imports at most {}; `bkcache prune --fit 1MiB` makes it fit, and `--form inline` has no such limit",
-                count(*size, "byte"),
-                grouped(BUILDKIT_IMPORT_LIMIT)
-            ),
+            Self::TooLargeForBuildKit { what, size } => {
+                let (size, limit) = (count(*size, "byte"), grouped(BUILDKIT_IMPORT_LIMIT));
+                write!(f, "the {what} has {size}, and BuildKit imports at most {limit}")?;
+                f.write_str(match *what {
+                    "config" => {
+                        "; `bkcache prune --fit 1MiB` makes it fit, and `--form inline` has no such limit"
+                    }
+                    _ => "; a cache with fewer layers is smaller",
+                })
+            }
         }
     }
 }

@@ -136,6 +136,10 @@ impl<'a> MetadataWalk<'a> {
                 }
             }
         }
+        // BuildKit has no limit for the manifests below it, nor for the configs of images.
+        if let Some(kind) = above_import_limit(subject).filter(|_| self.caches > 0) {
+            self.manifest_finding(subject, kind);
+        }
         // A document that could not be read may lead to a cache.
         let found = self.sections.iter().flat_map(|section| &section.about_metadata);
         let is_known = found.map(Finding::severity).all(|severity| severity != Severity::Error);

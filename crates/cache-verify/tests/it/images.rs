@@ -44,6 +44,17 @@ async fn the_layers_of_an_image_with_a_cache_are_held_against_its_diff_ids() {
     insta::assert_snapshot!(lines(&report), @"error short-blob: image sha256:#0, layer 0 (sha256:#1), needed by 3 records: the blob is cut short: it has 5 bytes, not 5,632; export the cache again");
 }
 
+/// BuildKit has no limit for the config of an image.
+#[tokio::test]
+async fn a_manifest_of_an_image_that_buildkit_does_not_import_is_a_warning() {
+    let (store, _, manifest) = image().await;
+    let padding = [("padding", "x".repeat(1 << 20))];
+    let annotations = padding.iter().map(|(key, text)| (*key, text.as_str())).collect();
+    let large = ImageManifest { annotations, ..manifest };
+    publish_bytes(&store, MediaType::OCI_MANIFEST, large.encode()).await;
+    assert_eq!(only_finding(&store).await.0, "above-import-limit");
+}
+
 #[tokio::test]
 async fn an_image_whose_config_is_gone_has_no_sound_cache() {
     let (store, _, manifest) = image().await;
