@@ -134,7 +134,7 @@ fn report_of(report: &RepairReport, bad: &BadBlobs, args: &RepairArgs, global: &
             format!("  {digest} {}", words(blob))
         }));
     }
-    lines.push(dropped_line(report));
+    lines.extend(dropped_line(report));
     EditReport { lines, details: Vec::new(), json: report_json(report, bad) }
 }
 
@@ -155,23 +155,22 @@ fn words(BadBlob { size: expected, defect }: &BadBlob) -> String {
     }
 }
 
-/// What went with the blobs.
-fn dropped_line(report: &RepairReport) -> String {
-    let RepairReport { before, after, broken, fallen, .. } = report;
-    let older = broken.iter().filter(|broken| broken.replaced_by.is_some()).count();
-    let results = (broken.len() - older) as u64;
-    let saved = before.bytes.saturating_sub(after.bytes);
-    let mut line = format!(
-        "dropped {} and {} ({})",
-        count(fallen.len() as u64, "record"),
-        count(results, "result"),
-        size(saved)
-    );
+/// What went, and what that saves; `None` for nothing.
+fn dropped_line(report: &RepairReport) -> Option<String> {
+    let RepairReport { before, after, broken, .. } = report;
+    let older = broken.iter().filter(|broken| broken.replaced_by.is_some()).count() as u64;
+    let results = broken.len() as u64 - older;
+    let records = before.records.saturating_sub(after.records) as u64;
+    if records == 0 && broken.is_empty() {
+        return None;
+    }
+    let saved = size(before.bytes.saturating_sub(after.bytes));
+    let mut line = format!("dropped {} and {} ({saved})", count(records, "record"), count(results, "result"));
     if older > 0 {
         let have = if older == 1 { "has" } else { "have" };
-        line.push_str(&format!("; {} {have} an older result instead", count(older as u64, "record")));
+        line.push_str(&format!("; {} {have} an older result instead", count(older, "record")));
     }
-    line
+    Some(line)
 }
 
 fn report_json(report: &RepairReport, bad: &BadBlobs) -> Map<String, Value> {

@@ -243,9 +243,11 @@ impl Meter {
                     self.document = Some(format!("{step} {}", descriptor.digest));
                     return;
                 };
+                if self.work != work {
+                    self.begin(work);
+                }
                 let blob = BlobInWork { size: descriptor.size, moved: 0, resumed: 0, is_rehashed: false };
                 self.in_work.insert(descriptor.digest, blob);
-                self.work = work;
                 self.moved_at = now;
             }
             Event::Rehashing { descriptor } => {
@@ -292,6 +294,15 @@ impl Meter {
             }
             _ => {}
         }
+    }
+
+    /// Begins to count work of another kind, such as a copy after a check. What is done is no part of it.
+    fn begin(&mut self, work: Work) {
+        self.planned = self.planned.saturating_sub(self.done);
+        self.planned_bytes = self.planned_bytes.saturating_sub(self.done_bytes);
+        (self.done, self.done_bytes) = (0, 0);
+        (self.failed, self.already_there, self.mounted, self.only_read) = (0, 0, 0, 0);
+        self.work = work;
     }
 
     /// Counts a blob as done, with the bytes that were not moved.
@@ -482,6 +493,31 @@ mod tests {
         publish(&mut meter, began);
         let summary = "1 blob mounted, 1 failed; 0 B in 0 s";
         assert_eq!(meter.summary(began).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn a_copy_after_a_check_counts_the_blobs_of_the_copy() {
+        let began = Instant::now();
+        let (mut meter, one, two) = (Meter::new(began), blob(1, MIB), blob(2, MIB));
+        let error = Error::new(ErrorKind::NotFound, "check", one.digest, "it is gone");
+        let (step, stored) = (Step::Check, Stored::AlreadyPresent);
+        meter.update(&Event::Planned { blobs: 2, bytes: 2 * MIB }, began);
+        for descriptor in [&one, &two] {
+            meter.update(&Event::Started { step, descriptor }, began);
+        }
+        meter.update(&Event::Failed { step, descriptor: &one, error: &error }, began);
+        meter.update(&Event::Finished { step, descriptor: &two, stored }, began);
+        assert_eq!(meter.counted(), "2 of 2 blobs");
+        let step = Step::Layer;
+        meter.update(&Event::Planned { blobs: 1, bytes: MIB }, began);
+        meter.update(&Event::Started { step, descriptor: &two }, began);
+        assert_eq!(
+            (meter.counted().as_str(), meter.planned_bytes(), meter.done_bytes()),
+            ("0 of 1 blob", MIB, 0)
+        );
+        meter.update(&Event::Finished { step, descriptor: &two, stored: Stored::Stored }, began);
+        publish(&mut meter, began);
+        assert_eq!(meter.summary(began).as_deref(), Some("1 blob written; 0 B in 0 s"));
     }
 
     #[test]
