@@ -345,3 +345,30 @@ fn an_interruption_is_an_error_event_whatever_the_program_waits_for() {
         assert_eq!(said.matches("\"error\"").count(), 1, "{args:?}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_merge_leaves_each_tag_as_it_was_and_the_same_command_finishes_it() {
+    let server = Server::start(Registry::new(Behavior::default())).await;
+    let (from, folder) = (format!("{}/app:main", server.host()), tempfile::tempdir().unwrap());
+    let layer = export_large(folder.path(), &from);
+    let to = folder.path().join("cache");
+    bkcache(["copy", "--quiet", &fixture(CACHE).display().to_string(), &to.display().to_string()]).ok();
+    let before = fs::read(to.join("index.json")).unwrap();
+    let place = to.display().to_string();
+    let merge = ["merge", "--append", "--progress", "none", &from, &place];
+    for ask in [Signal::INT, Signal::TERM, Signal::KILL] {
+        server.forget_seen();
+        server.fault(On::new("GET", &format!("/blobs/{layer}")), Fault::StallBody(1 << 20));
+        let child = start(&merge);
+        until("the layer is read", || !server.seen_with("GET", &format!("/blobs/{layer}")).is_empty());
+        signal(&child, ask);
+        let said = if ask == Signal::KILL { "" } else { RESUMES };
+        assert_eq!(end(child), (Some(ask.as_raw()), said.to_owned()));
+        assert_eq!(fs::read(to.join("index.json")).unwrap(), before);
+        server.heal();
+    }
+    bkcache(merge).ok();
+    bkcache(["verify", &place]).ok();
+    let config = bkcache(["config", &place]).ok();
+    assert!(String::from_utf8(config.stdout).unwrap().contains(r#""digest":"sha256:step""#));
+}

@@ -10,12 +10,11 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{
-    Ran, bkcache, bkcache_with_input, blob, copy_of, fixture, only_manifest, program, run, sha256,
-};
+use support::caches::{Caches, records};
+use support::{Ran, bkcache, blob, copy_of, fixture, only_manifest, program, run, sha256};
 
 const AMD64: &str = "app-max-manifest-oci-gzip";
 const ARM64: &str = "platforms-2";
@@ -23,81 +22,6 @@ const DAY: &str = "1764288000";
 
 fn path(name: &str) -> String {
     fixture(name).display().to_string()
-}
-
-/// A folder for caches that a test makes.
-struct Caches(tempfile::TempDir);
-
-impl Caches {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("layers")).unwrap();
-        Self(folder)
-    }
-
-    fn folder(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn at(&self, name: &str) -> String {
-        self.folder(name).display().to_string()
-    }
-
-    /// The descriptor of a layer with this content.
-    fn layer(&self, content: &str) -> Value {
-        let digest = sha256(content.as_bytes());
-        fs::write(self.folder("layers").join(&digest), content).unwrap();
-        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": content.len()})
-    }
-
-    /// Exports a cache of these records.
-    fn export(&self, to: &str, records: &[Value]) -> String {
-        let lines: Vec<String> = records.iter().map(Value::to_string).collect();
-        let (blobs, to) = (self.at("layers"), self.at(to));
-        let args = ["export", "--quiet", "--records", "-", "--blobs", &blobs, "--to", &to];
-        bkcache_with_input(args, lines.join("\n").as_bytes()).ok();
-        to
-    }
-
-    /// Exports a cache with one record, which has one layer.
-    fn export_step(&self, to: &str, step: &str) -> String {
-        let result = json!({"createdAt": "2026-01-02T03:04:05Z", "layers": [self.layer(step)]});
-        self.export(to, &[json!({"digest": step, "results": [result]})])
-    }
-
-    /// A run of `RUN build`, which gives other files in each run, and of two steps that copy one of its files each.
-    fn export_run(&self, run: &str, hour: u32) -> String {
-        let result = |names: &[&str]| {
-            let layers: Vec<Value> =
-                names.iter().map(|name| self.layer(&format!("{name} of {run}"))).collect();
-            json!([{"createdAt": format!("2026-01-02T{hour:02}:00:00Z"), "layers": layers}])
-        };
-        let copy = |selector: &str, content: u32| json!([{"record": 1, "selector": selector}, {"record": content, "selector": ""}]);
-        self.export(
-            run,
-            &[
-                json!({"digest": "source"}),
-                json!({"digest": "build", "inputs": [[{"record": 0, "selector": ""}]], "results": result(&["build"])}),
-                json!({"digest": format!("page of {run}")}),
-                json!({"digest": format!("assets of {run}")}),
-                json!({"digest": "copy page", "inputs": [copy("/page", 2)], "results": result(&["page"])}),
-                json!({
-                    "digest": "copy assets",
-                    "inputs": [[{"record": 4, "selector": ""}], copy("/assets", 3)],
-                    "results": result(&["page", "assets"]),
-                }),
-            ],
-        )
-    }
-}
-
-/// The digests of the records of a cache, sorted.
-fn records(place: &str) -> Vec<String> {
-    let config = bkcache(["config", place]).ok().json();
-    let digest = |record: &Value| record["digest"].as_str().unwrap().to_owned();
-    let mut digests: Vec<String> = config["records"].as_array().unwrap().iter().map(digest).collect();
-    digests.sort();
-    digests
 }
 
 fn merge(args: &[&str]) -> Ran {

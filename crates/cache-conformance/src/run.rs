@@ -26,7 +26,7 @@ pub async fn run_all(factory: &dyn Factory) -> Report {
         ($($law:ident($($part:ident),*) $(if $can:ident)?;)*) => {$(
             let name = stringify!($law);
             let outcome = attempt(name, factory, |store| async move {
-                $(if !store.$can { return Outcome::LeftOut(stringify!($can)) })?
+                $(if !store.$can() { return Outcome::LeftOut(stringify!($can)) })?
                 $(let Some($part) = store.$part else { return Outcome::LeftOut(stringify!($part)) };)*
                 laws::$law($(&*$part),*).await.into()
             });

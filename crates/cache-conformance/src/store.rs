@@ -45,9 +45,6 @@ pub struct Store {
     pub unreachable: Option<Arc<dyn Provider>>,
     /// Whether blobs may have sha512 digests; false by default.
     pub sha512: bool,
-    /// Whether comparing with the expected manifest and publishing are one atomic step; true for
-    /// [`complete`](Self::complete), false by default.
-    pub atomic: bool,
 }
 
 impl Store {
@@ -62,7 +59,6 @@ impl Store {
             ingester: Some(store.clone()),
             resolver: Some(store.clone()),
             publisher: Some(store),
-            atomic: true,
             ..Self::default()
         }
     }
@@ -88,11 +84,13 @@ impl Store {
         self
     }
 
-    /// The same store, marked as not atomic: two publishers at once may both succeed.
-    #[must_use]
-    pub fn not_atomic(mut self) -> Self {
-        self.atomic = false;
-        self
+    pub(crate) fn sha512(&self) -> bool {
+        self.sha512
+    }
+
+    /// Whether the publisher says that it compares and swaps in one step.
+    pub(crate) fn atomic(&self) -> bool {
+        self.publisher.as_ref().is_some_and(|publisher| publisher.is_atomic())
     }
 }
 
@@ -106,7 +104,7 @@ impl fmt::Debug for Store {
             .field("lister", &self.lister.is_some())
             .field("unreachable", &self.unreachable.is_some())
             .field("sha512", &self.sha512)
-            .field("atomic", &self.atomic)
+            .field("atomic", &self.atomic())
             .finish()
     }
 }

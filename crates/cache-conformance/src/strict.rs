@@ -175,4 +175,8 @@ impl Publisher for StrictStore {
         self.note(Operation::Publish(name.clone(), descriptor.clone()));
         Ok(())
     }
+
+    fn is_atomic(&self) -> bool {
+        self.store.is_atomic()
+    }
 }

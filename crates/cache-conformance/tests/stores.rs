@@ -61,7 +61,6 @@ async fn the_memory_store_conforms_behind_pointers() {
             ingester: Some(Arc::new(ingester)),
             resolver: Some(Arc::new(resolver)),
             publisher: Some(Arc::new(publisher)),
-            atomic: true,
             ..Store::default()
         })
     })

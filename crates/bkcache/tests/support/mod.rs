@@ -9,6 +9,8 @@
     reason = "test support, of which each test file uses a part"
 )]
 
+pub mod caches;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -129,8 +129,8 @@ async fn sees_one_of(
     }
 }
 
-/// If several publishers expect a free name at the same time, one succeeds and the others get `Conflict`. For stores that
-/// compare and publish in one step.
+/// If several publishers expect a free name at the same time, one succeeds and the others get `Conflict`. For stores that say
+/// that they are atomic.
 pub async fn one_of_those_who_expect_absent_wins(
     publisher: &dyn Publisher,
     resolver: &dyn Resolver,

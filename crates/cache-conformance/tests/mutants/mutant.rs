@@ -313,4 +313,8 @@ impl Publisher for Mutant {
             _ => self.names.publish(name, descriptor, bytes, expect).await,
         }
     }
+
+    fn is_atomic(&self) -> bool {
+        true
+    }
 }

@@ -357,3 +357,28 @@ async fn a_layout_that_another_process_makes_at_the_same_time_is_one() {
         .unwrap();
     assert!(store.list().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_dry_run_makes_no_folder_and_refuses_what_a_run_refuses() {
+    let options = LayoutOptions::create().with_dry_run(true);
+    let new = folder(&[]);
+    let absent = new.path().join("a/b");
+    for path in [absent.as_path(), new.path()] {
+        let store = LayoutStore::open(path, options.clone()).await.unwrap();
+        let tag = Name::Tag("a".to_owned());
+        assert_eq!(store.resolve(&tag).await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(store.info(&describe(b"x")).await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(store.entries().await.unwrap().is_empty());
+    }
+    assert!(!absent.exists());
+    assert_eq!(fs::read_dir(new.path()).unwrap().count(), 0);
+
+    let other = folder(&[("file", "")]);
+    let error = LayoutStore::open(other.path(), options.clone()).await.unwrap_err();
+    assert!(error.to_string().contains(r#"it is not an OCI layout and not empty: it has "file""#), "{error}");
+    let file = other.path().join("file");
+    assert!(LayoutStore::open(&file, options.clone()).await.is_err());
+    let newer = folder(&[("oci-layout", r#"{"imageLayoutVersion":"2.0.0"}"#)]);
+    let error = LayoutStore::open(newer.path(), options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

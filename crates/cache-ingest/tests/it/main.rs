@@ -30,4 +30,5 @@ mod resuming;
 mod runtime;
 #[cfg(unix)]
 mod second_process;
+mod swapping;
 mod whole;

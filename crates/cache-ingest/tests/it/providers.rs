@@ -1,12 +1,12 @@
 //! Several providers as one, and pointers to providers.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use cache_ingest::{
-    ByteStream, Error, ErrorKind, Info, Job, MemoryStore, MultiProvider, Origin, Provider, ProviderExt,
-    ReadOnce,
+    BlobFolder, ByteStream, Error, ErrorKind, Info, Job, MemoryStore, MultiProvider, Origin, Provider,
+    ProviderExt, ReadOnce,
 };
 use cache_model::{Descriptor, MediaType};
 use futures_util::StreamExt;
@@ -64,6 +64,73 @@ async fn a_failure_is_reported_when_no_one_has_it_and_never_hidden_by_not_found(
     assert_eq!(all.info(&gone).await.unwrap_err().kind(), ErrorKind::NotFound);
     let none: MultiProvider<MemoryStore> = MultiProvider::new([]);
     assert_eq!(none.info(&gone).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A store in memory that notes what it is asked for, in one list of several stores.
+struct Asked<'a> {
+    name: &'static str,
+    store: MemoryStore,
+    log: &'a Mutex<Vec<&'static str>>,
+}
+
+#[async_trait]
+impl Provider for Asked<'_> {
+    async fn info(&self, d: &Descriptor) -> Result<Info, Error> {
+        self.log.lock().unwrap().push(self.name);
+        self.store.info(d).await
+    }
+
+    async fn open(&self, d: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.log.lock().unwrap().push(self.name);
+        self.store.open(d, offset).await
+    }
+
+    fn origin(&self, _: &Descriptor) -> Option<Origin> {
+        Some(Origin::new("registry.example.com", self.name))
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_known_to_have_a_blob_is_asked_first_and_then_the_one_that_was_found_to_have_it() {
+    let log = Mutex::default();
+    let asked = |name| Asked { name, store: MemoryStore::new(), log: &log };
+    let (a, b, c) = (asked("a"), asked("b"), asked("c"));
+    let at_b = b.store.insert(MediaType::default(), "at b");
+    let lost = c.store.insert(MediaType::default(), "said to be at b");
+    let nowhere = describe(b"nowhere");
+    let mut all = MultiProvider::new([a]);
+    all.add(b, [at_b.digest, at_b.digest, lost.digest]);
+    all.add(c, []);
+    let took = || std::mem::take(&mut *log.lock().unwrap());
+    assert_eq!(all.info(&at_b).await.unwrap().size, 4);
+    assert_eq!(took(), ["b"], "no other is asked");
+    assert_eq!(all.origin(&lost).unwrap().repository, "b");
+    all.info(&lost).await.unwrap();
+    assert_eq!(took(), ["b", "a", "c"]);
+    all.read(&lost, &Job::default()).await.unwrap();
+    assert_eq!(took(), ["c"], "it was found there");
+    assert_eq!(all.origin(&lost).unwrap().repository, "c");
+    assert_eq!(all.info(&nowhere).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(took(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_blob_of_another_size_is_passed_over_unless_all_have_it_so() {
+    let (blob, long) = (describe(b"abc"), describe(b"a longer one"));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(blob.digest.to_string()), "cut").unwrap();
+    std::fs::write(folder.path().join(long.digest.to_string()), "cut").unwrap();
+    let cut: Arc<dyn Provider> = Arc::new(BlobFolder::open(folder.path()).await.unwrap());
+    let whole = MemoryStore::new();
+    whole.insert(MediaType::default(), "a longer one");
+    let mut all = MultiProvider::new([Arc::clone(&cut)]);
+    all.add(Arc::new(whole) as Arc<dyn Provider>, []);
+    assert!(all.file(&long).is_some(), "nobody has looked for it");
+    assert_eq!(all.info(&long).await.unwrap().size, 12);
+    assert!(all.file(&long).is_none(), "the file has another size");
+    assert_eq!(all.read(&long, &Job::default()).await.unwrap(), "a longer one");
+    let only = MultiProvider::new([cut]);
+    assert_eq!(only.info(&long).await.unwrap().size, 3, "the caller compares");
 }
 
 #[tokio::test]

@@ -402,7 +402,7 @@ async fn the_store_obeys_the_laws_against_the_scripted_registry() {
             let store = store_with(options().with_chunk_size(chunk_size), &server.host(), &path);
             let unreachable = store_with(options(), "127.0.0.1:1", "app");
             let complete = Store::complete(store.clone()).with_lister(store);
-            Ok::<_, Error>(complete.not_atomic().with_unreachable(unreachable).with_sha512())
+            Ok::<_, Error>(complete.with_unreachable(unreachable).with_sha512())
         };
         assert_conforms(&fresh).await;
     }
