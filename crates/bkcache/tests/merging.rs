@@ -344,6 +344,27 @@ fn what_cannot_be_merged_is_one_line_and_nothing_is_lost() {
     );
 }
 
+#[test]
+fn a_cache_that_buildkit_will_not_import_is_warned_of_with_the_ways_out() {
+    let caches = Caches::new();
+    let large = |name: &str| {
+        let result = json!([{"createdAt": "2026-01-02T03:04:05Z", "layers": [caches.layer("a layer")]}]);
+        let record =
+            |n: u32| json!({"digest": format!("{name} {n} {}", "x".repeat(1000)), "results": result});
+        caches.export(name, &(0..600).map(record).collect::<Vec<_>>())
+    };
+    let (a, b) = (large("a"), large("b"));
+    for more in [&[][..], &["--dry-run"]] {
+        let merged = merge(&[&[a.as_str(), &b, &caches.at("to")], more].concat()).ok();
+        let size = merge(&["--print-config", &a, &b]).ok().stdout.len();
+        let thousands = format!("{},{:03},{:03}", size / 1_000_000, size / 1000 % 1000, size % 1000);
+        let warning = format!(
+            "warning: the config has {thousands} bytes, and BuildKit imports at most 1,048,576; `bkcache prune --fit 1MiB` makes it fit, and `--form inline` has no such limit\n"
+        );
+        assert_eq!(merged.stderr, warning);
+    }
+}
+
 /// A layout with a cache of one record, whose manifest has the descriptor of a layer as it is given.
 fn write_cache(layout: &Path, record: &str, layer: &Value) {
     let record: Value = serde_json::from_str(record).unwrap();

@@ -12,8 +12,10 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_conformance::StrictStore;
-use cache_export::{Destination, ExportError, ExportWarning, Exported, export, salvage};
-use cache_ingest::{ByteStream, Error, ErrorKind, Info, Job, MemoryStore, Name, Provider};
+use cache_export::{Counts, Destination, ExportError, ExportWarning, Exported, dry_run, export, salvage};
+use cache_ingest::{
+    ByteStream, Error, ErrorKind, Expect, Info, Job, MemoryStore, Name, Provider, Publisher, Side, Stored,
+};
 use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
 use futures_util::stream;
 
@@ -124,6 +126,55 @@ async fn without_damage_it_is_an_export() {
     );
     let third = salvage(&chains, &store, &to, &job).await.unwrap();
     assert_eq!((third.manifest, third.blobs.stored.blobs), (exported.manifest, 0));
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_is_exported_and_writes_nothing() {
+    let (store, blobs, chains) = build();
+    let provider = Damaged { store, damages: HashMap::from([(blobs[2].digest, Damage::Resized)]) };
+    let (job, name) = (Job::without_retries(), Name::Tag("t".into()));
+    let to = MemoryStore::new();
+    let destination = Destination::new(&to, &name);
+    let planned = async || dry_run(&chains, &provider, &destination, &to, &job).await.unwrap();
+    let before = planned().await;
+    assert!(to.tags().is_empty() && to.blob(&blobs[0].digest).is_none());
+    let done = salvage(&chains, &provider, &destination, &job).await.unwrap();
+    let of = |exported: &Exported| {
+        let Exported { manifest, config, counts, blobs, manifest_stored, config_stored, .. } =
+            exported.clone();
+        (manifest, config, counts, blobs, manifest_stored, config_stored)
+    };
+    assert_eq!(of(&before), of(&done));
+    assert_eq!((before.warnings, before.replaced), (done.warnings.clone(), done.replaced));
+    let counts = done.counts.unwrap();
+    assert_eq!((counts.records, counts.results, counts.blobs, counts.bytes), (2, 1, 1, blobs[0].size));
+    assert_eq!(counts.to_string(), "2 records, 1 result, 1 blob");
+
+    // All is there now.
+    let again = planned().await;
+    assert_eq!((again.blobs.stored.blobs, again.blobs.already_present), (0, done.blobs.stored));
+    assert_eq!((again.manifest_stored, again.replaced), (Some(Stored::AlreadyPresent), None));
+    let other = Descriptor::of(MediaType::OCI_MANIFEST, "{}");
+    to.publish(&name, &other, "{}".into(), Expect::Any).await.unwrap();
+    let replacing = planned().await;
+    assert_eq!((replacing.manifest_stored, replacing.replaced), (Some(Stored::Stored), Some(other.digest)));
+}
+
+#[tokio::test]
+async fn a_dry_run_ends_with_a_side_that_does_not_answer_and_plans_nothing_without_layers() {
+    let (store, blobs, chains) = build();
+    let (job, name, to) = (Job::without_retries(), Name::Tag("t".into()), MemoryStore::new());
+    let destination = Destination::new(&to, &name);
+    let damaged = |damage: Damage| Damaged {
+        store: store.clone(),
+        damages: blobs.iter().map(|blob| (blob.digest, damage.clone())).collect(),
+    };
+    let unreachable = damaged(Damage::Unreachable);
+    let error = dry_run(&chains, &unreachable, &destination, &to, &job).await.unwrap_err();
+    assert_eq!(error.store_error().unwrap().side(), Some(Side::Source));
+    let nothing = dry_run(&chains, &damaged(Damage::Resized), &destination, &to, &job).await.unwrap();
+    assert!(nothing.manifest.is_none() && nothing.warnings.contains(&ExportWarning::NoLayers));
+    assert_eq!(nothing.counts, Some(Counts::default()));
 }
 
 #[tokio::test]

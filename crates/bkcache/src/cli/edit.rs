@@ -19,7 +19,7 @@ pub(crate) struct EditArgs {
     #[arg(value_name = "CACHE", value_hint = ValueHint::AnyPath, required = true, num_args = 1..)]
     pub(crate) caches: Vec<String>,
 
-    /// Write the form manifest, index or docker
+    /// Write the form manifest, index, docker or inline
     #[arg(
         long, value_name = "FORM", value_parser = form_parser(), long_help = help::FORM,
         hide_possible_values = true,

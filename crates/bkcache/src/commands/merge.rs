@@ -72,8 +72,10 @@ fn report_of(report: &MergeReport, texts: &[&str]) -> EditReport {
     }
     let losses = report.sources.iter().enumerate().filter(|(_, outcome)| outcome.lost > 0);
     lines.extend(losses.map(|(position, outcome)| {
-        let results = count(outcome.results as u64, "result");
-        format!("{} lost {} of {results}, which clash with those of a winner", text(&position), outcome.lost)
+        let (lost, results) = (outcome.lost, count(outcome.results as u64, "result"));
+        let advice =
+            if lost * 2 > outcome.results { "; --prefer first lets the first source win" } else { "" };
+        format!("{} lost {lost} of {results}, which clash with those of a winner{advice}", text(&position))
     }));
     let names = |positions: &[usize]| positions.iter().map(text).collect::<Vec<_>>().join(" and ");
     let details = report.contested.iter().map(|contested| {
