@@ -129,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn the_modules_of_a_file_that_an_attribute_names_are_beside_it() {
+        let root = "#[path = \"other/mod.rs\"] mod a;";
+        let a = ("other/mod.rs", "mod b; use b::B; pub struct A;");
+        let b = ("other/b.rs", "use super::A; pub struct B;");
+        let circle = "other/b.rs -> other/mod.rs -> other/b.rs (A, B)";
+        assert_eq!(found(&[("lib.rs", root), a, b]), [circle]);
+    }
+
+    #[test]
     fn a_use_of_a_name_that_the_root_reexports_is_one_of_the_file_that_defines_it() {
         let root = "mod a; mod b; mod c; pub use a::*; pub use self::b::{B, C as D};";
         let circle = "a.rs -> b.rs -> a.rs (B, A)";

@@ -78,7 +78,10 @@ impl Modules {
                     None => {
                         let file = file_of(&folder, child)?;
                         let says = read(&file)?;
-                        Waiting { parent: number, name, file, folder: below, says }
+                        // The modules of a file that an attribute `path` names are beside it.
+                        let beside = child.file.as_ref().and(file.parent()).map(FilePath::to_owned);
+                        let folder = beside.unwrap_or(below);
+                        Waiting { parent: number, name, file, folder, says }
                     }
                 });
             }
