@@ -1,5 +1,5 @@
-//! Real builds that start from caches which the program has copied or merged. They run in Docker's daemon with its
-//! BuildKit. The one in Docker 20.10 exports inline caches only, and imports only these and indexes.
+//! Real builds that start from caches which the program has copied, merged, pruned or repaired. They run in Docker's daemon
+//! with its BuildKit. The one in Docker 20.10 exports inline caches only, and imports only these and indexes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,10 +10,12 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use support::bkcache;
+use serde_json::{Value, json};
+use support::{bkcache, bkcache_with_input, sha256};
 use tempfile::TempDir;
 use test_registries::{Docker, DockerRegistry, Guard, Step};
 
@@ -38,6 +40,9 @@ FROM made
 COPY --from=made /made/page /page
 COPY --from=made /made/assets /assets
 "#;
+
+/// The limit of BuildKit for the config of a cache that it imports.
+const CONFIG_LIMIT: u64 = 1 << 20;
 
 /// A registry, and a context whose builds push to it and start from what it has.
 struct Project {
@@ -85,6 +90,11 @@ impl Project {
         let fixed = ["merge", "--quiet", "--form", "index"];
         let args = fixed.iter().chain(options).map(|&arg| arg.to_owned());
         bkcache(args.chain(names)).ok();
+    }
+
+    /// What `inspect` prints of the only cache under a name.
+    fn inspect(&self, name: &str) -> Value {
+        bkcache(["inspect", "--json", &self.at(name)]).ok().json()["caches"][0].clone()
     }
 }
 
@@ -177,5 +187,104 @@ async fn an_image_has_the_files_of_one_run_of_a_step_that_is_not_reproducible() 
         let (steps, [step, page, assets]) = files(&project, &first, "app:united", &changed).await;
         assert_eq!(steps, [true, true, true, false], "attempt {attempt}");
         assert!(step == page && page != assets, "attempt {attempt}: {step} {page} {assets}");
+    }
+}
+
+/// The file of a blob in the storage of Docker's registry.
+fn stored_blob(registry: &DockerRegistry, digest: &str) -> PathBuf {
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let blobs = registry.folder().join("data/docker/registry/v2/blobs/sha256");
+    blobs.join(hex.get(..2).unwrap()).join(hex).join("data")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_that_has_lost_a_blob_is_imported_again_after_its_repair() {
+    let Some(docker) = Docker::start().await else { return };
+    let Some(project) = Project::start(MATRIX).await else { return };
+    project.export(&docker, "app:image", &[]).await;
+    let cache = project.at("app:cache");
+    bkcache(["copy", "--quiet", "--form", "index", &project.at("app:image"), &cache]).ok();
+    let layers = project.inspect("app:cache")["layers"].clone();
+    let below = |layer: &Value| layer["parent"].as_u64().map(|n| layers[usize::try_from(n).unwrap()].clone());
+    let third = layers.as_array().unwrap().iter().find(|&layer| {
+        let second = below(layer);
+        second.as_ref().and_then(below).is_some_and(|first| below(&first).is_none())
+    });
+    fs::remove_file(stored_blob(&project.registry, third.unwrap()["blob"].as_str().unwrap())).unwrap();
+
+    // Docker 20.10 prints errors, and runs the steps whose layers it cannot load. Others fail.
+    let (Ok(output) | Err(output)) = project.try_import(&docker, "app:cache", &[]).await;
+    assert!(output.contains(": not found"), "{output}");
+    bkcache(["repair", "--quiet", "--in-place", &cache]).ok();
+    let output = project.try_import(&docker, "app:cache", &[]).await.unwrap();
+    assert!(!output.contains("ERROR"), "{output}");
+    assert_eq!(cached(&Step::all_of(&output)), [true, true, false, false, false]);
+    bkcache(["verify", "--quiet", &cache]).ok();
+}
+
+/// A cache in a folder whose config is too large for BuildKit: a chain of old steps, all with the same layer.
+fn large_cache(folder: &Path) -> String {
+    let (layer, blobs) = ("a layer", folder.join("blobs"));
+    let digest = sha256(layer.as_bytes());
+    fs::create_dir(&blobs).unwrap();
+    fs::write(blobs.join(digest.strip_prefix("sha256:").unwrap()), layer).unwrap();
+    let descriptor = json!({
+        "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": layer.len(),
+    });
+    let result = json!({"createdAt": "2020-01-02T03:04:05Z", "layers": [descriptor]});
+    let mut records = String::new();
+    for n in 0..6500_u32 {
+        let inputs = n.checked_sub(1).map_or(json!([]), |below| json!([[{"record": below}]]));
+        let digest = sha256(&n.to_be_bytes());
+        let record = json!({"digest": digest, "inputs": inputs, "results": [result]});
+        writeln!(records, "{record}").unwrap();
+    }
+    let layout = folder.join("large").display().to_string();
+    let args = ["export", "--records", "-", "--blobs", blobs.to_str().unwrap(), "--to", &layout, "--quiet"];
+    bkcache_with_input(args, records.as_bytes()).ok();
+    layout
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_that_buildkit_refuses_fits_after_a_prune() {
+    let Some(docker) = Docker::start().await else { return };
+    let Some(project) = Project::start(MATRIX).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    project.export(&docker, "app:image", &[]).await;
+    let cache = project.at("app:cache");
+    let sources = [large_cache(folder.path()), project.at("app:image")];
+    bkcache(["merge", "--quiet", "--form", "index", &sources[0], &sources[1], &cache]).ok();
+    let size = |cache: &Value| cache["config"]["size"].as_u64().unwrap();
+    let large = project.inspect("app:cache");
+    assert!(size(&large) > CONFIG_LIMIT, "{}", large["config"]);
+
+    let output = project.try_import(&docker, "app:cache", &[]).await.unwrap();
+    assert!(output.contains(" is too large ("), "{output}");
+    assert_eq!(cached(&Step::all_of(&output)), [false; 5]);
+    bkcache(["prune", "--quiet", "--in-place", "--fit", "1MiB", &cache]).ok();
+    assert_eq!(project.import(&docker, "app:cache", &[]).await, [true; 5]);
+    let fitting = project.inspect("app:cache");
+    assert!((CONFIG_LIMIT - 1000..=CONFIG_LIMIT).contains(&size(&fitting)), "{}", fitting["config"]);
+}
+
+/// `tests/recipes/fan-in.sh`, as CI runs it: each job on a builder that has nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recipe_of_a_matrix_that_fans_in_gives_both_legs_every_step() {
+    let Some(docker) = Docker::start().await else { return };
+    let Some(project) = Project::start(MATRIX).await else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes/fan-in.sh");
+    let programs = Path::new(env!("CARGO_BIN_EXE_bkcache")).parent().unwrap();
+    let (image, context) = (project.at("team/app"), project.context.path().to_str().unwrap());
+    let legs = ["one", "two"];
+    // Without a cache, from the merged cache, and from the one that was merged again with it.
+    for hit in [false, true, true] {
+        for leg in legs {
+            docker.prune().await;
+            let args = ["leg", &image, leg, "--progress=plain", "--network=none", context];
+            let output = docker.script(&script, &args, programs).await;
+            assert_eq!(cached(&Step::all_of(&output)), [hit; 5], "{leg}: {output}");
+        }
+        let output = docker.script(&script, &["merge", &image, legs[0], legs[1]], programs).await;
+        assert!(output.contains(": nothing is missing; "), "{output}");
     }
 }
