@@ -86,6 +86,7 @@ fn main() {
         ("decode_config", configs.clone()),
         ("decode_manifest", [manifests, given(&[SCHEMA_1])].concat()),
         ("digest_and_reference", given(&[TEXTS, TARGETS, REFERENCES].concat())),
+        ("edit", edits(&configs)),
         ("layout_open", layouts(&root.join("tests/fixtures"))),
         ("manifest_builder", builders()),
         ("roundtrip", configs),
@@ -96,6 +97,23 @@ fn main() {
             fs::write(folder.join(format!("seed-{number:02}")), seed).unwrap();
         }
     }
+}
+
+/// Pairs of configs as lines, and bytes that decide random caches; each with another choice of options.
+fn edits(configs: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let small: Vec<&Vec<u8>> = configs.iter().filter(|config| config.len() <= LARGEST / 4).collect();
+    let pairs = small.windows(2).map(|pair| [pair[0].as_slice(), b"\n", pair[1]].concat());
+    let pairs = pairs.map(|text| (0, text));
+    let dice = (0..24u32).map(|seed| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (1 + (seed % 2) as u8, (0..300).map(|_| next()).collect())
+    });
+    let all = pairs.chain(dice).enumerate();
+    all.map(|(at, (kind, rest))| [vec![kind, (at * 37) as u8], rest].concat()).collect()
 }
 
 /// The small cache configs, and the small manifests and image configs, of all real caches, each once.

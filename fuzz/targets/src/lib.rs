@@ -16,6 +16,7 @@ mod check;
 pub mod decode_config;
 pub mod decode_manifest;
 pub mod digest_and_reference;
+pub mod edit;
 pub mod layout_open;
 pub mod manifest_builder;
 pub mod roundtrip;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "decode_config", run: decode_config::run },
     Target { name: "decode_manifest", run: decode_manifest::run },
     Target { name: "digest_and_reference", run: digest_and_reference::run },
+    Target { name: "edit", run: edit::run },
     Target { name: "layout_open", run: layout_open::run },
     Target { name: "manifest_builder", run: manifest_builder::run },
     Target { name: "roundtrip", run: roundtrip::run },

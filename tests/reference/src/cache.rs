@@ -122,6 +122,7 @@ impl Reader<'_> {
             let layers = self.listed(list(chain, "layers"))?;
             results.extend(layers.map(|layers| (time(chain), layers)));
         }
+        results.iter().try_for_each(|(time, _)| instant(time).map(|_| ()))?;
         for layer in results.iter().flat_map(|(_, layers)| layers) {
             let blob = self.provided[&layer.blob].clone();
             self.cache.blobs.0.insert(layer.blob.clone(), blob);
