@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::builds::{BUILD, NOW, export, record, records, sorted};
-use crate::support::{Ran, bkcache, fixture, only_manifest, program, run};
+use crate::support::{Ran, bkcache, files, fixture, only_manifest, program, run};
 
 /// Runs the program at a fixed time.
 fn at(now: &str, args: &[&str]) -> Ran {
@@ -61,6 +61,55 @@ fn json_says_what_goes_and_what_stays_although_it_is_old() {
     for key in ["before", "after", "dropped", "old"] {
         assert_eq!(written[key], shown[key], "{key}");
     }
+}
+
+#[test]
+fn a_mark_of_use_keeps_what_is_old_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let [source, marked] = ["source", "marked"].map(|name| path(folder.path(), name));
+    export(folder.path(), &source, BUILD);
+    at(NOW, &["merge", "-q", "--append", &source, &marked]).ok();
+    let ten_days_later = "1796688000";
+    let args = ["prune", "--json", "--in-place", "--older-than", "27d", &marked];
+    let shown = at(ten_days_later, &args).ok().json();
+    assert_eq!((&shown["dropped"], &shown["after"]["results"]), (&json!([]), &json!(3)));
+    let old = |step: &str, created_at: &str| json!({"record": record(step), "createdAt": created_at, "usedOn": "2026-11-28"});
+    let expected = [old("base", "2026-01-01T00:00:00Z"), old("tool", "2026-02-01T00:00:00Z")];
+    assert_eq!(shown["old"], json!(expected));
+    let manifest = bkcache(["manifest", &marked]).ok().json();
+    for layer in manifest["layers"].as_array().unwrap() {
+        assert_eq!(layer["annotations"]["bkcache/used"], "2026-11-28", "{layer}");
+    }
+    // Without a new mark, all is old in the end.
+    let ran = at("1799020800", &["prune", "-q", "--in-place", "--older-than", "27d", &marked]);
+    assert!(ran.code == 1 && ran.stderr.contains(": no result would be left; "), "{}", ran.stderr);
+}
+
+#[test]
+fn a_dry_run_in_place_changes_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = path(folder.path(), "cache");
+    export(folder.path(), &source, BUILD);
+    let before = files(Path::new(&source));
+    let args = ["prune", "--progress", "none", "--dry-run", "--in-place", "--older-than", "27d", &source];
+    let ran = at(NOW, &args).ok();
+    insta::assert_snapshot!(
+        "dry_run",
+        ran.shown(folder.path()).replace(&only_manifest(Path::new(&source)), "BEFORE")
+    );
+    assert_eq!(files(Path::new(&source)), before);
+}
+
+#[test]
+fn the_form_and_the_metadata_file_are_those_of_any_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let [source, to, metadata] = ["cache", "to", "metadata.json"].map(|name| path(folder.path(), name));
+    export(folder.path(), &source, BUILD);
+    bkcache(["prune", "-q", "--form", "index", "--metadata-file", &metadata, &source, &to]).ok();
+    let metadata: Value = serde_json::from_slice(&std::fs::read(&metadata).unwrap()).unwrap();
+    let manifest: Value = serde_json::from_str(metadata["cache.manifest"].as_str().unwrap()).unwrap();
+    assert_eq!(manifest["digest"], json!(only_manifest(Path::new(&to))));
+    assert_eq!(manifest["mediaType"], "application/vnd.oci.image.index.v1+json");
 }
 
 #[test]

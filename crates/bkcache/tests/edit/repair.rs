@@ -1,12 +1,11 @@
 //! `bkcache repair`.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use test_registries::{Behavior, Fault, On, Registry, Server};
+use test_registries::{Behavior, DockerRegistry, Fault, Guard, On, Registry, Server};
 
-use crate::support::{bkcache, blob, copy_of, fixture};
+use crate::support::{bkcache, blob, copy_of, files, fixture};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
 const LAYER: &str = "sha256:0e866b87ac424ab43011814afeaabcc6be12520feddd678d03b8ff31e5244717";
@@ -20,21 +19,6 @@ const DAMAGES: [Damage; 4] = [
     ("over-long", |file| std::fs::write(file, vec![7; 3052]).unwrap(), "long-blob"),
     ("swapped", |file| std::fs::write(file, vec![7; 3051]).unwrap(), "wrong-digest"),
 ];
-
-/// Every file below a folder with its content.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            match entry.is_dir() {
-                true => folders.push(entry),
-                false => drop(found.insert(entry.clone(), std::fs::read(&entry).unwrap())),
-            }
-        }
-    }
-    found
-}
 
 /// Checks a cache that had all but this layer, and was repaired.
 fn check(place: &str) {
@@ -163,4 +147,41 @@ async fn a_registry_that_states_no_size_is_believed_for_presence() {
     server.fault(On::new("HEAD", "/blobs/").always(), Fault::Header("Content-Length", None));
     let repair = ["repair", "--dry-run", "--json", "--progress", "none", "--in-place", &place];
     assert_eq!(bkcache(repair).ok().json()["damaged"], json!([]));
+}
+
+/// Docker's registry, whose storage has lost a blob behind its back. One that keeps descriptors in memory says that it has the
+/// blob, and breaks off when it is read. That could be the network, so it ends the repair.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_dockers_registry_has_lost_is_dropped() {
+    for keeps_descriptors in [false, true] {
+        let started = match keeps_descriptors {
+            false => DockerRegistry::start(Guard::Open).await,
+            true => DockerRegistry::start_with_descriptors_in_memory().await,
+        };
+        let Some(registry) = started else { return };
+        let place = format!("{}/app:main", registry.host());
+        bkcache(["copy", "-q", &fixture(CACHE).display().to_string(), &place]).ok();
+        let hex = LAYER.strip_prefix("sha256:").unwrap();
+        let folder = hex.get(..2).unwrap();
+        let data = format!("data/docker/registry/v2/blobs/sha256/{folder}/{hex}/data");
+        std::fs::remove_file(registry.folder().join(data)).unwrap();
+        let repair = |options: &[&str]| {
+            let args = ["repair", "--json", "--progress", "none", "--retries", "1", "--in-place"];
+            bkcache([&args, options, &[&place]].concat())
+        };
+        if keeps_descriptors {
+            assert_eq!(repair(&["--dry-run"]).ok().json()["damaged"], json!([]), "it says that it has it");
+            let ran = repair(&["--read"]);
+            assert!(
+                ran.code == 1 && ran.stderr.contains("no blob counts as missing on a guess"),
+                "{}",
+                ran.stderr
+            );
+            repair(&["--missing", LAYER]).ok();
+        } else {
+            let shown = repair(&[]).ok().json();
+            assert_eq!(shown["damaged"], json!([{"digest": LAYER, "size": 3051, "defect": "missing-blob"}]));
+        }
+        check(&place);
+    }
 }

@@ -11,6 +11,7 @@
 
 pub mod caches;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -122,6 +123,21 @@ pub fn only_manifest(layout: &Path) -> String {
 /// The file of a blob.
 pub fn blob(layout: &Path, digest: &str) -> PathBuf {
     layout.join("blobs").join(digest.replace(':', "/"))
+}
+
+/// Every file below a folder with its content.
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match entry.is_dir() {
+                true => folders.push(entry),
+                false => drop(found.insert(entry.clone(), std::fs::read(&entry).unwrap())),
+            }
+        }
+    }
+    found
 }
 
 /// Stores a blob in a layout. Also returns its size.
