@@ -13,11 +13,12 @@ mod support;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use support::{bkcache, bkcache_with_input, sha256};
 use tempfile::TempDir;
-use test_registries::{Docker, DockerRegistry, Guard, Step};
+use test_registries::{Docker, DockerRegistry, Guard, Step, run_command};
 
 /// Five steps, two of which all legs share. The second has a different result each time.
 const MATRIX: &str = r#"FROM scratch
@@ -267,24 +268,52 @@ async fn a_config_that_buildkit_refuses_fits_after_a_prune() {
     assert!((CONFIG_LIMIT - 1000..=CONFIG_LIMIT).contains(&size(&fitting)), "{}", fitting["config"]);
 }
 
-/// `tests/recipes/fan-in.sh`, as CI runs it: each job on a builder that has nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_recipe_of_a_matrix_that_fans_in_gives_both_legs_every_step() {
-    let Some(docker) = Docker::start().await else { return };
-    let Some(project) = Project::start(MATRIX).await else { return };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes/fan-in.sh");
-    let programs = Path::new(env!("CARGO_BIN_EXE_bkcache")).parent().unwrap();
-    let (image, context) = (project.at("team/app"), project.context.path().to_str().unwrap());
-    let legs = ["one", "two"];
-    // Without a cache, from the merged cache, and from the one that was merged again with it.
-    for hit in [false, true, true] {
-        for leg in legs {
-            docker.prune().await;
-            let args = ["leg", &image, leg, "--progress=plain", "--network=none", context];
-            let output = docker.script(&script, &args, programs).await;
-            assert_eq!(cached(&Step::all_of(&output)), [hit; 5], "{leg}: {output}");
-        }
-        let output = docker.script(&script, &["merge", &image, legs[0], legs[1]], programs).await;
+/// The jobs of `tests/recipes/fan-in.sh`, each on a builder that has nothing.
+struct Recipe<'a> {
+    docker: &'a Docker,
+    project: &'a Project,
+}
+
+impl Recipe<'_> {
+    async fn job(&self, name: &str, args: &[&str], variables: &[(&str, &str)]) -> String {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes/fan-in.sh");
+        let programs = Path::new(env!("CARGO_BIN_EXE_bkcache")).parent().unwrap();
+        let mut command = self.docker.script(&script, programs);
+        command.arg(name).arg(self.project.at("team/app")).args(args).envs(variables.iter().copied());
+        run_command(&mut command).await
+    }
+
+    /// Builds and pushes a leg. Returns for each step whether it is cached.
+    async fn leg(&self, leg: &str) -> Vec<bool> {
+        self.docker.prune().await;
+        let context = self.project.context.path().to_str().unwrap();
+        let args = [leg, "--progress=plain", "--network=none", context];
+        cached(&Step::all_of(&self.job("leg", &args, &[]).await))
+    }
+
+    async fn merge(&self, legs: &[&str], variables: &[(&str, &str)]) {
+        let output = self.job("merge", legs, variables).await;
         assert!(output.contains(": nothing is missing; "), "{output}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recipe_of_a_matrix_that_fans_in_keeps_every_step_that_is_of_use() {
+    let Some(docker) = Docker::start().await else { return };
+    let Some(project) = Project::start(MATRIX).await else { return };
+    let recipe = Recipe { docker: &docker, project: &project };
+    // Without a cache, and from the merged one. Then it is merged with caches that lack the steps that came from it.
+    for hit in [false, true] {
+        for leg in ["one", "two"] {
+            assert_eq!(recipe.leg(leg).await, [hit; 5], "{leg}");
+        }
+        recipe.merge(&["one", "two"], &[]).await;
+    }
+    // Twenty days later, one leg was built and merged. The last step that they share is of use, the others' are not.
+    assert_eq!(recipe.leg("one").await, [true; 5]);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let later = (now + 20 * 24 * 60 * 60).to_string();
+    recipe.merge(&["one"], &[("SOURCE_DATE_EPOCH", &later)]).await;
+    assert_eq!(recipe.leg("one").await, [true; 5]);
+    assert_eq!(recipe.leg("two").await, [true, true, false, false, false]);
 }

@@ -84,15 +84,14 @@ impl Docker {
         try_command(&mut ask(&self.client, self.folder.path(), &args)).await
     }
 
-    /// Runs a script that calls `docker`, with further programs from a folder. Returns its output, both streams. Panics
-    /// if it fails.
-    pub async fn script(&self, script: &Path, args: &[&str], programs: &Path) -> String {
-        let mut command = Command::new(script);
+    /// A command that runs a script which calls `docker`, and further programs that are in a folder.
+    pub fn script(&self, script: &Path, programs: &Path) -> Command {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let client = self.client.parent().unwrap().to_owned();
         let folders = [programs.to_owned(), client].into_iter().chain(std::env::split_paths(&path));
-        command.args(args).env("PATH", std::env::join_paths(folders).unwrap());
-        run_command(aim(&mut command, self.folder.path())).await
+        let mut command = Command::new(script);
+        aim(&mut command, self.folder.path()).env("PATH", std::env::join_paths(folders).unwrap());
+        command
     }
 
     /// Removes all images and the whole cache of the builder.

@@ -41,7 +41,7 @@ pub use docker_registry::{DockerRegistry, Guard};
 pub use fault::{Fault, On};
 pub use grants::{Access, Grants, Scope};
 pub use message::{Answer, Request, Seen};
-pub use peer::{has_program, run};
+pub use peer::{has_program, run, run_command};
 pub use proxy::SlowProxy;
 pub use registry::{Auth, Behavior, Registry, UploadLocation};
 pub use server::{Server, Service};

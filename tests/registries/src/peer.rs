@@ -29,7 +29,8 @@ pub async fn run(program: &str, args: &[&str]) -> String {
     run_command(Command::new(program).args(args)).await
 }
 
-pub(crate) async fn run_command(command: &mut Command) -> String {
+/// Runs a command, and returns its output, both streams. Panics if it fails.
+pub async fn run_command(command: &mut Command) -> String {
     let ran = try_command(command).await;
     ran.unwrap_or_else(|text| panic!("{:?} fails:\n{text}", command.as_std()))
 }
