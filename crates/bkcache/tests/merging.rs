@@ -198,6 +198,19 @@ fn an_index_of_images_with_a_cache_inside_each_is_one_source() {
 }
 
 #[test]
+fn an_image_is_appended_to_in_the_form_inline_and_keeps_every_record() {
+    let caches = Caches::new();
+    let (a, b, c, to) = (path(AMD64), path(ARM64), path("changed-source"), caches.at("to"));
+    let printed = |sources: &[&str]| merge(&[&["--print-config"], sources].concat()).ok().stdout;
+    merge(&["--form", "inline", &a, &b, &to]).ok();
+    assert_eq!(printed(&[&to]), printed(&[&a, &b]));
+    merge(&["--append", "--form", "inline", &c, &to]).ok();
+    assert_eq!(printed(&[&to]), printed(&[&a, &b, &c]));
+    let inspected = bkcache(["inspect", &to]).ok().text();
+    assert!(inspected.contains("inline (application/vnd.oci.image.manifest.v1+json)"), "{inspected}");
+}
+
+#[test]
 fn a_blob_that_its_source_lacks_is_taken_from_another_source() {
     let caches = Caches::new();
     let whole = path(AMD64);
