@@ -339,7 +339,7 @@ fn a_diff_id_that_one_source_names_counts_for_all() {
 fn of_equal_instants_the_greater_list_of_blobs_wins() {
     let (one, two) = (layer("one"), layer("two"));
     let below = layer("below");
-    let lists = [vec![one.clone()], vec![two.clone()], vec![one.clone(), below.clone()], vec![below, two]];
+    let lists = [vec![one.clone()], vec![two.clone()], vec![one, below.clone()], vec![below, two]];
     for a in &lists {
         for b in lists.iter().filter(|b| *b != a) {
             let cache = |list: &[Descriptor]| Cache::default().add("build", &[], &[(list, NEW)]);
