@@ -9,7 +9,7 @@ use crate::EditError;
 /// The steps allowed for any sources, and the further steps for each record and each link of them. A step follows, looks
 /// up or removes one link.
 const STEPS: u64 = 1 << 24;
-const STEPS_OF_A_LINK: u64 = 128;
+const STEPS_OF_A_LINK: u64 = 64;
 
 /// The remaining steps.
 pub(crate) struct Budget {

@@ -68,7 +68,8 @@ impl<'a> HarmFinder<'a> {
             let lost = self.union.parts_of(record, *loser, self.parts);
             let links: Vec<&'a PartLink> =
                 lost.iter().flat_map(|part| self.parts.dependents(*part)).collect();
-            self.budget.spend(links.len() + 1)?;
+            let work = lost.iter().map(|part| self.parts.dependents_work(*part));
+            self.budget.spend(work.sum())?;
             if links.is_empty() {
                 continue;
             }
@@ -98,9 +99,10 @@ impl<'a> HarmFinder<'a> {
             if !contest.has_won(self.parts.of(*part).source) {
                 continue;
             }
+            self.budget.spend(self.parts.dependents_work(*part))?;
             for link in self.parts.dependents(*part) {
+                self.budget.spend(self.parts.links_work(link.target))?;
                 for (_, content) in self.parts.links(link.target) {
-                    self.budget.spend(1)?;
                     if content.input == link.input && self.parts.is_content(content) {
                         takings.insert(taking(self.parts, link, content));
                     }
@@ -122,7 +124,8 @@ impl<'a> HarmFinder<'a> {
             let own = union.parts_of(*record, parts.of(first.target).source, parts);
             let links = own.iter().flat_map(|part| parts.links(*part)).map(|(_, link)| link);
             let contents: Vec<&PartLink> = links.filter(|link| parts.is_content(link)).collect();
-            self.budget.spend(of_use.len() * (contents.len() + 1))?;
+            let work = own.iter().map(|part| parts.links_work(*part));
+            self.budget.spend(work.sum::<usize>() + of_use.len() * (contents.len() + 1))?;
             let is_alike = of_use.iter().all(|(_, link)| {
                 let mut in_input = contents.iter().filter(|content| content.input == link.input);
                 in_input.any(|content| won.contains(&taking(parts, link, content)))
@@ -135,11 +138,10 @@ impl<'a> HarmFinder<'a> {
     /// Whether two runs clash at a record that takes from the contested record by an own use. Goes through what depends
     /// on the record, sources first.
     fn is_harmed(&mut self, contested: RecordIx, uses: &Uses) -> Result<bool, EditError> {
-        let direct: Vec<RecordIx> = self.union.dependents(contested).collect();
-        self.budget.spend(direct.len())?;
+        self.budget.spend(self.union.dependents_work(contested))?;
         let can_clash = |record: &RecordIx| uses.alike.binary_search(record).is_err();
         let mut queue: BinaryHeap<Reverse<RecordIx>> =
-            direct.into_iter().filter(can_clash).map(Reverse).collect();
+            self.union.dependents(contested).filter(can_clash).map(Reverse).collect();
         // Two runs clash at two different uses.
         if queue.len() < 2 {
             return Ok(false);
@@ -158,6 +160,7 @@ impl<'a> HarmFinder<'a> {
                 return Ok(true);
             }
             ways.of.insert(record, set);
+            self.budget.spend(self.union.dependents_work(record))?;
             queue.extend(self.union.dependents(record).map(Reverse));
         }
         Ok(false)

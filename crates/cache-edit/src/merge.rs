@@ -135,8 +135,8 @@ impl Merging {
         let mut depends = vec![false; last.position() + 1 - first];
         let mut open: Vec<RecordIx> = harms.iter().map(|(record, _)| *record).collect();
         while let Some(record) = open.pop() {
+            budget.spend(self.union.dependents_work(record))?;
             for dependent in self.union.dependents(record) {
-                budget.spend(1)?;
                 if let Some(seen @ false) = depends.get_mut(dependent.position() - first) {
                     *seen = true;
                     open.push(dependent);

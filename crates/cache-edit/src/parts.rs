@@ -40,6 +40,8 @@ pub(crate) struct Part {
     pub(crate) is_outvoted: bool,
     links_start: u32,
     results_start: u32,
+    /// How many links led to it, as it was read.
+    dependents: u32,
     last_dependent: Option<LinkIx>,
     previous_with_digest: Option<PartIx>,
 }
@@ -109,6 +111,7 @@ impl Parts {
                         previous_dependent,
                     };
                     self.parts[source].last_dependent = Some(self.links.push(link));
+                    self.parts[source].dependents += 1;
                 }
                 inputs += 1;
             }
@@ -136,6 +139,7 @@ impl Parts {
                 is_outvoted: false,
                 links_start,
                 results_start,
+                dependents: 0,
                 last_dependent: None,
                 previous_with_digest,
             });
@@ -178,6 +182,17 @@ impl Parts {
         let last = self.parts[part].last_dependent;
         let links = std::iter::successors(last, |link| self.links[*link].previous_dependent);
         links.map(|link| &self.links[link]).filter(|link| !link.is_cut && !self.parts[link.target].is_gone)
+    }
+
+    /// The work of going through the links of a part.
+    pub(crate) fn links_work(&self, part: PartIx) -> usize {
+        let start = self.parts[part].links_start as usize;
+        self.next(part).map_or(self.links.len(), |next| next.links_start as usize) - start + 1
+    }
+
+    /// The work of going through the links to a part.
+    pub(crate) fn dependents_work(&self, part: PartIx) -> usize {
+        self.parts[part].dependents as usize + 1
     }
 
     /// The results of a part that are left, newest first.

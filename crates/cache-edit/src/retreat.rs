@@ -34,7 +34,8 @@ impl<'a> Retreat<'a> {
         Self { parts, budget, losers, held: HashMap::default(), changed: Vec::new() }
     }
 
-    /// Takes the results of these parts and cuts what was made from them. Gives the parts that lost links or are gone.
+    /// Takes the results of these parts and cuts what was made from them. Gives the parts that lost links or are gone, each
+    /// once.
     pub(crate) fn run(mut self, outvoted: Vec<PartIx>) -> Result<Vec<PartIx>, EditError> {
         for part in &outvoted {
             self.parts.outvote(*part);
@@ -42,7 +43,7 @@ impl<'a> Retreat<'a> {
         let mut stale = outvoted;
         while let Some(part) = stale.pop() {
             let links: Vec<PartLink> = self.parts.dependents(part).copied().collect();
-            self.budget.spend(links.len() + 1)?;
+            self.budget.spend(self.parts.dependents_work(part))?;
             for link in links {
                 // A link before this one may have removed the part.
                 if !self.parts.of(link.target).is_gone && self.cut_input(&link)? {
@@ -51,6 +52,8 @@ impl<'a> Retreat<'a> {
                 }
             }
         }
+        self.changed.sort_unstable();
+        self.changed.dedup();
         Ok(self.changed)
     }
 
@@ -62,7 +65,7 @@ impl<'a> Retreat<'a> {
             .filter(|(_, link)| link.input == stale.input)
             .map(|(at, link)| (at, *link))
             .collect();
-        self.budget.spend(of_input.len())?;
+        self.budget.spend(self.parts.links_work(stale.target))?;
         let mut is_empty = true;
         for (at, link) in of_input {
             if self.parts.is_content(&link) && !self.is_held(&link)? {
@@ -91,14 +94,13 @@ impl<'a> Retreat<'a> {
     fn held_for(&mut self, (digest, inputs): (DigestIx, u32)) -> Result<Held, EditError> {
         let mut held = Held::default();
         for part in self.parts.with_digest(digest) {
-            self.budget.spend(1)?;
+            self.budget.spend(self.parts.links_work(part))?;
             let of = self.parts.of(part);
             let loses = self.losers.binary_search(&of.source).is_ok();
             if loses || of.inputs != inputs || self.parts.results(part).is_empty() {
                 continue;
             }
             for (_, link) in self.parts.links(part) {
-                self.budget.spend(1)?;
                 if link.selector == whole() && self.parts.of(link.source).inputs == 0 {
                     held.insert((link.input, self.parts.of(link.source).digest));
                 }

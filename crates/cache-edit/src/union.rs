@@ -8,11 +8,12 @@
 //! cutting can only make it finer. So records that depend on no changed part stay as they are. The others are *dirty*: they
 //! are closed anew, on roots that stand in for the records that they depend on.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use cache_model::arena::{Idx, IndexVec, Interner};
+use cache_model::arena::{Idx, IndexVec};
 use cache_model::{CacheChains, Graph, Link, RecordDigest, RecordId, RecordRef, Rule};
+use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use crate::EditError;
@@ -22,9 +23,8 @@ use crate::parts::{Parts, whole};
 
 /// The records of the closed union of the parts that are left.
 pub(crate) struct Union {
-    /// What the parts of each group have in common.
-    keys: Interner<GroupIx, GroupKey>,
     groups: IndexVec<GroupIx, Group>,
+    by_key: HashMap<GroupKey, GroupIx, RandomState>,
     group_of: IndexVec<PartIx, GroupIx>,
     records: IndexVec<RecordIx, UnionRecord>,
     /// The parts that closing left out, since cycles leave one of their inputs without links.
@@ -33,15 +33,16 @@ pub(crate) struct Union {
 
 /// Each link as the position of the input, the selector and the group of its source; then the digest and the number of
 /// inputs.
-type GroupKey = Box<[[u32; 3]]>;
+type GroupKey = Rc<[[u32; 3]]>;
 
-#[derive(Default)]
+/// Parts with the same digest and the same links. The groups that it has links to have smaller indices.
 struct Group {
+    key: GroupKey,
     /// How many parts it has. A part whose links change leaves it.
     parts: u32,
     /// The record that it belongs to; `None` if it was left out.
     record: Option<RecordIx>,
-    /// The groups that link to it, each once.
+    /// The groups that link to it; also some that did so earlier.
     dependents: Vec<GroupIx>,
     is_dirty: bool,
     /// Its record in the chains of the round, while it is dirty.
@@ -79,6 +80,16 @@ struct LocalChains {
     digests: u64,
 }
 
+/// What has to be closed anew.
+#[derive(Default)]
+struct Dirty {
+    /// The records whose parts are not collected yet.
+    records: Vec<RecordIx>,
+    /// The parts; those of one record in order.
+    parts: Vec<PartIx>,
+    groups: Vec<GroupIx>,
+}
+
 impl LocalChains {
     fn new() -> Self {
         let mut chains = CacheChains::new();
@@ -106,18 +117,20 @@ impl Union {
     /// Closes the union of all parts.
     pub(crate) fn close(parts: &Parts) -> Result<Self, EditError> {
         let mut union = Self {
-            keys: Interner::new(),
             groups: IndexVec::new(),
+            by_key: HashMap::default(),
             group_of: IndexVec::with_capacity(parts.len()),
             records: IndexVec::new(),
             left_out: Vec::new(),
         };
         let mut key = Vec::new();
         for part in parts.indices() {
-            let group = union.join_group(parts, part, &mut key);
+            union.read_key(parts, part, &mut key);
+            let group = union.join_group(&key);
             union.group_of.push(group);
         }
-        union.close_dirty(parts, &parts.indices().collect::<Vec<_>>())?;
+        let (all, groups) = (parts.indices().collect(), union.groups.indices().collect());
+        union.close_dirty(parts, Dirty { records: Vec::new(), parts: all, groups })?;
         Ok(union)
     }
 
@@ -153,6 +166,11 @@ impl Union {
         dependents.filter(|dependent| !self.records[*dependent].is_replaced)
     }
 
+    /// The work of going through the records that link to a record.
+    pub(crate) fn dependents_work(&self, record: RecordIx) -> usize {
+        self.records[record].dependents.len() + 1
+    }
+
     /// Closes anew what depends on the parts that lost links or are gone. Gives the new records.
     pub(crate) fn close_anew(
         &mut self,
@@ -160,68 +178,112 @@ impl Union {
         changed: &[PartIx],
         budget: &mut Budget,
     ) -> Result<Vec<RecordIx>, EditError> {
-        let mut dirty = self.regroup(parts, changed);
-        let mut dirty_parts = std::mem::take(&mut self.left_out);
-        dirty_parts.retain(|part| !parts.of(*part).is_gone);
-        for part in &dirty_parts {
-            self.mark_dependents(*part, &mut dirty);
+        let mut dirty = Dirty { records: self.regroup(parts, changed), ..Dirty::default() };
+        dirty.parts = std::mem::take(&mut self.left_out);
+        dirty.parts.sort_unstable();
+        dirty.parts.retain(|part| !parts.of(*part).is_gone);
+        for part in dirty.parts.clone() {
+            self.mark_dependents(part, &mut dirty, budget)?;
         }
         // The records that depend on dirty ones are dirty.
-        while let Some(record) = dirty.pop() {
+        while let Some(record) = dirty.records.pop() {
             let of = std::mem::take(&mut self.records[record].parts);
-            for part in of.iter().filter(|part| !parts.of(**part).is_gone) {
-                self.mark_dependents(*part, &mut dirty);
+            for part in of.into_iter().filter(|part| !parts.of(*part).is_gone) {
+                self.mark_dependents(part, &mut dirty, budget)?;
+                budget.spend(parts.links_work(part))?;
+                dirty.parts.push(part);
             }
-            dirty_parts.extend(of);
         }
-        dirty_parts.retain(|part| !parts.of(*part).is_gone);
-        let links = dirty_parts.iter().map(|part| parts.links(*part).count() + 1);
-        budget.spend(links.sum())?;
-        dirty_parts.sort_unstable();
-        self.close_dirty(parts, &dirty_parts)
+        dirty.groups.sort_unstable();
+        self.close_dirty(parts, dirty)
     }
 
-    /// Moves the changed parts, and the parts that link to moved parts, to the groups of their present links. Gives the
-    /// records that these parts belonged to.
+    /// Gives the changed parts, and the parts that link to moved parts, the groups of their present links. Gives the records
+    /// that these parts belonged to.
     fn regroup(&mut self, parts: &Parts, changed: &[PartIx]) -> Vec<RecordIx> {
         let mut dirty = Vec::new();
+        // The parts that may leave each group. The groups that a group has links to come first.
+        let mut leaving: BTreeMap<GroupIx, Vec<PartIx>> = BTreeMap::new();
+        for part in changed {
+            let group = self.group_of[*part];
+            if parts.of(*part).is_gone {
+                self.groups[group].parts -= 1;
+                self.mark(self.groups[group].record, &mut dirty);
+            } else {
+                leaving.entry(group).or_default().push(*part);
+            }
+        }
         let mut key = Vec::new();
-        // Sources come first.
-        let mut queue: BinaryHeap<Reverse<PartIx>> = changed.iter().copied().map(Reverse).collect();
-        let mut last = None;
-        while let Some(Reverse(part)) = queue.pop() {
-            if last.replace(part) == Some(part) {
+        while let Some((group, mut of_group)) = leaving.pop_first() {
+            of_group.sort_unstable();
+            of_group.dedup();
+            let before = self.groups[group].record;
+            if of_group.len() == self.groups[group].parts as usize && self.change_key(parts, group, &of_group)
+            {
+                self.mark(before, &mut dirty);
                 continue;
             }
-            let before = self.group_of[part];
-            if !parts.of(part).is_gone {
-                let group = self.join_group(parts, part, &mut key);
-                self.group_of[part] = group;
-                if group != before {
-                    queue.extend(parts.dependents(part).map(|link| Reverse(link.target)));
+            for part in of_group {
+                self.read_key(parts, part, &mut key);
+                let joined = self.join_group(&key);
+                self.groups[group].parts -= 1;
+                self.group_of[part] = joined;
+                if joined != group {
+                    self.mark(before, &mut dirty);
+                    for link in parts.dependents(part) {
+                        leaving.entry(self.group_of[link.target]).or_default().push(link.target);
+                    }
                 }
-            }
-            self.groups[before].parts -= 1;
-            if parts.of(part).is_gone || self.group_of[part] != before {
-                self.mark(self.groups[before].record, &mut dirty);
             }
         }
         dirty
     }
 
-    /// Marks the records as replaced whose parts link to parts of this part's group.
-    fn mark_dependents(&mut self, part: PartIx, dirty: &mut Vec<RecordIx>) {
+    /// Changes the key of a group of which all parts have other links now. Then the groups that link to it stay as they are.
+    /// False, with nothing changed, if its parts differ now or belong to another group.
+    fn change_key(&mut self, parts: &Parts, group: GroupIx, of_group: &[PartIx]) -> bool {
+        let (mut key, mut other) = (Vec::new(), Vec::new());
+        for (n, part) in of_group.iter().enumerate() {
+            self.read_key(parts, *part, if n == 0 { &mut key } else { &mut other });
+            if n > 0 && key != other {
+                return false;
+            }
+        }
+        let [links @ .., _] = key.as_slice() else { return false };
+        let are_before = links.iter().all(|[.., source]| index::<GroupIx>(*source) < group);
+        if !are_before || self.by_key.contains_key(key.as_slice()) {
+            return false;
+        }
+        self.by_key.remove(&self.groups[group].key);
+        let key = GroupKey::from(key);
+        self.by_key.insert(Rc::clone(&key), group);
+        self.link_group(group, &key);
+        self.groups[group].key = key;
+        true
+    }
+
+    /// Marks a part's group as dirty, and the records as replaced whose parts link to parts of the group.
+    fn mark_dependents(
+        &mut self,
+        part: PartIx,
+        dirty: &mut Dirty,
+        budget: &mut Budget,
+    ) -> Result<(), EditError> {
         let group = self.group_of[part];
         if std::mem::replace(&mut self.groups[group].is_dirty, true) {
-            return;
+            return Ok(());
         }
+        dirty.groups.push(group);
+        // Some of the groups may have no parts left.
+        budget.spend(self.groups[group].dependents.len())?;
         let dependents = std::mem::take(&mut self.groups[group].dependents);
         for dependent in &dependents {
             if self.groups[*dependent].parts > 0 {
-                self.mark(self.groups[*dependent].record, dirty);
+                self.mark(self.groups[*dependent].record, &mut dirty.records);
             }
         }
         self.groups[group].dependents = dependents;
+        Ok(())
     }
 
     fn mark(&mut self, record: Option<RecordIx>, dirty: &mut Vec<RecordIx>) {
@@ -231,8 +293,8 @@ impl Union {
         }
     }
 
-    /// The group of a part by its links, with the part counted. The groups of its sources are known.
-    fn join_group(&mut self, parts: &Parts, part: PartIx, key: &mut Vec<[u32; 3]>) -> GroupIx {
+    /// The key of a part by its present links. The groups of its sources are known.
+    fn read_key(&self, parts: &Parts, part: PartIx, key: &mut Vec<[u32; 3]>) {
         key.clear();
         for (_, link) in parts.links(part) {
             key.push([link.input, number(link.selector), number(self.group_of[link.source])]);
@@ -241,27 +303,43 @@ impl Union {
         key.dedup();
         let of = parts.of(part);
         key.push([number(of.digest), of.inputs, 0]);
-        let (group, is_new) = self.keys.intern(key.as_slice(), |key| key.into());
-        if is_new {
-            self.groups.push(Group::default());
-            for (_, link) in parts.links(part) {
-                let dependents = &mut self.groups[self.group_of[link.source]].dependents;
-                if dependents.last() != Some(&group) {
-                    dependents.push(group);
-                }
-            }
+    }
+
+    /// The group with a key, with one more part.
+    fn join_group(&mut self, key: &[[u32; 3]]) -> GroupIx {
+        if let Some(group) = self.by_key.get(key) {
+            self.groups[*group].parts += 1;
+            return *group;
         }
-        self.groups[group].parts += 1;
+        let key = GroupKey::from(key);
+        let group = self.groups.push(Group {
+            key: Rc::clone(&key),
+            parts: 1,
+            record: None,
+            dependents: Vec::new(),
+            is_dirty: false,
+            local: None,
+        });
+        self.link_group(group, &key);
+        self.by_key.insert(key, group);
         group
     }
 
-    /// Closes these parts, which are in order, and appends their records. Gives the records.
-    fn close_dirty(&mut self, parts: &Parts, dirty: &[PartIx]) -> Result<Vec<RecordIx>, EditError> {
-        let mut groups: Vec<GroupIx> = dirty.iter().map(|part| self.group_of[*part]).collect();
-        groups.sort_unstable();
-        groups.dedup();
+    /// Notes a group at the groups that it has links to.
+    fn link_group(&mut self, group: GroupIx, key: &[[u32; 3]]) {
+        let [links @ .., _] = key else { return };
+        for [.., source] in links {
+            let dependents = &mut self.groups[index::<GroupIx>(*source)].dependents;
+            if dependents.last() != Some(&group) {
+                dependents.push(group);
+            }
+        }
+    }
+
+    /// Closes what is dirty and appends its records. The groups are in order, so that sources come first. Gives the records.
+    fn close_dirty(&mut self, parts: &Parts, dirty: Dirty) -> Result<Vec<RecordIx>, EditError> {
         let mut local = LocalChains::new();
-        for group in &groups {
+        for group in &dirty.groups {
             // A group that was left out, and a new one, has no record.
             self.groups[*group].record = None;
             self.groups[*group].local = self.add(parts, *group, &mut local)?;
@@ -282,7 +360,7 @@ impl Union {
                 new.extend(appended);
             }
         }
-        self.distribute(&graph, &groups, &record_of, dirty);
+        self.distribute(&graph, &record_of, &dirty);
         Ok(new)
     }
 
@@ -293,8 +371,8 @@ impl Union {
         group: GroupIx,
         local: &mut LocalChains,
     ) -> Result<Option<RecordId>, EditError> {
-        let Self { keys, groups, records, .. } = self;
-        let [links @ .., [digest, ..]] = &**keys.value(group) else { return Ok(None) };
+        let Self { groups, records, .. } = self;
+        let [links @ .., [digest, ..]] = &*groups[group].key else { return Ok(None) };
         let mut inputs: SmallVec<[SmallVec<[Link<'_>; 4]>; 4]> = SmallVec::new();
         for row in links.chunk_by(|a, b| a[0] == b[0]) {
             let mut input = SmallVec::new();
@@ -346,10 +424,16 @@ impl Union {
         }
         let appended = self.records.next_index();
         for link in &links {
-            let dependents = &mut self.records[link.source].dependents;
+            let mut dependents = std::mem::take(&mut self.records[link.source].dependents);
             if dependents.last() != Some(&appended) {
+                // Before the list grows, the records leave it that were replaced.
+                if dependents.len() == dependents.capacity() {
+                    dependents.retain(|dependent| !self.records[*dependent].is_replaced);
+                    dependents.reserve(dependents.len() + 1);
+                }
                 dependents.push(appended);
             }
+            self.records[link.source].dependents = dependents;
         }
         let digest = parts.digests.find(record.digest())?;
         let (links, parts, dependents) = (links.into(), Vec::new(), Vec::new());
@@ -367,17 +451,17 @@ impl Union {
     fn distribute(
         &mut self,
         graph: &Graph<'_>,
-        groups: &[GroupIx],
         record_of: &IndexVec<LocalIx, Option<RecordIx>>,
-        dirty: &[PartIx],
+        dirty: &Dirty,
     ) {
-        for group in groups {
+        for group in &dirty.groups {
             let group = &mut self.groups[*group];
             group.is_dirty = false;
             let record = group.local.take().and_then(|id| graph.record(id));
             group.record = record.and_then(|record| record_of[local_index(record)]);
         }
-        for part in dirty {
+        // The parts of a record are from one former record, so they are in order.
+        for part in &dirty.parts {
             match self.record_of(*part) {
                 Some(record) => self.records[record].parts.push(*part),
                 None => self.left_out.push(*part),
