@@ -93,6 +93,30 @@ fn every_real_cache_becomes_an_image_and_comes_back() {
     assert_eq!(changed, ["matrix-two"]);
 }
 
+/// What a command writes in each form has the same records.
+#[test]
+fn every_command_that_writes_a_cache_writes_it_as_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (fixture(STACKS), fixture("platforms-2"));
+    for args in [
+        &["merge", text(&one), text(&two)][..],
+        &["prune", "--keep-bytes", "10KiB", text(&one)],
+        &["prune", text(&one), text(&two)],
+        &["repair", text(&one)],
+        &["copy", "--canonical", text(&one)],
+    ] {
+        let written = |form: &str| {
+            let to = folder.path().join(format!("{form}-{}", args.join("-").replace('/', "-")));
+            bkcache(args.iter().copied().chain(["--form", form, text(&to)])).ok();
+            to
+        };
+        let (manifest, image) = (written("manifest"), written("inline"));
+        assert_eq!(inspected(&image)["form"], "inline");
+        assert_eq!(canonical(&image), canonical(&manifest), "{args:?}");
+        assert_eq!(bkcache(["verify", text(&image)]).code, 0, "{args:?}");
+    }
+}
+
 #[test]
 fn each_command_says_that_it_is_an_inline_cache_in_an_image() {
     let folder = tempfile::tempdir().unwrap();

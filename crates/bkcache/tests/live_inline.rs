@@ -139,7 +139,7 @@ async fn buildkit_refuses_a_large_config_of_its_own_and_imports_it_in_an_image()
     let imported = open(&store, &tag("image"), &job).await.unwrap().import(&store, &job).await.unwrap();
     let mut chains = imported.into_chains().unwrap();
     for n in 0..14_000 {
-        chains.add(&RecordDigest::of_output(&format!("sha256:{n}"), 0), &[], &[]).unwrap();
+        chains.add(&RecordDigest::of_output(format!("sha256:{n}"), 0), &[], &[]).unwrap();
     }
     for form in [Form::Index, Form::Inline] {
         let name = tag(form.name());

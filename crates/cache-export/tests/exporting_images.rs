@@ -43,7 +43,7 @@ impl Steps {
         let steps = Arc::clone(&self.0);
         Job::without_retries().with_progress(move |event: &Event<'_>| match event {
             Event::Planned { blobs, bytes } => {
-                steps.lock().unwrap().push(format!("{blobs} blobs, {bytes} bytes"))
+                steps.lock().unwrap().push(format!("{blobs} blobs, {bytes} bytes"));
             }
             Event::Started { step, descriptor } => {
                 steps.lock().unwrap().push(format!("{step} {}", descriptor.digest));
@@ -233,7 +233,7 @@ async fn the_config_of_an_image_may_be_above_the_limit_of_buildkit() {
     let layer = store.insert(MediaType::OCI_LAYER_GZIP, gzip("one"));
     let mut chains = chains_of(std::slice::from_ref(&layer));
     for n in 0..13_000 {
-        chains.add(&RecordDigest::of_output(&format!("sha256:{n}"), 0), &[], &[]).unwrap();
+        chains.add(&RecordDigest::of_output(format!("sha256:{n}"), 0), &[], &[]).unwrap();
     }
     for form in Form::ALL.iter().copied() {
         let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));

@@ -5,14 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use cache_format::{decode_config, encode_config};
-use cache_model::{CacheChains, CacheConfig, Descriptor, Graph, MediaType, RecordDigest, Rule};
+use cache_format::{Form, InlineOutcome, ManifestOrIndex, decode_config, encode_config, pack, read_inline};
+use cache_model::{
+    ANNOTATION_DIFF_ID, CacheChains, CacheConfig, Descriptor, Graph, MediaType, RecordDigest, Rule,
+};
 
 use crate::check::assert_says_something;
 
 /// Runs the target on some bytes.
 pub fn run(bytes: &[u8]) {
     let Ok(config) = decode_config(bytes) else { return };
+    // Also a config that cannot be loaded.
+    if let Err(error) = pack(Form::Inline, &config, &descriptors(&config)) {
+        assert_says_something(&error);
+    }
     let loaded = match CacheChains::from_config(&config, &descriptors(&config)) {
         Ok(loaded) => loaded,
         Err(error) => return assert_says_something(&error),
@@ -33,6 +39,10 @@ pub fn run(bytes: &[u8]) {
 
     // Closing is idempotent.
     assert_same(&written(&graph(&close(&from_closed))), &closed, "closed, loaded and closed again");
+    // A closed cache comes back from an image.
+    if let Some(from_image) = through_an_image(&closed) {
+        assert_same(&written(&graph(&close(&from_image))), &closed, "read from an image and closed");
+    }
     // If each digest has one number of inputs, a marshalled closed graph stays the same by BuildKit's rule.
     if has_one_number_of_inputs(&closed_graph) {
         assert_same(&written(&graph(&from_closed)), &closed, "closed and loaded again");
@@ -50,7 +60,35 @@ pub fn run(bytes: &[u8]) {
 fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
     let gzip = MediaType::OCI_LAYER_GZIP;
     let blobs = config.layers().iter().filter_map(|layer| layer.blob);
-    blobs.map(|blob| Descriptor::new(gzip.clone(), blob, u64::from(blob.as_bytes()[0]))).collect()
+    let layer = |blob: cache_model::Digest| {
+        Descriptor::new(gzip.clone(), blob, u64::from(blob.as_bytes()[0]))
+            .with_annotation(ANNOTATION_DIFF_ID, &blob.to_string())
+    };
+    blobs.map(layer).collect()
+}
+
+/// Writes a marshalled config as an image, and loads the cache inside. `None` if its results list too many layers.
+fn through_an_image(config: &[u8]) -> Option<CacheChains> {
+    let config = decode_config(config).expect("a written config can be read");
+    let packed = match pack(Form::Inline, &config, &descriptors(&config)) {
+        Ok(packed) => packed,
+        Err(error) => {
+            assert_says_something(&error);
+            return None;
+        }
+    };
+    let ManifestOrIndex::Manifest(image) =
+        ManifestOrIndex::decode(&packed.root.bytes).expect("a written manifest can be read")
+    else {
+        unreachable!("an image has an image manifest")
+    };
+    let cache = match read_inline(&image, &packed.metadata[0].bytes) {
+        Ok(InlineOutcome::Cache(cache)) => cache,
+        other => unreachable!("the image has no cache: {other:?}"),
+    };
+    let loaded = CacheChains::from_config(&cache.config, &cache.layers).expect("the cache of an image loads");
+    assert_eq!(loaded.dropped, []);
+    Some(loaded.chains)
 }
 
 /// Marshals a graph and writes the config. Checks that the text is read as the same config and written with the same bytes.
