@@ -170,7 +170,7 @@ const ROWS: &[Row] = &[
         never: &["tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http", "rustix"],
     },
     Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES], never: &[] },
-    Row { name: TESTS, uses: EVERYTHING, tests_use: &[REGISTRIES], never: &[] },
+    Row { name: TESTS, uses: EVERYTHING, tests_use: &[REFERENCE, REGISTRIES], never: &[] },
     // Independent of the crates that they test, so that no mistake is made twice.
     Row { name: REFERENCE, uses: &[], tests_use: &[], never: &[] },
     Row { name: REGISTRIES, uses: &[], tests_use: &[], never: &["reqwest", "http", "hyper*"] },
