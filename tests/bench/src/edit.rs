@@ -1,8 +1,10 @@
-//! `cargo xtask bench edit`: how long merging takes beside uniting the same caches naively, against limits.
+//! `cargo xtask bench edit`: how long merging takes beside uniting the same caches naively, and how long pruning, repairing
+//! and comparing a large cache take, against limits.
 //!
 //! Every measurement is a process of its own. The caches are made in it, outside of the measured time.
 
 mod caches;
+mod large;
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use self::caches::Shape;
+use self::large::LargeWork;
 use crate::figures::{Limit, mebibytes, millis, verdicts};
 use crate::memory::peak_bytes;
 use crate::process::{run_self, words};
@@ -28,6 +31,9 @@ pub(crate) struct Edit {
     /// The number of caches that are merged
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..))]
     caches: u32,
+    /// The number of records of the cache that is pruned, repaired and compared
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    records: u32,
     /// How often each is run; the best time counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -37,6 +43,9 @@ pub(crate) struct Edit {
     /// What is measured
     #[arg(long, hide = true)]
     work: Option<Work>,
+    /// What is done with one large cache, in this process
+    #[arg(long, hide = true, conflicts_with = "shape")]
+    large: Option<LargeWork>,
 }
 
 /// What is measured.
@@ -62,6 +71,10 @@ impl Edit {
     pub(crate) fn run(&self) -> Result<()> {
         if let (Some(shape), Some(work)) = (self.shape, self.work) {
             println!("{}", self.measure(shape, work)?);
+            return Ok(());
+        }
+        if let Some(work) = self.large {
+            println!("{}", large::measure(work, self.records, self.repeat)?);
             return Ok(());
         }
         println!(
@@ -95,6 +108,7 @@ impl Edit {
             );
             limits.extend(verdict(*shape, &merge, times));
         }
+        limits.extend(large::run(self.records, self.repeat)?);
         print!("\n{}", verdicts(&limits));
         if limits.iter().all(|(is_met, _)| *is_met) { Ok(()) } else { bail!("over the limits") }
     }
@@ -177,7 +191,7 @@ mod tests {
     #[test]
     fn every_shape_is_contested_in_each_place_and_cuts_the_losers() {
         for shape in Shape::value_variants() {
-            let edit = Edit { caches: 3, repeat: 1, shape: None, work: None };
+            let edit = Edit { caches: 3, records: 1, repeat: 1, shape: None, work: None, large: None };
             let merged = edit.measure(*shape, Work::Merge).unwrap();
             assert_eq!(merged["records"].as_u64(), Some(3 * caches::RECORDS as u64), "{shape}");
             let losers = if shape.is_odd_newest() { 2 } else { 1 };

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use self::generate::Shape;
 use self::measure::Measured;
 use self::table::Row;
 use crate::process::{run_self, words};
+
+pub(crate) use self::generate::{Shape, generate};
 
 /// Options of `cargo xtask bench graph`.
 #[derive(Args)]
