@@ -38,6 +38,7 @@ mod bad_layers;
 mod blob_set;
 mod budget;
 mod by_position;
+mod comparing;
 mod contest;
 mod copying;
 mod diff;
@@ -65,7 +66,8 @@ mod totals;
 mod union;
 mod used_on;
 
-pub use diff::{BlobDiff, BlobTotals, ComparedResult, Diff, Presence, RecordDiff, ResultChange, diff};
+pub use comparing::diff;
+pub use diff::{BlobDiff, BlobTotals, ComparedResult, Diff, Presence, RecordDiff, ResultChange};
 pub use error::EditError;
 pub use keep::{keep, repair};
 pub use limits::Limits;

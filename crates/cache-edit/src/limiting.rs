@@ -10,6 +10,9 @@ use crate::limits::EMPTY_CONFIG;
 use crate::order::{Ordered, keeping_order};
 use crate::{EditError, Limits, Selection};
 
+/// The length of `sha256:` and 64 digits.
+const SHA256_TEXT: usize = 71;
+
 impl Selection<'_> {
     /// The part of the selection that keeps to the limits, which are applied in the order of the fields of [`Limits`],
     /// each to what the one before kept.
@@ -18,7 +21,8 @@ impl Selection<'_> {
     /// result, its mark, and everything that was made from it, whichever is latest. Of equally fresh records the ones
     /// that most others stand on come first.
     ///
-    /// `config_size` gives the size in bytes of a config as it will be written; only `fit` needs it.
+    /// `config_size` gives the size in bytes of a config as it will be written, with the text of each record's digest; only
+    /// `fit` needs it.
     ///
     /// # Errors
     /// [`EditError::FitTooSmall`] if not even the empty config fits.
@@ -43,13 +47,23 @@ impl Selection<'_> {
         }
         if let Some(bytes) = limits.fit {
             let size_of = |beginning: usize| -> Result<u64, EditError> {
-                let config =
-                    keep(&self.only(positions(order.iter().take(beginning))))?.marshal(&|_| true)?.config;
-                Ok(config_size(&config))
+                let part = self.only(positions(order.iter().take(beginning)));
+                let least = part.least_config_size();
+                if least > bytes {
+                    return Ok(least);
+                }
+                Ok(config_size(&keep(&part)?.marshal(&|_| true)?.config))
             };
             order.truncate(longest_beginning(order.len(), bytes, size_of)?);
         }
         Ok(self.only(positions(&order)))
+    }
+
+    /// A size that the config has at least, as it names the digest of each record. It is found much faster than the config.
+    fn least_config_size(&self) -> u64 {
+        let lens =
+            self.records().map(|record| record.digest().as_text().map_or(SHA256_TEXT, str::len) as u64);
+        lens.sum()
     }
 
     /// Passes over each result whose new blobs do not fit into what is left of some bytes.
