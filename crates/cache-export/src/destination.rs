@@ -22,12 +22,14 @@ pub struct Destination<'a> {
     pub expect: Expect,
     /// The form. `None` keeps the form of an existing cache, and takes the default for a new one.
     pub form: Option<Form>,
+    /// The annotations, by key and value, that the manifest gets beside those that it has.
+    pub annotations: &'a [(String, String)],
 }
 
 impl<'a> Destination<'a> {
     /// A name in a store. It may point at anything, and the form is not given.
     pub fn new(store: &'a dyn WriteStore, name: &'a Name) -> Self {
-        Self { store, name, expect: Expect::Any, form: None }
+        Self { store, name, expect: Expect::Any, form: None, annotations: &[] }
     }
 
     /// The destination that a user named, in the form that its attributes ask for.
@@ -48,6 +50,12 @@ impl<'a> Destination<'a> {
         Self { form: form.into(), ..self }
     }
 
+    /// The same destination, whose manifest gets these annotations.
+    #[must_use]
+    pub fn with_annotations(self, annotations: &'a [(String, String)]) -> Self {
+        Self { annotations, ..self }
+    }
+
     /// The same destination, which is written only if its name meets the expectation.
     #[must_use]
     pub fn with_expect(self, expect: Expect) -> Self {
@@ -61,6 +69,7 @@ impl fmt::Debug for Destination<'_> {
             .field("name", &self.name)
             .field("expect", &self.expect)
             .field("form", &self.form)
+            .field("annotations", &self.annotations)
             .finish_non_exhaustive()
     }
 }

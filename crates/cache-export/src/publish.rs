@@ -48,7 +48,8 @@ impl<'a> Upload<'a> {
     ///
     /// Each blob is looked for, also if the name points at this root: the store may have lost one. If the store reports
     /// missing blobs when the root is published, for example after a garbage collection, they are stored once more.
-    pub(crate) async fn publish(self, exported: &mut Exported) -> Result<(), ExportError> {
+    pub(crate) async fn publish(mut self, exported: &mut Exported) -> Result<(), ExportError> {
+        self.packed.annotate(self.to.annotations).map_err(ExportError::Format)?;
         let config = self.packed.config().clone();
         warn_of_packed(&self.packed, self.form, exported, self.job);
         let (job, step, root) = (self.job, self.root_step, &self.packed.root.descriptor);

@@ -50,6 +50,7 @@ impl<'a> ExistingCache<'a> {
 /// Copies a cache. If the destination asks for no form, or for the form of the cache, every byte is kept. For another
 /// form the manifest is built anew, with its artifact type, subject and annotations, and the config's bytes are kept. An image
 /// ([`Form::Inline`](cache_format::Form::Inline)) gets all records in their order, and layers that state no diff ID are read.
+/// Annotations of the destination that the manifest does not have change it, too: [`ExportWarning::ManifestAnnotated`].
 ///
 /// # Errors
 /// [`ExportError::Write`], which says on which side; [`ExportError::MissingBlob`] if the manifest does not list a
@@ -66,7 +67,12 @@ pub async fn republish(
     let config_bytes = existing.config_bytes.clone();
     let packed = if form == existing.manifest.form {
         let manifest = existing.manifest.clone();
-        manifest.pack_unchanged(existing.descriptor, existing.bytes.clone(), config_bytes)
+        let mut packed = manifest.pack_unchanged(existing.descriptor, existing.bytes.clone(), config_bytes);
+        let before = packed.root.descriptor.digest;
+        if packed.annotate(to.annotations).map_err(ExportError::Format)? {
+            exported.warn([ExportWarning::ManifestAnnotated { before }], job);
+        }
+        packed
     } else {
         let decoded;
         let config = match existing.config {

@@ -22,6 +22,11 @@ pub enum ExportWarning {
     },
     /// A layer is listed under a media type that is not of the manifest's dialect.
     MediaType(ManifestWarning),
+    /// A manifest that would have been kept is written anew for its annotations.
+    ManifestAnnotated {
+        /// The digest that it had.
+        before: Digest,
+    },
     /// BuildKit will not import this cache.
     TooLargeForBuildKit {
         /// `config` or `manifest`.
@@ -56,6 +61,9 @@ impl std::fmt::Display for ExportWarning {
                     }
                     _ => "; a cache with fewer layers is smaller",
                 })
+            }
+            Self::ManifestAnnotated { before } => {
+                write!(f, "manifest {before} is written anew with the annotations, under another digest")
             }
         }
     }

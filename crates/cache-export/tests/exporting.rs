@@ -105,6 +105,25 @@ async fn layers_come_first_then_the_config_then_the_manifest() {
 }
 
 #[tokio::test]
+async fn a_manifest_gets_the_annotations_of_its_destination_in_every_form() {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let annotations = [pair("z", "1"), pair("a<b", ""), pair("z", "2")];
+    for form in [Form::Manifest, Form::Index, Form::DockerList] {
+        let (build, blobs) = build();
+        let mut chains = CacheChains::new();
+        add(&mut chains, "a", &[(1, &blobs)]);
+        let (strict, tag) = (StrictStore::new(), Name::Tag("t".into()));
+        let to = to(&strict, &tag).with_form(form).with_annotations(&annotations);
+        let exported = export(&chains, &build, &to, &Job::without_retries()).await.unwrap();
+        let manifest = exported.manifest.unwrap();
+        assert_eq!(manifest.media_type, form.media_type());
+        let bytes = strict.memory().blob(&manifest.digest).unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(text.ends_with(r#""annotations":{"a\u003cb":"","z":"2"}}"#), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_export_again_writes_no_blob_a_second_time() {
     let (build, blobs) = build();
     let mut chains = CacheChains::new();

@@ -7,9 +7,9 @@ use std::fmt;
 use bytes::Bytes;
 use cache_model::{CacheConfig, Descriptor, Dialect, Digest, MediaType};
 
-use crate::FormatError;
 use crate::forms::cache_manifest::CacheManifest;
 use crate::forms::form::Form;
+use crate::{FormatError, ManifestOrIndex};
 
 /// A cache as the blobs to store. The order of writing is the order of the fields, so that no document is written
 /// before everything that it names.
@@ -151,6 +151,37 @@ impl Packed {
     pub fn config(&self) -> &Descriptor {
         // A form without a manifest has the config for its root.
         &self.metadata.first().unwrap_or(&self.root).descriptor
+    }
+
+    /// Sets annotations of the root document, each in place of one with its key. Says whether that changed anything: the
+    /// root is encoded anew then, without members that are unknown here, and has another digest.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ManifestOrIndex::decode`].
+    ///
+    /// ```
+    /// use cache_format::{Form, pack};
+    /// use cache_model::CacheConfigBuilder;
+    /// let mut packed = pack(Form::Index, &CacheConfigBuilder::new().finish(), &[])?;
+    /// let commit = [("org.example.commit".to_owned(), "1a2b3c".to_owned())];
+    /// assert!(packed.annotate(&commit)?);
+    /// assert!(packed.root.bytes.ends_with(br#""annotations":{"org.example.commit":"1a2b3c"}}"#));
+    /// assert!(!packed.annotate(&commit)?);
+    /// # Ok::<(), cache_format::FormatError>(())
+    /// ```
+    pub fn annotate(&mut self, annotations: &[(String, String)]) -> Result<bool, FormatError> {
+        if annotations.is_empty() {
+            return Ok(false);
+        }
+        let mut document = ManifestOrIndex::decode(&self.root.bytes)?;
+        let before = document.annotations().clone();
+        annotations.iter().for_each(|(key, value)| document.annotations_mut().set(key, value));
+        let is_changed = *document.annotations() != before;
+        if is_changed {
+            self.root = PackedBlob::new(self.root.descriptor.media_type.clone(), document.encode());
+        }
+        Ok(is_changed)
     }
 }
 

@@ -100,6 +100,13 @@ impl ManifestOrIndex {
         }
     }
 
+    pub(crate) fn annotations_mut(&mut self) -> &mut Annotations {
+        match self {
+            Self::Manifest(manifest) => &mut manifest.annotations,
+            Self::Index(index) => &mut index.annotations,
+        }
+    }
+
     /// Sets the members that both documents have beside their descriptors.
     pub(crate) fn set_head(
         &mut self,
