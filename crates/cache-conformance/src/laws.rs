@@ -8,9 +8,11 @@ mod naming;
 mod putting;
 mod racing;
 mod reading;
+mod removing;
 
 pub use breaking::*;
 pub use naming::*;
 pub use putting::*;
 pub use racing::*;
 pub use reading::*;
+pub use removing::*;

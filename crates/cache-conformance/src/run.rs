@@ -100,6 +100,9 @@ pub async fn run_all(factory: &dyn Factory) -> Report {
         a_manifest_that_does_not_fit_its_descriptor_is_refused(publisher, resolver, provider);
         every_tag_is_listed_once(publisher, lister);
         what_is_listed_with_a_name_is_what_it_stands_for(publisher, lister, resolver);
+        a_removed_tag_stands_for_nothing_and_others_stay(publisher, resolver, remover);
+        a_removed_digest_has_no_name_left(publisher, resolver, remover);
+        removing_what_is_not_there_is_not_found(publisher, resolver, remover);
         readers_see_the_old_or_the_new_manifest_never_a_mixture(publisher, resolver, provider);
         one_of_those_who_expect_absent_wins(publisher, resolver) if atomic;
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Error, Ingester, Lister, Provider, Publisher, Resolver};
+use cache_ingest::{Error, Ingester, Lister, Provider, Publisher, Remover, Resolver};
 
 /// Makes the stores to test. Implemented by functions and closures that give a future of a store.
 #[async_trait]
@@ -41,6 +41,8 @@ pub struct Store {
     pub publisher: Option<Arc<dyn Publisher>>,
     /// Lists the manifests that the publisher named.
     pub lister: Option<Arc<dyn Lister>>,
+    /// Takes names away.
+    pub remover: Option<Arc<dyn Remover>>,
     /// A provider of the same kind that cannot tell what it has, as when its network is down.
     pub unreachable: Option<Arc<dyn Provider>>,
     /// Whether blobs may have sha512 digests; false by default.
@@ -48,7 +50,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store that has all traits but [`Lister`], which [`with_lister`](Self::with_lister) adds.
+    /// A store that has all traits but [`Lister`] and [`Remover`], which [`with_lister`](Self::with_lister) and
+    /// [`with_remover`](Self::with_remover) add.
     pub fn complete<S>(store: S) -> Self
     where
         S: Provider + Ingester + Resolver + Publisher + 'static,
@@ -77,6 +80,13 @@ impl Store {
         self
     }
 
+    /// The same store, with the removal of names.
+    #[must_use]
+    pub fn with_remover(mut self, remover: impl Remover + 'static) -> Self {
+        self.remover = Some(Arc::new(remover));
+        self
+    }
+
     /// The same store, with a provider of its kind that cannot tell what it has.
     #[must_use]
     pub fn with_unreachable(mut self, provider: impl Provider + 'static) -> Self {
@@ -102,6 +112,7 @@ impl fmt::Debug for Store {
             .field("resolver", &self.resolver.is_some())
             .field("publisher", &self.publisher.is_some())
             .field("lister", &self.lister.is_some())
+            .field("remover", &self.remover.is_some())
             .field("unreachable", &self.unreachable.is_some())
             .field("sha512", &self.sha512)
             .field("atomic", &self.atomic())

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
-    Publisher, Resolved, Resolver, Source, Stored,
+    Publisher, Remover, Resolved, Resolver, Source, Stored,
 };
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -178,5 +178,12 @@ impl Publisher for StrictStore {
 
     fn is_atomic(&self) -> bool {
         self.store.is_atomic()
+    }
+}
+
+#[async_trait]
+impl Remover for StrictStore {
+    async fn remove_name(&self, name: &Name) -> Result<(), Error> {
+        self.store.remove_name(name).await
     }
 }

@@ -17,10 +17,11 @@ where
         + cache_ingest::Resolver
         + cache_ingest::Publisher
         + cache_ingest::Lister
+        + cache_ingest::Remover
         + Clone
         + 'static,
 {
-    let complete = Store::complete(store.clone()).with_lister(store);
+    let complete = Store::complete(store.clone()).with_lister(store.clone()).with_remover(store);
     Ok(complete.with_sha512().with_unreachable(Down(ErrorKind::Unavailable)))
 }
 
@@ -118,6 +119,7 @@ async fn every_law_is_run_under_its_own_name() {
         include_str!("../src/laws/putting.rs"),
         include_str!("../src/laws/racing.rs"),
         include_str!("../src/laws/reading.rs"),
+        include_str!("../src/laws/removing.rs"),
     ];
     let (mut functions, mut names) = (Vec::new(), Vec::new());
     for line in files.iter().flat_map(|file| file.lines()) {

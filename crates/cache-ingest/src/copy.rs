@@ -38,7 +38,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, bytes: u64) {
+    /// Counts a blob of a size in bytes.
+    pub fn count(&mut self, bytes: u64) {
         self.blobs += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }

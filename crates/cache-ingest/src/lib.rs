@@ -1,9 +1,11 @@
 //! The async seams of a BuildKit remote cache's storage, the verified copy across them, and local stores.
 //!
-//! A store implements the traits that it can: [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Lister`]. A
-//! [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a provider to
-//! an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Swap`] replaces the manifest
-//! behind a name with what is made of it. A [`Job`] bounds all of it and reports progress. The stores here are [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
+//! A store implements the traits that it can: [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Remover`],
+//! [`Lister`]. A [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a
+//! provider to an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Swap`] replaces the
+//! manifest behind a name with what is made of it; [`add_manifest_name`] and [`remove_manifest_name`] change names alone.
+//! [`LayoutStore::collect`] deletes what no name leads to. A [`Job`] bounds all of it and reports progress. The stores here are
+//! [`MemoryStore`], [`LayoutStore`] (an OCI image layout in a folder),
 //! [`BlobFolder`] (files named by digest), [`MultiProvider`] (several providers as one) and [`ReadOnce`] (small blobs are
 //! read once).
 //!
@@ -11,7 +13,8 @@
 //! was built without [time](https://docs.rs/tokio/latest/tokio/runtime/struct.Builder.html#method.enable_time) they panic,
 //! as Tokio does.
 //!
-//! This crate knows nothing of cache configs and manifests, and nothing of a network. It never prints.
+//! This crate knows nothing of cache configs, of manifests only the digests in them, and nothing of a network. It never
+//! prints.
 //!
 //! ```
 //! use cache_ingest::{Job, MemoryStore, ProviderExt, Step, copy};
@@ -37,6 +40,7 @@ mod layout;
 mod media_type;
 mod memory;
 mod multi;
+mod names;
 mod random;
 mod read_once;
 mod runtime;
@@ -48,13 +52,18 @@ pub use copy::{Presence, Summary, Tally, copy, copy_all, copy_bytes, presence};
 pub use error::{AboveMetadataLimit, Error, ErrorKind, Side};
 pub use hash::Hasher;
 pub use job::{BegunStep, Event, Job, Progress, Retries, RetryBudget, RetryPolicy, Step};
-pub use layout::{DiskHook, DiskOperation, LayoutEntry, LayoutOptions, LayoutStore};
+pub use layout::{
+    CollectOptions, Collected, CollectedBlob, DiskHook, DiskOperation, LayoutEntry, LayoutOptions,
+    LayoutStore, Leftover,
+};
 pub use media_type::stated_media_type;
 pub use memory::MemoryStore;
 pub use multi::MultiProvider;
+pub use names::{Removal, RemoveOptions, add_manifest_name, remove_manifest_name};
 pub use read_once::ReadOnce;
 pub use seams::{
-    ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, Origin, Provider, ProviderExt,
-    Publisher, ReadStore, Resolved, Resolver, Source, SourceReader, Standing, Stored, Verifier, WriteStore,
+    ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, NameStore, Origin, Provider,
+    ProviderExt, Publisher, ReadStore, Remover, Resolved, Resolver, Source, SourceReader, Standing, Stored,
+    Verifier, WriteStore,
 };
 pub use swap::Swap;

@@ -12,7 +12,7 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use crate::seams::chunks;
 use crate::{
     ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Listed, Lister, Name, Provider, Publisher,
-    Resolved, Resolver, Source, Stored, Verifier,
+    Remover, Resolved, Resolver, Source, Stored, Verifier,
 };
 
 /// Blobs and names in memory. Clones share them.
@@ -169,5 +169,26 @@ impl Publisher for MemoryStore {
 
     fn is_atomic(&self) -> bool {
         true
+    }
+}
+
+#[async_trait]
+impl Remover for MemoryStore {
+    async fn remove_name(&self, name: &Name) -> Result<(), Error> {
+        let mut state = self.state();
+        let current = state.current(name).map(|current| current.digest);
+        let Some(manifest) = current else {
+            return Err(Error::new(ErrorKind::NotFound, "remove", name, "no such manifest in memory"));
+        };
+        match name {
+            Name::Unspecified if !state.tags.contains_key(Name::LATEST) => state.tags.clear(),
+            Name::Unspecified => drop(state.tags.remove(Name::LATEST)),
+            Name::Tag(tag) => drop(state.tags.remove(tag)),
+            Name::Digest(_) => {
+                state.tags.retain(|_, named| named.digest != manifest);
+                state.manifests.remove(&manifest);
+            }
+        }
+        Ok(())
     }
 }

@@ -81,7 +81,7 @@ impl Scheme for LocalScheme {
                     (None, None) => Name::Unspecified,
                 };
                 let store = self.open_folder(path, false).await?;
-                Ok(Opened::source(path, name, Arc::new(store.clone())).with_lister(Arc::new(store)))
+                Ok(Opened::source(path, name, Arc::new(store.clone())).with_names(Arc::new(store)))
             }
             Role::Destination => {
                 let name = Name::Tag(tag.unwrap_or(Name::LATEST).to_owned());

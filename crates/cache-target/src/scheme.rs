@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Lister, Name, ReadStore, WriteStore};
+use cache_ingest::{Lister, Name, NameStore, ReadStore, WriteStore};
 
 use crate::attribute::Attribute;
 use crate::attributes::Attributes;
@@ -44,6 +44,8 @@ pub struct Opened {
     pub store: Arc<dyn ReadStore>,
     /// Lists its manifests, if the store can.
     pub lister: Option<Arc<dyn Lister>>,
+    /// Lists and removes the names of its manifests, if the store can.
+    pub names: Option<Arc<dyn NameStore>>,
     /// Writes blobs and manifests, if it is a destination.
     pub writer: Option<Arc<dyn WriteStore>>,
     /// How a cache is to be written to it. [`Targets`](crate::Targets) reads it from the attributes.
@@ -59,6 +61,7 @@ impl Opened {
             name,
             store,
             lister: None,
+            names: None,
             writer: None,
             export: ExportAttributes::default(),
         }
@@ -77,6 +80,13 @@ impl Opened {
     #[must_use]
     pub fn with_lister(self, lister: Arc<dyn Lister>) -> Self {
         Self { lister: Some(lister), ..self }
+    }
+
+    /// Adds the list of manifests, and the removal of their names.
+    #[must_use]
+    pub fn with_names<S: NameStore + 'static>(self, store: Arc<S>) -> Self {
+        let names: Arc<dyn NameStore> = store.clone();
+        Self { names: Some(names), ..self.with_lister(store) }
     }
 }
 

@@ -43,7 +43,7 @@ fn identity(descriptor: &Descriptor) -> (String, u64, String) {
     (descriptor.digest.to_string(), descriptor.size, descriptor.media_type.as_str().to_owned())
 }
 
-async fn is_free(law: Law, resolver: &dyn Resolver, name: &Name) -> Result<(), Violation> {
+pub(super) async fn is_free(law: Law, resolver: &dyn Resolver, name: &Name) -> Result<(), Violation> {
     let resolved = resolver.resolve(name).await;
     law.fails(ErrorKind::NotFound, &format!("resolving the free name {name}"), resolved).map(|_| ())
 }

@@ -73,6 +73,9 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (TrustsManifests, &["a_manifest_that_does_not_fit_its_descriptor_is_refused"]),
     (ListsEachPublish, &["every_tag_is_listed_once"]),
     (ListsAnotherManifest, &["what_is_listed_with_a_name_is_what_it_stands_for"]),
+    (RemovesTheManifest, &["a_removed_tag_stands_for_nothing_and_others_stay"]),
+    (RemovesOneTag, &["a_removed_digest_has_no_name_left"]),
+    (RemovesTheUnknown, &["removing_what_is_not_there_is_not_found"]),
     (RemovesBeforeReplacing, &["readers_see_the_old_or_the_new_manifest_never_a_mixture"]),
     (ComparesTooEarly, &["one_of_those_who_expect_absent_wins"]),
 ];
@@ -83,7 +86,8 @@ async fn broken(flaw: Option<Flaw>) -> (BTreeSet<&'static str>, BTreeSet<&'stati
         let kind =
             if flaw == Some(CannotTellIsNotFound) { ErrorKind::NotFound } else { ErrorKind::Unavailable };
         let mutant = Arc::new(Mutant::new(flaw));
-        Ok(Store::complete(mutant.clone()).with_lister(mutant).with_sha512().with_unreachable(Down(kind)))
+        let complete = Store::complete(mutant.clone()).with_lister(mutant.clone()).with_remover(mutant);
+        Ok(complete.with_sha512().with_unreachable(Down(kind)))
     })
     .await;
     let broken = report.violations().map(|violation| violation.law()).collect();

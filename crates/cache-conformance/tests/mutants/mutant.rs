@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
-    Publisher, Resolved, Resolver, Source, Stored,
+    Publisher, Remover, Resolved, Resolver, Source, Stored,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use futures_util::{StreamExt, stream};
@@ -56,6 +56,9 @@ pub(crate) enum Flaw {
     TrustsManifests,
     ListsEachPublish,
     ListsAnotherManifest,
+    RemovesTheManifest,
+    RemovesOneTag,
+    RemovesTheUnknown,
     RemovesBeforeReplacing,
     ComparesTooEarly,
 }
@@ -316,5 +319,27 @@ impl Publisher for Mutant {
 
     fn is_atomic(&self) -> bool {
         true
+    }
+}
+
+#[async_trait]
+impl Remover for Mutant {
+    async fn remove_name(&self, name: &Name) -> Result<(), Error> {
+        let removed = match name {
+            Name::Tag(_) if self.has(RemovesTheManifest) => {
+                let manifest = self.names.resolve(name).await?.descriptor.digest;
+                self.names.remove_name(&Name::Digest(manifest)).await
+            }
+            Name::Digest(_) if self.has(RemovesOneTag) => {
+                let manifest = self.names.resolve(name).await?.descriptor.digest;
+                let listed = self.names.list().await?.into_iter();
+                let mut tags = listed.filter(|listed| {
+                    listed.descriptor.as_ref().unwrap().as_ref().unwrap().digest == manifest
+                });
+                self.names.remove_name(&tags.next().unwrap().name.unwrap()).await
+            }
+            _ => self.names.remove_name(name).await,
+        };
+        removed.or_else(|error| if self.has(RemovesTheUnknown) { Ok(()) } else { Err(error) })
     }
 }

@@ -195,6 +195,8 @@ pub enum Step {
     ReadManifest,
     /// A layer's blob is read for its diff ID, and stays where it is.
     ReadLayer,
+    /// A blob that no name leads to is deleted.
+    Delete,
 }
 
 impl Step {
@@ -206,6 +208,7 @@ impl Step {
     /// The outcome of the finished step in a word or two. A check finishes only for a blob without findings.
     pub fn outcome(self, stored: Stored) -> &'static str {
         match stored {
+            _ if self == Self::Delete => "deleted",
             _ if !self.is_writing() => "ok",
             Stored::Stored => "written",
             Stored::AlreadyPresent => "already there",
@@ -225,6 +228,7 @@ impl fmt::Display for Step {
             Self::CheckMetadata => "checking metadata",
             Self::ReadManifest => "reading manifest",
             Self::ReadLayer => "reading layer",
+            Self::Delete => "deleting",
         })
     }
 }

@@ -5,5 +5,6 @@
 pub(crate) mod clone;
 pub(crate) mod disk;
 pub(crate) mod folder_sync;
+pub(crate) mod leftovers;
 pub(crate) mod lock;
 pub(crate) mod staging;

@@ -10,7 +10,8 @@ use cache_model::{Algorithm, Digest};
 use crate::Error;
 use crate::layout::durability::disk::Disk;
 use crate::layout::durability::folder_sync::FolderSync;
-use crate::layout::durability::staging::{StagedFile, remove_parts, remove_stale};
+use crate::layout::durability::leftovers::{Leftover, abandoned_parts, remove_if_unlocked, stale};
+use crate::layout::durability::staging::StagedFile;
 use crate::layout::files::{blob_folder, blob_path, open_at_once};
 
 /// The folder of a layout, shared by everything that writes to it.
@@ -34,7 +35,7 @@ impl LayoutFolder {
         &self.root
     }
 
-    fn ingest(&self) -> PathBuf {
+    pub(crate) fn ingest(&self) -> PathBuf {
         self.root.join("ingest")
     }
 
@@ -58,7 +59,10 @@ impl LayoutFolder {
         self.disk.ensure_folder(&blobs.join(Algorithm::Sha256.name()))?;
         self.disk.sync_folder(&blobs)?;
         self.disk.sync_folder(&self.root)?;
-        remove_stale(&self.disk, &ingest);
+        // Nothing depends on its success.
+        for file in stale(&ingest) {
+            remove_if_unlocked(&self.disk, &file.path);
+        }
         *is_prepared = true;
         Ok(())
     }
@@ -84,9 +88,16 @@ impl LayoutFolder {
         }
     }
 
-    /// Removes the parts of blobs that no put will continue.
+    /// The parts of blobs that no put will continue.
+    pub(crate) fn abandoned_parts(&self) -> Vec<Leftover> {
+        abandoned_parts(&self.ingest(), |digest| blob_path(&self.root, digest).is_file())
+    }
+
+    /// Removes the parts of blobs that no put will continue. Nothing depends on its success.
     pub(crate) fn remove_parts(&self) {
-        remove_parts(&self.disk, &self.ingest(), |digest| blob_path(&self.root, digest).is_file());
+        for part in self.abandoned_parts() {
+            remove_if_unlocked(&self.disk, &part.path);
+        }
     }
 
     fn stage_as(&self, read_only: bool) -> Result<StagedFile, Error> {

@@ -6,5 +6,6 @@ mod by_name;
 pub(crate) mod document;
 pub(crate) mod entry;
 pub(crate) mod file;
+pub(crate) mod locked;
 mod members;
 pub(crate) mod publish;

@@ -4,10 +4,10 @@
 //! moment. So nothing unverified is ever put into `blobs/`, and `index.json` names a manifest only when everything that
 //! this process has put is durable. An existing blob is as durable as the process that wrote it has made it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,18 +15,22 @@ use cache_model::{Descriptor, Digest, MediaType};
 
 use crate::layout::blobs::put::BlobPutter;
 use crate::layout::blobs::read::open_stream;
+use crate::layout::collect::collector::Collector;
+use crate::layout::collect::references::references;
 use crate::layout::durability::disk::Disk;
 use crate::layout::files::open_blob;
 use crate::layout::folder::LayoutFolder;
 use crate::layout::index::document::Index;
 use crate::layout::index::entry::LayoutEntry;
 use crate::layout::index::file::IndexFile;
-use crate::layout::index::publish::IndexPublisher;
+use crate::layout::index::locked::IndexLocker;
+use crate::layout::index::publish::{IndexPublisher, NewEntry};
 use crate::layout::marker;
 use crate::layout::threads::blocking::{ThreadPool, blocking};
 use crate::{
-    ByteStream, Error, ErrorKind, Expect, Info, Ingester, Job, LayoutOptions, Listed, Lister, Name, Provider,
-    ProviderExt, Publisher, Resolved, Resolver, Source, Standing, Stored, Verifier, stated_media_type,
+    ByteStream, CollectOptions, Collected, Error, ErrorKind, Expect, Info, Ingester, Job, LayoutOptions,
+    Listed, Lister, Name, Provider, ProviderExt, Publisher, Remover, Resolved, Resolver, Source, Standing,
+    Stored, Verifier, stated_media_type,
 };
 
 /// An OCI layout on disk. Clones share it.
@@ -40,6 +44,9 @@ use crate::{
 /// [rehashes](LayoutOptions::rehash) reads it. Blobs that come as bytes in memory, such as configs and manifests, are
 /// small: the existing blob is always read, and replaced if its content differs.
 ///
+/// Garbage may be [collected](Self::collect) while others write. So a publish looks once more for each blob that was put
+/// through this store and that the manifest names, and is [`ErrorKind::Incomplete`] if one was taken away.
+///
 /// Every method needs a Tokio runtime with time, and is an error outside of one.
 #[derive(Clone, Debug)]
 pub struct LayoutStore(Arc<Inner>);
@@ -48,11 +55,14 @@ pub struct LayoutStore(Arc<Inner>);
 struct Inner {
     folder: Arc<LayoutFolder>,
     index: IndexFile,
+    locker: IndexLocker,
     publisher: IndexPublisher,
     putter: BlobPutter,
     pool: ThreadPool,
     /// Whether the folder may be absent, as it is not made.
     may_be_absent: bool,
+    /// The blobs that were put or found, with their sizes in bytes.
+    put: Mutex<HashMap<Digest, u64>>,
 }
 
 impl LayoutStore {
@@ -76,11 +86,13 @@ impl LayoutStore {
             (false, _) => blocking("open", move || marker::check(opened.root())).await?,
         }
         let index = IndexFile::new(folder.root(), max_metadata, create);
-        let publisher = IndexPublisher::new(Arc::clone(&folder), index.clone(), lock_wait);
+        let locker = IndexLocker::new(Arc::clone(&folder), index.clone(), lock_wait);
+        let publisher = IndexPublisher::new(locker.clone());
         let pool = ThreadPool::default();
         let putter = BlobPutter::new(Arc::clone(&folder), pool.clone(), rehash);
-        let may_be_absent = create && dry_run;
-        let store = Self(Arc::new(Inner { folder, index, publisher, putter, pool, may_be_absent }));
+        let (may_be_absent, put) = (create && dry_run, Mutex::default());
+        let inner = Inner { folder, index, locker, publisher, putter, pool, may_be_absent, put };
+        let store = Self(Arc::new(inner));
         match store.entries().await {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(store),
@@ -120,6 +132,35 @@ impl LayoutStore {
             }
         }
         Ok(tags)
+    }
+
+    /// Deletes the blobs that no name leads to, through manifests, indexes and other documents, and what interrupted writers
+    /// have left in `ingest/`. Any digest in a document counts, whatever wrote it.
+    ///
+    /// It is safe beside exports of this crate, whatever the options: both hold the lock of the index when it matters. BuildKit
+    /// and containerd lock the index only while they write it. Of their exports it is known only what they have written. So
+    /// three rules protect them. A blob younger than [`CollectOptions::older_than`] stays, with everything that it names.
+    /// While an upload of theirs is younger, every blob stays. A blob that is to be deleted is first taken out of its place for
+    /// [`CollectOptions::settle`], and put back if a name leads to it by then or an upload has begun. An export that finds a
+    /// blob, writes nothing at all for longer than that, and then names it, loses it.
+    ///
+    /// When it fails, or its future is dropped, every blob is in its place. A process that is killed leaves blobs out of their
+    /// place to which no name led; the next collection puts them back or deletes them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] without `index.json`, or if an entry's manifest is missing. [`ErrorKind::Corrupt`] or
+    /// [`ErrorKind::TooLarge`] if a document cannot be read. Then nothing is deleted. [`ErrorKind::Conflict`] if another
+    /// process holds the lock for longer than [`LayoutOptions::lock_wait`].
+    pub async fn collect(&self, options: CollectOptions, job: &Job) -> Result<Collected, Error> {
+        Collector::new(self.0.locker.clone(), options).collect(job).await
+    }
+
+    /// The blobs that a manifest names and that were put through this store, and the manifest itself.
+    fn needs(&self, descriptor: &Descriptor, manifest: &[u8]) -> HashMap<Digest, u64> {
+        let put = self.0.put.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = references(manifest).unwrap_or_default().into_iter().map(|named| named.digest);
+        let named = named.filter_map(|digest| Some((digest, *put.get(&digest)?)));
+        named.chain([(descriptor.digest, descriptor.size)]).collect()
     }
 
     async fn size_of(&self, digest: Digest) -> Result<u64, Error> {
@@ -164,7 +205,10 @@ impl Ingester for LayoutStore {
     /// A blob is already present if there is a regular file of its size. For a source that has its bytes in memory, and
     /// for a store that rehashes, that file must have the blob's content too. Any other file in its place is replaced.
     async fn put(&self, descriptor: &Descriptor, source: &Source<'_>) -> Result<Stored, Error> {
-        self.0.putter.put(descriptor, source).await
+        let stored = self.0.putter.put(descriptor, source).await?;
+        let mut put = self.0.put.lock().unwrap_or_else(PoisonError::into_inner);
+        put.insert(descriptor.digest, descriptor.size);
+        Ok(stored)
     }
 }
 
@@ -223,8 +267,10 @@ impl Publisher for LayoutStore {
         let mut verifier = Verifier::new(descriptor);
         verifier.update(&bytes)?;
         verifier.finish()?;
+        let needs = self.needs(descriptor, &bytes);
         self.put(descriptor, &Source::from_bytes(descriptor.clone(), bytes)).await?;
-        self.0.publisher.publish(&name, descriptor, expect).await
+        let entry = NewEntry { name, descriptor: descriptor.clone(), expect, needs };
+        self.0.publisher.publish(entry).await
     }
 
     /// Never [`Standing::Published`]: publishing again makes durable what another process has stored.
@@ -239,5 +285,14 @@ impl Publisher for LayoutStore {
     /// True: the index is compared and replaced under its lock.
     fn is_atomic(&self) -> bool {
         true
+    }
+}
+
+#[async_trait]
+impl Remover for LayoutStore {
+    /// A tag is looked up as for resolving. One that several images have, each under its full name, is
+    /// [`ErrorKind::Conflict`].
+    async fn remove_name(&self, name: &Name) -> Result<(), Error> {
+        self.0.publisher.remove(name).await
     }
 }

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 
 use crate::{
-    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Resolved,
-    Resolver, Source, Standing, Stored,
+    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Remover,
+    Resolved, Resolver, Source, Standing, Stored,
 };
 
 macro_rules! forward {
@@ -52,6 +52,13 @@ macro_rules! forward {
 
             async fn resolve_descriptor(&self, name: &Name) -> Result<Descriptor, Error> {
                 (**self).resolve_descriptor(name).await
+            }
+        }
+
+        #[async_trait]
+        impl<$($lifetime,)? T: Remover + ?Sized> Remover for $pointer {
+            async fn remove_name(&self, name: &Name) -> Result<(), Error> {
+                (**self).remove_name(name).await
             }
         }
 

@@ -2,7 +2,7 @@
 //!
 //! Every type with both traits is one.
 
-use crate::{Ingester, Provider, Publisher, Resolver};
+use crate::{Ingester, Lister, Provider, Publisher, Remover, Resolver};
 
 /// A store that caches are read from.
 pub trait ReadStore: Provider + Resolver {}
@@ -13,3 +13,8 @@ impl<S: Provider + Resolver + ?Sized> ReadStore for S {}
 pub trait WriteStore: Ingester + Publisher {}
 
 impl<S: Ingester + Publisher + ?Sized> WriteStore for S {}
+
+/// A store whose names can be listed and taken away.
+pub trait NameStore: Resolver + Lister + Remover {}
+
+impl<S: Resolver + Lister + Remover + ?Sized> NameStore for S {}

@@ -17,6 +17,7 @@ mod fixtures;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod large_files;
+mod layout_collect;
 mod layout_open;
 mod layout_publish;
 mod layout_put;

@@ -43,6 +43,8 @@ pub enum DiskOperation<'a> {
     },
     /// A file is removed.
     Remove(&'a Path),
+    /// An empty folder is removed.
+    RemoveFolder(&'a Path),
 }
 
 /// Stands between a [`LayoutStore`](crate::LayoutStore) and its disk, for tests of crashes and broken disks.
@@ -149,8 +151,18 @@ impl Disk {
         })
     }
 
+    /// Gives a file another name, in place of a file that has it.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.perform(DiskOperation::Rename { from, to }, || fs::rename(from, to))
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
+        self.perform(DiskOperation::Remove(path), || fs::remove_file(path))
+    }
+
     /// Removes a file if that is possible.
     pub(crate) fn try_remove(&self, path: &Path) {
-        let _ = self.perform(DiskOperation::Remove(path), || fs::remove_file(path));
+        let _ = self.remove(path);
     }
 }

@@ -1,13 +1,11 @@
 //! Staged files: made under `ingest/`, locked while they are written, renamed to their place or removed.
 //!
 //! A part is a staged file that is named by the digest of its blob, and is kept when its writer is interrupted. The next
-//! writer of the blob continues it. containerd uses the folder too. Only files with our prefixes that no process has
-//! locked are ever removed.
+//! writer of the blob continues it. containerd uses the folder too.
 
-use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cache_model::Digest;
 
@@ -18,11 +16,9 @@ use crate::random::random;
 use crate::{Error, ErrorKind};
 
 /// The beginning of the names of our staged files.
-const PREFIX: &str = "bkcache-";
+pub(crate) const PREFIX: &str = "bkcache-";
 /// The beginning of the names of parts.
-const PART_PREFIX: &str = "bkcache-part-";
-/// How long a part is kept after it was last written.
-const PART_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const PART_PREFIX: &str = "bkcache-part-";
 /// How many names are tried before giving up. That even one is taken is unlikely.
 const NAMES: u32 = 16;
 
@@ -153,10 +149,8 @@ impl StagedFile {
 
     /// Renames it to its place, and replaces a file there.
     pub(crate) fn rename(mut self, to: &Path) -> Result<(), Error> {
-        let operation = DiskOperation::Rename { from: &self.path, to };
-        self.disk
-            .perform(operation, || fs::rename(&self.path, to))
-            .map_err(|cause| Error::io("rename to", to.display(), cause))?;
+        let renamed = self.disk.rename(&self.path, to);
+        renamed.map_err(|cause| Error::io("rename to", to.display(), cause))?;
         self.stays = true;
         if self.is_part {
             self.try_make_read_only(to);
@@ -218,46 +212,4 @@ fn has_one_name(metadata: &fs::Metadata) -> bool {
     #[cfg(not(unix))]
     let is_alone = true;
     metadata.is_file() && is_alone
-}
-
-/// Removes our staged files that no process has locked, except parts: the remains of killed processes. Nothing depends on
-/// its success.
-pub(crate) fn remove_stale(disk: &Disk, folder: &Path) {
-    remove_unlocked(disk, folder, |_, name| name.starts_with(PREFIX) && !name.starts_with(PART_PREFIX));
-}
-
-/// Removes the parts that no process has locked, and that no put will continue: those whose blob is stored, and those that
-/// were last written more than a day ago. A younger one may belong to a put that waits before it tries again. Nothing depends
-/// on its success.
-pub(crate) fn remove_parts(disk: &Disk, folder: &Path, is_stored: impl Fn(&Digest) -> bool) {
-    remove_unlocked(disk, folder, |entry, name| {
-        let Some((algorithm, hex)) = name.strip_prefix(PART_PREFIX).and_then(|rest| rest.split_once('-'))
-        else {
-            return false;
-        };
-        let digest: Option<Digest> = format!("{algorithm}:{hex}").parse().ok();
-        digest.is_none_or(|digest| is_stored(&digest)) || is_older_than(entry, PART_LIFE)
-    });
-}
-
-fn remove_unlocked(disk: &Disk, folder: &Path, is_meant: impl Fn(&DirEntry, &str) -> bool) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && entry.file_name().to_str().is_some_and(|name| is_meant(&entry, name)) {
-            remove_if_unlocked(disk, &entry.path());
-        }
-    }
-}
-
-fn is_older_than(entry: &DirEntry, age: Duration) -> bool {
-    let written = entry.metadata().and_then(|metadata| metadata.modified());
-    written.is_ok_and(|written| written.elapsed().is_ok_and(|since| since > age))
-}
-
-fn remove_if_unlocked(disk: &Disk, path: &Path) {
-    let Ok(file) = File::open(path) else { return };
-    if file.try_lock().is_ok() && is_same_file(&file, path) {
-        disk.try_remove(path);
-    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Unknown members and the entries of other programs are kept to the byte. It touches no file.
 
+use std::path::Path;
+
 use cache_model::{
     ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor,
     json::{Object, push_list},
@@ -11,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::layout::index::by_name::ByName;
 use crate::layout::index::entry::{LayoutEntry, parse};
 use crate::layout::index::members::JsonMembers;
-use crate::{Listed, Name};
+use crate::{Error, ErrorKind, Listed, Name};
 
 /// The media type that is added to an index without one.
 const MEDIA_TYPE: &str = r#""application/vnd.oci.image.index.v1+json""#;
@@ -107,6 +109,37 @@ impl Index {
             }
         }
         self.entries.push(IndexEntry { text: descriptor.json(), parsed: LayoutEntry::new(descriptor) });
+    }
+
+    /// Takes away the entry that a name leads to; for a digest all entries of that manifest. `root` is for errors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a name that leads to none; [`ErrorKind::Conflict`] for a tag of several images.
+    pub(crate) fn remove(&mut self, name: &Name, root: &Path) -> Result<(), Error> {
+        let subject = || format!("{name} in {}", root.display());
+        let Some(found) = self.find(name) else {
+            let reason = format_args!("there is no such name; {}", self.tags_in_words());
+            return Err(Error::new(ErrorKind::NotFound, "remove", subject(), reason));
+        };
+        if let Name::Digest(digest) = name {
+            let digest = *digest;
+            self.entries.retain(|entry| entry.parsed.digest() != Some(digest));
+            return Ok(());
+        }
+        let tag = found.tag().map(str::to_owned);
+        let image = found.image_name().map(str::to_owned);
+        let is_of_tag = |entry: &&LayoutEntry| entry.tag() == tag.as_deref();
+        if let (Name::Tag(typed), Some(image)) = (name, &image)
+            && image != typed
+            && self.entries().filter(is_of_tag).any(|entry| entry.image_name() != Some(image))
+        {
+            let reason = "several images have it: name one of them in full, as `bkcache ls` does";
+            return Err(Error::new(ErrorKind::Conflict, "remove", subject(), reason));
+        }
+        self.entries.retain(|entry| {
+            entry.parsed.tag() != tag.as_deref() || entry.parsed.image_name() != image.as_deref()
+        });
+        Ok(())
     }
 
     /// The tag and the image name of the entry for a tag or full image name.

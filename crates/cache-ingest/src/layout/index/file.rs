@@ -82,7 +82,7 @@ impl IndexFile {
     }
 
     /// The error of an index that is absent.
-    fn absent(&self) -> Error {
+    pub(crate) fn absent(&self) -> Error {
         let reason = "there is no such file, so no tags are known: it was removed, or the first export to the folder was interrupted; export to it again";
         Error::new(ErrorKind::NotFound, "read", self.path.display(), reason)
     }
