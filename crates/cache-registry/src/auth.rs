@@ -178,13 +178,14 @@ impl Auth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::scopes::Need;
 
     #[test]
     fn a_token_is_for_whom_it_was_given() {
         let options = ClientOptions::default();
         let transport = Arc::new(Transport::new(&options).unwrap());
         let auth = Auth::new("r.example", &options, transport);
-        let slot = |owner| auth.token_slot(owner, &Scopes::new("team/app", false));
+        let slot = |owner| auth.token_slot(owner, &Scopes::new("team/app", Need::Pull));
         assert!(Arc::ptr_eq(&slot("team"), &slot("team")));
         assert!(!Arc::ptr_eq(&slot("team"), &slot("")));
     }

@@ -1,7 +1,7 @@
 //! BuildKit remote caches in registries: the stores of `cache-ingest` over the OCI distribution API.
 //!
 //! A [`Client`] holds the connections, tokens and limits for all registries. A [`RegistryStore`] is one repository: it
-//! reads and pushes blobs, and resolves, publishes and lists manifests. Credentials are those that Docker and Podman store,
+//! reads and pushes blobs, and resolves, publishes, lists and removes manifests. Credentials are those that Docker and Podman store,
 //! unless [`ClientOptions`] provides some. [`RegistryScheme`] opens targets that users type. Everything needs a Tokio
 //! runtime.
 //!
@@ -50,6 +50,7 @@ mod protocol;
 mod publish;
 mod pull;
 mod push;
+mod remove;
 mod repository;
 mod resolve;
 mod scheme;

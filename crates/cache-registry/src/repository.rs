@@ -11,7 +11,7 @@ use cache_ingest::Name;
 use cache_model::{Descriptor, Digest};
 use cache_target::Repository;
 
-use crate::auth::scopes::Scopes;
+use crate::auth::scopes::{Need, Scopes};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Operation;
@@ -62,10 +62,14 @@ impl RepositoryClient {
     }
 
     pub(crate) fn call(&self, verb: &'static str, subject: String) -> Call<'_> {
+        let need = if self.push.load(Ordering::Relaxed) { Need::Push } else { Need::Pull };
+        self.call_with(need, verb, subject)
+    }
+
+    pub(crate) fn call_with(&self, need: Need, verb: &'static str, subject: String) -> Call<'_> {
         let repository = self.repository();
         let operation = Operation::new(verb, subject, repository);
-        let push = self.push.load(Ordering::Relaxed);
-        Call { repository, scopes: Scopes::new(repository.path(), push), operation }
+        Call { repository, scopes: Scopes::new(repository.path(), need), operation }
     }
 
     /// The reference of a blob or manifest, for messages.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Resolved,
-    Resolver, Source, Standing, Stored,
+    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Remover,
+    Resolved, Resolver, Source, Standing, Stored,
 };
 use cache_model::Descriptor;
 use cache_target::Repository;
@@ -126,5 +126,13 @@ impl Publisher for RegistryStore {
 
     async fn standing(&self, name: &Name, descriptor: &Descriptor) -> Result<Standing, Error> {
         self.0.standing(name, descriptor).await
+    }
+}
+
+#[async_trait]
+impl Remover for RegistryStore {
+    /// Not every registry removes a tag alone, and some remove nothing.
+    async fn remove_name(&self, name: &Name) -> Result<(), Error> {
+        self.0.remove(name).await
     }
 }

@@ -148,6 +148,17 @@ impl Content {
         }
     }
 
+    /// Removes a tag, or a manifest by its digest with all of its tags. Returns whether the repository had it.
+    pub(crate) fn remove(&self, repository: &str, reference: &str) -> bool {
+        let mut inner = self.inner();
+        let Some(repository) = inner.repositories.get_mut(repository) else { return false };
+        if repository.tags.remove(reference).is_some() {
+            return true;
+        }
+        repository.tags.retain(|_, digest| digest != reference);
+        repository.manifests.remove(reference).is_some()
+    }
+
     /// Adds a blob of one repository to another. Returns whether the first has it.
     pub(crate) fn mount(&self, from: &str, to: &str, digest: &str) -> bool {
         let Some(bytes) = self.blob(from, digest) else { return false };

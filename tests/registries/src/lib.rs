@@ -43,6 +43,6 @@ pub use grants::{Access, Grants, Scope};
 pub use message::{Answer, Request, Seen};
 pub use peer::{has_program, run, run_command};
 pub use proxy::SlowProxy;
-pub use registry::{Auth, Behavior, Registry, UploadLocation};
+pub use registry::{Auth, Behavior, Deletion, Registry, UploadLocation};
 pub use server::{Server, Service};
 pub use tokens::{TokenBehavior, TokenRequest, Tokens};

@@ -32,6 +32,18 @@ pub enum UploadLocation {
     Elsewhere(String),
 }
 
+/// What a registry deletes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletion {
+    /// Tags, and manifests by digest.
+    #[default]
+    TagsAndManifests,
+    /// Manifests by digest, with their tags.
+    Manifests,
+    /// Nothing.
+    Nothing,
+}
+
 /// The behavior in which registries differ.
 #[derive(Clone, Debug, Default)]
 pub struct Behavior {
@@ -51,6 +63,8 @@ pub struct Behavior {
     pub min_chunk: Option<usize>,
     /// Accepts manifests that name missing blobs.
     pub trusts_manifests: bool,
+    /// What is deleted on request.
+    pub deletion: Deletion,
 }
 
 /// A registry.
@@ -108,6 +122,7 @@ impl Handling<'_> {
             ("GET" | "HEAD", Route::Blob(name, digest)) => self.blob(name, digest),
             ("GET" | "HEAD", Route::Manifest(name, reference)) => self.manifest(name, reference),
             ("PUT", Route::Manifest(name, reference)) => self.put_manifest(name, reference),
+            ("DELETE", Route::Manifest(name, reference)) => self.delete_manifest(name, reference),
             ("POST", Route::Uploads(name)) => self.begin(name),
             ("GET", Route::Upload(name, id)) => {
                 self.upload(name, id, |length| self.progress(name, id, 204, length))
@@ -205,6 +220,19 @@ impl Handling<'_> {
         match manifest["subject"]["digest"].as_str() {
             Some(subject) => answer.with("OCI-Subject", subject),
             None => answer,
+        }
+    }
+
+    fn delete_manifest(&self, name: &str, reference: &str) -> Answer {
+        let is_digest = reference.contains(':');
+        match self.behavior.deletion {
+            Deletion::Nothing => return error(405, "UNSUPPORTED", "deletion"),
+            Deletion::Manifests if !is_digest => return error(400, "UNSUPPORTED", reference),
+            _ => {}
+        }
+        match self.content.remove(name, reference) {
+            true => Answer::new(202),
+            false => error(404, "MANIFEST_UNKNOWN", reference),
         }
     }
 

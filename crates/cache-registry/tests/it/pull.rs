@@ -10,7 +10,7 @@ use cache_ingest::{
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use std::sync::atomic::{AtomicU32, Ordering};
-use test_registries::{Answer, Authority, Behavior, Fault, On, Registry, Server, UploadLocation};
+use test_registries::{Answer, Authority, Behavior, Deletion, Fault, On, Registry, Server, UploadLocation};
 
 use crate::scene::{
     APP, PASSWORD, SIZE, app, as_user, assert_clear, copying, options, options_for, policy, pull, scripted,
@@ -390,18 +390,19 @@ async fn tags_are_listed_over_pages_that_have_to_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_obeys_the_laws_against_the_scripted_registry() {
     let all = [
-        (UploadLocation::Absolute, None),
-        (UploadLocation::Relative, Some(50_001)),
-        (UploadLocation::Query, Some(50_001)),
+        (UploadLocation::Absolute, None, Deletion::TagsAndManifests),
+        (UploadLocation::Relative, Some(50_001), Deletion::Manifests),
+        (UploadLocation::Query, Some(50_001), Deletion::Nothing),
     ];
-    for (locations, chunk_size) in all {
-        let server = Server::start(Registry::new(Behavior { locations, ..Behavior::default() })).await;
+    for (locations, chunk_size, deletion) in all {
+        let behavior = Behavior { locations, deletion, ..Behavior::default() };
+        let server = Server::start(Registry::new(behavior)).await;
         let made = AtomicU32::new(0);
         let fresh = || async {
             let path = format!("law/{}", made.fetch_add(1, Ordering::Relaxed));
             let store = store_with(options().with_chunk_size(chunk_size), &server.host(), &path);
             let unreachable = store_with(options(), "127.0.0.1:1", "app");
-            let complete = Store::complete(store.clone()).with_lister(store);
+            let complete = Store::complete(store.clone()).with_lister(store.clone()).with_remover(store);
             Ok::<_, Error>(complete.with_unreachable(unreachable).with_sha512())
         };
         assert_conforms(&fresh).await;

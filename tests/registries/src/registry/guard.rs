@@ -74,8 +74,10 @@ fn needed(request: &Request, route: &Route) -> Vec<Access> {
         action: action.to_owned(),
     };
     let mut needed = vec![access(repository, "pull")];
-    if !matches!(request.method.as_str(), "GET" | "HEAD") {
-        needed.push(access(repository, "push"));
+    match (request.method.as_str(), route) {
+        ("GET" | "HEAD", _) => {}
+        ("DELETE", Route::Manifest(..)) => needed.push(access(repository, "delete")),
+        _ => needed.push(access(repository, "push")),
     }
     if let Some(from) = request.parameter("from") {
         needed.push(access(&from, "pull"));
