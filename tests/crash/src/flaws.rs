@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::power::{Next, Power, SCENARIOS, Scenario, go_on_after_each};
+use crate::power::{Next, Power, REMOVED, SCENARIOS, Scenario, go_on_after_each};
 use crate::recorder::{Change, Step};
 use crate::search::Search;
 
@@ -113,6 +113,13 @@ async fn each_kind_of_sync_is_found_when_it_is_missing() {
     assert!(found.contains("a was reported done and is not there"), "{found:?}");
     let found = breach(&SCENARIOS[2], Some(Names("cache/blobs/sha512"))).await;
     assert!(found.contains("is named and not complete"), "{found:?}");
+}
+
+/// The index in which a tag is removed has to be durable before the blobs of the tag go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_makes_the_index_durable_first() {
+    let found = breach(&SCENARIOS[REMOVED], Some(LastNames("cache"))).await;
+    assert!(found.contains("\"b\") is named and not complete"), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,9 @@ use cache_verify::{Severity, VerifyOptions, verify};
 /// The file `oci-layout` of every layout.
 const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
+/// The beginning of the names of blobs that a collection has taken out of their place.
+const WITHDRAWN: &str = "bkcache-gc-";
+
 /// The manifests that each tag may name whose copy was reported done. More than one while a copy to the tag is under way.
 pub(crate) type Claims = BTreeMap<String, Vec<Digest>>;
 
@@ -83,9 +86,16 @@ async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// The number of staged files of bkcache.
+/// The number of staged files of bkcache. Blobs that a collection has taken out of their place are none: they wait for the next
+/// one.
 pub(crate) fn staged(cache: &Path) -> Result<usize> {
-    Ok(names(&cache.join("ingest"))?.iter().filter(|name| name.starts_with("bkcache-")).count())
+    let is_staged = |name: &&String| name.starts_with("bkcache-") && !name.starts_with(WITHDRAWN);
+    Ok(names(&cache.join("ingest"))?.iter().filter(is_staged).count())
+}
+
+/// The number of blobs that a collection has taken out of their place.
+pub(crate) fn withdrawn(cache: &Path) -> Result<usize> {
+    Ok(names(&cache.join("ingest"))?.iter().filter(|name| name.starts_with(WITHDRAWN)).count())
 }
 
 /// The names in a folder; none where it is absent.

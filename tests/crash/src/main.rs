@@ -2,7 +2,8 @@
 //! runs this program.
 //!
 //! `power` records what copies do on disk and checks every state that a loss of power could leave after each change;
-//! `kill` kills the real program. Both look for the same breaches, and leave a folder with a breach in place.
+//! `kill` kills the real program. Both look for the same breaches, and leave a folder with a breach in place. `race` lets
+//! exporters and garbage collections run at the same time.
 
 #![allow(
     clippy::print_stdout,
@@ -20,6 +21,7 @@ mod kill;
 mod power;
 mod program;
 mod progress;
+mod race;
 mod recorder;
 mod sample;
 mod search;
@@ -45,6 +47,8 @@ enum Crash {
     Power(power::Power),
     /// Kill bkcache at many moments of a copy, some random, some chosen by what it has done
     Kill(kill::Kill),
+    /// Run exporters, BuildKit's sequence of changes among them, and garbage collections in one folder at the same time
+    Race(race::Race),
 }
 
 impl Crash {
@@ -55,6 +59,7 @@ impl Crash {
             match self {
                 Self::Power(power) => power.run().await,
                 Self::Kill(kill) => kill.run().await,
+                Self::Race(race) => race.run().await,
             }
         })
     }

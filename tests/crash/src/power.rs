@@ -7,13 +7,15 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use cache_ingest::{LayoutOptions, LayoutStore};
+use anyhow::{Context, Result, ensure};
+use cache_ingest::{CollectOptions, Job, LayoutOptions, LayoutStore, Name, Remover};
 use clap::Args;
 
 use crate::disk::{Data, Disk};
 use crate::folders::scratch;
+use crate::invariants::withdrawn;
 use crate::recorder::{Change, Recorder, Step};
 use crate::sample::{Cache, Sample};
 use crate::search::{Breach, Search, put};
@@ -37,9 +39,23 @@ pub(super) struct Scenario {
     cache: &'static str,
     /// The tags, and the cache that is copied to each.
     copies: &'static [(&'static str, Cache)],
+    /// Whether the garbage is collected then.
+    collects: Option<Collecting>,
 }
 
-pub(super) const SCENARIOS: [Scenario; 3] = [
+/// A collection after the copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Collecting {
+    /// Of what the copies have left.
+    Replaced,
+    /// Of a tag that a process has removed which did not wait for the disk, as BuildKit does not.
+    Removed(&'static str),
+}
+
+/// The position of the scenario in which a tag is removed.
+pub(super) const REMOVED: usize = 4;
+
+pub(super) const SCENARIOS: [Scenario; 5] = [
     Scenario {
         name: "new, added, replaced",
         cache: "cache",
@@ -48,14 +64,37 @@ pub(super) const SCENARIOS: [Scenario; 3] = [
             ("b", Cache::Streams("platforms-2")),
             ("a", Cache::Streams("app-min-index-oci-gzip")),
         ],
+        collects: None,
     },
     Scenario {
         name: "new, deep in new folders",
         cache: "some/where/cache",
         copies: &[("a", Cache::Streams("app-min-manifest-oci-gzip"))],
+        collects: None,
     },
     // The folder of sha512 blobs is made with the first of them, not at opening.
-    Scenario { name: "new, with sha512 digests", cache: "cache", copies: &[("a", Cache::Sha512)] },
+    Scenario {
+        name: "new, with sha512 digests",
+        cache: "cache",
+        copies: &[("a", Cache::Sha512)],
+        collects: None,
+    },
+    Scenario {
+        name: "replaced, then collected",
+        cache: "cache",
+        copies: &[
+            ("a", Cache::Files("app-min-manifest-oci-gzip")),
+            ("b", Cache::Sha512),
+            ("a", Cache::Files("platforms-2")),
+        ],
+        collects: Some(Collecting::Replaced),
+    },
+    Scenario {
+        name: "removed, then collected",
+        cache: "cache",
+        copies: &[("b", Cache::Sha512), ("a", Cache::Files("app-min-manifest-oci-gzip"))],
+        collects: Some(Collecting::Removed("b")),
+    },
 ];
 
 /// The process that repeats a copy after the first process was killed.
@@ -83,6 +122,13 @@ impl Power {
             row(scenario.name, steps.len(), &search);
             breaches.append(&mut search.breaches);
 
+            if scenario.collects.is_some() {
+                let mut search = self.search(scenario, &samples);
+                let made = collect_again_after_each(scenario, &samples, &mut search).await?;
+                row(&format!("{}: killed, collected again", scenario.name), made, &search);
+                breaches.append(&mut search.breaches);
+                continue;
+            }
             for (next, how) in [(Next::New, "copied again"), (Next::Prepared, "copied beside")] {
                 let mut search = self.search(scenario, &samples);
                 let made = go_on_after_each(scenario, &samples, next, &mut search, &|steps| steps).await?;
@@ -145,8 +191,69 @@ impl Scenario {
         for ((tag, _), sample) in self.copies.iter().zip(samples) {
             copy(&recorder, &folder.path().join(self.cache), sample, tag).await?;
         }
+        self.collect(&recorder, &folder.path().join(self.cache)).await?;
         Ok(recorder.take())
     }
+
+    /// Collects the garbage, as the scenario says.
+    async fn collect(&self, recorder: &Arc<Recorder>, cache: &Path) -> Result<()> {
+        let hooked = || LayoutOptions::default().with_hook(recorder.clone());
+        match self.collects {
+            None => return Ok(()),
+            Some(Collecting::Replaced) => {}
+            Some(Collecting::Removed(tag)) => {
+                recorder.note(Step::Removing(tag.to_owned()));
+                let store = LayoutStore::open(cache, hooked().with_sync(false)).await?;
+                store.remove_name(&Name::Tag(tag.to_owned())).await?;
+            }
+        }
+        collect(&LayoutStore::open(cache, hooked()).await?).await
+    }
+}
+
+/// Collects all garbage, whatever its age.
+async fn collect(store: &LayoutStore) -> Result<()> {
+    let options = CollectOptions::default().with_older_than(Duration::ZERO).with_settle(Duration::ZERO);
+    let collected = store.collect(options, &Job::default()).await?;
+    ensure!(collected.deferred.blobs == 0, "blobs were put back that no name leads to");
+    Ok(())
+}
+
+/// After each step of the collection: stops it there, collects again, and checks what a loss of power leaves. Gives the number
+/// of steps.
+async fn collect_again_after_each(
+    scenario: &Scenario,
+    samples: &[Arc<Sample>],
+    search: &mut Search<'_>,
+) -> Result<usize> {
+    let steps = scenario.record(samples).await?;
+    let last_copy = steps.iter().rposition(|step| matches!(step, Step::Done(..)));
+    let last_copy = last_copy.context("there are no copies")?;
+    let (mut disk, mut made) = (Disk::new(), 0);
+    for (number, step) in steps.iter().enumerate() {
+        if let Step::Change(change) = step {
+            disk.apply(change)?;
+        }
+        let is_named = matches!(step, Step::Change(Change::Rename(_, to)) if !to.ends_with("index.json"));
+        if number <= last_copy || !is_named {
+            continue;
+        }
+        let folder = scratch()?;
+        let recorder = Recorder::new(folder.path());
+        put(&disk.left(|_| true, || Data::Kept), folder.path())?;
+        let cache = folder.path().join(scenario.cache);
+        let store = LayoutStore::open(&cache, LayoutOptions::default().with_hook(recorder.clone())).await?;
+        collect(&store).await?;
+        ensure!(withdrawn(&cache)? == 0, "a collection leaves blobs out of their place");
+        let mut both = steps.get(..=number).unwrap_or_default().to_vec();
+        both.extend(recorder.take());
+        search.run(&both, number + 1).await?;
+        made += both.len();
+        if search.is_done() {
+            break;
+        }
+    }
+    Ok(made)
 }
 
 /// Makes a copy as a new process would.

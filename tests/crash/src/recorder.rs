@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Begun(String, Digest),
     /// A copy was reported done: from here on the tag must name this manifest.
     Done(String, Digest),
+    /// A tag is about to be removed: from here on it may be absent.
+    Removing(String),
 }
 
 /// A change on disk.
@@ -79,7 +81,9 @@ impl Recorder {
             DiskOperation::Rename { from, to } => {
                 below(from).zip(below(to)).map(|(from, to)| Change::Rename(from, to))
             }
-            DiskOperation::Remove(path) => below(path).map(Change::Remove),
+            DiskOperation::Remove(path) | DiskOperation::RemoveFolder(path) => {
+                below(path).map(Change::Remove)
+            }
             _ => return Err(io::Error::other("the recorder does not know this operation")),
         };
         Ok(change)

@@ -84,6 +84,7 @@ impl Search<'_> {
                 Step::Done(tag, digest) => {
                     known.claims.insert(tag.clone(), vec![*digest]);
                 }
+                Step::Removing(tag) => drop(known.claims.remove(tag)),
             }
             if number < from {
                 continue;
