@@ -5,6 +5,7 @@
 mod age;
 mod diff;
 mod edit;
+mod names;
 mod prune;
 mod registry;
 mod repair;
@@ -22,6 +23,7 @@ use values::{default_max_metadata, form_parser, parse_size};
 
 pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
+pub(crate) use names::{GcArgs, RmArgs, TagArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use registry::RegistryArgs;
 pub(crate) use repair::RepairArgs;
@@ -151,6 +153,18 @@ pub(crate) enum Command {
     /// Export a cache from records that another program wrote
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::EXPORT)]
     Export(ExportArgs),
+
+    /// Give a cache another tag, without copying it
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::TAG)]
+    Tag(TagArgs),
+
+    /// Remove tags from a folder or a repository
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::RM)]
+    Rm(RmArgs),
+
+    /// Delete the blobs of a folder that no tag leads to
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::GC)]
+    Gc(GcArgs),
 
     /// Print the completion script for a shell
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COMPLETIONS)]

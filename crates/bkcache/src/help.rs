@@ -25,6 +25,7 @@ Examples:
   bkcache verify ./cache && echo sound    check that it is complete and correct
   bkcache copy ./cache ./other:main       copy it byte for byte
   bkcache copy registry.example.com/app:cache ./cache
+  bkcache gc --dry-run ./cache            what no tag leads to
   bkcache copy --form manifest ./cache ./oci
                                           in BuildKit's default form
 
@@ -190,6 +191,35 @@ The file of records has one record per line, as a JSON object, after the records
 Examples:
   bkcache export --records build.ndjson --blobs ./layers --to ./cache
   my-builder --records | bkcache export --records - --print-config";
+
+pub(crate) const TAG: &str = "\
+No blob is copied or sent: in a folder, index.json gets another entry; in a registry, the same manifest gets another tag. For another folder or repository, use `bkcache copy`.
+
+Examples:
+  bkcache tag registry.example.com/app:build-1234 stable
+  bkcache tag ./cache:main release-1.2 ./cache:release
+  bkcache tag registry.example.com/app@sha256:… main";
+
+pub(crate) const RM: &str = "\
+Blobs stay until the next garbage collection: `bkcache gc` of a folder, or that of the registry. Not every registry lets users delete. Some, such as docker-registry 2, delete manifests by digest only, with all of their tags: then the tag goes if no other tag has the same manifest, or with --yes.
+
+Examples:
+  bkcache rm ./cache:feature-x            after its branch was merged
+  bkcache rm registry.example.com/app:pr-17 registry.example.com/app:pr-18
+  bkcache rm --dry-run registry.example.com/app@sha256:…";
+
+pub(crate) const GC: &str = "\
+Every blob that a tag leads to stays, through manifests, indexes and configs, whatever wrote them. If one of these cannot be read, nothing is deleted. Uploads that were interrupted are deleted, too.
+
+Exports may write to the folder meanwhile. Those of bkcache are safe in any case. For BuildKit and others, whatever is younger than --older-than stays, with everything that it names, and nothing is deleted while an upload of theirs is that young.
+
+Without a terminal, as in CI, it deletes without asking.
+
+Examples:
+  bkcache gc --dry-run ./cache
+  bkcache gc --yes ./cache
+  bkcache gc --yes --older-than 6h /srv/cache
+  17 3 * * * bkcache gc --quiet --yes /srv/cache    each night, as a cron job";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

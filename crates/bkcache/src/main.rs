@@ -92,6 +92,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Diff(args) => commands::diff::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,
             Command::Export(args) => commands::export::run(&args, &global).await,
+            Command::Tag(args) => commands::tag::run(&args, &global).await,
+            Command::Rm(args) => commands::rm::run(&args, &global).await,
+            Command::Gc(args) => commands::gc::run(&args, &global).await,
             Command::Completions { shell } => commands::completions::run(shell),
         }
     });

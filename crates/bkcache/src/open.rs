@@ -118,6 +118,7 @@ pub(crate) struct OpenedDestination {
     pub(crate) form: Option<Form>,
     /// Whether blobs that it has are read and hashed.
     pub(crate) rehashes: bool,
+    annotations: Vec<(String, String)>,
 }
 
 impl OpenedDestination {
@@ -128,13 +129,17 @@ impl OpenedDestination {
         let form = wanted_form(form, &ExportAttributes::of(&attributes).doing(doing)?)?;
         let target = stores.targets.open_attributes(&attributes, Role::Destination).await.doing(doing)?;
         match target.writer.clone() {
-            Some(store) => Ok(Self { target, store, form, rehashes: stores.rehashes }),
+            Some(store) => {
+                let (rehashes, annotations) = (stores.rehashes, stores.annotations.clone());
+                Ok(Self { target, store, form, rehashes, annotations })
+            }
             None => Err(Failure::Usage(format!("{}: it is read-only", doing()))),
         }
     }
 
     pub(crate) fn destination(&self) -> Destination<'_> {
-        Destination::new(&*self.store, &self.target.name).with_form(self.form)
+        let destination = Destination::new(&*self.store, &self.target.name);
+        destination.with_form(self.form).with_annotations(&self.annotations)
     }
 
     pub(crate) fn place(&self) -> String {
@@ -217,7 +222,7 @@ fn wanted_form(option: Option<Form>, attributes: &ExportAttributes) -> Result<Op
 }
 
 /// Whether a source is read as a folder.
-fn is_a_folder(text: &str) -> bool {
+pub(crate) fn is_a_folder(text: &str) -> bool {
     !Attributes::parse(text, Role::Source).is_ok_and(|attributes| attributes.kind() != "local")
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Stores {
     pub(crate) job: Job,
     /// Whether a blob that a destination has is read and hashed.
     pub(crate) rehashes: bool,
+    /// The annotations that a manifest gets when it is written.
+    pub(crate) annotations: Vec<(String, String)>,
 }
 
 impl Stores {
@@ -48,7 +50,8 @@ impl Stores {
             client_options(registry, targets)?.with_chunk_size(write.chunk_size).with_rehash(write.rehash);
         let folders = LayoutOptions::default().with_sync(!write.no_sync).with_rehash(write.rehash);
         let job = job(global, registry).with_concurrency(usize::from(write.jobs));
-        Ok(Self { rehashes: write.rehash, ..Self::new(folders, client, job, reporter(global)) })
+        let annotations = write.annotations.clone();
+        Ok(Self { rehashes: write.rehash, annotations, ..Self::new(folders, client, job, reporter(global)) })
     }
 
     /// The same stores, which make no folder for a destination. Nothing may be written to them.
@@ -65,7 +68,13 @@ impl Stores {
         targets.register(Box::new(LocalScheme::new(folders.with_max_metadata(job.max_metadata))));
         let registries = RegistryScheme::new(client.with_job(relayed));
         targets.register(Box::new(registries.clone()));
-        Self { targets, registries, job: job.with_progress(progress), rehashes: false }
+        Self {
+            targets,
+            registries,
+            job: job.with_progress(progress),
+            rehashes: false,
+            annotations: Vec::new(),
+        }
     }
 }
 

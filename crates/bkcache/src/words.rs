@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What users of other programs type, and what it is called here.
-const WORDS: [(&str, &str); 31] = [
+const WORDS: [(&str, &str); 37] = [
     ("check", "verify"),
     ("fsck", "verify"),
     ("validate", "verify"),
@@ -27,6 +27,12 @@ const WORDS: [(&str, &str); 31] = [
     ("expire", "prune"),
     ("compare", "diff"),
     ("cmp", "diff"),
+    ("clean", "gc"),
+    ("collect", "gc"),
+    ("delete", "rm"),
+    ("remove", "rm"),
+    ("untag", "rm"),
+    ("rename", "tag"),
     ("list", "ls"),
     ("catalog", "ls"),
     ("dir", "ls"),

@@ -204,6 +204,32 @@ fn a_plain_copy_is_the_same_folder() {
 }
 
 #[test]
+fn annotations_go_into_the_manifest_and_a_kept_one_is_said_to_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (path("app-max-manifest-oci-gzip"), folder.path().join("to").display().to_string());
+    let copy = |more: &[&str]| bkcache(["copy", "--progress", "none", &from, &to].iter().chain(more)).ok();
+    let annotated = copy(&["--annotation", "org.example.commit=1a2b3c", "--annotation", "note=a=b"]);
+    let before = only_manifest(&fixture("app-max-manifest-oci-gzip"));
+    let warning = format!("manifest {before} is written anew with the annotations, under another digest");
+    assert!(annotated.stderr.contains(&warning), "{}", annotated.stderr);
+    let manifest = bkcache(["manifest", &to]).ok().json();
+    assert_eq!(manifest["annotations"], json!({"note": "a=b", "org.example.commit": "1a2b3c"}));
+    let shown = bkcache(["inspect", "--json", &to]).ok().json();
+    assert_eq!(shown["annotations"]["note"], "a=b");
+
+    // With the same annotations the manifest stays as it is.
+    let (from, again) = (to, folder.path().join("again").display().to_string());
+    let note = ["--annotation", "note=a=b"];
+    let kept = bkcache(["copy", "--progress", "none", &from, &again].iter().chain(&note)).ok();
+    assert!(!kept.stderr.contains("written anew"), "{}", kept.stderr);
+    assert_eq!(only_manifest(&folder.path().join("again")), only_manifest(&folder.path().join("to")));
+
+    let wrong = bkcache(["copy", "--annotation", "note", &from, &again]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("expected KEY=VALUE"), "{}", wrong.stderr);
+}
+
+#[test]
 fn a_damaged_blob_is_replaced_on_request_and_without_sync_a_copy_is_the_same() {
     let name = path("app-max-manifest-oci-gzip");
     let folder = tempfile::tempdir().unwrap();

@@ -69,9 +69,52 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A key and a value; the value may be empty, and may have further `=`.
+pub(crate) fn parse_annotation(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// An age: a number with the unit s, m, h or d. Zero is an age.
+pub(crate) fn parse_age(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text.strip_prefix(digits).unwrap_or_default().trim() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err("expected a number with the unit s, m, h or d, such as 1h".to_owned()),
+    };
+    let number: u32 = digits.parse().map_err(|_| "expected an age such as 1h".to_owned())?;
+    Ok(Duration::from_secs(u64::from(number) * unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_annotation_has_a_key_and_may_have_an_empty_value() {
+        let parsed = |text: &str| parse_annotation(text).ok();
+        let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+        assert_eq!(parsed("a.b/c=d=e"), pair("a.b/c", "d=e"));
+        assert_eq!(parsed("a="), pair("a", ""));
+        for bad in ["", "a", "=b", " =b"] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_age_has_a_unit() {
+        for (text, seconds) in [("0s", 0), ("90s", 90), ("2m", 120), ("1h", 3600), ("14 d", 1_209_600)] {
+            assert_eq!(parse_age(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "1", "d", "-1h", "1.5h", "1w", "99999999999s"] {
+            assert!(parse_age(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn sizes_are_bytes_with_or_without_a_unit() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::cli::registry::REGISTRIES;
-use crate::cli::values::parse_chunk_size;
+use crate::cli::values::{parse_annotation, parse_chunk_size};
 
 /// The options of every command that writes a cache.
 #[derive(Args, Debug)]
@@ -15,6 +15,13 @@ pub(crate) struct WriteArgs {
     /// It is also the number of requests that a registry gets at once.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
+
+    /// Annotate the manifest
+    ///
+    /// May be given several times. An annotation that the manifest has already is replaced. Registries and other tools show
+    /// annotations, BuildKit ignores them. A copy that would keep every byte writes the manifest anew, under another digest.
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = parse_annotation)]
+    pub(crate) annotations: Vec<(String, String)>,
 
     /// Write the metadata of the export to this file
     ///

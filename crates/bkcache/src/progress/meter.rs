@@ -54,6 +54,7 @@ enum Work {
     Write,
     Check,
     List,
+    Delete,
 }
 
 impl Work {
@@ -63,6 +64,7 @@ impl Work {
             Step::Layer | Step::ReadLayer => Some(Self::Write),
             Step::Check => Some(Self::Check),
             Step::ReadManifest => Some(Self::List),
+            Step::Delete => Some(Self::Delete),
             _ => None,
         }
     }
@@ -156,6 +158,7 @@ impl Meter {
                 Work::Write => "stored",
                 Work::Check => "unpacked",
                 Work::List => "read",
+                Work::Delete => "deleted",
             };
             return Some(format!("waiting for {} to be {done}", count(complete, self.work.noun())));
         }
@@ -173,7 +176,7 @@ impl Meter {
     pub(crate) fn summary(&self, now: Instant) -> Option<String> {
         let is_complete = match self.work {
             Work::Write => self.is_published,
-            Work::Check | Work::List => self.planned > 0 && self.done >= self.planned,
+            Work::Check | Work::List | Work::Delete => self.planned > 0 && self.done >= self.planned,
         };
         if !is_complete {
             return None;
@@ -196,13 +199,14 @@ impl Meter {
             Work::Write => "written",
             Work::Check => "checked",
             Work::List => "read",
+            Work::Delete => "deleted",
         };
         let already =
             [(self.already_there, "already there"), (self.mounted, "mounted"), (self.failed, "failed")];
         let others = already.into_iter().filter(|(number, _)| *number > 0);
         let well = match self.work {
             Work::Write => self.written(),
-            Work::Check | Work::List => self.done,
+            Work::Check | Work::List | Work::Delete => self.done,
         };
         let is_zero = well == 0 && self.done > 0;
         let main = (!is_zero).then_some((well, verb));
