@@ -22,7 +22,7 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
     "ls",
     "inspect",
     "manifest",
@@ -34,6 +34,9 @@ const COMMANDS: [&str; 12] = [
     "diff",
     "verify",
     "export",
+    "tag",
+    "rm",
+    "gc",
     "completions",
 ];
 

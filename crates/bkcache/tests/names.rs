@@ -110,7 +110,11 @@ fn leftovers_are_deleted_and_an_upload_of_another_program_keeps_every_blob() {
     age(&upload);
     File::open(&upload).unwrap().set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
     let collected = bkcache(["gc", "--progress", "plain", &cache]).ok();
-    assert!(collected.text().contains(" and 1 upload leftover (10 B) deleted; 12 blobs"), "{}", collected.text());
+    assert!(
+        collected.text().contains(" and 1 upload leftover (10 B) deleted; 12 blobs"),
+        "{}",
+        collected.text()
+    );
     assert!(collected.stderr.contains(" deleted; "), "{}", collected.stderr);
     assert!(!upload.exists());
 }
@@ -157,7 +161,11 @@ fn a_folder_that_is_locked_is_waited_for_and_then_reported() {
         move || bkcache(["rm", &name])
     });
     for ran in [bkcache(["gc", &cache]), rm.join().unwrap()] {
-        assert!(line(&ran, 1).contains("another process holds the lock, for 30s now; try again"), "{}", ran.stderr);
+        assert!(
+            line(&ran, 1).contains("another process holds the lock, for 30s now; try again"),
+            "{}",
+            ran.stderr
+        );
     }
     assert_eq!(tags(&cache), ["latest"]);
 }
@@ -172,7 +180,8 @@ fn a_cache_gets_other_tags_without_a_copy() {
     let dry = bkcache(["tag", "--dry-run", &main, "stable", "old"]).ok().text();
     assert!(dry.contains("(not done)") && dry.contains(":old points at "), "{dry}");
     assert_eq!(tags(&cache), ["main", "old"]);
-    let tagged = bkcache(["tag", &main, "stable", &format!("{cache}:old"), &format!("{cache}:example.com/app:v1")]);
+    let tagged =
+        bkcache(["tag", &main, "stable", &format!("{cache}:old"), &format!("{cache}:example.com/app:v1")]);
     let (new, old) = (only_manifest(&fixture(CACHE)), only_manifest(&fixture(OTHER)));
     let expected = format!(
         "{cache}:stable: {new}\n{cache}:old: {new}\n{cache}:old pointed at {old} before\n{cache}:example.com/app:v1: {new}\n"
@@ -181,7 +190,10 @@ fn a_cache_gets_other_tags_without_a_copy() {
     assert_eq!(tags(&cache), ["main", "old", "stable", "v1"]);
     assert_eq!(blobs(), before);
     let by_digest = bkcache(["tag", "--json", &format!("{cache}@{old}"), "again"]).ok().json();
-    assert_eq!(by_digest, json!([{"name": format!("{cache}:again"), "manifest": old, "replaced": null, "dryRun": false}]));
+    assert_eq!(
+        by_digest,
+        json!([{"name": format!("{cache}:again"), "manifest": old, "replaced": null, "dryRun": false}])
+    );
 
     let elsewhere = folder.path().join("elsewhere").display().to_string();
     let refused = line(&bkcache(["tag", &main, &format!("{elsewhere}:x")]), 2);
@@ -241,7 +253,10 @@ async fn a_registry_removes_a_tag_alone_or_the_manifest_or_nothing() {
     assert_eq!(tags(&app), ["main", "old", "other", "stable"], "a tag alone is not removed");
     let refused = line(&bkcache(["rm", &format!("{app}:main")]), 1);
     assert!(refused.contains("this store removes a manifest with all of its names"), "{refused}");
-    assert!(refused.ends_with(r#"has others: tag "other", tag "stable"; --yes removes them all"#), "{refused}");
+    assert!(
+        refused.ends_with(r#"has others: tag "other", tag "stable"; --yes removes them all"#),
+        "{refused}"
+    );
     bkcache(["rm", &format!("{app}:old")]).ok();
     let removed = bkcache(["rm", "--yes", &format!("{app}:main")]).ok().text();
     assert!(removed.contains(" removed; with it: other, stable\n"), "{removed}");
@@ -251,7 +266,9 @@ async fn a_registry_removes_a_tag_alone_or_the_manifest_or_nothing() {
     let app = push(&server.host());
     for name in ["old".to_owned(), "main".to_owned()] {
         let refused = line(&bkcache(["rm", "--yes", &format!("{app}:{name}")]), 1);
-        assert!(refused.contains("405 Method Not Allowed") && refused.contains("REGISTRY_STORAGE_DELETE_ENABLED"));
+        assert!(
+            refused.contains("405 Method Not Allowed") && refused.contains("REGISTRY_STORAGE_DELETE_ENABLED")
+        );
     }
     assert!(line(&bkcache(["rm", &format!("{app}:absent")]), 1).contains("there is no such tag"));
 }

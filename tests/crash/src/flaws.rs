@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::power::{Next, Power, REMOVED, SCENARIOS, Scenario, go_on_after_each};
+use crate::power::{Next, Power, SCENARIOS, Scenario, go_on_after_each};
 use crate::recorder::{Change, Step};
 use crate::search::Search;
 
@@ -118,7 +118,7 @@ async fn each_kind_of_sync_is_found_when_it_is_missing() {
 /// The index in which a tag is removed has to be durable before the blobs of the tag go.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_makes_the_index_durable_first() {
-    let found = breach(&SCENARIOS[REMOVED], Some(LastNames("cache"))).await;
+    let found = breach(&SCENARIOS[4], Some(LastNames("cache"))).await;
     assert!(found.contains("\"b\") is named and not complete"), "{found:?}");
 }
 

@@ -86,10 +86,16 @@ async fn check_entries(cache: &Path, breaches: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// The number of staged files of bkcache. Blobs that a collection has taken out of their place are none: they wait for the next
-/// one.
+/// The number of staged files of bkcache that a copy should have cleared. Blobs that a collection has taken out of their place
+/// wait for the next one, and a part of a blob that is not stored may be continued.
 pub(crate) fn staged(cache: &Path) -> Result<usize> {
-    let is_staged = |name: &&String| name.starts_with("bkcache-") && !name.starts_with(WITHDRAWN);
+    let is_to_continue = |name: &str| {
+        let part = name.strip_prefix("bkcache-part-").and_then(|part| part.split_once('-'));
+        part.is_some_and(|(algorithm, hex)| !cache.join("blobs").join(algorithm).join(hex).exists())
+    };
+    let is_staged = |name: &&String| {
+        name.starts_with("bkcache-") && !name.starts_with(WITHDRAWN) && !is_to_continue(name)
+    };
     Ok(names(&cache.join("ingest"))?.iter().filter(is_staged).count())
 }
 

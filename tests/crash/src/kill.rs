@@ -1,7 +1,7 @@
 //! `cargo xtask crash kill`: kills the real program at random moments, and at moments that are seen on disk.
 //!
-//! A folder goes through many kills, each of a copy or an export of another cache. After each kill the folder must be
-//! whole, and a second run that is not killed must succeed. A run that never kills the program in the middle has tested
+//! A folder goes through many kills, each of a copy or an export of another cache, and some of a garbage collection. After each
+//! kill the folder must be whole, and a second run that is not killed must succeed. A run that never kills the program in the middle has tested
 //! nothing, so every other kill waits until a phase is seen on disk. A seed gives the same caches and waits, but not
 //! exactly the same kills, as the speed of the program varies.
 
@@ -24,6 +24,8 @@ use crate::states::Random;
 
 /// The number of kills that a folder goes through.
 const KILLS_A_FOLDER: u64 = 20;
+/// The number of kills after each of which a garbage collection is killed, as soon as it has taken blobs out of their place.
+const KILLS_A_COLLECTION: u64 = 20;
 /// The number of kills from which each essential phase must have been hit.
 const ENOUGH: u64 = 60;
 /// The phases in which a kill leaves something to clear or to keep.
@@ -105,6 +107,10 @@ impl Kill {
             let by = if rng.below(3) == 0 { cache.export(&program) } else { cache.copy(&program) };
             let (phase, breaches) = target.kill(by, &cache, &tag, moment).await?;
             *kills.entry(phase).or_default() += 1;
+            let mut breaches = breaches;
+            if breaches.is_empty() && number % KILLS_A_COLLECTION == KILLS_A_COLLECTION - 1 {
+                breaches = target.kill_collection().await?;
+            }
             if !breaches.is_empty() {
                 progress(format_args!(""));
                 eprintln!("breach at kill {number} of --seed {}, {moment}, {phase}", self.seed);
@@ -209,6 +215,29 @@ impl Target {
             }
         }
         Ok((phase, breaches))
+    }
+
+    /// Kills a garbage collection while blobs are out of their place, and lets another one end. Gives the breaches.
+    async fn kill_collection(&self) -> Result<Vec<String>> {
+        let collect = || {
+            let mut command = Command::new(&self.program);
+            command.args(["gc", "--yes", "--older-than", "0s"]).arg(self.cache()).stdin(Stdio::null());
+            command.stdout(Stdio::null());
+            command
+        };
+        let withdrawn = || invariants::withdrawn(&self.cache());
+        program::run(&mut collect(), |_| withdrawn().is_ok_and(|withdrawn| withdrawn > 0))?;
+        let mut breaches = invariants::check(&self.cache(), &self.claims).await?;
+        let ended = program::run(&mut collect(), |_| false)?;
+        if !matches!(ended, End::Exited(status) if status.success()) {
+            breaches.push(format!("a collection that was not killed has failed, {ended:?}"));
+        }
+        breaches.extend(invariants::check(&self.cache(), &self.claims).await?);
+        let left = withdrawn()?;
+        if left > 0 {
+            breaches.push(format!("{left} blobs are out of their place after a collection"));
+        }
+        Ok(breaches)
     }
 
     /// Whether a phase has begun, by a quick look while the program runs. `blobs` is the number of blobs before it started.

@@ -48,12 +48,10 @@ pub(super) struct Scenario {
 enum Collecting {
     /// Of what the copies have left.
     Replaced,
-    /// Of a tag that a process has removed which did not wait for the disk, as BuildKit does not.
+    /// Of a tag that a process has removed, whose rename of the index is not durable: it was killed, or does not wait for the
+    /// disk.
     Removed(&'static str),
 }
-
-/// The position of the scenario in which a tag is removed.
-pub(super) const REMOVED: usize = 4;
 
 pub(super) const SCENARIOS: [Scenario; 5] = [
     Scenario {
@@ -197,17 +195,21 @@ impl Scenario {
 
     /// Collects the garbage, as the scenario says.
     async fn collect(&self, recorder: &Arc<Recorder>, cache: &Path) -> Result<()> {
-        let hooked = || LayoutOptions::default().with_hook(recorder.clone());
+        let store = LayoutStore::open(cache, LayoutOptions::default().with_hook(recorder.clone())).await?;
         match self.collects {
             None => return Ok(()),
             Some(Collecting::Replaced) => {}
             Some(Collecting::Removed(tag)) => {
-                recorder.note(Step::Removing(tag.to_owned()));
-                let store = LayoutStore::open(cache, hooked().with_sync(false)).await?;
+                let before = recorder.take();
                 store.remove_name(&Name::Tag(tag.to_owned())).await?;
+                let mut removal = recorder.take();
+                let is_sync = |step: &Step| matches!(step, Step::Change(Change::SyncFolder(folder)) if folder == Path::new(self.cache));
+                removal.retain(|step| !is_sync(step));
+                let removing = [Step::Removing(tag.to_owned())];
+                before.into_iter().chain(removing).chain(removal).for_each(|step| recorder.note(step));
             }
         }
-        collect(&LayoutStore::open(cache, hooked()).await?).await
+        collect(&store).await
     }
 }
 
