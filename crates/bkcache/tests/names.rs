@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use support::{Ran, bkcache, blob, copy_of, fixture, only_manifest};
+use support::{Ran, age, bkcache, blob, copy_of, fixture, only_manifest};
 use test_registries::{Behavior, Deletion, DockerRegistry, Guard, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
@@ -28,19 +28,6 @@ fn path(name: &str) -> String {
 fn line(ran: &Ran, code: i32) -> String {
     assert_eq!((ran.code, ran.stderr.lines().count()), (code, 1), "{}", ran.stderr);
     ran.stderr.trim_end().to_owned()
-}
-
-/// Makes everything below a folder two hours old.
-fn age(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
-        match entry.path().is_dir() {
-            true => age(&entry.path()),
-            false => {
-                let two_hours_ago = SystemTime::now() - Duration::from_secs(7200);
-                File::open(entry.path()).unwrap().set_modified(two_hours_ago).unwrap();
-            }
-        }
-    }
 }
 
 fn tags(place: &str) -> Vec<String> {
@@ -277,9 +264,17 @@ async fn a_registry_removes_a_tag_alone_or_the_manifest_or_nothing() {
 async fn dockers_registry_removes_names_and_gets_new_ones() {
     let Some(registry) = DockerRegistry::start(Guard::Open).await else { return };
     let app = push(&registry.host());
-    bkcache(["rm", "--yes", &format!("{app}:other")]);
-    let left = tags(&app);
-    println!("{left:?}");
-    bkcache(["rm", "--yes", &format!("{app}:old")]).ok();
-    assert!(!tags(&app).contains(&"old".to_owned()));
+    assert_eq!(tags(&app), ["main", "old", "other", "stable"], "version 2 removes no tag alone");
+    let refused = line(&bkcache(["rm", &format!("{app}:main")]), 1);
+    assert!(
+        refused.ends_with(r#"has others: tag "other", tag "stable"; --yes removes them all"#),
+        "{refused}"
+    );
+    let dry = bkcache(["rm", "--dry-run", &format!("{app}:main")]).ok().text();
+    assert!(dry.contains("would be removed; other names of it: other, stable"), "{dry}");
+    bkcache(["rm", "--yes", &format!("{app}:main")]).ok();
+    assert_eq!(tags(&app), ["old"]);
+    bkcache(["tag", &format!("{app}:old"), "new"]).ok();
+    let verified = bkcache(["verify", &format!("{app}:new")]).ok().text();
+    assert!(verified.contains(": sound; "), "{verified}");
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use support::{bkcache, fixture, program, run};
+use support::{age, bkcache, copy_of, fixture, program, run};
 use test_registries::{Behavior, Fault, On, Registry, Server};
 
 const CACHE: &str = "app-max-manifest-oci-gzip";
@@ -65,6 +65,24 @@ fn start_with(
         String::from_utf8(shown).unwrap()
     });
     (child, reading, resizable)
+}
+
+#[test]
+fn on_a_terminal_nothing_is_deleted_without_yes() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = copy_of(CACHE, &folder.path().join("cache"));
+    let garbage = cache.join("blobs/sha256").join("0".repeat(64));
+    std::fs::write(&garbage, "no name leads here").unwrap();
+    age(&cache.join("blobs"));
+    let cache = cache.display().to_string();
+    for (yes, is_left) in [(None, true), (Some("--yes"), false)] {
+        let args: Vec<&str> = ["gc", &cache].into_iter().chain(yes).collect();
+        let (mut child, shown) = start(&args, 80);
+        assert!(child.wait().unwrap().success());
+        let shown = shown.join().unwrap();
+        assert_eq!(garbage.exists(), is_left);
+        assert_eq!(shown.contains("nothing was deleted: on a terminal, --yes does it"), is_left, "{shown}");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(crate) struct GcArgs {
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: String,
 
-    /// Keep what is younger, such as 1h, 30m or 2d
+    /// Keep what is younger, such as 30m or 2d
     ///
     /// It has to be longer than the longest export to the folder by another program, such as BuildKit.
     #[arg(long, value_name = "AGE", default_value = "1h", value_parser = parse_age)]

@@ -16,11 +16,11 @@ pub(crate) struct WriteArgs {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
 
-    /// Annotate the manifest
+    /// Annotate the manifest with KEY=VALUE
     ///
     /// May be given several times. An annotation that the manifest has already is replaced. Registries and other tools show
     /// annotations, BuildKit ignores them. A copy that would keep every byte writes the manifest anew, under another digest.
-    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = parse_annotation)]
+    #[arg(long = "annotation", value_name = "K=V", value_parser = parse_annotation)]
     pub(crate) annotations: Vec<(String, String)>,
 
     /// Write the metadata of the export to this file

@@ -182,3 +182,16 @@ pub fn copy_of(name: &str, to: &Path) -> PathBuf {
     copy(&fixture(name), to);
     to.to_owned()
 }
+
+/// Makes everything below a folder two hours old.
+pub fn age(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        match entry.path().is_dir() {
+            true => age(&entry.path()),
+            false => {
+                let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+                std::fs::File::open(entry.path()).unwrap().set_modified(two_hours_ago).unwrap();
+            }
+        }
+    }
+}
