@@ -11,7 +11,7 @@ use cache_model::{CacheConfig, ConfigLayer, Descriptor, Digest};
 
 use crate::diff_ids::complete_diff_ids;
 use crate::publish::Upload;
-use crate::{Destination, ExportError, Exported};
+use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// An existing cache: its manifest and config, read and verified.
 #[derive(Clone, Copy, Debug)]

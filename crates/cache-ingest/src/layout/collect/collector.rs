@@ -64,8 +64,8 @@ impl Collector {
             pause("collect", self.options.settle).await?;
             let collector = self.clone();
             let attempt = move |locked: &mut LockedIndex<'_>| collector.put_back(locked);
-            let (needed, upload) = self.locker.attempt("collect", attempt).await?;
-            collected.keep(&needed, upload);
+            let survey = self.locker.attempt("collect", attempt).await?;
+            collected.keep_by(survey);
         }
         undecided.decided();
         self.delete(&collected, job).await?;
@@ -150,23 +150,18 @@ impl Collector {
         Ok(Attempt::Done(collected))
     }
 
-    /// The third step; the blobs that are needed, and the upload because of which all are kept.
-    fn put_back(
-        &self,
-        locked: &mut LockedIndex<'_>,
-    ) -> Result<Attempt<(HashSet<Digest>, Option<PathBuf>)>, Error> {
+    /// The third step; what is needed by now.
+    fn put_back(&self, locked: &mut LockedIndex<'_>) -> Result<Attempt<Survey>, Error> {
         let folder = self.folder();
         let withdrawn = withdrawn_blobs(folder);
         let stored = stored_blobs(folder.root())?;
         let survey = self.survey(&stored, &locked.index)?;
-        let upload = survey.collected.upload;
-        let is_kept = |digest: &Digest| upload.is_some() || survey.needed.contains(digest);
-        let kept: Vec<Digest> = withdrawn.iter().map(|blob| blob.digest).filter(is_kept).collect();
-        put_back(folder, &kept)?;
+        let kept = withdrawn.iter().map(|blob| blob.digest).filter(|digest| survey.keeps(digest));
+        put_back(folder, &kept.collect::<Vec<_>>())?;
         if !locked.is_current()? {
             return Ok(Attempt::Hindered(Hindrance::Changed));
         }
-        Ok(Attempt::Done((survey.needed, upload)))
+        Ok(Attempt::Done(survey))
     }
 
     /// Deletes what is withdrawn.
@@ -223,14 +218,21 @@ impl Collector {
     }
 }
 
+impl Survey {
+    /// Whether a blob stays: it is needed, or another program is writing.
+    fn keeps(&self, digest: &Digest) -> bool {
+        self.collected.upload.is_some() || self.needed.contains(digest)
+    }
+}
+
 impl Collected {
-    /// Counts as kept what is needed, and everything if another program is writing.
-    fn keep(&mut self, needed: &HashSet<Digest>, upload: Option<PathBuf>) {
-        let is_kept = |blob: &CollectedBlob| upload.is_some() || needed.contains(&blob.digest);
-        let (kept, deleted): (Vec<_>, Vec<_>) = self.blobs.drain(..).partition(is_kept);
+    /// Counts as kept what stays by a later survey.
+    fn keep_by(&mut self, survey: Survey) {
+        let (kept, deleted): (Vec<_>, Vec<_>) =
+            self.blobs.drain(..).partition(|blob| survey.keeps(&blob.digest));
         kept.iter().for_each(|blob| self.deferred.count(blob.size));
         self.blobs = deleted;
-        self.upload = upload.or(self.upload.take());
+        self.upload = survey.collected.upload.or(self.upload.take());
     }
 }
 
