@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &PruneArgs, global: &GlobalArgs) -> Result<(), Fai
     let EditPlaces { sources, destination, base } = EditPlaces::of(&args.edit, args.in_place)?;
     let edit = async |caches: &[CacheSource], _: &_| {
         prune(caches, &limits, |pruned| {
-            check_is_left(&pruned.after, &destination)?;
+            check_is_left(&pruned.after, args, &destination)?;
             Ok(report_of(pruned, args, &destination, global))
         })
     };
@@ -52,15 +52,20 @@ fn prune(
 }
 
 /// Refuses a cache without results: nothing could be written, and a tag would silently keep what it has.
-fn check_is_left(after: &Totals, destination: &str) -> Result<(), Failure> {
+fn check_is_left(after: &Totals, args: &PruneArgs, destination: &str) -> Result<(), Failure> {
     if after.results > 0 {
         return Ok(());
     }
+    let limits = "choose other limits";
+    let hint = match args.in_place {
+        true => format!("{limits}, or remove the tag with `bkcache rm {}`", quoted(destination)),
+        false => limits.to_owned(),
+    };
     Err(Failure::Failed {
         doing: format!("nothing was written to {destination}"),
         kind: ErrorKind::NotFound,
         error: anyhow::anyhow!("no result would be left"),
-        hint: Some("name other limits, or remove the tag with `bkcache rm`".to_owned()),
+        hint: Some(hint),
     })
 }
 

@@ -13,6 +13,7 @@ use crate::cli::{GlobalArgs, RepairArgs};
 use crate::edit::{EditPlaces, EditTask, Edited, print_config, run as run_edit};
 use crate::edit_report::{EditReport, first_lines, totals_json};
 use crate::failure::{Doing, Failure};
+use crate::shell::quoted;
 use crate::sources::{CacheSource, blobs_of, edit_failure, merged};
 use crate::stores::Stores;
 
@@ -31,7 +32,7 @@ pub(crate) async fn run(args: &RepairArgs, global: &GlobalArgs) -> Result<(), Fa
         let mut bad = BadBlobs::given(&chains, args, stores);
         bad.look(&chains, caches, args, stores).await?;
         repair(&chains, caches, &bad, |report, bad| {
-            check_is_left(report, bad, &destination)?;
+            check_is_left(report, bad, args, &destination)?;
             Ok(report_of(report, bad, args, global))
         })
     };
@@ -110,15 +111,22 @@ fn repair(
 }
 
 /// Refuses a cache without results: nothing could be written, and a tag would silently keep what it has.
-fn check_is_left(report: &RepairReport, bad: &BadBlobs, destination: &str) -> Result<(), Failure> {
+fn check_is_left(
+    report: &RepairReport,
+    bad: &BadBlobs,
+    args: &RepairArgs,
+    destination: &str,
+) -> Result<(), Failure> {
     if report.after.results > 0 {
         return Ok(());
     }
+    let remove =
+        || format!("remove the tag with `bkcache rm {}`, and builds run every step", quoted(destination));
     Err(Failure::Failed {
         doing: format!("nothing was written to {destination}"),
         kind: ErrorKind::NotFound,
         error: anyhow::anyhow!("{}, and no result has all of its blobs", damaged_line(bad)),
-        hint: Some("remove the tag with `bkcache rm`, and a build runs every step again".to_owned()),
+        hint: args.in_place.then(remove),
     })
 }
 

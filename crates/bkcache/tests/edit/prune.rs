@@ -196,6 +196,14 @@ fn a_prune_that_would_leave_nothing_is_an_error_and_changes_nothing() {
     let ran = at(NOW, &["prune", "--progress", "none", "--in-place", "--older-than", "1d", &source]);
     insta::assert_snapshot!("nothing_left", ran.shown(folder.path()));
     assert_eq!((ran.code, std::fs::read(Path::new(&source).join("index.json")).unwrap()), (1, before));
+    let to = path(folder.path(), "to");
+    let ran = at(NOW, &["prune", "--progress", "none", "--older-than", "1d", &source, &to]);
+    assert!(
+        ran.code == 1 && ran.stderr.ends_with("no result would be left; choose other limits\n"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!Path::new(&to).exists(), "no folder is made for nothing");
 }
 
 #[test]
