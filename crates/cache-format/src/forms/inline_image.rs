@@ -17,8 +17,9 @@ use crate::{FormatError, HistoryEntry, ImageConfig, ImageManifest, ManifestOrInd
 
 const WHAT: &str = "image";
 
-/// A list keeps the time of its result, which BuildKit leaves out. The limit is that of configs of about 128 MiB.
-const LISTS: ListRules = ListRules { time: |time| time, limit: 1 << 24 };
+/// A list keeps the time of its result, which BuildKit leaves out. Lists of as many positions as the limit make a config of about
+/// 32 MiB, which readers accept.
+const LISTS: ListRules = ListRules { time: |time| time, limit: 1 << 22 };
 
 pub(crate) static RULES: FormRules = FormRules {
     name: "inline",
