@@ -17,35 +17,6 @@ pub(crate) struct BlobSet {
     bytes: u64,
 }
 
-impl BlobSet {
-    pub(crate) fn new() -> Self {
-        Self { layers: ByPosition::new(0), has_blob: ByPosition::new(0), blobs: 0, bytes: 0 }
-    }
-
-    /// How many blobs there are.
-    pub(crate) fn blobs(&self) -> usize {
-        self.blobs
-    }
-
-    /// The size of all blobs.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Takes the blobs of a layer and of all layers below it. `added` receives a layer of each new blob.
-    pub(crate) fn take(&mut self, top: LayerRef<'_>, mut added: impl FnMut(LayerRef<'_>)) {
-        let mut at = Some(top);
-        while let Some(layer) = at.filter(|layer| !self.layers.replace(layer.position(), true)) {
-            if !self.has_blob.replace(layer.blob_position(), true) {
-                self.blobs += 1;
-                self.bytes = self.bytes.saturating_add(layer.descriptor().size);
-                added(layer);
-            }
-            at = layer.parent();
-        }
-    }
-}
-
 /// A [`BlobSet`] that knows of every layer how many bytes taking it would add.
 ///
 /// The layers are a forest, numbered so that a layer and all layers above it are a range. A blob counts at the lowest
@@ -73,6 +44,39 @@ struct BlobRange {
     blob: usize,
     range: Range,
     size: u64,
+}
+
+/// Numbers at positions, and their sums up to a position (Fenwick, "A new data structure for cumulative frequency
+/// tables", 1994). Sums wrap, so that a negative number can be added.
+struct PrefixSums(Vec<u64>);
+
+impl BlobSet {
+    pub(crate) fn new() -> Self {
+        Self { layers: ByPosition::new(0), has_blob: ByPosition::new(0), blobs: 0, bytes: 0 }
+    }
+
+    /// How many blobs there are.
+    pub(crate) fn blobs(&self) -> usize {
+        self.blobs
+    }
+
+    /// The size of all blobs.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes the blobs of a layer and of all layers below it. `added` receives a layer of each new blob.
+    pub(crate) fn take(&mut self, top: LayerRef<'_>, mut added: impl FnMut(LayerRef<'_>)) {
+        let mut at = Some(top);
+        while let Some(layer) = at.filter(|layer| !self.layers.replace(layer.position(), true)) {
+            if !self.has_blob.replace(layer.blob_position(), true) {
+                self.blobs += 1;
+                self.bytes = self.bytes.saturating_add(layer.descriptor().size);
+                added(layer);
+            }
+            at = layer.parent();
+        }
+    }
 }
 
 impl NewBytes {
@@ -120,6 +124,31 @@ impl NewBytes {
     }
 }
 
+impl PrefixSums {
+    fn new(len: usize) -> Self {
+        Self(vec![0; len + 1])
+    }
+
+    /// Adds to the number at a position.
+    fn add(&mut self, position: usize, number: u64) {
+        let mut at = position;
+        while let Some(sum) = self.0.get_mut(at) {
+            *sum = sum.wrapping_add(number);
+            at |= at + 1;
+        }
+    }
+
+    /// The sum of the numbers up to a position, itself included.
+    fn up_to(&self, position: usize) -> u64 {
+        let (mut end, mut total) = (position + 1, 0u64);
+        while let Some(at) = end.checked_sub(1) {
+            total = total.wrapping_add(self.0.get(at).copied().unwrap_or_default());
+            end &= at;
+        }
+        total
+    }
+}
+
 /// Numbers layers so that each is followed by the layers above it. They are given after the layers below them, so the
 /// layers above are counted backwards, and numbers are given forwards.
 fn number(layers: &[LayerRef<'_>]) -> ByPosition<Range> {
@@ -151,35 +180,6 @@ fn number(layers: &[LayerRef<'_>]) -> ByPosition<Range> {
         free.set(layer.position(), start + 1);
     }
     ranges
-}
-
-/// Numbers at positions, and their sums up to a position (Fenwick, "A new data structure for cumulative frequency
-/// tables", 1994). Sums wrap, so that a negative number can be added.
-struct PrefixSums(Vec<u64>);
-
-impl PrefixSums {
-    fn new(len: usize) -> Self {
-        Self(vec![0; len + 1])
-    }
-
-    /// Adds to the number at a position.
-    fn add(&mut self, position: usize, number: u64) {
-        let mut at = position;
-        while let Some(sum) = self.0.get_mut(at) {
-            *sum = sum.wrapping_add(number);
-            at |= at + 1;
-        }
-    }
-
-    /// The sum of the numbers up to a position, itself included.
-    fn up_to(&self, position: usize) -> u64 {
-        let (mut end, mut total) = (position + 1, 0u64);
-        while let Some(at) = end.checked_sub(1) {
-            total = total.wrapping_add(self.0.get(at).copied().unwrap_or_default());
-            end &= at;
-        }
-        total
-    }
 }
 
 #[cfg(test)]

@@ -45,51 +45,6 @@ struct Part<'g> {
     newest: Option<ResultRef<'g>>,
 }
 
-/// Compares two caches: the records of both, closed, and for each its newest result in the two.
-///
-/// Two results are the same if their layers have the same content, whatever the compression.
-///
-/// # Errors
-/// [`EditError::SizeConflict`] if the two give a blob different sizes, [`EditError::Read`] for a cache that was made to
-/// be slow.
-pub fn diff(a: &CacheChains, b: &CacheChains) -> Result<Diff, EditError> {
-    let layers = LayerTable::of(&[Source::new(a), Source::new(b)])?;
-    let (graph_a, graph_b) = (a.graph()?, b.graph()?);
-    // The order of the records does not depend on results, so results are compared apart.
-    let mut both = BothRecords::new();
-    let side_a = both.add_all(&graph_a)?;
-    let side_b = both.add_all(&graph_b)?;
-    let both = both.chains.graph()?;
-    let (parts_a, parts_b) = (side_a.parts(&both), side_b.parts(&both));
-    let records = both.records_in_config_order().into_iter().map(|record| {
-        let (part_a, part_b) = (parts_a.get(record.position()), parts_b.get(record.position()));
-        RecordDiff {
-            digest: record.digest().clone(),
-            presence: match (part_a.is_present, part_b.is_present) {
-                (true, false) => Presence::A,
-                (false, true) => Presence::B,
-                _ => Presence::Both,
-            },
-            change: change(&layers, part_a.newest, part_b.newest),
-            a: part_a.newest.map(compared),
-            b: part_b.newest.map(compared),
-        }
-    });
-    let empty = BlobTotals::default();
-    let records = records.collect();
-    let mut diff = Diff { records, only_a: empty, only_b: empty, both: empty, blobs: Vec::new() };
-    diff.compare_blobs(&blobs(&graph_a), &blobs(&graph_b), &layers);
-    Ok(diff)
-}
-
-/// A descriptor of each distinct blob, sorted by digest.
-fn blobs<'g>(graph: &'g Graph<'_>) -> Vec<&'g Descriptor> {
-    let mut blobs: Vec<_> = graph.blobs().collect();
-    blobs.sort_by_key(|descriptor| descriptor.digest);
-    blobs.dedup_by_key(|descriptor| descriptor.digest);
-    blobs
-}
-
 impl<'g> BothRecords<'g> {
     fn new() -> Self {
         let mut chains = CacheChains::new();
@@ -147,29 +102,6 @@ impl<'g> Side<'g> {
     }
 }
 
-fn change(layers: &LayerTable, a: Option<ResultRef<'_>>, b: Option<ResultRef<'_>>) -> ResultChange {
-    let stack = |source: usize, result: ResultRef<'_>| -> Option<StackIx> {
-        layers.stack_of(SourceIx::new(source), result.top()?)
-    };
-    let (a, b) = match (a, b) {
-        (None, None) => return ResultChange::None,
-        (Some(_), None) => return ResultChange::OnlyA,
-        (None, Some(_)) => return ResultChange::OnlyB,
-        (Some(a), Some(b)) => (stack(0, a), stack(1, b)),
-    };
-    if a == b {
-        ResultChange::Same
-    } else if a.map(|stack| layers.identity(stack)) == b.map(|stack| layers.identity(stack)) {
-        ResultChange::Recompressed
-    } else {
-        ResultChange::Changed
-    }
-}
-
-fn compared(result: ResultRef<'_>) -> ComparedResult {
-    ComparedResult { created_at: result.created_at(), layers: result.layers_len(), bytes: result.size() }
-}
-
 impl Diff {
     /// Compares the blobs of two caches, each sorted by digest.
     fn compare_blobs(&mut self, a: &[&Descriptor], b: &[&Descriptor], layers: &LayerTable) {
@@ -200,4 +132,72 @@ impl Diff {
         }
         self.blobs.sort_by_key(|blob| (Reverse(blob.descriptor.size), blob.descriptor.digest));
     }
+}
+
+/// Compares two caches: the records of both, closed, and for each its newest result in the two.
+///
+/// Two results are the same if their layers have the same content, whatever the compression.
+///
+/// # Errors
+/// [`EditError::SizeConflict`] if the two give a blob different sizes, [`EditError::Read`] for a cache that was made to
+/// be slow.
+pub fn diff(a: &CacheChains, b: &CacheChains) -> Result<Diff, EditError> {
+    let layers = LayerTable::of(&[Source::new(a), Source::new(b)])?;
+    let (graph_a, graph_b) = (a.graph()?, b.graph()?);
+    // The order of the records does not depend on results, so results are compared apart.
+    let mut both = BothRecords::new();
+    let side_a = both.add_all(&graph_a)?;
+    let side_b = both.add_all(&graph_b)?;
+    let both = both.chains.graph()?;
+    let (parts_a, parts_b) = (side_a.parts(&both), side_b.parts(&both));
+    let records = both.records_in_config_order().into_iter().map(|record| {
+        let (part_a, part_b) = (parts_a.get(record.position()), parts_b.get(record.position()));
+        RecordDiff {
+            digest: record.digest().clone(),
+            presence: match (part_a.is_present, part_b.is_present) {
+                (true, false) => Presence::A,
+                (false, true) => Presence::B,
+                _ => Presence::Both,
+            },
+            change: change(&layers, part_a.newest, part_b.newest),
+            a: part_a.newest.map(compared),
+            b: part_b.newest.map(compared),
+        }
+    });
+    let empty = BlobTotals::default();
+    let records = records.collect();
+    let mut diff = Diff { records, only_a: empty, only_b: empty, both: empty, blobs: Vec::new() };
+    diff.compare_blobs(&blobs(&graph_a), &blobs(&graph_b), &layers);
+    Ok(diff)
+}
+
+/// A descriptor of each distinct blob, sorted by digest.
+fn blobs<'g>(graph: &'g Graph<'_>) -> Vec<&'g Descriptor> {
+    let mut blobs: Vec<_> = graph.blobs().collect();
+    blobs.sort_by_key(|descriptor| descriptor.digest);
+    blobs.dedup_by_key(|descriptor| descriptor.digest);
+    blobs
+}
+
+fn change(layers: &LayerTable, a: Option<ResultRef<'_>>, b: Option<ResultRef<'_>>) -> ResultChange {
+    let stack = |source: usize, result: ResultRef<'_>| -> Option<StackIx> {
+        layers.stack_of(SourceIx::new(source), result.top()?)
+    };
+    let (a, b) = match (a, b) {
+        (None, None) => return ResultChange::None,
+        (Some(_), None) => return ResultChange::OnlyA,
+        (None, Some(_)) => return ResultChange::OnlyB,
+        (Some(a), Some(b)) => (stack(0, a), stack(1, b)),
+    };
+    if a == b {
+        ResultChange::Same
+    } else if a.map(|stack| layers.identity(stack)) == b.map(|stack| layers.identity(stack)) {
+        ResultChange::Recompressed
+    } else {
+        ResultChange::Changed
+    }
+}
+
+fn compared(result: ResultRef<'_>) -> ComparedResult {
+    ComparedResult { created_at: result.created_at(), layers: result.layers_len(), bytes: result.size() }
 }

@@ -6,6 +6,9 @@ use crate::Selection;
 use crate::by_position::ByPosition;
 use crate::used_on::UsedOn;
 
+/// The freshness of each record of a selection's graph.
+pub(crate) struct Freshness(ByPosition<Option<Fresh>>);
+
 /// An instant as seconds and nanoseconds, which compare faster than timestamps with an offset.
 pub(crate) type Instant = (i64, u32);
 
@@ -18,9 +21,6 @@ pub(crate) struct Fresh {
     /// with the same instant.
     pub(crate) due_to: usize,
 }
-
-/// The freshness of each record of a selection's graph.
-pub(crate) struct Freshness(ByPosition<Option<Fresh>>);
 
 impl Freshness {
     /// The freshness of the records by the results of a selection. A record that leads to no result has none.

@@ -7,7 +7,9 @@ pub(crate) const EMPTY_CONFIG: u64 = 2;
 
 /// The limits of a pruned cache. `None` is no limit.
 ///
-/// Without any limit only the records go that lead to no result.
+/// Without any limit only the records go that lead to no result. Pruning again with the same limit changes nothing. With
+/// `older_than` and another limit it can: what is old, and was fresh only because of a result that the other limit dropped,
+/// is old the next time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -11,6 +11,8 @@ use crate::by_position::ByPosition;
 
 /// For each record of a graph at most one result that it keeps.
 ///
+/// The graph is one by the closed rule, such as that of merged chains, in which each blob has one descriptor.
+///
 /// ```
 /// use cache_edit::{Limits, Selection, keep};
 /// use cache_model::{CacheChains, Descriptor, MediaType, NewResult, Rule};
@@ -22,7 +24,7 @@ use crate::by_position::ByPosition;
 /// }
 /// chains.set_rule(Rule::Closed);
 ///
-/// // Both results have three bytes, so one of them has to go: the older one.
+/// // The two results have three bytes together, so the older one has to go.
 /// let graph = chains.graph()?;
 /// let limits = Limits::default().with_keep_bytes(2);
 /// let selection = Selection::newest(&graph).limited(&limits, &|_| 0)?;
@@ -34,12 +36,6 @@ use crate::by_position::ByPosition;
 pub struct Selection<'g> {
     graph: &'g Graph<'g>,
     kept: Vec<Option<ResultRef<'g>>>,
-}
-
-impl std::fmt::Debug for Selection<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.results()).finish()
-    }
 }
 
 impl<'g> Selection<'g> {
@@ -113,5 +109,11 @@ impl<'g> Selection<'g> {
             }
         }
         Totals { records: self.records().count(), results, blobs: blobs.blobs(), bytes: blobs.bytes() }
+    }
+}
+
+impl std::fmt::Debug for Selection<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.results()).finish()
     }
 }

@@ -185,6 +185,20 @@ fn each_limit_chooses_among_what_the_one_before_kept() {
 }
 
 #[test]
+fn what_only_a_dropped_result_kept_fresh_is_old_the_next_time() {
+    let chains = Small::new()
+        .layer(layer("large", 100))
+        .record("base", &[], Some((1, &["base"])))
+        .record("step", &["base"], Some((20, &["base", "large"])))
+        .chains();
+    let limits = older_than(10).with_keep_bytes(50);
+    let graph = chains.graph().unwrap();
+    let once = keep(&Selection::newest(&graph).limited(&limits, &config_size).unwrap()).unwrap();
+    assert_eq!(shown(&once), ["base <> base"]);
+    assert_eq!(pruned(&once, &limits), [""; 0]);
+}
+
+#[test]
 fn a_kept_record_keeps_all_links_of_what_it_stands_on() {
     let chains = Small::new()
         .record("definition", &[], None)
