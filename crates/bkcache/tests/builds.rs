@@ -10,13 +10,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use support::{bkcache, bkcache_with_input, sha256};
+use support::{bkcache, bkcache_with_input, copy_of, sha256};
 use tempfile::TempDir;
 use test_registries::{Docker, DockerRegistry, Guard, Step, run_command};
 
@@ -103,16 +105,33 @@ fn cached(steps: &[Step]) -> Vec<bool> {
     steps.iter().map(|step| step.cached).collect()
 }
 
+/// The names of the blobs in a folder.
+fn blobs(folder: &Path) -> BTreeSet<OsString> {
+    fs::read_dir(folder.join("blobs/sha256")).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_comes_from_a_cache_that_was_copied() {
+async fn every_step_comes_from_a_cache_that_was_copied_through_a_folder_that_was_collected() {
     let Some(docker) = Docker::start().await else { return };
     let Some(project) = Project::start(MATRIX).await else { return };
     project.export(&docker, "app:image", &[]).await;
     let (index, again) = (project.at("cache:index"), project.at("cache:again"));
-    let folder = tempfile::tempdir().unwrap();
-    let between = folder.path().join("between").display().to_string();
     bkcache(["copy", "--quiet", "--form", "index", &project.at("app:image"), &index]).ok();
+    // BuildKit wrote the folder, with a cache of another build.
+    let outside = tempfile::tempdir().unwrap();
+    let folder = copy_of("app-max-index-oci-gzip", &outside.path().join("between"));
+    let of_buildkit = blobs(&folder);
+    let place = folder.display().to_string();
+    let (latest, between) = (format!("{place}:latest"), format!("{place}:between"));
     bkcache(["copy", "--quiet", &index, &between]).ok();
+    let both = blobs(&folder);
+    let collect = || bkcache(["gc", "--quiet", "--yes", "--older-than", "0s", &place]).ok();
+    collect();
+    assert_eq!(blobs(&folder), both, "a tag leads to each blob");
+    bkcache(["rm", "--quiet", &latest]).ok();
+    collect();
+    assert_eq!(blobs(&folder), both.difference(&of_buildkit).cloned().collect());
+
     bkcache(["copy", "--quiet", &between, &again]).ok();
     for name in ["cache:index", "cache:again"] {
         assert_eq!(project.import(&docker, name, &[]).await, [true; 5], "{name}");
