@@ -130,7 +130,7 @@ impl Union {
             union.group_of.push(group);
         }
         let (all, groups) = (parts.indices().collect(), union.groups.indices().collect());
-        union.close_dirty(parts, Dirty { records: Vec::new(), parts: all, groups })?;
+        union.close_dirty(parts, &Dirty { records: Vec::new(), parts: all, groups })?;
         Ok(union)
     }
 
@@ -195,7 +195,7 @@ impl Union {
             }
         }
         dirty.groups.sort_unstable();
-        self.close_dirty(parts, dirty)
+        self.close_dirty(parts, &dirty)
     }
 
     /// Gives the changed parts, and the parts that link to moved parts, the groups of their present links. Gives the records
@@ -337,7 +337,7 @@ impl Union {
     }
 
     /// Closes what is dirty and appends its records. The groups are in order, so that sources come first. Gives the records.
-    fn close_dirty(&mut self, parts: &Parts, dirty: Dirty) -> Result<Vec<RecordIx>, EditError> {
+    fn close_dirty(&mut self, parts: &Parts, dirty: &Dirty) -> Result<Vec<RecordIx>, EditError> {
         let mut local = LocalChains::new();
         for group in &dirty.groups {
             // A group that was left out, and a new one, has no record.
@@ -360,7 +360,7 @@ impl Union {
                 new.extend(appended);
             }
         }
-        self.distribute(&graph, &record_of, &dirty);
+        self.distribute(&graph, &record_of, dirty);
         Ok(new)
     }
 
