@@ -148,7 +148,8 @@ fn report_of(report: &RepairReport, bad: &BadBlobs, args: &RepairArgs, global: &
 
 /// How many blobs are bad.
 fn damaged_line(bad: &BadBlobs) -> String {
-    format!("{} of {} missing or damaged", bad.defects.len(), count(bad.blobs as u64, "blob"))
+    let defects = grouped(bad.defects.len() as u64);
+    format!("{defects} of {} missing or damaged", count(bad.blobs as u64, "blob"))
 }
 
 /// The defect of a blob, after its digest.
