@@ -1,13 +1,16 @@
 //! Laws of merging.
 
-use cache_edit::{Coherence, MergeOptions};
+use cache_edit::{ANNOTATION_USED, Coherence, MergeOptions, Source, UsedOn, merge};
 use cache_model::Rule;
 use proptest::prelude::*;
 
 use crate::support::{
-    has_one_number_of_inputs, load, load_all, merged, of_reference, options, read_all, sources, worlds,
-    written_chains,
+    descriptor, has_one_number_of_inputs, hostile, load, load_all, merged, of_reference, options, read_all,
+    sources, worlds, written_chains,
 };
+
+/// Days before, among and after those of the marks in hostile caches.
+const DAYS: [&str; 4] = ["2025-01-01", "2026-01-01", "2026-01-03", "2026-06-01"];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
@@ -89,4 +92,29 @@ proptest! {
             prop_assert_eq!(written_chains(&alone.chains), written_chains(&chains));
         }
     }
+
+    /// Law: marking a source is merging it with the mark on each of its layers, unless a layer has a later one.
+    #[test]
+    fn marking_a_source_marks_its_layers(caches in hostile(), day in prop::sample::select(&DAYS[..])) {
+        let chains = load_all(&caches);
+        let day: UsedOn = day.parse().unwrap();
+        let sources = || chains.iter().map(Source::new);
+        let (first, rest) = (sources().next().unwrap().marked(day), sources().skip(1));
+        let options = MergeOptions::default();
+        let Ok(marked) = merge(&[first].into_iter().chain(rest).collect::<Vec<_>>(), options) else {
+            return Ok(());
+        };
+        let mut caches = caches;
+        caches[0].descriptors.iter_mut().for_each(|text| *text = with_mark(text, day));
+        let expected = merged(&load_all(&caches), options).unwrap();
+        prop_assert_eq!(written_chains(&marked.chains), written_chains(&expected.chains));
+    }
+}
+
+/// The text of a descriptor with a mark of use, unless it has a later one.
+fn with_mark(text: &str, day: UsedOn) -> String {
+    let descriptor = descriptor(text);
+    let known = descriptor.annotations.get(ANNOTATION_USED).and_then(|known| known.parse().ok());
+    let day = known.map_or(day, |known: UsedOn| known.max(day));
+    String::from_utf8(descriptor.with_annotation(ANNOTATION_USED, &day.to_string()).json()).unwrap()
 }

@@ -42,14 +42,15 @@ pub(crate) fn of_reference(options: MergeOptions) -> reference::MergeOptions {
 
 pub(crate) fn load(cache: &Exported) -> CacheChains {
     let config = decode_config(cache.config.as_bytes()).unwrap();
-    CacheChains::from_config(&config, &descriptors(cache)).unwrap().chains
+    let descriptors: Vec<Descriptor> = cache.descriptors.iter().map(|text| descriptor(text)).collect();
+    CacheChains::from_config(&config, &descriptors).unwrap().chains
 }
 
-fn descriptors(cache: &Exported) -> Vec<Descriptor> {
-    let layers = cache.descriptors.join(",");
+/// Reads the JSON text of a descriptor, as a layer of a record line.
+pub(crate) fn descriptor(text: &str) -> Descriptor {
     let line =
-        format!(r#"{{"digest":"x","results":[{{"createdAt":"2026-01-01T00:00:00Z","layers":[{layers}]}}]}}"#);
-    decode_record_line(line.as_bytes()).unwrap().results.swap_remove(0).layers
+        format!(r#"{{"digest":"x","results":[{{"createdAt":"2026-01-01T00:00:00Z","layers":[{text}]}}]}}"#);
+    decode_record_line(line.as_bytes()).unwrap().results.swap_remove(0).layers.swap_remove(0)
 }
 
 pub(crate) fn load_all(caches: &[Exported]) -> Vec<CacheChains> {
