@@ -62,8 +62,8 @@ proptest! {
     /// which the outcome is read, joins records that the closed rule keeps apart.
     #[test]
     fn merging_the_outcome_alone_gives_it_back(caches in sources(), options in options()) {
-        if let Some(first) = merged(&load_all(&caches), options) {
-            prop_assume!(has_one_number_of_inputs(&first.chains.graph().unwrap()));
+        let Some(first) = merged(&load_all(&caches), options) else { return Ok(()) };
+        if has_one_number_of_inputs(&first.chains.graph().unwrap()) {
             let outcome = written_chains(&first.chains);
             let again = merged([&load(&outcome)], options).unwrap();
             prop_assert_eq!(written_chains(&again.chains), outcome);
