@@ -240,5 +240,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+    ['&', '<', '>', '\u{2028}', '\u{2029}'].iter().fold(text.to_owned(), |text, special| {
+        text.replace(*special, &format!("\\u{:04x}", u32::from(*special)))
+    })
 }

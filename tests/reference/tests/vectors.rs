@@ -1,4 +1,4 @@
-//! The reference gives every answer of `vectors/edit.ndjson`.
+//! The reference gives every answer of `vectors/edit.ndjson`, and reads the configs of `vectors/parse.ndjson` as BuildKit does.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -64,4 +64,20 @@ fn every_vector_gives_its_answer() {
 
 fn source(value: &Value) -> Cache {
     Cache::read(value["config"].as_str().unwrap(), &texts(&value["layers"])).unwrap()
+}
+
+#[test]
+fn configs_are_read_as_buildkit_reads_them_or_refused_by_both() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/parse.ndjson");
+    let file = std::fs::read_to_string(path).unwrap();
+    let mut read = 0;
+    for line in file.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let provided = if case["provided"].is_null() { Vec::new() } else { texts(&case["provided"]) };
+        let config = Cache::read(case["input"].as_str().unwrap(), &provided)
+            .map(|cache| marshal(cache.records(), &[]).config);
+        assert_eq!(config.as_deref(), case["config"].as_str(), "{}", case["name"]);
+        read += usize::from(config.is_some());
+    }
+    assert_eq!((read, file.lines().count()), (198, 398));
 }
