@@ -231,7 +231,7 @@ impl EditAttempt<'_> {
             format!("`bkcache verify {source}` lists what is missing")
         };
         let exported = with_a_result(exported, &chains, to, verify)?;
-        let caches = caches.iter().map(|cache| (cache.text.clone(), cache.counts)).collect();
+        let caches = caches.iter().map(|cache| (cache.text.clone(), cache.totals)).collect();
         Ok(Ok(EditOutcome { exported, report, caches, attempts: 1 }))
     }
 }

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::iter;
 
-use cache_edit::Totals;
-use cache_export::{Counts, Exported};
+use cache_export::Exported;
 use cache_ingest::{Stored, Tally};
-use cache_model::count;
+use cache_model::{Totals, count};
 use cache_report::text::{printable, size};
 use serde_json::{Map, Value, json};
 
@@ -26,7 +25,7 @@ pub(crate) struct EditOutcome {
     pub(crate) exported: Exported,
     pub(crate) report: EditReport,
     /// The caches that were edited, by the texts that the user named them by, and what each holds.
-    pub(crate) caches: Vec<(String, Counts)>,
+    pub(crate) caches: Vec<(String, Totals)>,
     /// How often the caches were edited, as another process had changed the destination meanwhile.
     pub(crate) attempts: u32,
 }
@@ -44,10 +43,10 @@ pub(crate) struct EditReport {
 
 impl EditOutcome {
     /// What the new cache holds, as a line.
-    fn counts(&self) -> Option<String> {
-        let counts = self.exported.counts.filter(|_| self.exported.manifest.is_some())?;
+    fn totals(&self) -> Option<String> {
+        let totals = self.exported.totals.filter(|_| self.exported.manifest.is_some())?;
         let of = count(self.caches.len() as u64, "cache");
-        Some(format!("{counts} ({}) of {of}", size(counts.bytes)))
+        Some(format!("{totals} ({}) of {of}", size(totals.bytes)))
     }
 
     fn to_json(&self, place: &str, is_dry: bool) -> Value {
@@ -56,10 +55,10 @@ impl EditOutcome {
             let Tally { blobs, bytes } = layer_tally(exported, stored);
             json!({"blobs": blobs, "bytes": bytes})
         };
-        let cache = |(text, counts): &(String, Counts)| {
-            let mut members = counts_json(counts);
-            members.insert("source".to_owned(), json!(text));
-            Value::Object(members)
+        let cache = |(text, totals): &(String, Totals)| {
+            let mut members = totals_json(totals);
+            members["source"] = json!(text);
+            members
         };
         let manifest = exported.manifest.as_ref();
         let head = json!({
@@ -73,7 +72,7 @@ impl EditOutcome {
             "replaced": exported.replaced.map(|digest| digest.to_string()),
             "attempts": self.attempts,
             "sources": self.caches.iter().map(cache).collect::<Vec<_>>(),
-            "result": counts_json(&exported.counts.unwrap_or_default()),
+            "result": totals_json(&exported.totals.unwrap_or_default()),
             "written": tally(Stored::Stored),
             "alreadyThere": tally(Stored::AlreadyPresent),
             "mounted": tally(Stored::Mounted),
@@ -107,7 +106,7 @@ pub(crate) fn report_edit(
     } else {
         let export = ExportSummary { exported, place: &place, rehashes: to.rehashes, is_dry: args.dry_run };
         let lines = outcome.report.lines.iter().map(|line| printable(line));
-        iter::once(export.to_string()).chain(outcome.counts()).chain(lines).collect::<Vec<_>>().join("\n")
+        iter::once(export.to_string()).chain(outcome.totals()).chain(lines).collect::<Vec<_>>().join("\n")
     };
     let failing = || match args.dry_run {
         true => writing(),
@@ -116,19 +115,9 @@ pub(crate) fn report_edit(
     written(writeln!(anstream::stdout().lock(), "{text}"), failing)
 }
 
-/// Counts as the members of an object.
-pub(crate) fn counts_json(counts: &Counts) -> Map<String, Value> {
-    let Counts { records, results, blobs, bytes, .. } = counts;
-    [("records", *records), ("results", *results), ("blobs", *blobs)]
-        .map(|(name, number)| (name.to_owned(), json!(number)))
-        .into_iter()
-        .chain([("bytes".to_owned(), json!(bytes))])
-        .collect()
-}
-
 /// The numbers of a cache as an object.
 pub(crate) fn totals_json(totals: &Totals) -> Value {
-    let Totals { records, results, blobs, bytes, .. } = totals;
+    let Totals { records, results, blobs, bytes } = totals;
     json!({"records": records, "results": results, "blobs": blobs, "bytes": bytes})
 }
 

@@ -5,11 +5,10 @@
 use std::collections::HashSet;
 
 use cache_edit::{EditError, MergeOptions, Source, merge};
-use cache_export::Counts;
 use cache_format::Form;
 use cache_import::ImportWarning;
 use cache_ingest::{ErrorKind, Event, MultiProvider, Provider, Resolved};
-use cache_model::{CacheChains, Digest, grouped};
+use cache_model::{CacheChains, Digest, Totals, grouped};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::failure::{Doing, Failure};
@@ -23,7 +22,7 @@ pub(crate) struct CacheSource {
     pub(crate) opened: OpenedSource,
     pub(crate) chains: CacheChains,
     /// What it holds.
-    pub(crate) counts: Counts,
+    pub(crate) totals: Totals,
     /// Whether it is what the destination has.
     pub(crate) is_base: bool,
     warnings: Vec<ImportWarning>,
@@ -51,8 +50,8 @@ impl CacheSource {
         let mut imported = opened.import_silently(stores).await?;
         let warnings = std::mem::take(&mut imported.warnings);
         let chains = imported.into_chains().doing(|| opened.reading())?;
-        let counts = Counts::of(&chains.graph().doing(|| opened.reading())?);
-        Ok(Self { text: text.to_owned(), opened, chains, counts, is_base: false, warnings })
+        let totals = Totals::of_graph(&chains.graph().doing(|| opened.reading())?);
+        Ok(Self { text: text.to_owned(), opened, chains, totals, is_base: false, warnings })
     }
 
     fn warn(&self, stores: &Stores) {

@@ -62,7 +62,6 @@ mod report;
 mod retreat;
 mod selection;
 mod source;
-mod totals;
 mod union;
 mod used_on;
 
@@ -78,5 +77,4 @@ pub use repair_report::{BrokenResult, RepairReport};
 pub use report::{Contested, MergeReport, SourceOutcome};
 pub use selection::Selection;
 pub use source::Source;
-pub use totals::Totals;
 pub use used_on::{ANNOTATION_USED, UsedOn, UsedOnError};

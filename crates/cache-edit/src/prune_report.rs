@@ -1,10 +1,10 @@
 //! What a prune drops, and what it keeps although it is old, as data.
 
-use cache_model::{RecordDigest, Timestamp};
+use cache_model::{RecordDigest, Timestamp, Totals};
 
 use crate::blob_set::NewBytes;
 use crate::freshness::{Freshness, instant, mark};
-use crate::{Limits, Selection, Totals, UsedOn};
+use crate::{Limits, Selection, UsedOn};
 
 /// What a prune did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What a repair drops, as data.
 
-use cache_model::{Digest, RecordDigest, Timestamp};
+use cache_model::{Digest, RecordDigest, Timestamp, Totals};
 
+use crate::Selection;
 use crate::bad_layers::BadLayers;
 use crate::by_position::ByPosition;
-use crate::{Selection, Totals};
 
 /// What a repair did.
 #[derive(Clone, Debug, PartialEq, Eq)]

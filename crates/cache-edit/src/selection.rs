@@ -2,9 +2,8 @@
 //!
 //! It holds references into a graph and never changes the graph. `keep` makes chains of a selection.
 
-use cache_model::{Digest, Graph, RecordRef, ResultRef};
+use cache_model::{Digest, Graph, RecordRef, ResultRef, Totals};
 
-use crate::Totals;
 use crate::bad_layers::BadLayers;
 use crate::blob_set::BlobSet;
 use crate::by_position::ByPosition;

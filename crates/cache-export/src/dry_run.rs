@@ -27,8 +27,8 @@ pub async fn dry_run(
 ) -> Result<Exported, ExportError> {
     let found = Lookup::of(chains.blobs(), provider, job).await;
     let found = found.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
-    let Prepared { cache, counts, warnings } = Prepared::of(chains, &|blob| found.intact.contains(blob))?;
-    let mut exported = Exported::new(counts);
+    let Prepared { cache, totals, warnings } = Prepared::of(chains, &|blob| found.intact.contains(blob))?;
+    let mut exported = Exported::new(totals);
     exported.warn(ExportWarning::of_damage(&found.damaged).chain(warnings), job);
     let Some(cache) = cache else { return Ok(exported) };
     let form = to.form.unwrap_or_default();

@@ -2,11 +2,11 @@
 
 use cache_format::{Form, Packed, pack};
 use cache_ingest::{Job, Provider, Side, presence};
-use cache_model::{CacheChains, CacheConfig, Descriptor, Digest};
+use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, Totals};
 
 use crate::diff_ids::complete_diff_ids;
 use crate::publish::Upload;
-use crate::{Counts, Destination, ExportError, ExportWarning, Exported};
+use crate::{Destination, ExportError, ExportWarning, Exported};
 
 /// Exports records: copies the layers from `provider`, writes the config and the manifest, and names the manifest.
 ///
@@ -26,8 +26,8 @@ pub async fn export(
 ) -> Result<Exported, ExportError> {
     let present = presence(provider, chains.blobs(), job);
     let present = present.await.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
-    let Prepared { cache, counts, warnings } = Prepared::of(chains, &|blob| present.contains(blob))?;
-    let mut exported = Exported::new(counts);
+    let Prepared { cache, totals, warnings } = Prepared::of(chains, &|blob| present.contains(blob))?;
+    let mut exported = Exported::new(totals);
     exported.warn(warnings, job);
     if let Some(cache) = cache {
         let form = to.form.unwrap_or_default();
@@ -41,7 +41,7 @@ pub async fn export(
 pub(crate) struct Prepared {
     /// The cache of the results whose layers are all present; `None` if there is no such result.
     pub(crate) cache: Option<CompleteCache>,
-    pub(crate) counts: Counts,
+    pub(crate) totals: Totals,
     /// What is left out.
     pub(crate) warnings: Vec<ExportWarning>,
 }
@@ -60,12 +60,12 @@ impl Prepared {
         let mut warnings: Vec<_> = marshalled.warnings.iter().cloned().map(ExportWarning::Marshal).collect();
         if marshalled.config.layers().is_empty() {
             warnings.push(ExportWarning::NoLayers);
-            return Ok(Self { cache: None, counts: Counts::default(), warnings });
+            return Ok(Self { cache: None, totals: Totals::default(), warnings });
         }
-        let counts = Counts::of_marshalled(&marshalled);
+        let totals = Totals::of_marshalled(&marshalled);
         let layers = marshalled.layer_descriptors().cloned().collect();
         let cache = CompleteCache { config: marshalled.config, layers };
-        Ok(Self { cache: Some(cache), counts, warnings })
+        Ok(Self { cache: Some(cache), totals, warnings })
     }
 }
 

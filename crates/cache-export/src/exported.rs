@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use cache_ingest::{Event, Job, Stored, Summary};
-use cache_model::{Descriptor, Digest};
+use cache_model::{Descriptor, Digest, Totals};
 
-use crate::{Counts, ExportWarning};
+use crate::ExportWarning;
 
 /// The key under which BuildKit returns the descriptor of the manifest, as JSON, to the client of an export.
 pub const METADATA_MANIFEST: &str = "cache.manifest";
@@ -19,7 +19,7 @@ pub struct Exported {
     /// The descriptor of the config.
     pub config: Option<Descriptor>,
     /// What the cache holds; `None` for a copy that does not look at the records.
-    pub counts: Option<Counts>,
+    pub totals: Option<Totals>,
     /// How many blobs were stored or already present, the config included, which is a blob like others for a store.
     pub blobs: Summary,
     /// How the config came to be in the destination; `None` if there was nothing to export.
@@ -35,8 +35,8 @@ pub struct Exported {
 
 impl Exported {
     /// The outcome of the export of a cache that holds this, before anything was written.
-    pub(crate) fn new(counts: Counts) -> Self {
-        Self { counts: Some(counts), ..Self::default() }
+    pub(crate) fn new(totals: Totals) -> Self {
+        Self { totals: Some(totals), ..Self::default() }
     }
 
     /// The metadata that BuildKit returns for a cache export: [`METADATA_MANIFEST`]. Empty if nothing was exported.

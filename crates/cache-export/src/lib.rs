@@ -37,7 +37,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod counts;
 mod destination;
 mod diff_ids;
 mod dry_run;
@@ -52,7 +51,6 @@ mod republish;
 mod salvage;
 mod warning;
 
-pub use counts::Counts;
 pub use destination::{Destination, form_of};
 pub use dry_run::dry_run;
 pub use error::ExportError;

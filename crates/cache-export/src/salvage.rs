@@ -21,7 +21,7 @@ use crate::{Destination, ExportError, ExportWarning, Exported};
 ///
 /// # Errors
 /// As of [`export`](crate::export()). A blob that cannot be read for another reason, for example because the provider does
-/// not answer, is an error and never counts as absent.
+/// not answer, is an error and never totals as absent.
 pub async fn salvage(
     chains: &CacheChains,
     provider: &dyn Provider,
@@ -31,7 +31,7 @@ pub async fn salvage(
     let found = Lookup::of(chains.blobs(), provider, job).await;
     let found = found.map_err(|error| ExportError::Store(error.on(Side::Source)))?;
     let mut salvage = Salvage { provider, to, job, found, copied: HashMap::new() };
-    let Prepared { cache, counts, warnings } = loop {
+    let Prepared { cache, totals, warnings } = loop {
         let prepared = Prepared::of(chains, &|blob| salvage.found.intact.contains(blob))?;
         let layers = prepared.cache.iter().flat_map(|cache| &cache.layers);
         // A damaged blob makes other results the newest ones, which may need other layers.
@@ -39,7 +39,7 @@ pub async fn salvage(
             break prepared;
         }
     };
-    let mut exported = Exported::new(counts);
+    let mut exported = Exported::new(totals);
     exported.warn(ExportWarning::of_damage(&salvage.found.damaged).chain(warnings), job);
     if let Some(cache) = cache {
         let form = to.form.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Salvaging: what is damaged counts as absent, what cannot be reached does not.
+//! Salvaging: what is damaged totals as absent, what cannot be reached does not.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_conformance::StrictStore;
-use cache_export::{Counts, Destination, ExportError, ExportWarning, Exported, dry_run, export, salvage};
+use cache_export::{Destination, ExportError, ExportWarning, Exported, dry_run, export, salvage};
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Job, MemoryStore, Name, Provider, Publisher, Side, Stored,
 };
-use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp};
+use cache_model::{CacheChains, Descriptor, Digest, MediaType, NewResult, Timestamp, Totals};
 use futures_util::stream;
 
 /// What is wrong with a blob.
@@ -140,15 +140,15 @@ async fn a_dry_run_says_what_is_exported_and_writes_nothing() {
     assert!(to.tags().is_empty() && to.blob(&blobs[0].digest).is_none());
     let done = salvage(&chains, &provider, &destination, &job).await.unwrap();
     let of = |exported: &Exported| {
-        let Exported { manifest, config, counts, blobs, manifest_stored, config_stored, .. } =
+        let Exported { manifest, config, totals, blobs, manifest_stored, config_stored, .. } =
             exported.clone();
-        (manifest, config, counts, blobs, manifest_stored, config_stored)
+        (manifest, config, totals, blobs, manifest_stored, config_stored)
     };
     assert_eq!(of(&before), of(&done));
     assert_eq!((before.warnings, before.replaced), (done.warnings.clone(), done.replaced));
-    let counts = done.counts.unwrap();
-    assert_eq!((counts.records, counts.results, counts.blobs, counts.bytes), (2, 1, 1, blobs[0].size));
-    assert_eq!(counts.to_string(), "2 records, 1 result, 1 blob");
+    let totals = done.totals.unwrap();
+    assert_eq!((totals.records, totals.results, totals.blobs, totals.bytes), (2, 1, 1, blobs[0].size));
+    assert_eq!(totals.to_string(), "2 records, 1 result, 1 blob");
 
     // All is there now.
     let again = planned().await;
@@ -174,7 +174,7 @@ async fn a_dry_run_ends_with_a_side_that_does_not_answer_and_plans_nothing_witho
     assert_eq!(error.store_error().unwrap().side(), Some(Side::Source));
     let nothing = dry_run(&chains, &damaged(Damage::Resized), &destination, &to, &job).await.unwrap();
     assert!(nothing.manifest.is_none() && nothing.warnings.contains(&ExportWarning::NoLayers));
-    assert_eq!(nothing.counts, Some(Counts::default()));
+    assert_eq!(nothing.totals, Some(Totals::default()));
 }
 
 #[tokio::test]

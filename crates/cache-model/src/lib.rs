@@ -16,6 +16,7 @@ mod chains;
 mod config;
 mod graph;
 mod marshal;
+mod totals;
 mod words;
 
 pub use chains::load::{DroppedResult, LoadError, Loaded};
@@ -28,6 +29,7 @@ pub use config::{
 pub use graph::budget::ReadError;
 pub use graph::{Graph, LayerRef, LinkRef, RecordRef, ResultRef};
 pub use marshal::{MarshalWarning, Marshalled};
+pub use totals::Totals;
 pub use words::descriptor::{
     ANNOTATION_CREATED_AT, ANNOTATION_DESCRIPTION, ANNOTATION_DIFF_ID, ANNOTATION_ESTARGZ_SIZE,
     ANNOTATION_ESTARGZ_TOC, ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Annotations, Descriptor,

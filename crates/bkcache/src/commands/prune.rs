@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use cache_edit::{KeepReason, KeptOld, Limits, PruneReport, PrunedResult, Selection, Totals, keep};
+use cache_edit::{KeepReason, KeptOld, Limits, PruneReport, PrunedResult, Selection, keep};
 use cache_format::encode_config;
 use cache_ingest::ErrorKind;
-use cache_model::{count, grouped};
+use cache_model::{Totals, count, grouped};
 use cache_report::text::size;
 use serde_json::{Map, Value, json};
 

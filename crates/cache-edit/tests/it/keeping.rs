@@ -1,7 +1,7 @@
 //! Keeping a part of a cache: the order of keeping, each limit, and the report.
 
-use cache_edit::{ANNOTATION_USED, EditError, KeepReason, Limits, PruneReport, Selection, Totals, keep};
-use cache_model::CacheChains;
+use cache_edit::{ANNOTATION_USED, EditError, KeepReason, Limits, PruneReport, Selection, keep};
+use cache_model::{CacheChains, Totals};
 
 use crate::small::{Small, config_size, layer, names, november, shown};
 
