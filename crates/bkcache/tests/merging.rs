@@ -116,17 +116,18 @@ fn the_first_source_wins_on_request_and_all_results_can_be_kept() {
 fn a_dry_run_says_what_a_run_does_and_writes_nothing() {
     let caches = Caches::new();
     let (a, b, to) = (path(AMD64), path(ARM64), caches.at("merged"));
-    let planned = merge(&["--dry-run", &a, &b, &to]).ok().text();
-    let as_json = merge(&["--dry-run", "--json", &a, &b, &to]).ok().json();
+    let note = ["--annotation", "note=merged"];
+    let planned = merge(&[&["--dry-run", &a, &b, &to], &note[..]].concat()).ok().text();
+    let as_json = merge(&[&["--dry-run", "--json", &a, &b, &to], &note[..]].concat()).ok().json();
     assert!(!caches.folder("merged").exists());
-    let done = merge(&[&a, &b, &to]).ok().text();
+    let done = merge(&[&[a.as_str(), &b, &to], &note[..]].concat()).ok().text();
     let expected = done.replacen('\n', " (dry run)\n", 1).replace(" written", " to write");
     assert_eq!(planned, expected);
     let manifest = only_manifest(&caches.folder("merged"));
     assert_eq!((&as_json["manifest"]["digest"], &as_json["dryRun"]), (&json!(manifest), &json!(true)));
 
     // Into a folder that has it all, and into one with another cache.
-    let again = merge(&["--dry-run", "--json", &a, &b, &to]).ok().json();
+    let again = merge(&[&["--dry-run", "--json", &a, &b, &to], &note[..]].concat()).ok().json();
     assert_eq!((&again["written"]["blobs"], &again["replaced"]), (&json!(0), &json!(null)));
     let there = copy_of(AMD64, &caches.folder("there")).display().to_string();
     let before = fs::read(caches.folder("there").join("index.json")).unwrap();
@@ -255,7 +256,8 @@ fn appending_keeps_what_the_destination_has_and_marks_what_is_new() {
 
     let mut later = program();
     later.args(["merge", "--progress", "none", "--append", &b, &to]).env("SOURCE_DATE_EPOCH", "1764374400");
-    run(&mut later, b"").ok();
+    let replaced = run(&mut later, b"").ok().text();
+    assert!(replaced.contains(&format!("{to} pointed at {} before\n", sha256(&before))), "{replaced}");
     let mut expected = [(one, json!("2025-11-28")), (two, json!("2025-11-29"))];
     expected.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(used(&to), expected, "the mark of the old layer stays");

@@ -32,7 +32,8 @@ pub async fn dry_run(
     exported.warn(ExportWarning::of_damage(&found.damaged).chain(warnings), job);
     let Some(cache) = cache else { return Ok(exported) };
     let form = to.form.unwrap_or_default();
-    let packed = cache.pack(form, provider, job).await?;
+    let mut packed = cache.pack(form, provider, job).await?;
+    packed.annotate(to.annotations).map_err(ExportError::Format)?;
     warn_of_packed(&packed, form, &mut exported, job);
     let failed = |error: Error| ExportError::Store(error.on(Side::Destination));
     let layers: HashMap<Digest, &Descriptor> =

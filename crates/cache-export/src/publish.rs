@@ -73,9 +73,11 @@ impl<'a> Upload<'a> {
                 }
             }
         }
-        if let Standing::Other(before) = standing {
-            exported.replaced = Some(before);
-        }
+        exported.replaced = match (standing, self.to.expect) {
+            (Standing::Other(before), _) => Some(before),
+            (_, Expect::Digest(before)) => Some(before).filter(|before| *before != root.digest),
+            _ => None,
+        };
         exported.manifest_stored.get_or_insert(Stored::Stored);
         exported.config_stored = Some(config_stored);
         exported.manifest = Some(self.packed.root.descriptor);
