@@ -214,6 +214,28 @@ proptest! {
         prop_assert_eq!(closed_text(&united(&[&a, &a])), closed_text(&a));
     }
 
+    /// Law: the records in the order of the config are those of the config, with their links.
+    #[test]
+    fn records_in_config_order_are_those_of_the_config(script in script(OVERLAPPING), is_closed: bool) {
+        let chains = if is_closed { closed(&chains(&script)) } else { chains(&script) };
+        let graph = chains.graph().unwrap();
+        let records = graph.records_in_config_order();
+        let mut places = vec![0; graph.len()];
+        for (place, record) in records.iter().enumerate() {
+            places[record.position()] = place as i32;
+        }
+        let config = graph.marshal(&|_| true).config;
+        prop_assert_eq!(records.len(), config.records_len());
+        for (record, written) in records.iter().zip(config.records()) {
+            prop_assert_eq!(record.digest(), written.digest());
+            let links = record.inputs().map(|links| {
+                links.map(|link| (places[link.source.position()], link.selector)).collect::<BTreeSet<_>>()
+            });
+            let written = written.inputs().map(|links| links.map(|link| (link.record, link.selector)).collect());
+            prop_assert_eq!(links.collect::<Vec<_>>(), written.collect::<Vec<BTreeSet<_>>>());
+        }
+    }
+
     /// Law: every id stays valid: it leads to a record with its digest, unless that record was left out.
     #[test]
     fn ids_stay_valid_when_records_merge(script in script(OVERLAPPING)) {
