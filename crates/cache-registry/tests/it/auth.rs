@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_conformance::Blob;
-use cache_ingest::{Error, ErrorKind, Lister, MemoryStore, Step, Stored, copy_all};
+use cache_ingest::{
+    Error, ErrorKind, Expect, Lister, MemoryStore, Name, Publisher, Remover, Resolver, Step, Stored, copy_all,
+};
 use cache_model::Algorithm;
 use cache_registry::{Client, ClientOptions, Credentials, RegistryStore, Secret};
 use test_registries::{
@@ -84,6 +86,20 @@ async fn one_token_serves_all_requests_and_names_all_scopes() {
     assert_eq!(mounted, Stored::Mounted);
     let scopes = all.tokens.service.requests().last().unwrap().scopes.clone();
     assert_eq!(scopes, ["repository:other:pull,push".to_owned(), format!("repository:{APP}:pull")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_and_nothing_else_asks_for_the_right_to_delete() {
+    let all = guarded(TokenBehavior::default()).await;
+    let store = all.store(all.user());
+    let index = Blob::index("one");
+    let name = Name::Tag("main".into());
+    store.publish(&name, &index.descriptor, index.bytes.clone(), Expect::Any).await.unwrap();
+    store.remove_name(&name).await.unwrap();
+    assert_eq!(store.resolve(&name).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let asked: Vec<_> = all.tokens.service.requests().into_iter().flat_map(|asked| asked.scopes).collect();
+    let scopes = ["pull,push", "pull,push,delete"].map(|actions| format!("repository:{APP}:{actions}"));
+    assert_eq!(asked, scopes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
