@@ -390,6 +390,29 @@ fn results_of_records_that_a_cycle_leaves_out_are_lost() {
 }
 
 #[test]
+fn a_record_that_a_cycle_left_out_is_back_when_the_cycle_is_cut() {
+    let one = Cache::default().root("r").run("x", &[&["r"]], "a", OLD).run("y", &[&["x"]], "a", OLD);
+    // The second record of `x` closes a cycle in the union. It takes from a run of `build` that loses.
+    let two = Cache::default()
+        .root("r")
+        .root("t")
+        .run("build", &[&["r"]], "old", OLD)
+        .run("x", &[&["r"]], "a", OLD)
+        .run("y", &[&["x"]], "a", OLD)
+        .run("x", &[&["y", "t", "build /page"]], "a", OLD)
+        .run("z", &[&["build /assets"]], "a", OLD)
+        .run("image", &[&["x"], &["z"]], "a", OLD);
+    let three = Cache::default().root("r").root("t").run("x", &[&["r", "t"]], "a", OLD);
+    let new = Cache::default().root("r").run("build", &[&["r"]], "new", NEW);
+    let all =
+        merged_by(&[&one, &two, &three, &new], MergeOptions::default().with_coherence(Coherence::KeepAll));
+    assert!(!lines(&all).iter().any(|line| line.starts_with("y")));
+    let cut = merged(&[&one, &two, &three, &new]);
+    assert_eq!(lines(&cut), ["build <- r = build-new", "r", "t", "x <- r | t = x-a", "y <- x = y-a"]);
+    assert_eq!(contested(&cut), [("build".to_owned(), 3, vec![1], vec![1])]);
+}
+
+#[test]
 fn of_several_descriptors_the_one_with_the_smallest_text_in_oci_types_is_taken() {
     let docker =
         Descriptor::of(MediaType::DOCKER_LAYER_GZIP, "a layer").with_annotation(ANNOTATION_DESCRIPTION, "b");
