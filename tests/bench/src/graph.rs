@@ -89,7 +89,7 @@ impl Graph {
 
 impl Generate {
     pub(crate) fn run(&self) -> Result<()> {
-        let cache = generate::generate(self.shape, self.records);
+        let cache = generate(self.shape, self.records);
         for (path, bytes) in
             [(config_path(&self.prefix), cache.config), (index_path(&self.prefix), cache.index)]
         {
