@@ -57,7 +57,9 @@ impl EditOutcome {
         };
         let cache = |(text, totals): &(String, Totals)| {
             let mut members = totals_json(totals);
-            members["source"] = json!(text);
+            if let Some(members) = members.as_object_mut() {
+                members.insert("source".to_owned(), json!(text));
+            }
             members
         };
         let manifest = exported.manifest.as_ref();
