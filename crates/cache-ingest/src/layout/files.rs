@@ -54,6 +54,15 @@ pub(crate) fn open_blob(operation: &'static str, root: &Path, digest: &Digest) -
     }
 }
 
+/// Refuses a layout with a folder that is a symbolic link: the files in it may belong to others.
+pub(crate) fn refuse_linked_folders(operation: &'static str, root: &Path) -> Result<(), Error> {
+    let blobs = [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| blob_folder(root, algorithm));
+    let folders = [root.join("ingest"), root.join("blobs")].into_iter().chain(blobs);
+    let Some(linked) = folders.into_iter().find(|folder| is_symlink(folder)) else { return Ok(()) };
+    let reason = "it is a symbolic link, so the files in it may belong to others; nothing is deleted unless it is a folder";
+    Err(Error::new(ErrorKind::Unsupported, operation, linked.display(), reason))
+}
+
 fn is_symlink(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }

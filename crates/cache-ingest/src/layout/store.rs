@@ -148,8 +148,9 @@ impl LayoutStore {
     /// place to which no name led; the next collection puts them back or deletes them.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] without `index.json`, or if an entry's manifest is missing. [`ErrorKind::Corrupt`] or
-    /// [`ErrorKind::TooLarge`] if a document cannot be read. Then nothing is deleted. [`ErrorKind::Conflict`] if another
+    /// Nothing is deleted then. [`ErrorKind::NotFound`] without `index.json`, or if an entry's manifest is missing.
+    /// [`ErrorKind::Corrupt`] or [`ErrorKind::TooLarge`] if a document cannot be read. [`ErrorKind::Unsupported`] if `blobs/`,
+    /// a folder in it or `ingest/` is a symbolic link: its files may belong to others. [`ErrorKind::Conflict`] if another
     /// process holds the lock for longer than [`LayoutOptions::lock_wait`].
     pub async fn collect(&self, options: CollectOptions, job: &Job) -> Result<Collected, Error> {
         Collector::new(self.0.locker.clone(), options).collect(job).await

@@ -313,6 +313,46 @@ async fn while_another_program_uploads_no_blob_is_deleted() {
     assert!(!upload.exists());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_is_a_symbolic_link_ends_it_since_its_files_may_belong_to_others() {
+    for folder in ["ingest", "blobs/sha256", "blobs"] {
+        let layout = Layout::new().await;
+        layout.tagged("main", 1).await;
+        let unnamed = layout.layer(9).await;
+        let outside = tempfile::tempdir().unwrap();
+        let moved = outside.path().join("of others");
+        fs::rename(layout.path(folder), &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, layout.path(folder)).unwrap();
+        let foreign = moved.join("a file");
+        fs::write(&foreign, "of others").unwrap();
+        age_file(&foreign, 2 * HOUR);
+        let error = layout.store.collect(quickly(), &Job::default()).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unsupported, "collect"), "{error}");
+        assert_eq!(error.subject(), layout.path(folder).display().to_string());
+        assert!(foreign.exists() && layout.has(&unnamed), "{folder}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_the_shape_of_an_upload_stays() {
+    let layout = Layout::new().await;
+    let folder = layout.path("ingest/kept");
+    fs::create_dir_all(folder.join("inner")).unwrap();
+    fs::write(folder.join("notes"), "no upload").unwrap();
+    let left = layout.path("ingest/left");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("data"), "half").unwrap();
+    layout.tagged("main", 1).await;
+    for path in [folder.join("notes"), folder.join("inner"), folder.clone(), left.join("data"), left.clone()]
+    {
+        age_file(&path, 2 * HOUR);
+    }
+    let collected = layout.store.collect(quickly(), &Job::default()).await.unwrap();
+    assert_eq!(collected.leftovers.iter().map(|found| &found.path).collect::<Vec<_>>(), [&left]);
+    assert!(folder.join("notes").exists() && !left.exists());
+}
+
 #[tokio::test]
 async fn our_own_leftovers_go_unless_a_process_has_locked_them() {
     let layout = Layout::new().await;

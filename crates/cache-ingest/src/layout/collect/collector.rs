@@ -19,8 +19,9 @@ use crate::layout::collect::references::Reference;
 use crate::layout::collect::stock::{StoredBlob, stored_blobs};
 use crate::layout::collect::withdrawal::{Undecided, delete, put_back, withdraw, withdrawn_blobs};
 use crate::layout::durability::leftovers::{
-    foreign, is_younger_than, remove_foreign, remove_if_unlocked, stale,
+    foreign, is_upload, is_younger_than, remove_foreign, remove_if_unlocked, stale,
 };
+use crate::layout::files::refuse_linked_folders;
 use crate::layout::folder::LayoutFolder;
 use crate::layout::index::document::Index;
 use crate::layout::index::locked::{Attempt, Hindrance, IndexLocker, LockedIndex};
@@ -85,7 +86,11 @@ impl Collector {
     async fn survey_unlocked(&self) -> Result<Survey, Error> {
         let root = self.folder().root().to_owned();
         // The blobs first: one that is named after it was listed is found by its name.
-        let stored = blocking("collect", move || stored_blobs(&root)).await?;
+        let list = move || {
+            refuse_linked_folders("collect", &root)?;
+            stored_blobs(&root)
+        };
+        let stored = blocking("collect", list).await?;
         let index = self.locker.index().read().await?;
         let collector = self.clone();
         blocking("collect", move || collector.survey(&stored, &index)).await
@@ -192,8 +197,9 @@ impl Collector {
             let ingest = folder.ingest();
             let mut leftovers = stale(&ingest);
             leftovers.extend(folder.abandoned_parts());
-            let old = |upload: &Leftover| !is_younger_than(upload.modified, older_than);
-            leftovers.extend(foreign(&ingest).into_iter().filter(old));
+            let is_left =
+                |found: &Leftover| !is_younger_than(found.modified, older_than) && is_upload(&found.path);
+            leftovers.extend(foreign(&ingest).into_iter().filter(is_left));
             leftovers.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
             Ok(leftovers)
         };

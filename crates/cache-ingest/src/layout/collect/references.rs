@@ -84,6 +84,7 @@ impl<'de> Visitor<'de> for ReferenceSearch<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<String>, A::Error> {
         let (mut digest, mut media_type) = (None, None);
         while let Some(key) = members.next_key::<String>()? {
+            self.0.extend(key.parse().ok().map(|digest| Reference { digest, is_document: false }));
             let value = members.next_value_seed(ReferenceSearch(self.0))?;
             match key.as_str() {
                 "digest" => digest = value,
@@ -106,15 +107,16 @@ mod tests {
     fn a_digest_counts_wherever_it_stands_and_a_descriptor_says_which_are_documents() {
         let digest = |n: u8| Digest::sha256([n; 32]);
         let text = format!(
-            r#" {{"config":{{"size":1,"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}"}},"layers":[{{"digest":"{}","mediaType":"x"}}],"subject":{{"digest":"{}"}},"a":[["{}",null,true,-1,1.5]],"b":"sha256:00"}}"#,
+            r#" {{"config":{{"size":1,"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}"}},"layers":[{{"digest":"{}","mediaType":"x"}}],"subject":{{"digest":"{}"}},"a":[["{}",null,true,-1,1.5]],"b":"sha256:00","{}":{{}}}}"#,
             digest(1),
             digest(2),
             digest(3),
             digest(4),
+            digest(5),
         );
         let found = references(text.as_bytes()).unwrap();
         let all: Vec<_> = found.iter().filter(|found| !found.is_document).map(|found| found.digest).collect();
-        assert_eq!(all, [1, 2, 3, 4].map(digest));
+        assert_eq!(all, [1, 2, 3, 4, 5].map(digest));
         let documents: Vec<_> = found.iter().filter(|found| found.is_document).collect();
         assert_eq!(documents, [&Reference { digest: digest(1), is_document: true }]);
         for wrong in ["", "{", "{} {}", "[\"", &"[".repeat(1000)] {

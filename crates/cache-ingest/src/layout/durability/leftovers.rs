@@ -79,10 +79,20 @@ pub(crate) fn abandoned_parts(ingest: &Path, is_stored: impl Fn(&Digest) -> bool
     })
 }
 
-/// The uploads of other programs, under way or left.
+/// What other programs have in the folder: uploads, under way or left.
 pub(crate) fn foreign(ingest: &Path) -> Vec<Leftover> {
     let Ok(entries) = fs::read_dir(ingest) else { return Vec::new() };
     entries.flatten().filter_map(|entry| whole(entry.path())).filter(|upload| !upload.is_ours()).collect()
+}
+
+/// Whether something has the shape of an upload: a file, or a folder of files. Anything else is not removed.
+pub(crate) fn is_upload(path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let is_file = |entry: io::Result<fs::DirEntry>| {
+        entry.and_then(|entry| entry.file_type()).is_ok_and(|found| found.is_file())
+    };
+    metadata.is_file()
+        || metadata.is_dir() && fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_file))
 }
 
 /// Removes one of our files unless a process has locked it meanwhile; whether it is gone.

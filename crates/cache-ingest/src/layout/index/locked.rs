@@ -1,7 +1,8 @@
 //! Reads `index.json` under its lock, so that a change is made to the index that was read: tried again while other processes
 //! hinder it.
 //!
-//! BuildKit fails, and does not wait, while this process holds the lock. So the lock is held for a few file operations.
+//! BuildKit fails, and does not wait, while this process holds the lock. So everything that can be done without the lock is: a
+//! change holds it for a few file operations, a collection for listing blobs and one rename for each that it takes away.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
