@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use cache_export::{ExportError, RecordsError};
 use cache_format::{FormatError, NotACache};
 use cache_import::ImportError;
-use cache_ingest::{AboveMetadataLimit, ErrorKind, Side};
+use cache_ingest::{AboveMetadataLimit, ErrorKind, OtherNames, Side};
 use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_target::TargetError;
@@ -210,6 +210,7 @@ fn hint(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Option<&'static st
         // The error of a registry says what to do.
         ErrorKind::Denied if is_caused_by::<std::io::Error>(error) => Some("check the permissions"),
         ErrorKind::TooLarge if is_caused_by::<AboveMetadataLimit>(error) => Some(RAISE_THE_LIMIT),
+        ErrorKind::Conflict if is_caused_by::<OtherNames>(error) => Some("--yes removes them all"),
         _ => None,
     }
 }

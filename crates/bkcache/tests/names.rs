@@ -52,7 +52,7 @@ fn a_removed_cache_is_collected_and_the_others_stay_whole() {
     let removed = bkcache(["rm", &format!("{cache}:old")]).ok();
     let old = only_manifest(&fixture(OTHER));
     let expected = format!(
-        "{cache}:old: {old} removed\nthe blobs stay in the folder; `bkcache gc {cache}` deletes them\n"
+        "{cache}:old: {old} removed\nno blob is deleted; `bkcache gc {cache}` deletes those that no tag leads to\n"
     );
     assert_eq!(removed.text(), expected);
     assert_eq!(tags(&cache), ["main"]);

@@ -59,7 +59,7 @@ pub use layout::{
 pub use media_type::stated_media_type;
 pub use memory::MemoryStore;
 pub use multi::MultiProvider;
-pub use names::{Removal, RemoveOptions, add_manifest_name, remove_manifest_name};
+pub use names::{OtherNames, Removal, RemoveOptions, add_manifest_name, remove_manifest_name};
 pub use read_once::ReadOnce;
 pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, NameStore, Origin, Provider,

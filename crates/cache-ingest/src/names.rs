@@ -1,7 +1,9 @@
 //! Giving a manifest another name in its store, and taking a name away, with the other names that go with it.
 //!
-//! Some registries delete manifests by digest only, and with them all of their tags. No name goes that the caller has not agreed
-//! to lose.
+//! Some registries delete manifests by digest only, and with them all of their tags. No name that the manifest is found to have
+//! goes without the caller's consent. A tag that another process gives it between the look and the deletion goes as well.
+
+use std::fmt;
 
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -46,6 +48,24 @@ pub struct Removal {
     pub others: Vec<Name>,
 }
 
+/// The other names of a manifest, sorted, which nobody has agreed to lose: the cause of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherNames(pub Vec<Name>);
+
+impl fmt::Display for OtherNames {
+    /// At most ten names, and how many more there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed: Vec<String> = self.0.iter().take(NAMES_LISTED).map(ToString::to_string).collect();
+        f.write_str(&listed.join(", "))?;
+        match self.0.len().saturating_sub(NAMES_LISTED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for OtherNames {}
+
 /// Makes a name stand for a manifest that its store has, beside its other names. `to` is the same store, to be written to. No
 /// blob moves.
 ///
@@ -69,8 +89,8 @@ pub async fn add_manifest_name(
 /// it, or if there are no others.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] for a name that stands for nothing. [`ErrorKind::Conflict`] if other names would go, which the error
-/// lists. [`ErrorKind::Unsupported`] for a store that removes nothing.
+/// [`ErrorKind::NotFound`] for a name that stands for nothing. [`ErrorKind::Conflict`] if other names would go: its cause is
+/// [`OtherNames`]. [`ErrorKind::Unsupported`] for a store that removes nothing.
 pub async fn remove_manifest_name(
     store: &dyn NameStore,
     name: &Name,
@@ -90,7 +110,7 @@ pub async fn remove_manifest_name(
         return Ok(Removal { manifest, others });
     }
     if !others.is_empty() && !options.with_other_names {
-        return Err(would_lose(name, manifest, &others));
+        return Err(would_lose(name, manifest, OtherNames(others)));
     }
     store.remove_name(&Name::Digest(manifest)).await?;
     Ok(Removal { manifest, others })
@@ -123,15 +143,12 @@ async fn other_names(
     Ok(others)
 }
 
-fn would_lose(name: &Name, manifest: Digest, others: &[Name]) -> Error {
-    let listed: Vec<String> = others.iter().take(NAMES_LISTED).map(ToString::to_string).collect();
-    let more = others.len().saturating_sub(NAMES_LISTED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+fn would_lose(name: &Name, manifest: Digest, others: OtherNames) -> Error {
     let how = if matches!(name, Name::Digest(_)) {
         "its names go"
     } else {
         "this store removes a manifest with all of its names"
     };
-    let reason = format_args!("{how}, and {manifest} has others: {}{more}", listed.join(", "));
-    Error::new(ErrorKind::Conflict, "remove", name, reason)
+    let reason = format_args!("{how}, and {manifest} has others: {others}");
+    Error::new(ErrorKind::Conflict, "remove", name, reason).with_cause(others)
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use cache_ingest::{ErrorKind, Name, NameStore, Removal, RemoveOptions, remove_manifest_name};
+use cache_ingest::{Name, NameStore, Removal, RemoveOptions, remove_manifest_name};
 use cache_report::text::printable;
 use cache_target::Opened;
 use serde_json::{Value, json};
@@ -86,22 +86,9 @@ async fn remove(named: &Named<'_>, args: &RmArgs, stores: &Stores) -> Result<Rem
     let options = RemoveOptions::default().with_other_names(args.yes).with_dry_run(args.dry_run);
     let removal = remove_manifest_name(&**names, &target.name, options, &stores.job).await;
     let removal = removal.doing(|| format!("cannot remove {}", place(target)));
-    let removal = removal.map_err(|failure| advise(advise_to_list(failure, target, text)))?;
+    let removal = removal.map_err(|failure| advise_to_list(failure, target, text))?;
     let (place, location) = (place(target), target.location.clone());
     Ok(Removed { place, location, is_folder: is_a_folder(text), removal })
-}
-
-/// The advice for names that would go as well.
-fn advise(failure: Failure) -> Failure {
-    match failure {
-        Failure::Failed { doing, kind: ErrorKind::Conflict, error, hint: None }
-            if error.to_string().contains("has others") =>
-        {
-            let hint = Some("--yes removes them all".to_owned());
-            Failure::Failed { doing, kind: ErrorKind::Conflict, error, hint }
-        }
-        failure => failure,
-    }
 }
 
 fn write_lines(out: &mut dyn Write, removed: &[Removed], is_dry: bool) -> std::io::Result<()> {
@@ -123,12 +110,15 @@ fn write_lines(out: &mut dyn Write, removed: &[Removed], is_dry: bool) -> std::i
         return Ok(());
     }
     for folder in &folders {
-        let command = format!("`bkcache gc {}` deletes them", quoted(folder));
-        writeln!(out, "the blobs stay in the folder; {command}")?;
+        let command = format!("`bkcache gc {}`", quoted(folder));
+        writeln!(out, "no blob is deleted; {command} deletes those that no tag leads to")?;
     }
     if removed.iter().any(|one| !one.is_folder) {
-        let collector = "as docker-registry's `registry garbage-collect CONFIG` does";
-        writeln!(out, "the blobs stay until the registry collects its garbage, {collector}")?;
+        let collector = "such as docker-registry's `registry garbage-collect CONFIG`";
+        writeln!(
+            out,
+            "no blob is deleted; the registry's collector, {collector}, deletes those that nothing needs"
+        )?;
     }
     Ok(())
 }
