@@ -35,7 +35,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
     .placeholder(AnsiColor::Cyan.on_default());
 
-const ABOUT: &str = "Inspects, verifies, copies and converts BuildKit remote caches";
+const ABOUT: &str = "Inspects, verifies, copies, merges, prunes and repairs BuildKit remote caches";
 
 const COMMON: &str = "Common options";
 
@@ -124,24 +124,6 @@ pub(crate) enum Command {
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::CONFIG)]
     Config(ConfigArgs),
 
-    /// Copy a cache as it is, or convert it to another form
-    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COPY)]
-    Copy(CopyArgs),
-
-    /// Merge caches into one
-    #[command(
-        after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MERGE, override_usage = help::MERGE_USAGE,
-    )]
-    Merge(MergeArgs),
-
-    /// Drop what is old or does not fit
-    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::PRUNE)]
-    Prune(PruneArgs),
-
-    /// Drop what needs missing or damaged blobs
-    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::REPAIR)]
-    Repair(RepairArgs),
-
     /// Compare two caches
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::DIFF)]
     Diff(DiffArgs),
@@ -150,9 +132,31 @@ pub(crate) enum Command {
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]
     Verify(VerifyArgs),
 
+    /// Copy a cache as it is, or convert it to another form
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COPY)]
+    Copy(CopyArgs),
+
     /// Export a cache from records that another program wrote
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::EXPORT)]
     Export(ExportArgs),
+
+    /// Merge caches into one
+    #[command(
+        after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MERGE, override_usage = help::MERGE_USAGE,
+    )]
+    Merge(MergeArgs),
+
+    /// Drop results that are old or do not fit
+    #[command(
+        after_help = help::MORE_OF_A_COMMAND, after_long_help = help::PRUNE, override_usage = help::PRUNE_USAGE,
+    )]
+    Prune(PruneArgs),
+
+    /// Drop results whose blobs are missing or damaged
+    #[command(
+        after_help = help::MORE_OF_A_COMMAND, after_long_help = help::REPAIR, override_usage = help::REPAIR_USAGE,
+    )]
+    Repair(RepairArgs),
 
     /// Give a cache another tag, without copying it
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::TAG)]

@@ -25,13 +25,15 @@ Examples:
   bkcache verify ./cache && echo sound    check that it is complete and correct
   bkcache copy ./cache ./other:main       copy it byte for byte
   bkcache copy registry.example.com/app:cache ./cache
-  bkcache gc --dry-run ./cache            what no tag leads to
   bkcache copy --form manifest ./cache ./oci
                                           in BuildKit's default form
+  bkcache merge ./amd64 ./arm64 ./cache   one cache of the jobs of a matrix
+  bkcache prune --in-place --older-than 14d registry.example.com/app:cache
+  bkcache gc --dry-run ./cache            the blobs that no tag leads to
 
 Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
 
-Exit codes: 0 done, 1 failed, 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
+Exit codes: 0 done, 1 failed (`diff --exit-code`: or different), 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
 
 pub(crate) const PROGRESS: &str = "\
 Show progress on standard error in this way:
@@ -95,7 +97,7 @@ Examples:
 
 pub(crate) const MERGE_USAGE: &str = "\
 bkcache merge [OPTIONS] SRC... DST
-       bkcache merge --print-config SRC...";
+       bkcache merge [OPTIONS] --print-config SRC...";
 
 pub(crate) const PREFER: &str = "\
 Let this source win if sources have different results of a step:
@@ -125,6 +127,11 @@ Reads every blob and checks its size, its digest, and that it unpacks to its dif
 Examples:
   bkcache verify ./cache
   bkcache verify --json ./cache | jq '.findings[]'";
+
+pub(crate) const PRUNE_USAGE: &str = "\
+bkcache prune [OPTIONS] SRC... DST
+       bkcache prune [OPTIONS] --in-place CACHE
+       bkcache prune [OPTIONS] --print-config SRC...";
 
 pub(crate) const PRUNE: &str = "\
 Keeps the results that are of use, and drops the others with the records that lead to no result then. A result is as fresh as the newest result that was made from it, so an old base of today's build is kept. With several limits, each chooses among the results that the one before keeps: --older-than, then --keep-bytes, then --fit. Without a limit, only records go that lead to no result.
@@ -156,6 +163,11 @@ pub(crate) const IN_PLACE: &str = "\
 Replace the tag that is read
 
 There is one cache then, and no destination. The tag is replaced only if it still stands for what was read. If another process has changed it meanwhile, what it stands for now is read and edited.";
+
+pub(crate) const REPAIR_USAGE: &str = "\
+bkcache repair [OPTIONS] SRC... DST
+       bkcache repair [OPTIONS] --in-place CACHE
+       bkcache repair [OPTIONS] --print-config SRC...";
 
 pub(crate) const REPAIR: &str = "\
 A build that uses a result whose blob is lost fails. From a repaired cache it gets no result, and runs the step again. Each blob is looked up, and results whose blobs are missing or have another size are dropped, with the records that lead to no result then. --read finds blobs of the right size with other content, too. A registry is believed when it says that it has a blob; one that keeps descriptors in memory may be wrong until it is restarted.

@@ -1,4 +1,4 @@
-//! `bkcache`: inspects, verifies, copies and converts BuildKit remote caches.
+//! `bkcache`: inspects, verifies, copies, merges, prunes and repairs BuildKit remote caches.
 //!
 //! Presentation only: every operation is a function of a library. Results go to standard output, progress and errors
 //! to standard error.
