@@ -91,8 +91,7 @@ impl<'g> Side<'g> {
         for (record, copy) in self.graph.records().zip(&self.copies) {
             let Some(merged) = copy.and_then(|copy| both.record(copy)) else { continue };
             let part = parts.get(merged.position());
-            let newest = record.results().find(|result| result.layers_len() > 0);
-            let newest = match (part.newest, newest) {
+            let newest = match (part.newest, record.newest_result()) {
                 (Some(known), Some(newest)) if newest.cmp_by_age(known).is_le() => Some(known),
                 (known, newest) => newest.or(known),
             };

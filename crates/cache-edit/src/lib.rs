@@ -35,7 +35,6 @@
 //! Pure: no I/O, no async. It knows nothing of where a cache is stored or of how a config is written.
 
 mod bad_layers;
-mod blob_set;
 mod budget;
 mod by_position;
 mod comparing;
@@ -53,6 +52,7 @@ mod limiting;
 mod limits;
 mod merge;
 mod merge_options;
+mod new_bytes;
 mod order;
 mod outcome;
 mod parts;

@@ -2,11 +2,11 @@
 
 use cache_model::CacheConfig;
 
-use crate::blob_set::NewBytes;
 use crate::fit::longest_beginning;
 use crate::freshness::{Freshness, instant};
 use crate::keep::keep;
 use crate::limits::EMPTY_CONFIG;
+use crate::new_bytes::NewBytes;
 use crate::order::{Ordered, keeping_order};
 use crate::{EditError, Limits, Selection};
 
@@ -69,7 +69,7 @@ impl Selection<'_> {
     /// Passes over each result whose new blobs do not fit into what is left of some bytes.
     fn retain_within(&self, order: &mut Vec<Ordered>, bytes: u64) {
         let mut blobs = NewBytes::new(self.graph());
-        let mut left = bytes;
+        let mut left = u128::from(bytes);
         order.retain(|ordered| {
             let record = self.graph().at(ordered.record);
             let Some(top) = record.and_then(|record| self.result(record)?.top()) else { return false };

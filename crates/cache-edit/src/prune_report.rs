@@ -2,8 +2,8 @@
 
 use cache_model::{RecordDigest, Timestamp, Totals};
 
-use crate::blob_set::NewBytes;
 use crate::freshness::{Freshness, instant, mark};
+use crate::new_bytes::NewBytes;
 use crate::{Limits, Selection, UsedOn};
 
 /// What a prune did.
@@ -59,9 +59,9 @@ pub enum KeepReason {
 impl PruneReport {
     /// Compares a selection of a graph with the part of it that keeps to some limits.
     pub fn of(before: &Selection<'_>, after: &Selection<'_>, limits: &Limits) -> Self {
-        let all = Totals { records: before.graph().len(), ..before.totals() };
+        let all = before.graph().records().map(|record| before.result(record));
         Self {
-            before: all,
+            before: Totals::of_results(all),
             after: after.totals(),
             dropped: dropped(before, after),
             old: old(before, after, limits),
@@ -79,7 +79,7 @@ fn dropped(before: &Selection<'_>, after: &Selection<'_>) -> Vec<PrunedResult> {
         record: record.digest().clone(),
         created_at: result.created_at(),
         layers: result.layers_len(),
-        bytes: result.top().map_or(0, |top| kept.of(top)),
+        bytes: result.top().map_or(0, |top| u64::try_from(kept.of(top)).unwrap_or(u64::MAX)),
     });
     let mut dropped: Vec<_> = dropped.collect();
     dropped.sort_by(|a, b| {

@@ -51,7 +51,7 @@ impl RepairReport {
         let mut broken: Vec<_> = broken.collect();
         broken.sort_by(|a, b| (a.blob, &a.record, a.created_at).cmp(&(b.blob, &b.record, b.created_at)));
         Self {
-            before: Totals { records: graph.len(), ..newest.totals() },
+            before: Totals::of_graph(graph),
             after: complete.totals(),
             broken,
             fallen: fallen(&newest, complete),

@@ -5,7 +5,6 @@
 use cache_model::{Digest, Graph, RecordRef, ResultRef, Totals};
 
 use crate::bad_layers::BadLayers;
-use crate::blob_set::BlobSet;
 use crate::by_position::ByPosition;
 
 /// For each record of a graph at most one result that it keeps.
@@ -40,7 +39,7 @@ pub struct Selection<'g> {
 impl<'g> Selection<'g> {
     /// Every record keeps its newest result with layers.
     pub fn newest(graph: &'g Graph<'g>) -> Self {
-        Self::of(graph, |record| record.results().find(|result| result.layers_len() > 0))
+        Self::of(graph, RecordRef::newest_result)
     }
 
     /// Every record keeps its newest result that has layers and none of the bad blobs. `is_bad` is asked once for each
@@ -99,15 +98,7 @@ impl<'g> Selection<'g> {
 
     /// What the cache holds if it keeps just this.
     pub fn totals(&self) -> Totals {
-        let mut blobs = BlobSet::new();
-        let mut results = 0;
-        for (_, result) in self.results() {
-            results += 1;
-            if let Some(top) = result.top() {
-                blobs.take(top, |_| ());
-            }
-        }
-        Totals { records: self.records().count(), results, blobs: blobs.blobs(), bytes: blobs.bytes() }
+        Totals::of_results(self.records().map(|record| self.result(record)))
     }
 }
 

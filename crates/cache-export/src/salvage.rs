@@ -21,7 +21,7 @@ use crate::{Destination, ExportError, ExportWarning, Exported};
 ///
 /// # Errors
 /// As of [`export`](crate::export()). A blob that cannot be read for another reason, for example because the provider does
-/// not answer, is an error and never totals as absent.
+/// not answer, is an error and never counts as absent.
 pub async fn salvage(
     chains: &CacheChains,
     provider: &dyn Provider,

@@ -1,4 +1,4 @@
-//! Salvaging: what is damaged totals as absent, what cannot be reached does not.
+//! Salvaging: what is damaged counts as absent, what cannot be reached does not.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

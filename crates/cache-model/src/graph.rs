@@ -222,6 +222,11 @@ impl<'g> RecordRef<'g> {
         let groups = self.graph.results.row(self.record).chunk_by(same);
         groups.filter_map(move |group| group.first()).map(move |result| ResultRef { layers, result })
     }
+
+    /// The newest of its results that have layers. A result without layers serves no build.
+    pub fn newest_result(self) -> Option<ResultRef<'g>> {
+        self.results().find(|result| result.top().is_some())
+    }
 }
 
 impl<'g> ResultRef<'g> {

@@ -117,6 +117,22 @@ fn of_equally_fresh_and_low_records_the_oldest_result_is_kept_first_then_the_fir
 }
 
 #[test]
+fn sizes_that_exceed_64_bits_together_do_not_fit() {
+    const HUGE: u64 = 1 << 63;
+    let chains = Small::new()
+        .layer(layer("a", HUGE))
+        .layer(layer("b", HUGE))
+        .record("x", &[], Some((1, &["a", "b"])))
+        .chains();
+    assert_eq!(pruned(&chains, &keep_bytes(u64::MAX)), [""; 0]);
+    let graph = chains.graph().unwrap();
+    let all = Selection::newest(&graph);
+    let limits = keep_bytes(1);
+    let none = all.clone().limited(&limits, &config_size).unwrap();
+    assert_eq!(PruneReport::of(&all, &none, &limits).dropped[0].bytes, u64::MAX);
+}
+
+#[test]
 fn a_fresher_build_is_kept_before_the_base_of_an_older_one() {
     let chains = Small::new()
         .record("old base", &[], Some((19, &["old"])))
