@@ -18,7 +18,7 @@ use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
 use crate::open::{OpenedDestination, OpenedSource, in_role, open_source, replaceable};
 use crate::output::write_exactly;
-use crate::report::{RESUMES, with_a_result};
+use crate::report::{RESUMES, repair_advice, with_a_result};
 use crate::shell::quoted;
 use crate::sources::{CacheSource, blobs_of, edit_failure, form_of, open_sources, that_name};
 use crate::stores::{Stores, opening};
@@ -264,7 +264,7 @@ fn check_replaceable(base: &CacheSource, to: &OpenedDestination) -> Result<(), F
     })
 }
 
-/// Says how to take out of the sources what needs blobs that are missing or damaged.
+/// Says how to repair the sources that name blobs which are missing or damaged.
 fn warn_of_missing(exported: &Exported, caches: &[CacheSource], stores: &Stores) {
     let missing = |warning: &ExportWarning| match warning {
         ExportWarning::Marshal(MarshalWarning::IncompleteResult { missing, .. }) => Some(*missing),
@@ -275,9 +275,10 @@ fn warn_of_missing(exported: &Exported, caches: &[CacheSource], stores: &Stores)
     let named_by = that_name(caches, &missing);
     let Some(first) = named_by.first() else { return };
     let (blobs, places) = (count(missing.len() as u64, "blob"), named_by.join(" and "));
-    let repair = if named_by.len() == 1 { quoted(first) } else { "SRC".to_owned() };
-    let message = format!(
-        "{blobs} missing or damaged in {places}; `bkcache repair --in-place {repair}` takes out what needs such blobs"
-    );
+    let is_damaged = |warning: &ExportWarning| matches!(warning, ExportWarning::DamagedBlob { .. });
+    let read = exported.warnings.iter().any(is_damaged).then_some("--read");
+    let source = if named_by.len() == 1 { first } else { "SRC" };
+    let advice = repair_advice(["--in-place"].into_iter().chain(read).chain([source]));
+    let message = format!("{blobs} missing or damaged in {places}; {advice}");
     stores.job.event(&Event::Warning { message: &message });
 }

@@ -131,12 +131,10 @@ pub(crate) fn with_a_result(
     })
 }
 
-/// The advice for a source with missing or damaged blobs: the command that copies the rest, with the
-/// options that it needs.
-pub(crate) fn salvage_advice(options: &[String], source: &str, destination: &str) -> String {
-    let words = options.iter().map(String::as_str).chain([source, destination]);
-    let words: Vec<String> = words.map(quoted).collect();
-    format!("`bkcache copy --canonical {}` copies the results that are complete", words.join(" "))
+/// The advice for a cache with missing or damaged blobs: the command that keeps the rest, with the words that it needs.
+pub(crate) fn repair_advice<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    let words: Vec<String> = words.into_iter().map(quoted).collect();
+    format!("`bkcache repair {}` keeps the results that are complete", words.join(" "))
 }
 
 /// Blobs of layers, config and manifest that came to be in the destination in one way, counted apart.
@@ -177,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_advice_can_be_pasted_into_a_shell() {
-        let advice = "`bkcache copy --canonical 'a b' DST` copies the results that are complete";
-        assert_eq!(salvage_advice(&[], "a b", "DST"), advice);
+        let advice = "`bkcache repair 'a b' DST` keeps the results that are complete";
+        assert_eq!(repair_advice(["a b", "DST"]), advice);
     }
 }

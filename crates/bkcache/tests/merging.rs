@@ -227,7 +227,7 @@ fn a_blob_that_its_source_lacks_is_taken_from_another_source() {
     // Where no source has it, its results are left out.
     let alone = merge(&[&broken, &caches.at("alone")]).ok();
     assert!(alone.stderr.contains(&format!("needs blob {digest}, which is missing")), "{}", alone.stderr);
-    let advice = format!("`bkcache repair --in-place {broken}` takes out what needs such blobs");
+    let advice = format!("`bkcache repair --in-place {broken}` keeps the results that are complete");
     assert!(line(&alone.stderr, "missing or damaged in").contains(&advice), "{}", alone.stderr);
     bkcache(["verify", &caches.at("alone")]).ok();
 }

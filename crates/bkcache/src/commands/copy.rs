@@ -10,7 +10,7 @@ use crate::failure::{Doing, Failure};
 use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::metadata_file::MetadataFile;
 use crate::open::{OpenedDestination, OpenedSource};
-use crate::report::{RESUMES, report_export, salvage_advice, with_a_result};
+use crate::report::{RESUMES, repair_advice, report_export, with_a_result};
 use crate::shell::quoted;
 use crate::stores::Stores;
 
@@ -37,8 +37,12 @@ async fn copy(
     let copied = match existing(&source, &imported).filter(|_| !args.canonical) {
         Some(existing) => {
             let kept = keep(&existing, &source, &destination, &stores).await;
-            let salvage = || salvage_advice(&options(args), &args.source.source, &args.destination);
-            kept.map_err(|failure| failure.advise_on_source_blobs(salvage))
+            let repair = || {
+                let options = options(args);
+                let places = [args.source.source.as_str(), &args.destination];
+                repair_advice(options.iter().map(String::as_str).chain(places))
+            };
+            kept.map_err(|failure| failure.advise_on_source_blobs(repair))
         }
         None => {
             let advice = || format!("`bkcache verify {}` lists what is missing", quoted(&args.source.source));
@@ -49,7 +53,7 @@ async fn copy(
     report_export(copied, &destination, metadata, global)
 }
 
-/// The options that another copy needs too, to reach the same registries and to write the same form.
+/// The options that a repair needs too, to reach the same registries and to write the same form.
 fn options(args: &CopyArgs) -> Vec<String> {
     let form = args.form.iter().flat_map(|form| ["--form".to_owned(), form.name().to_owned()]);
     form.chain(args.source.registry.words()).collect()

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::cli::{GlobalArgs, VerifyArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
-use crate::open::{advise_to_list, open_source, place};
+use crate::open::{advise_to_list, open_source, place, replaceable};
 use crate::output::{report_then, write_text};
-use crate::report::salvage_advice;
+use crate::report::repair_advice;
 use crate::stores::Stores;
 
 pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Failure> {
@@ -33,17 +33,28 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
         false => write_lines(out, &place, &report, args, global),
     });
     let failure = (!report.is_sound()).then(|| {
-        let advises = !global.quiet && can_be_salvaged(&report);
-        Failure::Unsound {
-            advice: advises
-                .then(|| salvage_advice(&args.source.registry.words(), &args.source.source, "DST")),
-        }
+        let advises = !global.quiet && can_be_repaired(&report);
+        Failure::Unsound { advice: advises.then(|| advice(&report, args)) }
     });
     report_then(written, failure)
 }
 
+/// The command that repairs the cache: under its tag if it has one of its own, else in a copy.
+fn advice(report: &Report, args: &VerifyArgs) -> String {
+    let source = args.source.source.as_str();
+    let in_place = report.form.is_some() && replaceable(source).is_ok();
+    // Without --read, only what a store says of its blobs counts.
+    let is_found_by_reading =
+        |finding: &Finding| is_about_a_blob(finding) && finding.kind != FindingKind::MissingBlob;
+    let reads = report.findings.iter().any(is_found_by_reading);
+    let options = args.source.registry.words();
+    let words = in_place.then_some("--in-place").into_iter().chain(reads.then_some("--read"));
+    let words = words.chain(options.iter().map(String::as_str)).chain([source]);
+    repair_advice(words.chain((!in_place).then_some("DST")))
+}
+
 /// Whether a cache can be made of what is left: only blobs of layers are missing or damaged, and the records can be read.
-fn can_be_salvaged(report: &Report) -> bool {
+fn can_be_repaired(report: &Report) -> bool {
     use FindingKind::{ConfigUnreadable, GraphTangled, GraphUnsound};
     let is_unreadable = |finding: &Finding| {
         matches!(finding.kind, GraphUnsound { .. } | GraphTangled { .. } | ConfigUnreadable { .. })
