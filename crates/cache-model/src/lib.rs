@@ -11,6 +11,7 @@
 //!
 //! It is pure: it knows nothing of bytes on the wire, of files, of async, of serde.
 
+#[doc(hidden)]
 pub mod arena;
 mod chains;
 mod config;

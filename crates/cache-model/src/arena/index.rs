@@ -17,6 +17,7 @@ pub trait Idx: Copy + Ord + 'static {
 }
 
 /// Defines typed 32-bit indices, private to the crate. An `Option` of one takes no more memory.
+#[doc(hidden)]
 #[macro_export]
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -176,7 +177,7 @@ impl<I: Idx, T> IndexMut<I> for IndexVec<I, T> {
 
 /// A row of items for each key, all in one vector (compressed sparse rows).
 #[derive(Clone, Debug)]
-pub struct Rows<K, T> {
+pub(crate) struct Rows<K, T> {
     ends: Vec<u32>,
     items: Vec<T>,
     kind: PhantomData<fn(K) -> K>,
@@ -184,25 +185,25 @@ pub struct Rows<K, T> {
 
 impl<K: Idx, T> Rows<K, T> {
     /// No rows.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_capacity(0, 0)
     }
 
     /// No rows, with room for as many rows and items.
-    pub fn with_capacity(rows: usize, items: usize) -> Self {
+    pub(crate) fn with_capacity(rows: usize, items: usize) -> Self {
         Self { ends: Vec::with_capacity(rows), items: Vec::with_capacity(items), kind: PhantomData }
     }
 
     /// Appends an item to the row that [`Rows::end_row`] will close.
     #[inline]
-    pub fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         self.items.push(item);
     }
 
     /// Ends the open row and opens the next.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
-    pub fn end_row(&mut self) -> K {
+    pub(crate) fn end_row(&mut self) -> K {
         let row = K::new(self.ends.len());
         debug_assert!(u32::try_from(self.items.len()).is_ok());
         self.ends.push(self.items.len() as u32);
@@ -212,7 +213,7 @@ impl<K: Idx, T> Rows<K, T> {
     /// Appends an item to the last closed row; there must be one, and the open row must be empty.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
-    pub fn push_to_last(&mut self, item: T) {
+    pub(crate) fn push_to_last(&mut self, item: T) {
         self.items.push(item);
         if let Some(end) = self.ends.last_mut() {
             *end = self.items.len() as u32;
@@ -220,44 +221,39 @@ impl<K: Idx, T> Rows<K, T> {
     }
 
     /// The items of the open row.
-    pub fn open_row(&mut self) -> &mut [T] {
+    pub(crate) fn open_row(&mut self) -> &mut [T] {
         let start = self.ends.last().map_or(0, |end| *end as usize);
         &mut self.items[start..]
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// How many items there are in all rows together.
-    pub fn items_len(&self) -> usize {
+    pub(crate) fn items_len(&self) -> usize {
         self.items.len()
     }
 
     /// The items of all rows.
-    pub fn items(&self) -> std::slice::Iter<'_, T> {
+    pub(crate) fn items(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 
     /// The items of a row.
     #[inline]
-    pub fn row(&self, row: K) -> &[T] {
+    pub(crate) fn row(&self, row: K) -> &[T] {
         &self.items[self.range(row.position())]
     }
 
     /// The items of the rows from `first` up to, not including, `end`.
-    pub fn rows(&self, first: K, end: K) -> impl Iterator<Item = &[T]> {
+    pub(crate) fn rows(&self, first: K, end: K) -> impl Iterator<Item = &[T]> {
         (first.position()..end.position()).map(|row| &self.items[self.range(row)])
     }
 
     /// The items of the rows from `first` up to, not including, `end`.
-    pub fn items_between(&self, first: K, end: K) -> &[T] {
+    pub(crate) fn items_between(&self, first: K, end: K) -> &[T] {
         &self.items[self.start(first.position())..self.start(end.position())]
     }
 
@@ -272,22 +268,16 @@ impl<K: Idx, T> Rows<K, T> {
     }
 }
 
-impl<K: Idx, T> Default for Rows<K, T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Rows of rows: for each key a number of inputs, for each input a number of links.
 #[derive(Clone, Debug)]
-pub struct Inputs<K, T> {
+pub(crate) struct Inputs<K, T> {
     rows: Rows<InputIx, T>,
     ends: IndexVec<K, u32>,
 }
 
 impl<K: Idx, T> Inputs<K, T> {
     /// No keys, with room for as many keys, inputs and links.
-    pub fn with_capacity(keys: usize, inputs: usize, links: usize) -> Self {
+    pub(crate) fn with_capacity(keys: usize, inputs: usize, links: usize) -> Self {
         Self { rows: Rows::with_capacity(inputs, links), ends: IndexVec::with_capacity(keys) }
     }
 
@@ -298,17 +288,17 @@ impl<K: Idx, T> Inputs<K, T> {
 
     /// Appends a link to the open input.
     #[inline]
-    pub fn push(&mut self, link: T) {
+    pub(crate) fn push(&mut self, link: T) {
         self.rows.push(link);
     }
 
     /// Ends the open input and opens the next.
-    pub fn end_input(&mut self) {
+    pub(crate) fn end_input(&mut self) {
         self.rows.end_row();
     }
 
     /// Sorts the links of the open input and drops repeated links.
-    pub fn sort_and_dedup_open_input(&mut self)
+    pub(crate) fn sort_and_dedup_open_input(&mut self)
     where
         T: Ord,
     {
@@ -329,23 +319,23 @@ impl<K: Idx, T> Inputs<K, T> {
 
     /// Ends the open key, which has the inputs that were ended since the key before it.
     #[allow(clippy::cast_possible_truncation, reason = "arenas are bounded to u32 where they are filled")]
-    pub fn end_key(&mut self) -> K {
+    pub(crate) fn end_key(&mut self) -> K {
         self.ends.push(self.rows.len() as u32)
     }
 
     /// The inputs of a key.
-    pub fn of(&self, key: K) -> impl Iterator<Item = &[T]> {
+    pub(crate) fn of(&self, key: K) -> impl Iterator<Item = &[T]> {
         let Range { start, end } = self.range(key);
         self.rows.rows(InputIx::new(start), InputIx::new(end))
     }
 
     /// How many inputs a key has.
-    pub fn count(&self, key: K) -> usize {
+    pub(crate) fn count(&self, key: K) -> usize {
         self.range(key).len()
     }
 
     /// The links of all inputs of a key.
-    pub fn links(&self, key: K) -> &[T] {
+    pub(crate) fn links(&self, key: K) -> &[T] {
         let Range { start, end } = self.range(key);
         self.rows.items_between(InputIx::new(start), InputIx::new(end))
     }
