@@ -1,20 +1,23 @@
 //! Why caches cannot be merged, pruned, repaired or compared.
 
-use cache_model::{AddError, Digest, ReadError};
+use cache_model::{AddError, Digest, ReadError, count};
 
 /// Why an edit is refused. Nothing was changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EditError {
-    /// Two sources, or two descriptors of one source, give one blob different sizes, so one of them is false.
-    #[error("blob {blob} has {} bytes in source {} and {} bytes in source {}", sizes[0], sources[0], sizes[1], sources[1])]
+    /// Two sources give one blob different sizes, so one of them is damaged.
+    #[error(
+        "blob {blob} has {} in source {} and {} in source {}: one of the two is damaged, so leave it out",
+        count(sizes[0], "byte"), sources[0], count(sizes[1], "byte"), sources[1]
+    )]
     #[non_exhaustive]
     SizeConflict {
         /// The blob.
         blob: Digest,
         /// The sizes in bytes.
         sizes: [u64; 2],
-        /// The positions of the sources that give these sizes.
+        /// The positions of the sources that give these sizes, among those that were given.
         sources: [usize; 2],
     },
     /// The graph of a source, or of all of them together, cannot be read.

@@ -53,7 +53,7 @@ struct Cut {
 /// The contested records that harm a source, each with the sources that it harms.
 type Harms = Vec<(RecordIx, Vec<SourceIx>)>;
 
-/// Merges caches. The outcome does not depend on their order, except with [`Prefer::First`]. Merging one source closes it.
+/// Merges caches. The chains do not depend on their order, except with [`Prefer::First`]. Merging one source closes it.
 ///
 /// Two results are the same if their layers have the same diff IDs, whatever the compression. A record is *contested* if
 /// the newest results that the sources have of it are not all the same. A source that lost a contested record is *harmed*
@@ -68,7 +68,12 @@ type Harms = Vec<(RecordIx, Vec<SourceIx>)>;
 /// [`EditError::SizeConflict`] if the sources give one blob different sizes; [`EditError::Read`] and
 /// [`EditError::TooContested`] if reading or comparing them would take too long.
 pub fn merge(sources: &[Source<'_>], options: MergeOptions) -> Result<Merged, EditError> {
-    let mut merging = Merging::of(sources, options.prefer)?;
+    // Where all results are kept, the newest is the one that is exported.
+    let prefer = match options.coherence {
+        Coherence::Coherent => options.prefer,
+        Coherence::KeepAll => Prefer::Newest,
+    };
+    let mut merging = Merging::of(sources, prefer)?;
     if options.coherence == Coherence::Coherent {
         merging.cohere(Budget::of(merging.parts.len() + merging.parts.links_len()))?;
     }

@@ -4,10 +4,10 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Coherence {
-    /// One run's. Where a build could mix two runs, the sources that lost give up what was made from their run.
+    /// Those of one run. Where a build could mix two runs, the sources that lost give up what was made from their run.
     #[default]
     Coherent,
-    /// All. This gives more hits, and a build may mix two runs of a step that is not reproducible.
+    /// All of them. This gives more hits, and a build may mix two runs of a step that is not reproducible.
     KeepAll,
 }
 
@@ -28,7 +28,7 @@ pub enum Prefer {
 pub struct MergeOptions {
     /// Which results are kept of a contested record.
     pub coherence: Coherence,
-    /// Who wins a contested record.
+    /// Which result wins a contested record. With [`Coherence::KeepAll`] it is always the newest.
     pub prefer: Prefer,
 }
 

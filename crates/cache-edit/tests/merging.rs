@@ -199,6 +199,9 @@ fn keeping_all_keeps_the_results_and_links_of_both_and_says_what_was_contested()
     assert_eq!(names, ["build", "copy-assets", "copy-page", "image"]);
     assert!(merged.report.contested.iter().all(|row| row.cut.is_empty()));
     assert_eq!(outcomes(&merged), [[4, 0, 4], [4, 0, 0]]);
+    // The newest result is exported, so no other can win.
+    let first = MergeOptions::default().with_coherence(Coherence::KeepAll).with_prefer(Prefer::First);
+    assert_eq!(merged_by(&[&old, &new], first).report, merged.report);
 }
 
 #[test]
@@ -471,7 +474,9 @@ fn a_blob_with_two_sizes_is_refused_with_both_sources() {
         [&right, &other, &wrong].iter().map(|cache| Source::new(&cache.chains)).collect();
     let error = merge(&sources, MergeOptions::default()).unwrap_err();
     let blob = layer("build").digest;
-    assert_eq!(error.to_string(), format!("blob {blob} has 5 bytes in source 0 and 7 bytes in source 2"));
+    let advice = "one of the two is damaged, so leave it out";
+    let expected = format!("blob {blob} has 5 bytes in source 0 and 7 bytes in source 2: {advice}");
+    assert_eq!(error.to_string(), expected);
     let EditError::SizeConflict { sizes, sources, .. } = error else { panic!("{error:?}") };
     assert_eq!((sizes, sources), ([5, 7], [0, 2]));
 }
