@@ -7,9 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
-use cache_edit::{
-    Coherence, Limits, MergeOptions, Merged, Prefer, Selection, Source, diff, keep, merge, repair,
-};
+use cache_edit::{Coherence, Limits, MergeOptions, Merged, Prefer, Selection, Source, diff, keep, merge};
 use cache_format::{decode_config, decode_record_line, encode_config};
 use cache_model::{CacheChains, CacheConfig, Descriptor, Digest, Graph};
 use serde_json::{Value, json};
@@ -105,8 +103,9 @@ fn repaired_caches_marshal_to_the_bytes_of_the_reference() {
         let bad = case["options"]["bad"].as_array().unwrap();
         let bad: Vec<Digest> = bad.iter().map(|digest| digest.as_str().unwrap().parse().unwrap()).collect();
         let chains = merged(&sources(case), MergeOptions::default()).chains;
-        let repaired = repair(&chains.graph().unwrap(), &|blob| bad.contains(blob)).unwrap();
-        check(case, &repaired.graph().unwrap());
+        let graph = chains.graph().unwrap();
+        let complete = Selection::complete(&graph, &|blob| bad.contains(blob));
+        check(case, &keep(&complete).unwrap().graph().unwrap());
     }
     assert_eq!(cases.len(), 46);
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use cache_edit::{Coherence, Limits, MergeOptions, Selection, Source, keep, merge, repair};
+use cache_edit::{Coherence, Limits, MergeOptions, Selection, Source, keep, merge};
 use cache_format::{Form, decode_config, decode_record_line, encode_config, pack};
 use cache_ingest::{Expect, Job, MemoryStore, Name, Publisher};
 use cache_model::{CacheChains, CacheConfig, Digest};
@@ -75,7 +75,7 @@ proptest! {
             pruned(Limits::default().with_older_than("2026-01-01T02:30:00Z".parse().unwrap())),
             pruned(Limits::default().with_keep_bytes(bytes)),
             pruned(Limits::default().with_fit(fit)),
-            repair(&graph, &is_bad).unwrap(),
+            keep(&Selection::complete(&graph, &is_bad)).unwrap(),
         ] {
             let found = findings(&outcome);
             prop_assert!(found.is_subset(&BTreeSet::from(["missing-blob"])), "{found:?}");

@@ -1,6 +1,6 @@
 //! Makes chains of a selection.
 
-use cache_model::{CacheChains, Digest, Graph, Rule};
+use cache_model::{CacheChains, Rule};
 
 use crate::copying::RecordCopier;
 use crate::{EditError, Selection};
@@ -18,13 +18,4 @@ pub fn keep(selection: &Selection<'_>) -> Result<CacheChains, EditError> {
     }
     chains.set_rule(Rule::Closed);
     Ok(chains)
-}
-
-/// Makes chains in which each record has its newest result without bad blobs, without the records that then lead to no
-/// result: `keep` of [`Selection::complete`].
-///
-/// # Errors
-/// As [`keep`].
-pub fn repair(graph: &Graph<'_>, is_bad: &dyn Fn(&Digest) -> bool) -> Result<CacheChains, EditError> {
-    keep(&Selection::complete(graph, is_bad))
 }

@@ -28,9 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Selection`] says which results a cache keeps, and [`keep`] makes a cache of them: all that are fresh, as many as
-//! fit into some [`Limits`], or those without missing blobs. A [`PruneReport`] and a [`RepairReport`] say what went.
-//! [`diff`] compares two caches.
+//! A [`Selection`] says which results a cache keeps, and [`keep`] makes a cache of them. To prune a cache is to keep what its
+//! [`Limits`] allow: [`Selection::limited`]. To repair it is to keep the results that need no bad blob:
+//! [`Selection::complete`]. A [`PruneReport`] and a [`RepairReport`] say what went. [`diff`] compares two caches.
 //!
 //! Pure: no I/O, no async. It knows nothing of where a cache is stored or of how a config is written.
 
@@ -68,7 +68,7 @@ mod used_on;
 pub use comparing::diff;
 pub use diff::{BlobDiff, BlobTotals, ComparedResult, Diff, Presence, RecordDiff, ResultChange};
 pub use error::EditError;
-pub use keep::{keep, repair};
+pub use keep::keep;
 pub use limits::Limits;
 pub use merge::{Merged, merge};
 pub use merge_options::{Coherence, MergeOptions, Prefer};

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use cache_edit::{
-    Coherence, EditError, Limits, MergeOptions, Prefer, Selection, Source, diff, keep, merge, repair,
-};
+use cache_edit::{Coherence, EditError, Limits, MergeOptions, Prefer, Selection, Source, diff, keep, merge};
 use cache_format::{decode_config, decode_record_line, encode_config};
 use cache_model::{
     ANNOTATION_DIFF_ID, CacheChains, CacheConfig, Descriptor, Digest, Graph, MediaType, RecordDigest,
@@ -109,7 +107,8 @@ fn check(sources: &[Exported], chains: &[CacheChains], choices: &Choices) {
     let chosen = Selection::newest(&graph).limited(&choices.limits, &config_size);
     let pruned_chains = keep(&chosen.expect("the limits are not too small")).expect("one graph fits");
     let pruned = written_chains(&pruned_chains);
-    let repaired = repair(&graph, &|blob| choices.is_bad(&blob.to_string())).expect("one graph fits");
+    let complete = Selection::complete(&graph, &|blob| choices.is_bad(&blob.to_string()));
+    let repaired = keep(&complete).expect("one graph fits");
 
     check_merge(chains, choices, &graph, &outcome);
     check_prune(choices, &pruned_chains, &pruned);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cache_edit::{ANNOTATION_USED, Limits, Selection, diff, keep, repair};
+use cache_edit::{ANNOTATION_USED, Limits, Selection, diff, keep};
 use cache_model::{
     CacheChains, CacheConfig, Descriptor, Digest, Graph, Link, MediaType, NewResult, RecordDigest, Rule,
 };
@@ -151,10 +151,10 @@ proptest! {
         let before = chains(&adds);
         let graph = before.graph().unwrap();
         let is_bad = |digest: &Digest| bad.contains(&digest.as_bytes()[0]);
-        let repaired = repair(&graph, &is_bad).unwrap();
+        let repaired = keep(&Selection::complete(&graph, &is_bad)).unwrap();
         prop_assert!(!repaired.blobs().any(|blob| is_bad(&blob.digest)));
         let healthy = pruned(&before, &Limits::default());
-        prop_assert_eq!(config(&repair(&graph, &|_| false).unwrap()), config(&healthy));
+        prop_assert_eq!(config(&keep(&Selection::complete(&graph, &|_| false)).unwrap()), config(&healthy));
     }
 
     /// Law: a cache does not differ from itself, and in the other direction the same differs.

@@ -1,6 +1,6 @@
 //! Repairing: results with bad blobs go, with what only stood on them.
 
-use cache_edit::{RepairReport, Selection, repair};
+use cache_edit::{RepairReport, Selection, keep};
 use cache_model::{CacheChains, Digest};
 
 use crate::small::{Small, blob, names, november, shown};
@@ -21,7 +21,7 @@ fn a_record_gives_its_newest_result_without_bad_blobs_and_records_without_any_go
     let graph = chains.graph().unwrap();
     let repaired = |bad: &[&str]| {
         let bad: Vec<Digest> = bad.iter().map(|name| blob(name)).collect();
-        shown(&repair(&graph, &|blob| bad.contains(blob)).unwrap())
+        shown(&keep(&Selection::complete(&graph, &|blob| bad.contains(blob))).unwrap())
     };
     assert_eq!(repaired(&[]).len(), 4);
     assert_eq!(repaired(&["old"]), repaired(&[]));
@@ -31,7 +31,8 @@ fn a_record_gives_its_newest_result_without_bad_blobs_and_records_without_any_go
     // A record without a complete result stays where a complete one stands on it.
     let chains =
         Small::new().record("a", &[], Some((1, &["a"]))).record("b", &["a"], Some((2, &["b"]))).chains();
-    let kept = repair(&chains.graph().unwrap(), &|digest| *digest == blob("a")).unwrap();
+    let graph = chains.graph().unwrap();
+    let kept = keep(&Selection::complete(&graph, &|digest| *digest == blob("a"))).unwrap();
     assert_eq!(shown(&kept), ["a <>", "b <a> b"]);
 }
 
@@ -43,7 +44,8 @@ fn each_blob_is_asked_for_once() {
         asked.borrow_mut().push(*blob);
         false
     };
-    repair(&chains.graph().unwrap(), &ask).unwrap();
+    let graph = chains.graph().unwrap();
+    keep(&Selection::complete(&graph, &ask)).unwrap();
     let mut asked = asked.into_inner();
     asked.sort();
     let mut expected = ["base", "new", "old", "y", "leaf"].map(blob);

@@ -1,6 +1,6 @@
 //! Laws of keeping a part of a cache, of repairing and of comparing.
 
-use cache_edit::{Coherence, Limits, MergeOptions, Selection, diff, keep, repair};
+use cache_edit::{Coherence, Limits, MergeOptions, Selection, diff, keep};
 use cache_format::encode_config;
 use cache_model::{CacheChains, CacheConfig, Digest, Timestamp};
 use proptest::prelude::*;
@@ -109,7 +109,8 @@ proptest! {
     fn repairing_gives_what_its_definition_gives(caches in sources(), salt: u8) {
         let Some(cache) = merged(&load_all(&caches), MergeOptions::default()) else { return Ok(()) };
         let graph = cache.chains.graph().unwrap();
-        let repaired = repair(&graph, &|blob: &Digest| is_bad(&blob.to_string(), salt)).unwrap();
+        let complete = Selection::complete(&graph, &|blob: &Digest| is_bad(&blob.to_string(), salt));
+        let repaired = keep(&complete).unwrap();
         let bad: Vec<String> = caches.iter().flat_map(|cache| bad_blobs(cache, salt)).collect();
         let read = read_all(&caches);
         let expected = reference::merge(&read, reference::MergeOptions::default()).unwrap();
