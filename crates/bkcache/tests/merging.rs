@@ -233,6 +233,34 @@ fn a_blob_that_its_source_lacks_is_taken_from_another_source() {
 }
 
 #[test]
+fn a_blob_that_is_damaged_in_one_source_is_taken_from_another_and_repaired_in_the_destination() {
+    let caches = Caches::new();
+    let whole = path(AMD64);
+    let broken = copy_of(AMD64, &caches.folder("broken"));
+    let layers = bkcache(["inspect", "--json", &whole]).ok().json()["caches"][0]["layers"].clone();
+    let damaged = blob(&broken, layers[0]["blob"].as_str().unwrap());
+    let content = fs::read(&damaged).unwrap();
+    fs::remove_file(&damaged).unwrap();
+    fs::write(&damaged, vec![0; content.len()]).unwrap();
+    let broken = broken.display().to_string();
+    for sources in [[&broken, &whole], [&whole, &broken]] {
+        let merged = merge(&[sources[0], sources[1], &caches.at("to")]).ok();
+        assert_eq!(merged.stderr, "");
+        bkcache(["verify", &caches.at("to")]).ok();
+        fs::remove_dir_all(caches.folder("to")).unwrap();
+    }
+
+    // Where no source has it intact, the advice is to read all blobs.
+    let alone = merge(&[&broken, &caches.at("alone")]).ok();
+    let advice = format!("`bkcache repair --in-place --read {broken}`");
+    assert!(line(&alone.stderr, "missing or damaged in").contains(&advice), "{}", alone.stderr);
+
+    let appended = merge(&["--append", "--rehash", &whole, &broken]).ok();
+    assert_eq!(appended.stderr, "");
+    assert_eq!(fs::read(&damaged).unwrap(), content);
+}
+
+#[test]
 fn appending_keeps_what_the_destination_has_and_marks_what_is_new() {
     let caches = Caches::new();
     let (a, b, to) = (caches.export_step("a", "one"), caches.export_step("b", "two"), caches.at("to:cache"));

@@ -71,8 +71,9 @@ impl Summary {
 ///
 /// It sends [`Event::Started`], [`Event::Transferred`], [`Event::Retrying`], and [`Event::Finished`] or [`Event::Failed`].
 /// The source is opened again where its stream breaks; a put that fails is made again where another try may help. The
-/// retries of both are bounded by the job. A blob that is wrong is tried again unless it is in memory or in a file. The error
-/// says on which [`Side`] it arose.
+/// retries of both are bounded by the job. A blob that is wrong is taken from another place if the provider has one
+/// ([`Provider::pass_over`]); else it is tried again unless it is in memory or in a file. The error says on which [`Side`] it
+/// arose.
 pub async fn copy(
     step: Step,
     descriptor: &Descriptor,
@@ -158,6 +159,7 @@ async fn transfer(
     let descriptor = source.descriptor();
     let mut retries = job.retries();
     let begun = job.begin(step, descriptor);
+    let mut damage = None;
     loop {
         let error = match ingester.put(descriptor, &source).await {
             Ok(stored) => {
@@ -166,8 +168,16 @@ async fn transfer(
             }
             Err(error) => error.on(Side::Destination),
         };
+        if is_mismatch(&error) && source.pass_over() {
+            source.restarts(&error);
+            damage.get_or_insert(error);
+            continue;
+        }
         let wait = if is_final(&error, &source) { None } else { retries.next_wait(&error) };
         let Some(wait) = wait else {
+            // If no other place has the blob, the damage is the reason.
+            let is_absent = error.side() == Some(Side::Source) && error.kind() == ErrorKind::NotFound;
+            let error = damage.filter(|_| is_absent).unwrap_or(error);
             begun.fail(&error);
             return Err(error);
         };
@@ -184,7 +194,11 @@ async fn transfer(
 /// Whether a retry is pointless. The reader has already retried broken streams. Only a complete but wrong blob from a
 /// remote source may differ next time.
 fn is_final(error: &Error, source: &Source<'_>) -> bool {
-    let is_mismatch = error.cause_as::<Mismatch>().is_some();
     let stays_the_same = || source.as_bytes().is_some() || source.file().is_some();
-    error.side() == Some(Side::Source) && (!is_mismatch || stays_the_same())
+    error.side() == Some(Side::Source) && (!is_mismatch(error) || stays_the_same())
+}
+
+/// Whether the source gave a blob that is not the one of the descriptor.
+fn is_mismatch(error: &Error) -> bool {
+    error.side() == Some(Side::Source) && error.cause_as::<Mismatch>().is_some()
 }

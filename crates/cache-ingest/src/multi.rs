@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cache_model::{Descriptor, Digest};
@@ -15,8 +15,8 @@ use crate::{ByteStream, Error, ErrorKind, Info, Origin, Provider};
 /// the order in which they were added.
 ///
 /// A provider that does not have the blob, has it in another size, or fails, is passed over. The one that has been found to
-/// have it is asked first from then on. If none has it, the error is the first failure, or [`ErrorKind::NotFound`] if
-/// every one of them says so.
+/// have it is asked first from then on, unless what it gave has other content ([`pass_over`](Provider::pass_over)). If none has
+/// it, the error is the first failure, or [`ErrorKind::NotFound`] if every one of them says so.
 #[derive(Debug)]
 pub struct MultiProvider<P = Arc<dyn Provider>> {
     providers: Vec<P>,
@@ -24,13 +24,15 @@ pub struct MultiProvider<P = Arc<dyn Provider>> {
     known: HashMap<Digest, Vec<usize>>,
     /// The position of the provider that was found to have a blob.
     found: Mutex<HashMap<Digest, usize>>,
+    /// The positions of the providers whose copy of a blob has other content.
+    damaged: Mutex<HashMap<Digest, Vec<usize>>>,
 }
 
 impl<P: Provider> MultiProvider<P> {
     /// These providers, in the order in which they are asked.
     pub fn new(providers: impl IntoIterator<Item = P>) -> Self {
         let providers = providers.into_iter().collect();
-        Self { providers, known: HashMap::new(), found: Mutex::default() }
+        Self { providers, known: HashMap::new(), found: Mutex::default(), damaged: Mutex::default() }
     }
 
     /// Adds a provider that is known to have these blobs. Another one is asked for them only if this one does not have them
@@ -49,10 +51,12 @@ impl<P: Provider> MultiProvider<P> {
     /// The providers to ask for a blob, in order, with their positions.
     fn order(&self, blob: &Digest) -> impl Iterator<Item = (usize, &P)> {
         let found = self.found(blob);
+        let damaged = self.damaged().get(blob).cloned().unwrap_or_default();
         let known = self.known.get(blob).map_or(&[][..], Vec::as_slice);
         let first = found.into_iter().chain(known.iter().copied().filter(move |at| Some(*at) != found));
         let others = (0..self.providers.len()).filter(move |at| Some(*at) != found && !known.contains(at));
-        first.chain(others).filter_map(|at| Some((at, self.providers.get(at)?)))
+        let sound = first.chain(others).filter(move |at| !damaged.contains(at));
+        sound.filter_map(|at| Some((at, self.providers.get(at)?)))
     }
 
     /// The position of the provider that was found to have a blob.
@@ -62,6 +66,10 @@ impl<P: Provider> MultiProvider<P> {
 
     fn remember(&self, blob: Digest, at: usize) {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(blob, at);
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, HashMap<Digest, Vec<usize>>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,9 +113,12 @@ impl<P: Provider> Provider for MultiProvider<P> {
 
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
         let mut failures = Failures::default();
-        for (_, provider) in self.order(&descriptor.digest) {
+        for (at, provider) in self.order(&descriptor.digest) {
             match provider.open(descriptor, offset).await {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    self.remember(descriptor.digest, at);
+                    return Ok(stream);
+                }
                 Err(error) => failures.note(error),
             }
         }
@@ -119,12 +130,26 @@ impl<P: Provider> Provider for MultiProvider<P> {
     fn file(&self, descriptor: &Descriptor) -> Option<File> {
         match self.found(&descriptor.digest) {
             Some(at) => self.providers.get(at)?.file(descriptor),
-            None => self.order(&descriptor.digest).find_map(|(_, provider)| provider.file(descriptor)),
+            None => self.order(&descriptor.digest).find_map(|(at, provider)| {
+                let file = provider.file(descriptor)?;
+                self.remember(descriptor.digest, at);
+                Some(file)
+            }),
         }
     }
 
     /// The origin of the first provider that has one.
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         self.order(&descriptor.digest).find_map(|(_, provider)| provider.origin(descriptor))
+    }
+
+    /// Does not ask the provider again that was found to have the blob, unless it is the last one.
+    fn pass_over(&self, descriptor: &Descriptor) -> bool {
+        let blob = descriptor.digest;
+        let mut order = self.order(&blob).map(|(at, _)| at);
+        let (Some(at), Some(_)) = (order.next(), order.next()) else { return false };
+        self.damaged().entry(blob).or_default().push(at);
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(&blob);
+        true
     }
 }

@@ -81,4 +81,9 @@ impl Provider for ReadOnce<'_> {
     fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
         self.provider.origin(descriptor)
     }
+
+    /// What was read and kept has been verified.
+    fn pass_over(&self, descriptor: &Descriptor) -> bool {
+        self.provider.pass_over(descriptor)
+    }
 }

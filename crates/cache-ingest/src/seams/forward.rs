@@ -35,6 +35,10 @@ macro_rules! forward {
             fn origin(&self, descriptor: &Descriptor) -> Option<Origin> {
                 (**self).origin(descriptor)
             }
+
+            fn pass_over(&self, descriptor: &Descriptor) -> bool {
+                (**self).pass_over(descriptor)
+            }
         }
 
         #[async_trait]

@@ -85,4 +85,11 @@ pub trait Provider: Send + Sync {
         let _ = descriptor;
         None
     }
+
+    /// Gives another copy of the blob from now on, since the last one that it gave has other content. False if it has no
+    /// other place to look for one; then nothing changes.
+    fn pass_over(&self, descriptor: &Descriptor) -> bool {
+        let _ = descriptor;
+        false
+    }
 }

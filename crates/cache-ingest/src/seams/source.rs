@@ -85,6 +85,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether the provider turns to another copy of the blob, since this one has other content.
+    pub(crate) fn pass_over(&self) -> bool {
+        match self.from {
+            Content::Provider(provider) => provider.pass_over(&self.descriptor),
+            Content::Bytes(_) => false,
+        }
+    }
+
     /// A verifier for the blob, whose errors count as this source's.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(&self.descriptor).on(self.side)

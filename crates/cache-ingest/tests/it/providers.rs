@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cache_ingest::{
     BlobFolder, ByteStream, Error, ErrorKind, Info, Job, MemoryStore, MultiProvider, Origin, Provider,
-    ProviderExt, ReadOnce,
+    ProviderExt, ReadOnce, Side, Step, copy,
 };
 use cache_model::{Descriptor, MediaType};
 use futures_util::StreamExt;
@@ -32,6 +32,10 @@ impl Provider for Placed {
 
     fn origin(&self, _: &Descriptor) -> Option<Origin> {
         Some(Origin::new("registry.example.com", "team/app"))
+    }
+
+    fn pass_over(&self, _: &Descriptor) -> bool {
+        true
     }
 }
 
@@ -134,11 +138,34 @@ async fn a_blob_of_another_size_is_passed_over_unless_all_have_it_so() {
 }
 
 #[tokio::test]
+async fn a_damaged_copy_is_passed_over_for_one_of_another_place_and_else_reported() {
+    let (blob, lost) = (describe(b"abc"), describe(b"xyz"));
+    let folder = tempfile::tempdir().unwrap();
+    for digest in [blob.digest, lost.digest] {
+        std::fs::write(folder.path().join(digest.to_string()), "bad").unwrap();
+    }
+    let damaged: Arc<dyn Provider> = Arc::new(BlobFolder::open(folder.path()).await.unwrap());
+    let whole = MemoryStore::new();
+    whole.insert(MediaType::default(), "abc");
+    let mut all = MultiProvider::new([]);
+    all.add(damaged, [blob.digest, lost.digest]);
+    all.add(Arc::new(whole) as Arc<dyn Provider>, []);
+    let (to, job) = (MemoryStore::new(), Job::default());
+    copy(Step::Layer, &blob, &ReadOnce::new(&all, &job), &to, &job).await.unwrap();
+    assert_eq!(to.blob(&blob.digest).unwrap(), "abc");
+    assert!(!all.pass_over(&blob), "no other place is left");
+
+    let error = copy(Step::Layer, &lost, &all, &to, &job).await.unwrap_err();
+    assert_eq!((error.kind(), error.side()), (ErrorKind::Corrupt, Some(Side::Source)), "{error}");
+}
+
+#[tokio::test]
 async fn pointers_forward_what_has_a_default_too() {
     fn check(provider: impl Provider) {
         let blob = describe(b"x");
         assert!(provider.file(&blob).is_some());
         assert_eq!(provider.origin(&blob).unwrap().repository, "team/app");
+        assert!(provider.pass_over(&blob));
     }
     check(&Placed);
     check(&Placed as &dyn Provider);
