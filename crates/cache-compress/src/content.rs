@@ -9,6 +9,9 @@ use crate::chunks::ChunkReader;
 use crate::sink::HashSink;
 use crate::{gunzip, unzstd};
 
+/// The position of the format's name in the first header of a tar (POSIX.1-2008, pax, "ustar").
+const TAR_MAGIC: std::ops::Range<usize> = 257..262;
+
 /// The content of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,9 +21,6 @@ pub struct LayerContent {
     /// The digests of the decompressed bytes, one for each algorithm, in any order.
     pub diff_ids: Result<Vec<Digest>, DecodeFailure>,
 }
-
-/// The position of the format's name in the first header of a tar (POSIX.1-2008, pax, "ustar").
-const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
 /// Reads the content of the blob `own`. Blocks until it knows enough, which may be before the end.
 pub(crate) fn examine(

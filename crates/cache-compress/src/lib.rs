@@ -34,9 +34,9 @@ mod sink;
 mod undecodable;
 mod unzstd;
 
-/// How many bytes a compressed layer may have when it is decompressed, unless the caller sets another limit: 64 GiB.
-pub const DEFAULT_MAX_EXPANSION: u64 = 64 << 30;
-
 pub use content::LayerContent;
 pub use read::{LayerRead, read_concurrency, read_layer};
 pub use undecodable::{DecodeFailure, Undecodable};
+
+/// How many bytes a compressed layer may have when it is decompressed, unless the caller sets another limit: 64 GiB.
+pub const DEFAULT_MAX_EXPANSION: u64 = 64 << 30;

@@ -1,5 +1,6 @@
 //! Why a layer's content cannot be decompressed.
 
+use std::error::Error;
 use std::fmt;
 
 use cache_model::count;
@@ -52,3 +53,7 @@ impl fmt::Display for Undecodable {
         }
     }
 }
+
+impl Error for DecodeFailure {}
+
+impl Error for Undecodable {}

@@ -50,11 +50,10 @@ impl ImagePositions {
             let mut renumbered = builder.record(record.digest().clone());
             for ConfigResult { layer, created_at } in record.results().iter().copied() {
                 let top = stacks.find(layer, record.position())?;
-                if let Some(length) = beginnings.get(top).copied().flatten() {
-                    renumbered.result(ConfigResult::new(length - 1, created_at));
-                    continue;
-                }
-                renumbered.chain(&self.of(&stacks.blobs_up_to(top)), (rules.time)(created_at));
+                match beginnings.get(top).copied().flatten() {
+                    Some(length) => renumbered.result(ConfigResult::new(length - 1, created_at)),
+                    None => renumbered.chain(&self.of(&stacks.blobs_up_to(top)), (rules.time)(created_at)),
+                };
             }
             for chain in record.chains() {
                 let mut blobs = Vec::with_capacity(chain.layers.len());
