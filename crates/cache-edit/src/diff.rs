@@ -1,5 +1,7 @@
 //! The differences between two caches, as data in a fixed order.
 
+use std::fmt;
+
 use cache_model::{Descriptor, RecordDigest, Timestamp};
 
 /// The differences between two caches, `a` and `b`.
@@ -136,5 +138,19 @@ impl Diff {
                 && matches!(record.change, ResultChange::None | ResultChange::Same)
         };
         self.blobs.is_empty() && self.records.iter().all(is_same)
+    }
+}
+
+impl fmt::Display for Presence {
+    /// Its [`name`](Self::name).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for ResultChange {
+    /// Its [`name`](Self::name).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }

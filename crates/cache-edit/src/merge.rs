@@ -16,9 +16,9 @@ use crate::harm::HarmFinder;
 use crate::index::{PartIx, RecordIx, SourceIx};
 use crate::layer_table::LayerTable;
 use crate::merge_options::{Coherence, MergeOptions, Prefer};
-use crate::outcome;
+use crate::merge_report::{Contested, MergeReport, SourceOutcome};
+use crate::merged_chains::merged_chains;
 use crate::parts::Parts;
-use crate::report::{Contested, MergeReport, SourceOutcome};
 use crate::retreat::Retreat;
 use crate::union::Union;
 use crate::{EditError, Source};
@@ -46,8 +46,17 @@ struct Merging {
 /// A contest in which sources were harmed.
 struct Cut {
     /// A part with the winner's result.
-    winning_part: Option<PartIx>,
+    winning_part: PartIx,
     contested: Contested,
+}
+
+/// What a row of the report is about.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum RowKey {
+    /// A record of the outcome.
+    Record(RecordIx),
+    /// A winner's part that is in no record of the outcome.
+    LostPart(PartIx),
 }
 
 /// The contested records that harm a source, each with the sources that it harms.
@@ -81,7 +90,7 @@ pub fn merge(sources: &[Source<'_>], options: MergeOptions) -> Result<Merged, Ed
         Coherence::Coherent => merging.contests.get(&record).map(|contest| contest.identity),
         Coherence::KeepAll => None,
     };
-    let chains = outcome::chains(&merging.union, &merging.parts, &merging.layers, kept)?;
+    let chains = merged_chains(&merging.union, &merging.parts, &merging.layers, kept)?;
     Ok(Merged { chains, report: merging.report(sources.len()) })
 }
 
@@ -162,9 +171,10 @@ impl Merging {
             let of = self.union.record(*record);
             let is_harmed = |part: &&PartIx| harmed.binary_search(&self.parts.of(**part).source).is_ok();
             outvoted.extend(of.parts.iter().filter(is_harmed));
-            if let Some(contest) = self.contests.get(record) {
+            if let Some(contest) = self.contests.get(record)
+                && let Some(winning_part) = contest.winning_part(&of.parts, &self.parts, &self.layers)
+            {
                 let contested = self.contested(*record, contest, positions(harmed));
-                let winning_part = contest.winning_part(&of.parts, &self.parts, &self.layers);
                 self.cuts.push(Cut { winning_part, contested });
             }
         }
@@ -207,15 +217,14 @@ impl Merging {
 
     /// The contested records of the outcome, and those that no longer are, since the losers were cut.
     fn all_contested(&self) -> Vec<Contested> {
-        // By the record; where the winner has lost its part to another record, by that part.
-        let mut rows: BTreeMap<Result<RecordIx, Option<PartIx>>, Contested> = BTreeMap::new();
+        let mut rows: BTreeMap<RowKey, Contested> = BTreeMap::new();
         for (record, contest) in &self.contests {
-            rows.insert(Ok(*record), self.contested(*record, contest, Vec::new()));
+            rows.insert(RowKey::Record(*record), self.contested(*record, contest, Vec::new()));
         }
         for Cut { winning_part, contested } in &self.cuts {
-            let is_left = |part: &PartIx| !self.parts.of(*part).is_gone;
-            let record = winning_part.filter(is_left).and_then(|part| self.union.record_of(part));
-            match rows.entry(record.ok_or(*winning_part)) {
+            let is_gone = self.parts.of(*winning_part).is_gone;
+            let record = self.union.record_of(*winning_part).filter(|_| !is_gone);
+            match rows.entry(record.map_or(RowKey::LostPart(*winning_part), RowKey::Record)) {
                 Entry::Vacant(entry) => {
                     entry.insert(contested.clone());
                 }

@@ -9,8 +9,8 @@ use crate::layer_table::LayerTable;
 use crate::parts::{PartResult, Parts};
 use crate::union::{Union, UnionRecord};
 
-/// Makes chains of a closed union.
-pub(crate) struct Outcome<'a> {
+/// Chains while they are made of a closed union.
+struct MergedChains<'a> {
     parts: &'a Parts,
     layers: &'a LayerTable,
     chains: CacheChains,
@@ -21,7 +21,7 @@ pub(crate) struct Outcome<'a> {
 
 /// The chains of a union. `kept` gives, for a contested record, the identity of the results that it keeps; all other
 /// records keep all.
-pub(crate) fn chains(
+pub(crate) fn merged_chains(
     union: &Union,
     parts: &Parts,
     layers: &LayerTable,
@@ -30,17 +30,17 @@ pub(crate) fn chains(
     let mut chains = CacheChains::new();
     chains.set_rule(Rule::Closed);
     let layer_of = IndexVec::filled(None, layers.stacks_len());
-    let mut outcome = Outcome { parts, layers, chains, layer_of, path: Vec::new() };
+    let mut merged = MergedChains { parts, layers, chains, layer_of, path: Vec::new() };
     let mut ids: IndexVec<RecordIx, Option<RecordId>> = IndexVec::new();
     for (at, record) in union.records() {
-        let id = outcome.add(record, kept(at), &ids)?;
+        let id = merged.add(record, kept(at), &ids)?;
         ids.grow(None, at.position());
         ids.push(id);
     }
-    Ok(outcome.chains)
+    Ok(merged.chains)
 }
 
-impl Outcome<'_> {
+impl MergedChains<'_> {
     fn add(
         &mut self,
         record: &UnionRecord,

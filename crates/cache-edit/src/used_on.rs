@@ -24,9 +24,11 @@ const LAST_NANOSECOND: u32 = 999_999_999;
 /// assert_eq!(day.last_instant().to_string(), "2026-11-28T23:59:59.999999999Z");
 /// # Ok::<(), cache_model::TimestampError>(())
 /// ```
-// The last instant of the day, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UsedOn(Timestamp);
+pub struct UsedOn(
+    /// The last instant of the day, in UTC.
+    Timestamp,
+);
 
 /// A text that is not a day.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
