@@ -1,4 +1,4 @@
-//! Values of options: sizes, durations, forms.
+//! Values of options: sizes, durations, ages, forms, annotations.
 
 use std::time::Duration;
 
@@ -77,17 +77,20 @@ pub(crate) fn parse_annotation(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// An age: a number with the unit s, m, h or d. Zero is an age.
+/// An age: a number with the unit s, m, h, d or w. Zero is an age.
 pub(crate) fn parse_age(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = match text.strip_prefix(digits).unwrap_or_default().trim() {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return Err("expected a number with the unit s, m, h or d, such as 1h".to_owned()),
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let unit: u64 = match text.strip_prefix(digits).unwrap_or_default().trim() {
+        "s" if is_number => 1,
+        "m" if is_number => 60,
+        "h" if is_number => 60 * 60,
+        "d" if is_number => 24 * 60 * 60,
+        "w" if is_number => 7 * 24 * 60 * 60,
+        "" if is_number => return Err(format!("the unit is missing: {digits}d are days, {digits}h hours")),
+        _ => return Err("expected an age such as 14d (units: s, m, h, d, w)".to_owned()),
     };
-    let number: u32 = digits.parse().map_err(|_| "expected an age such as 1h".to_owned())?;
+    let number: u32 = digits.parse().map_err(|_| "the age is too long".to_owned())?;
     Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
@@ -108,10 +111,12 @@ mod tests {
 
     #[test]
     fn an_age_has_a_unit() {
-        for (text, seconds) in [("0s", 0), ("90s", 90), ("2m", 120), ("1h", 3600), ("14 d", 1_209_600)] {
+        for (text, seconds) in
+            [("0s", 0), ("90s", 90), ("2m", 120), ("1h", 3600), ("14 d", 1_209_600), ("2w", 1_209_600)]
+        {
             assert_eq!(parse_age(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "1", "d", "-1h", "1.5h", "1w", "99999999999s"] {
+        for bad in ["", "1", "d", "-1h", "1.5h", "1y", "99999999999s"] {
             assert!(parse_age(bad).is_err(), "{bad}");
         }
     }

@@ -103,7 +103,7 @@ async fn tag(source: &Opened, to: &Attributes, args: &TagArgs, stores: &Stores) 
     let manifest = source.store.resolve_descriptor(&source.name).await;
     let manifest = manifest.doing(|| reading(source)).map_err(not_read)?;
     let opened = stores.targets.open_attributes(to, Role::Destination).await;
-    let opened = opened.doing(|| opening(text, Role::Destination))?;
+    let opened = opened.doing(|| format!("cannot tag {} as {to}", place(source)))?;
     let doing = || format!("cannot tag {} as {}", place(source), place(&opened));
     let Some(writer) = &opened.writer else {
         return Err(Failure::Usage(format!("{}: it is read-only", doing())));

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{bkcache, bkcache_with_input, sha256};
+use crate::support::caches::{self, layer};
+use crate::support::sha256;
 
 /// 2026-11-28T00:00:00Z, for `SOURCE_DATE_EPOCH`.
 pub(crate) const NOW: &str = "1795824000";
@@ -34,14 +35,7 @@ pub(crate) fn record(step: &str) -> String {
     sha256(step.as_bytes())
 }
 
-/// The digests of the records of a cache.
-pub(crate) fn records(place: &str) -> Vec<String> {
-    let shown = bkcache(["inspect", "--json", place]).ok().json();
-    let records = shown["caches"][0]["records"].as_array().unwrap();
-    records.iter().map(|record| record["digest"].as_str().unwrap().to_owned()).collect()
-}
-
-/// The record digests of steps, in the order of a config.
+/// The record digests of steps, sorted.
 pub(crate) fn sorted(steps: &[&str]) -> Vec<String> {
     let mut records: Vec<String> = steps.iter().map(|step| record(step)).collect();
     records.sort();
@@ -52,24 +46,14 @@ pub(crate) fn sorted(steps: &[&str]) -> Vec<String> {
 pub(crate) fn export(folder: &Path, place: &str, steps: &[Step]) {
     let blobs = folder.join("blobs-of-builds");
     std::fs::create_dir_all(&blobs).unwrap();
-    let lines = steps.iter().map(|Step(name, inputs, created_at, layers)| {
+    let records = steps.iter().map(|Step(name, inputs, created_at, layers)| {
         let layers: Vec<Value> = layers.iter().map(|content| layer(&blobs, content)).collect();
         let inputs: Vec<Value> = inputs.iter().map(|source| json!([{"record": source}])).collect();
         let results = match layers.is_empty() {
             true => json!([]),
             false => json!([{"createdAt": created_at, "layers": layers}]),
         };
-        format!("{}\n", json!({"digest": record(name), "inputs": inputs, "results": results}))
+        json!({"digest": record(name), "inputs": inputs, "results": results})
     });
-    let lines: String = lines.collect();
-    let args = ["export", "-q", "--records", "-", "--blobs", &blobs.display().to_string(), "--to", place];
-    bkcache_with_input(args, lines.as_bytes()).ok();
-}
-
-/// Stores a layer, and gives its descriptor.
-fn layer(blobs: &Path, content: &str) -> Value {
-    let digest = sha256(content.as_bytes());
-    std::fs::write(blobs.join(&digest), content).unwrap();
-    json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": content.len(),
-        "annotations": {"containerd.io/uncompressed": digest}})
+    caches::export(&blobs, place, &records.collect::<Vec<_>>());
 }

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use serde_json::Value;
 use test_registries::{Answer, Behavior, Registry, Request, Server, Service};
 
-use crate::builds::{BUILD, NOW, Step, export, records, sorted};
+use crate::builds::{BUILD, NOW, Step, export, sorted};
+use crate::support::caches::records;
 use crate::support::{Ran, bkcache, copy_of, fixture, program, run};
 
 fn prune(options: &[&str], place: &str) -> Ran {

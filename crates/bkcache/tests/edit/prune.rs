@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::builds::{BUILD, NOW, export, record, records, sorted};
+use crate::builds::{BUILD, NOW, export, record, sorted};
+use crate::support::caches::records;
 use crate::support::{Ran, bkcache, files, fixture, only_manifest, program, run};
 
 /// Runs the program at a fixed time.

@@ -1,7 +1,7 @@
 //! Caches that a test makes of records.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -27,17 +27,13 @@ impl Caches {
 
     /// The descriptor of a layer with this content.
     pub fn layer(&self, content: &str) -> Value {
-        let digest = sha256(content.as_bytes());
-        fs::write(self.folder("layers").join(&digest), content).unwrap();
-        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": content.len()})
+        layer(&self.folder("layers"), content)
     }
 
     /// Exports a cache of these records.
     pub fn export(&self, to: &str, records: &[Value]) -> String {
-        let lines: Vec<String> = records.iter().map(Value::to_string).collect();
-        let (blobs, to) = (self.at("layers"), self.at(to));
-        let args = ["export", "--quiet", "--records", "-", "--blobs", &blobs, "--to", &to];
-        bkcache_with_input(args, lines.join("\n").as_bytes()).ok();
+        let to = self.at(to);
+        export(&self.folder("layers"), &to, records);
         to
     }
 
@@ -73,11 +69,28 @@ impl Caches {
     }
 }
 
+/// Stores a layer in a folder of blobs, and gives its descriptor.
+pub fn layer(blobs: &Path, content: &str) -> Value {
+    let digest = sha256(content.as_bytes());
+    fs::write(blobs.join(&digest), content).unwrap();
+    json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": content.len(),
+        "annotations": {"containerd.io/uncompressed": digest}})
+}
+
+/// Exports a cache of these records. The place is a folder with or without a tag.
+pub fn export(blobs: &Path, to: &str, records: &[Value]) {
+    let lines: Vec<String> = records.iter().map(Value::to_string).collect();
+    let blobs = blobs.display().to_string();
+    let args = ["export", "--quiet", "--records", "-", "--blobs", &blobs, "--to", to];
+    bkcache_with_input(args, lines.join("\n").as_bytes()).ok();
+}
+
 /// The digests of the records of a cache, sorted.
 pub fn records(place: &str) -> Vec<String> {
-    let config = bkcache(["config", place]).ok().json();
+    let shown = bkcache(["inspect", "--json", place]).ok().json();
     let digest = |record: &Value| record["digest"].as_str().unwrap().to_owned();
-    let mut digests: Vec<String> = config["records"].as_array().unwrap().iter().map(digest).collect();
+    let mut digests: Vec<String> =
+        shown["caches"][0]["records"].as_array().unwrap().iter().map(digest).collect();
     digests.sort();
     digests
 }
