@@ -236,6 +236,12 @@ impl EditAttempt<'_> {
     }
 }
 
+/// The failure of an edit that would leave no result: nothing could be written, and a tag would silently keep what it has.
+pub(crate) fn nothing_left(destination: &str, why: String, hint: Option<String>) -> Failure {
+    let doing = format!("nothing was written to {destination}");
+    Failure::Failed { doing, kind: ErrorKind::NotFound, error: anyhow::anyhow!(why), hint }
+}
+
 /// The clause that an error of writing begins with.
 fn writing(to: &OpenedDestination) -> String {
     opening(&to.place(), Role::Destination)

@@ -213,7 +213,7 @@ Examples:
   bkcache tag registry.example.com/app@sha256:… main";
 
 pub(crate) const RM: &str = "\
-Blobs stay until the next garbage collection: `bkcache gc` of a folder, or that of the registry. Not every registry lets users delete. Some, such as docker-registry 2, delete manifests by digest only, with all of their tags: then the tag goes if no other tag has the same manifest, or with --yes.
+No blob is deleted: `bkcache gc` deletes those of a folder that no tag leads to, a registry's own collector those of a registry. Not every registry lets users delete. Some, such as docker-registry 2, delete manifests by digest only, with all of their tags: then the tag goes if no other tag has the same manifest, or with --yes.
 
 Examples:
   bkcache rm ./cache:feature-x            after its branch was merged
@@ -223,7 +223,7 @@ Examples:
 pub(crate) const GC: &str = "\
 Every blob that a tag leads to stays, through manifests, indexes and configs, whatever wrote them. If one of these cannot be read, nothing is deleted. Uploads that were interrupted are deleted, too.
 
-Exports may write to the folder meanwhile. Those of bkcache are safe in any case. For BuildKit and others, whatever is younger than --older-than stays, with everything that it names, and nothing is deleted while an upload of theirs is that young.
+Exports may write to the folder meanwhile. Those of bkcache are safe in any case. For BuildKit and others, whatever is younger than --older-than stays, with everything that it names, and no blob is deleted while an upload of theirs is that young. A layout with a folder that is a symbolic link is refused.
 
 Without a terminal, as in CI, it deletes without asking.
 

@@ -23,7 +23,7 @@ pub enum ErrorKind {
     Unavailable,
     /// The store cannot do this at all.
     Unsupported,
-    /// A name does not stand for the expected manifest, or another process holds a lock.
+    /// A name does not stand for the expected manifest, another process holds a lock, or a manifest has other names.
     Conflict,
     /// The request makes no sense.
     Invalid,

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use cache_edit::{KeepReason, KeptOld, Limits, PruneReport, PrunedResult, Selection, keep};
 use cache_format::encode_config;
-use cache_ingest::ErrorKind;
 use cache_model::{Totals, count, grouped};
 use cache_report::text::size;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{GlobalArgs, PruneArgs};
-use crate::edit::{EditPlaces, EditTask, Edited, print_config, run as run_edit};
+use crate::edit::{EditPlaces, EditTask, Edited, nothing_left, print_config, run as run_edit};
 use crate::edit_report::{EditReport, first_lines, totals_json};
 use crate::failure::Failure;
 use crate::open::destination_folder;
@@ -51,22 +50,17 @@ fn prune(
     Ok(Edited { chains: keep(&after).map_err(failed)?, report })
 }
 
-/// Refuses a cache without results: nothing could be written, and a tag would silently keep what it has.
+/// Refuses a cache without results.
 fn check_is_left(after: &Totals, args: &PruneArgs, destination: &str) -> Result<(), Failure> {
     if after.results > 0 {
         return Ok(());
     }
-    let limits = "choose other limits";
-    let hint = match args.in_place {
-        true => format!("{limits}, or remove the tag with `bkcache rm {}`", quoted(destination)),
-        false => limits.to_owned(),
+    let remove = match args.in_place {
+        true => format!(", or remove the tag with `bkcache rm {}`", quoted(destination)),
+        false => String::new(),
     };
-    Err(Failure::Failed {
-        doing: format!("nothing was written to {destination}"),
-        kind: ErrorKind::NotFound,
-        error: anyhow::anyhow!("no result would be left"),
-        hint: Some(hint),
-    })
+    let hint = format!("choose other limits{remove}");
+    Err(nothing_left(destination, "no result would be left".to_owned(), Some(hint)))
 }
 
 fn report_of(pruned: &PruneReport, args: &PruneArgs, destination: &str, global: &GlobalArgs) -> EditReport {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cache_edit::{BrokenResult, RepairReport, Selection, keep};
-use cache_ingest::{ErrorKind, Event};
+use cache_ingest::Event;
 use cache_model::{CacheChains, Descriptor, Digest, count, grouped};
 use cache_report::text::size;
 use cache_verify::{DamagedBlob, FindingKind, damaged_blobs};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{GlobalArgs, RepairArgs};
-use crate::edit::{EditPlaces, EditTask, Edited, print_config, run as run_edit};
+use crate::edit::{EditPlaces, EditTask, Edited, nothing_left, print_config, run as run_edit};
 use crate::edit_report::{EditReport, first_lines, totals_json};
 use crate::failure::{Doing, Failure};
 use crate::shell::quoted;
@@ -110,7 +110,7 @@ fn repair(
     Ok(Edited { chains: keep(&complete).map_err(failed)?, report })
 }
 
-/// Refuses a cache without results: nothing could be written, and a tag would silently keep what it has.
+/// Refuses a cache without results.
 fn check_is_left(
     report: &RepairReport,
     bad: &BadBlobs,
@@ -122,12 +122,8 @@ fn check_is_left(
     }
     let remove =
         || format!("remove the tag with `bkcache rm {}`, and builds run every step", quoted(destination));
-    Err(Failure::Failed {
-        doing: format!("nothing was written to {destination}"),
-        kind: ErrorKind::NotFound,
-        error: anyhow::anyhow!("{}, and no result has all of its blobs", damaged_line(bad)),
-        hint: args.in_place.then(remove),
-    })
+    let why = format!("{}, and no result has all of its blobs", damaged_line(bad));
+    Err(nothing_left(destination, why, args.in_place.then(remove)))
 }
 
 fn report_of(report: &RepairReport, bad: &BadBlobs, args: &RepairArgs, global: &GlobalArgs) -> EditReport {
