@@ -93,7 +93,7 @@ impl ImagePositions {
             return Ok(());
         }
         let message = format!(
-            "its results have few layers in common: they list {} layers, and an image may list {}",
+            "its results have few layers in common: they list {} layers, and an image may list {}; other forms take them",
             grouped(listed as u64),
             grouped(limit as u64)
         );
