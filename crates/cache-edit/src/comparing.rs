@@ -137,6 +137,25 @@ impl Diff {
 ///
 /// Two results are the same if their layers have the same content, whatever the compression.
 ///
+/// ```
+/// use cache_edit::{Presence, ResultChange, diff};
+/// use cache_model::{CacheChains, Descriptor, MediaType, NewResult, Timestamp};
+///
+/// let cache = |steps: &[&str]| -> Result<CacheChains, cache_model::AddError> {
+///     let mut chains = CacheChains::new();
+///     for step in steps {
+///         let layer = chains.layers([&Descriptor::of(MediaType::OCI_LAYER_GZIP, step)])?;
+///         chains.add(&(*step).into(), &[], &[NewResult::new(layer, Timestamp::ZERO)])?;
+///     }
+///     Ok(chains)
+/// };
+/// let diff = diff(&cache(&["build"])?, &cache(&["build", "test"])?)?;
+/// assert_eq!(diff.records[0].change, ResultChange::Same);
+/// assert_eq!(diff.records[1].presence, Presence::B);
+/// assert_eq!(diff.only_b.blobs, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`EditError::SizeConflict`] if the two give a blob different sizes, [`EditError::Read`] for a cache that was made to
 /// be slow.

@@ -44,6 +44,24 @@ impl<'g> Selection<'g> {
 
     /// Every record keeps its newest result that has layers and none of the bad blobs. `is_bad` is asked once for each
     /// blob.
+    ///
+    /// ```
+    /// use cache_edit::{Selection, keep};
+    /// use cache_model::{CacheChains, Descriptor, MediaType, NewResult, Rule, Timestamp};
+    ///
+    /// let mut chains = CacheChains::new();
+    /// let [sound, lost] = ["sound", "lost"].map(|text| Descriptor::of(MediaType::OCI_LAYER_GZIP, text));
+    /// for (step, layer) in [("build", &sound), ("test", &lost)] {
+    ///     let layer = chains.layers([layer])?;
+    ///     chains.add(&step.into(), &[], &[NewResult::new(layer, Timestamp::ZERO)])?;
+    /// }
+    /// chains.set_rule(Rule::Closed);
+    ///
+    /// let graph = chains.graph()?;
+    /// let repaired = keep(&Selection::complete(&graph, &|blob| *blob == lost.digest))?;
+    /// assert_eq!(repaired.blobs().collect::<Vec<_>>(), [&sound]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn complete(graph: &'g Graph<'g>, is_bad: &dyn Fn(&Digest) -> bool) -> Self {
         let bad = BadLayers::new(graph, is_bad);
         Self::of(graph, |record| {

@@ -2,7 +2,8 @@
 //!
 //! [`export`] copies the layers, then writes the config, then the manifest, which gets the name. [`republish`] copies
 //! an existing cache, in another form if wanted. [`salvage`] exports what is left of a damaged one, and [`dry_run`] says what
-//! it would write. [`add_records`] reads a build's records from JSON lines. Nothing is named in the destination before it is stored there.
+//! it would write. [`add_records`] reads a build's records from JSON lines. Nothing is named in the destination before it is
+//! stored there.
 //!
 //! A build engine holds a [`CacheExporter`] for each of its `--cache-to`: [`resolve_exporter`] makes one from attributes
 //! as buildx takes them. [`Destination::of`] is the same for a target that is open already.
