@@ -17,9 +17,6 @@ use crate::open::OpenedDestination;
 use crate::output::{writing, written};
 use crate::report::{ExportSummary, layer_tally, unless_ignored, write_metadata};
 
-/// How many of many things are listed without `-v`.
-const LISTED: usize = 10;
-
 /// The outcome of an edit.
 pub(crate) struct EditOutcome {
     pub(crate) exported: Exported,
@@ -121,20 +118,4 @@ pub(crate) fn report_edit(
 pub(crate) fn totals_json(totals: &Totals) -> Value {
     let Totals { records, results, blobs, bytes } = totals;
     json!({"records": records, "results": results, "blobs": blobs, "bytes": bytes})
-}
-
-/// A line for each of the first things, and how many more there are; with `-v` a line for each.
-pub(crate) fn first_lines<T>(
-    things: &[T],
-    noun: &str,
-    global: &GlobalArgs,
-    line: impl Fn(&T) -> String,
-) -> Vec<String> {
-    let listed = if global.verbose { things.len() } else { LISTED.min(things.len()) };
-    let mut lines: Vec<String> = things.iter().take(listed).map(line).collect();
-    let more = (things.len() - listed) as u64;
-    if more > 0 {
-        lines.push(format!("  … and {} (-v lists all)", count(more, &format!("more {noun}"))));
-    }
-    lines
 }

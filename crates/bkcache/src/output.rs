@@ -1,10 +1,15 @@
-//! Standard output: text with colours, or bytes as they are.
+//! Standard output: text with colours, the first lines of long lists, or bytes as they are.
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
+use cache_model::count;
 use console::Term;
 
+use crate::cli::GlobalArgs;
 use crate::failure::{Doing, Failure};
+
+/// How many of many things are listed without `-v`.
+const LISTED: usize = 10;
 
 /// The clause that an error of writing begins with.
 pub(crate) fn writing() -> String {
@@ -47,9 +52,28 @@ pub(crate) fn report_then(written: Result<(), Failure>, failure: Option<Failure>
     }
 }
 
+/// A line for each of the first things, and how many more there are; with `-v` a line for each.
+pub(crate) fn first_lines<T>(
+    things: &[T],
+    noun: &str,
+    global: &GlobalArgs,
+    line: impl Fn(&T) -> String,
+) -> Vec<String> {
+    let listed = if global.verbose { things.len() } else { LISTED.min(things.len()) };
+    let mut lines: Vec<String> = things.iter().take(listed).map(line).collect();
+    let more = (things.len() - listed) as u64;
+    if more > 0 {
+        lines.push(format!("  … and {} (-v lists all)", count(more, &format!("more {noun}"))));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn only_the_reader_of_standard_output_may_close_early() {
@@ -57,6 +81,19 @@ mod tests {
         assert!(matches!(written(Err(broken()), writing), Err(Failure::Closed)));
         let elsewhere = Err::<(), _>(broken()).doing(|| "cannot write a file".to_owned());
         assert_eq!(elsewhere.unwrap_err().line().as_deref(), Some("cannot write a file: broken pipe"));
+    }
+
+    #[test]
+    fn ten_of_many_things_are_listed_and_all_with_verbose() {
+        let global = |option: &str| Cli::try_parse_from(["bkcache", option, "gc", "."]).unwrap().global;
+        let lines = |number: usize, option| {
+            first_lines(&vec![(); number], "blob", &global(option), |()| "line".to_owned())
+        };
+        let whole = |number| vec!["line".to_owned(); number];
+        assert_eq!((lines(10, "-q"), lines(12, "-v")), (whole(10), whole(12)));
+        let mut shown = whole(10);
+        shown.push("  … and 1 more blob (-v lists all)".to_owned());
+        assert_eq!(lines(11, "-q"), shown);
     }
 
     #[test]

@@ -65,6 +65,8 @@ fn a_removed_cache_is_collected_and_the_others_stay_whole() {
     assert!(dry.contains(&old) && dry.contains(" would be deleted; 12 blobs ("), "{dry}");
     assert!(blob(Path::new(&cache), &old).exists());
     let told = bkcache(["gc", "--dry-run", "--json", &cache]).ok().json();
+    let listed = dry.lines().filter(|line| line.contains("  sha256:")).count();
+    assert_eq!(json!(listed), told["deleted"]["blobs"], "{dry}");
     let done = bkcache(["gc", "--json", &cache]).ok().json();
     assert_eq!((&told["dryRun"], &done["dryRun"]), (&json!(true), &json!(false)));
     for member in ["deleted", "deletedBlobs", "leftovers", "named", "young", "deferred", "upload"] {

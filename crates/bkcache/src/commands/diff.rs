@@ -9,10 +9,9 @@ use cache_report::text::{printable, size};
 use serde_json::{Value, json};
 
 use crate::cli::{DiffArgs, GlobalArgs};
-use crate::edit_report::first_lines;
 use crate::failure::Failure;
 use crate::interrupt::unless_interrupted;
-use crate::output::{report_then, write_text};
+use crate::output::{first_lines, report_then, write_text};
 use crate::sources::{CacheSource, edit_failure, open_sources};
 use crate::stores::Stores;
 

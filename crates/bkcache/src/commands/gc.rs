@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache_ingest::{CollectOptions, Collected, Job, LayoutOptions, LayoutStore, Tally};
-use cache_model::{count, duration, grouped};
+use cache_model::{count, duration};
 use cache_report::text::{printable, size};
 use cache_target::{Attributes, Role};
 use serde_json::{Value, json};
@@ -14,12 +14,10 @@ use crate::cli::{GcArgs, GlobalArgs};
 use crate::failure::{CHECK_THE_PATH, Doing, Failure};
 use crate::interrupt::unless_interrupted;
 use crate::messages::Messages;
-use crate::output::write_text;
+use crate::output::{first_lines, write_text};
 use crate::progress::reporter;
 use crate::stores::opening;
 
-/// How many blobs are listed.
-const LISTED: usize = 20;
 const RESUMES: Option<&str> = Some("the next `bkcache gc` goes on");
 
 pub(crate) async fn run(args: &GcArgs, global: &GlobalArgs) -> Result<(), Failure> {
@@ -86,18 +84,14 @@ impl GcReport<'_> {
     fn write(&self, out: &mut dyn Write, global: &GlobalArgs) -> io::Result<()> {
         let Self { collected, is_dry, .. } = self;
         if *is_dry {
-            for blob in collected.blobs.iter().take(LISTED) {
-                writeln!(out, "{}  {}", blob.digest, size(blob.size))?;
-            }
-            for leftover in collected.leftovers.iter().take(LISTED) {
+            let blobs = first_lines(&collected.blobs, "blob", global, |blob| {
+                format!("  {:>10}  {}", size(blob.size), blob.digest)
+            });
+            let leftovers = first_lines(&collected.leftovers, "upload leftover", global, |leftover| {
                 let path = leftover.path.display().to_string();
-                writeln!(out, "{}  {}", printable(&path), size(leftover.bytes))?;
-            }
-            let more = [collected.blobs.len(), collected.leftovers.len()];
-            let more: usize = more.iter().map(|number| number.saturating_sub(LISTED)).sum();
-            if more > 0 {
-                writeln!(out, "and {} more; --json lists all", grouped(more as u64))?;
-            }
+                format!("  {:>10}  {}", size(leftover.bytes), printable(&path))
+            });
+            blobs.iter().chain(&leftovers).try_for_each(|line| writeln!(out, "{line}"))?;
         }
         if global.quiet && !is_dry {
             return Ok(());

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{GlobalArgs, PruneArgs};
 use crate::edit::{EditPlaces, EditTask, Edited, nothing_left, print_config, run as run_edit};
-use crate::edit_report::{EditReport, first_lines, totals_json};
+use crate::edit_report::{EditReport, totals_json};
 use crate::failure::Failure;
 use crate::open::destination_folder;
+use crate::output::first_lines;
 use crate::shell::quoted;
 use crate::sources::{CacheSource, edit_failure, merged};
 

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{GlobalArgs, RepairArgs};
 use crate::edit::{EditPlaces, EditTask, Edited, nothing_left, print_config, run as run_edit};
-use crate::edit_report::{EditReport, first_lines, totals_json};
+use crate::edit_report::{EditReport, totals_json};
 use crate::failure::{Doing, Failure};
+use crate::output::first_lines;
 use crate::shell::quoted;
 use crate::sources::{CacheSource, blobs_of, edit_failure, merged};
 use crate::stores::Stores;
