@@ -23,6 +23,9 @@ use crate::shell::quoted;
 use crate::sources::{CacheSource, blobs_of, edit_failure, form_of, open_sources, that_name};
 use crate::stores::{Stores, opening};
 
+/// Why nothing can be made of caches whose records have no layers.
+pub(crate) const NO_RESULT: &str = "the caches have no results";
+
 /// What a command that makes a new cache was asked to do.
 pub(crate) struct EditTask<'a> {
     pub(crate) sources: &'a [String],

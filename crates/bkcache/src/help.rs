@@ -221,7 +221,7 @@ Examples:
   bkcache rm --dry-run registry.example.com/app@sha256:…";
 
 pub(crate) const GC: &str = "\
-Every blob that a tag leads to stays, through manifests, indexes and configs, whatever wrote them. If one of these cannot be read, nothing is deleted. Uploads that were interrupted are deleted, too.
+Every blob that a tag leads to stays, through manifests, indexes and configs, whatever wrote them. If one of these cannot be read, nothing is deleted. Uploads that were interrupted are deleted, too. Manifests, indexes and configs count as blobs here, since they are stored as blobs.
 
 Exports may write to the folder meanwhile. Those of bkcache are safe in any case. For BuildKit and others, whatever is younger than --older-than stays, with everything that it names, and no blob is deleted while an upload of theirs is that young. A layout with a folder that is a symbolic link is refused.
 

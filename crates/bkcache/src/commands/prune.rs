@@ -4,12 +4,12 @@ use std::path::Path;
 
 use cache_edit::{KeepReason, KeptOld, Limits, PruneReport, PrunedResult, Selection, keep};
 use cache_format::encode_config;
-use cache_model::{Totals, count, grouped};
+use cache_model::{count, grouped};
 use cache_report::text::size;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{GlobalArgs, PruneArgs};
-use crate::edit::{EditPlaces, EditTask, Edited, nothing_left, print_config, run as run_edit};
+use crate::edit::{EditPlaces, EditTask, Edited, NO_RESULT, nothing_left, print_config, run as run_edit};
 use crate::edit_report::{EditReport, totals_json};
 use crate::failure::Failure;
 use crate::open::destination_folder;
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &PruneArgs, global: &GlobalArgs) -> Result<(), Fai
     let EditPlaces { sources, destination, base } = EditPlaces::of(&args.edit, args.in_place)?;
     let edit = async |caches: &[CacheSource], _: &_| {
         prune(caches, &limits, |pruned| {
-            check_is_left(&pruned.after, args, &destination)?;
+            check_is_left(pruned, args, &destination)?;
             Ok(report_of(pruned, args, &destination, global))
         })
     };
@@ -52,16 +52,19 @@ fn prune(
 }
 
 /// Refuses a cache without results.
-fn check_is_left(after: &Totals, args: &PruneArgs, destination: &str) -> Result<(), Failure> {
+fn check_is_left(
+    PruneReport { before, after, .. }: &PruneReport,
+    args: &PruneArgs,
+    destination: &str,
+) -> Result<(), Failure> {
     if after.results > 0 {
         return Ok(());
     }
-    let remove = match args.in_place {
-        true => format!(", or remove the tag with `bkcache rm {}`", quoted(destination)),
-        false => String::new(),
-    };
-    let hint = format!("choose other limits{remove}");
-    Err(nothing_left(destination, "no result would be left".to_owned(), Some(hint)))
+    let limits = (before.results > 0).then(|| "choose other limits".to_owned());
+    let remove = args.in_place.then(|| format!("remove the tag with `bkcache rm {}`", quoted(destination)));
+    let hints: Vec<String> = limits.into_iter().chain(remove).collect();
+    let why = if before.results > 0 { "no result would be left" } else { NO_RESULT };
+    Err(nothing_left(destination, why.to_owned(), (!hints.is_empty()).then(|| hints.join(", or "))))
 }
 
 fn report_of(pruned: &PruneReport, args: &PruneArgs, destination: &str, global: &GlobalArgs) -> EditReport {

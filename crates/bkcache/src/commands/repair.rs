@@ -10,7 +10,7 @@ use cache_verify::{DamagedBlob, FindingKind, damaged_blobs};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{GlobalArgs, RepairArgs};
-use crate::edit::{EditPlaces, EditTask, Edited, nothing_left, print_config, run as run_edit};
+use crate::edit::{EditPlaces, EditTask, Edited, NO_RESULT, nothing_left, print_config, run as run_edit};
 use crate::edit_report::{EditReport, totals_json};
 use crate::failure::{Doing, Failure};
 use crate::output::first_lines;
@@ -123,7 +123,10 @@ fn check_is_left(
     }
     let remove =
         || format!("remove the tag with `bkcache rm {}`, and builds run every step", quoted(destination));
-    let why = format!("{}, and no result has all of its blobs", damaged_line(bad));
+    let why = match report.before.results {
+        0 => NO_RESULT.to_owned(),
+        _ => format!("{}, and no result has all of its blobs", damaged_line(bad)),
+    };
     Err(nothing_left(destination, why, args.in_place.then(remove)))
 }
 

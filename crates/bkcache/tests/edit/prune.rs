@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::builds::{BUILD, NOW, export, record, sorted};
 use crate::support::caches::records;
-use crate::support::{Ran, bkcache, files, fixture, only_manifest, program, run};
+use crate::support::{Ran, bkcache, files, fixture, layout, only_manifest, program, run};
 
 /// Runs the program at a fixed time.
 fn at(now: &str, args: &[&str]) -> Ran {
@@ -205,6 +205,18 @@ fn a_prune_that_would_leave_nothing_is_an_error_and_changes_nothing() {
         ran.stderr
     );
     assert!(!Path::new(&to).exists(), "no folder is made for nothing");
+}
+
+#[test]
+fn of_a_cache_without_results_it_is_said_that_it_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = layout(folder.path(), "empty", b"{}", &[]);
+    for command in ["prune", "repair"] {
+        let to = path(folder.path(), "to");
+        let ran = bkcache([command, "--progress", "none", &empty, &to]);
+        let expected = format!("bkcache: nothing was written to {to}: the caches have no results\n");
+        assert_eq!((ran.code, ran.stderr), (1, expected), "{command}");
+    }
 }
 
 #[test]
