@@ -18,6 +18,9 @@ use crate::index::{DigestIx, RecordIx, SelectorIx, SourceIx, UseSetIx};
 use crate::parts::{PartLink, Parts};
 use crate::union::Union;
 
+/// The steps of looking at one record: it is queued, and its ways are noted.
+const STEPS_OF_A_RECORD: usize = 5;
+
 /// Finds the sources that a contested record harms.
 pub(crate) struct HarmFinder<'a> {
     pub(crate) parts: &'a Parts,
@@ -176,7 +179,7 @@ impl<'a> HarmFinder<'a> {
         ways: &mut Ways,
     ) -> Result<Vec<UseSetIx>, EditError> {
         let links = &self.union.record(record).links;
-        self.budget.spend(links.len() + 1)?;
+        self.budget.spend(links.len() + STEPS_OF_A_RECORD)?;
         let mut inputs = Vec::new();
         for row in links.chunk_by(|a, b| a.input == b.input) {
             let mut found: Vec<UseSetIx> = Vec::new();

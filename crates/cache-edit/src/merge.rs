@@ -287,4 +287,36 @@ mod tests {
             assert!(error.to_string().starts_with(&expected), "{error}");
         }
     }
+
+    /// Two caches whose union has a cycle, so that `count` records that depend on it are left out.
+    fn with_cycle(count: usize) -> [CacheChains; 2] {
+        let [mut cycle, mut joining] = [CacheChains::new(), CacheChains::new()];
+        let [one, two] = ["one", "two"].map(|root| cycle.add(&root.into(), &[], &[]).unwrap().unwrap());
+        let lower = cycle.add(&"p".into(), &[&[Link::new(one, "")]], &[]).unwrap().unwrap();
+        let mut last = cycle.add(&"q".into(), &[&[Link::new(lower, "")]], &[]).unwrap().unwrap();
+        cycle.add(&"p".into(), &[&[Link::new(two, ""), Link::new(last, "")]], &[]).unwrap();
+        for n in 1..count {
+            let digest = RecordDigest::new(&format!("on {n}"));
+            last = cycle.add(&digest, &[&[Link::new(last, "")]], &[]).unwrap().unwrap();
+        }
+        let [one, two] = ["one", "two"].map(|root| joining.add(&root.into(), &[], &[]).unwrap().unwrap());
+        joining.add(&"p".into(), &[&[Link::new(one, ""), Link::new(two, "")]], &[]).unwrap();
+        [cycle, joining]
+    }
+
+    #[test]
+    fn closing_anew_what_was_left_out_counts_as_work() {
+        let (old, new) = (cache(20, "old", "2026-11-27T10:00:00Z"), cache(20, "new", "2026-11-28T10:00:00Z"));
+        let [cycle, joining] = with_cycle(1000);
+        let sources = [&old, &new, &cycle, &joining].map(Source::new);
+        let merging = || Merging::of(&sources, Prefer::Newest).unwrap();
+        assert_eq!(merging().union.left_out().len(), 1000);
+        let budget = 2 * 1000;
+        assert_eq!(merging().cohere(Budget::new(100_000)), Ok(()));
+        for budget in [budget, 24 * budget] {
+            assert_eq!(merging().cohere(Budget::new(budget)), Err(EditError::TooContested { budget }));
+        }
+        let without = Merging::of(&sources[..2], Prefer::Newest).unwrap().cohere(Budget::new(24 * budget));
+        assert_eq!(without, Ok(()));
+    }
 }

@@ -21,6 +21,9 @@ use crate::budget::Budget;
 use crate::index::{DigestIx, GroupIx, LocalIx, PartIx, RecordIx, SelectorIx, SourceIx};
 use crate::parts::{Parts, whole};
 
+/// The steps of closing one link or record anew: it is added to chains, read, and appended.
+const STEPS_OF_CLOSING: usize = 24;
+
 /// The records of the closed union of the parts that are left.
 pub(crate) struct Union {
     groups: IndexVec<GroupIx, Group>,
@@ -156,6 +159,12 @@ impl Union {
         until.split_at(until.partition_point(|part| parts.of(*part).source < source)).1
     }
 
+    /// The parts that closing left out.
+    #[cfg(test)]
+    pub(crate) fn left_out(&self) -> &[PartIx] {
+        &self.left_out
+    }
+
     pub(crate) fn is_replaced(&self, record: RecordIx) -> bool {
         self.records[record].is_replaced
     }
@@ -183,6 +192,7 @@ impl Union {
         dirty.parts.sort_unstable();
         dirty.parts.retain(|part| !parts.of(*part).is_gone);
         for part in dirty.parts.clone() {
+            budget.spend(parts.links_work(part))?;
             self.mark_dependents(part, &mut dirty, budget)?;
         }
         // The records that depend on dirty ones are dirty.
@@ -194,8 +204,13 @@ impl Union {
                 dirty.parts.push(part);
             }
         }
+        for group in &dirty.groups {
+            budget.spend(STEPS_OF_CLOSING * self.groups[*group].key.len())?;
+        }
         dirty.groups.sort_unstable();
-        self.close_dirty(parts, &dirty)
+        let (new, steps) = self.close_dirty(parts, &dirty)?;
+        budget.spend(usize::try_from(steps).unwrap_or(usize::MAX))?;
+        Ok(new)
     }
 
     /// Gives the changed parts, and the parts that link to moved parts, the groups of their present links. Gives the records
@@ -336,8 +351,9 @@ impl Union {
         }
     }
 
-    /// Closes what is dirty and appends its records. The groups are in order, so that sources come first. Gives the records.
-    fn close_dirty(&mut self, parts: &Parts, dirty: &Dirty) -> Result<Vec<RecordIx>, EditError> {
+    /// Closes what is dirty and appends its records. The groups are in order, so that sources come first. Gives the records,
+    /// and the steps of comparing them.
+    fn close_dirty(&mut self, parts: &Parts, dirty: &Dirty) -> Result<(Vec<RecordIx>, u64), EditError> {
         let mut local = LocalChains::new();
         for group in &dirty.groups {
             // A group that was left out, and a new one, has no record.
@@ -361,7 +377,7 @@ impl Union {
             }
         }
         self.distribute(&graph, &record_of, dirty);
-        Ok(new)
+        Ok((new, graph.reading_steps()))
     }
 
     /// Adds a group to the chains of the round.

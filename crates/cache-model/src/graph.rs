@@ -35,6 +35,7 @@ pub struct Graph<'a> {
     /// The first add of each record.
     first_adds: IndexVec<RecordIx, OpIx>,
     pub(crate) left_out: Vec<DigestIx>,
+    reading_steps: u64,
 }
 
 /// The chains of a graph.
@@ -125,6 +126,14 @@ impl Graph<'_> {
     /// How many links there are.
     pub fn links_len(&self) -> usize {
         self.inputs.rows().items_len()
+    }
+
+    /// The work of comparing records while the graph was read, in the steps of [`ReadError::TooTangled`]. For the limits of
+    /// code that reads many graphs.
+    ///
+    /// [`ReadError::TooTangled`]: crate::ReadError::TooTangled
+    pub fn reading_steps(&self) -> u64 {
+        self.reading_steps
     }
 
     /// The records, each after the records that it depends on.

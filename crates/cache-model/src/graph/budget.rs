@@ -64,6 +64,11 @@ impl Budget {
         Ok(())
     }
 
+    /// How many steps were spent.
+    pub(crate) fn spent(&self) -> u64 {
+        self.total - self.left
+    }
+
     /// The error for a budget that was used up at a record.
     pub(crate) fn error(&self, chains: &CacheChains, digest: DigestIx) -> ReadError {
         ReadError::TooTangled { record: chains.digests.value(digest).clone(), budget: self.total }

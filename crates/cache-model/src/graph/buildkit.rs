@@ -19,7 +19,7 @@ use crate::graph::records::{Direction, Edge, Key, Node, Records};
 pub(crate) fn draft(
     chains: &CacheChains,
     shared: &IndexVec<DigestIx, bool>,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> Result<Draft, ReadError> {
     let mut joining = Joining {
         log: &chains.log,
@@ -43,7 +43,7 @@ pub(crate) fn draft(
 struct Joining<'a> {
     log: &'a Log,
     shared: &'a IndexVec<DigestIx, bool>,
-    budget: Budget,
+    budget: &'a mut Budget,
     records: Records,
     order: Order,
     node_of_op: IndexVec<OpIx, NodeIx>,

@@ -23,7 +23,7 @@ const CHEAP: usize = 64;
 pub(crate) fn draft(
     chains: &CacheChains,
     shared: &IndexVec<DigestIx, bool>,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> Result<Draft, ReadError> {
     let ops = chains.log.len();
     let mut closing = Closing {
@@ -63,7 +63,7 @@ pub(crate) fn draft(
 
 struct Closing<'a> {
     log: &'a Log,
-    budget: Budget,
+    budget: &'a mut Budget,
     classes: Classes,
     /// The links of the adds that may overlap other adds.
     edges: IndexVec<EdgeIx, Edge>,

@@ -56,15 +56,15 @@ impl<'a> Graph<'a> {
         Self::read_within(budget, chains, rule)
     }
 
-    fn read_within(budget: Budget, chains: ChainsRef<'a>, rule: Rule) -> Result<Self, ReadError> {
+    fn read_within(mut budget: Budget, chains: ChainsRef<'a>, rule: Rule) -> Result<Self, ReadError> {
         let draft = match shared_digests(&chains.log, chains.digests.len()) {
             None => Draft::without_overlap(&chains.log),
             Some(shared) => match rule {
-                Rule::BuildKit => buildkit::draft(&chains, &shared, budget)?,
-                Rule::Closed => closed::draft(&chains, &shared, budget)?,
+                Rule::BuildKit => buildkit::draft(&chains, &shared, &mut budget)?,
+                Rule::Closed => closed::draft(&chains, &shared, &mut budget)?,
             },
         };
-        Ok(Self::from_draft(chains, &draft))
+        Ok(Self { reading_steps: budget.spent(), ..Self::from_draft(chains, &draft) })
     }
 
     /// Makes a record of each node, except for nodes that have an input without links. One pass is enough, since sources
@@ -100,7 +100,7 @@ impl<'a> Graph<'a> {
         let record_of_op: IndexVec<OpIx, _> =
             IndexVec::from_vec(draft.node_of_op.iter().map(|node| record_of_node[*node]).collect());
         let (results, first_adds) = collect_results(&chains, &record_of_op, digests.len());
-        Self { chains, digests, inputs, results, record_of_op, first_adds, left_out }
+        Self { chains, digests, inputs, results, record_of_op, first_adds, left_out, reading_steps: 0 }
     }
 }
 
@@ -170,7 +170,9 @@ mod tests {
         // The last add links the second record to a record that depends on it.
         let chains = chains(&[(0, vec![]), (1, vec![vec![0]]), (2, vec![vec![1]]), (1, vec![vec![0, 2]])]);
         for rule in [Rule::BuildKit, Rule::Closed] {
-            assert!(within(100, &chains, rule).is_ok());
+            let steps = within(100, &chains, rule).unwrap().reading_steps();
+            assert!(steps > 0 && within(steps, &chains, rule).is_ok());
+            within(steps - 1, &chains, rule).unwrap_err();
             let error = within(0, &chains, rule).unwrap_err();
             let ReadError::TooTangled { record, budget: 0 } = &error else { panic!("{error:?}") };
             assert_eq!(record.to_string(), "1");
