@@ -1,9 +1,13 @@
 //! `cargo xtask bench hostile`: the cost of configs that were made to be slow, all of the same size.
 //!
-//! Every shape is measured in a process of its own. Each rule reads the shape or refuses it. The run fails
-//! if either takes more than the limits.
+//! Every shape is measured in a process of its own. Each rule reads the shape or refuses it. Then the shapes, and sources
+//! that disagree, are merged, pruned, repaired and compared, or refused. The run fails if any of this takes more than the
+//! limits.
 
+mod editing;
 mod shapes;
+mod sources;
+mod writer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +22,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use self::shapes::Shape;
+use self::sources::Contention;
 use crate::memory::peak_bytes;
 use crate::process::{run_self, words};
 
@@ -27,6 +32,9 @@ pub(crate) struct Hostile {
     /// The shapes to measure; all by default
     #[arg(long, value_enum, value_delimiter = ',')]
     shapes: Vec<Shape>,
+    /// What the sources that are merged disagree about; all by default, or none if shapes are given
+    #[arg(long, value_enum, value_delimiter = ',')]
+    contentions: Vec<Contention>,
     /// The size of each config, in megabytes (1,000,000 bytes)
     #[arg(long, default_value_t = 10)]
     megabytes: usize,
@@ -40,6 +48,9 @@ pub(crate) struct Hostile {
     /// Measure one shape in this process; the result is a line of JSON
     #[arg(long, hide = true)]
     here: bool,
+    /// In this process, measure editing
+    #[arg(long, hide = true)]
+    edit: bool,
 }
 
 /// The cost of one shape.
@@ -61,13 +72,20 @@ struct Cost {
 
 impl Hostile {
     pub(crate) fn run(&self) -> Result<()> {
-        let shapes =
-            if self.shapes.is_empty() { Shape::value_variants().to_vec() } else { self.shapes.clone() };
+        let bytes = self.megabytes * 1_000_000;
         if self.here {
-            let shape = shapes.first().context("no shape")?;
-            println!("{}", measure(*shape, self.megabytes * 1_000_000)?);
+            let value = match (self.shapes.first(), self.contentions.first()) {
+                (Some(shape), _) if self.edit => editing::measure_shape(*shape, bytes)?,
+                (Some(shape), _) => measure(*shape, bytes)?,
+                (None, Some(contention)) => editing::measure_contention(*contention, bytes)?,
+                (None, None) => bail!("no shape"),
+            };
+            println!("{value}");
             return Ok(());
         }
+        let is_all = self.shapes.is_empty() && self.contentions.is_empty();
+        let shapes = if is_all { Shape::value_variants() } else { &self.shapes };
+        let contentions = if is_all { Contention::value_variants() } else { &self.contentions };
         println!(
             "{:>8} {:>8} {:>9} {:>9} {:>10} {:>8} {:>10} {:>10} {:>9} {:>8} {:>10} {:>9}  refused",
             "shape",
@@ -117,6 +135,7 @@ impl Hostile {
                 over.push(format!("{name}: {:.0} MiB", cost.peak));
             }
         }
+        over.extend(editing::run(shapes, contentions, self.megabytes, [self.seconds, self.mebibytes])?);
         if over.is_empty() {
             println!("\nall within {} s and {} MiB", self.seconds, self.mebibytes);
             Ok(())

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
+use super::writer::{INSTANT, Random, Writer};
+
 /// A shape of hostile config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shape {
@@ -58,21 +60,9 @@ pub(crate) enum Shape {
     Lists,
 }
 
-/// Writes the text of a config.
-struct Writer {
-    room: usize,
-    layers: String,
-    layers_count: usize,
-    records: String,
-    count: usize,
-}
-
-const INSTANT: &str = "2024-01-01T00:00:00Z";
-
 /// The config of a shape, with a length of about `bytes`.
 pub(crate) fn config(shape: Shape, bytes: usize) -> Vec<u8> {
-    let mut to =
-        Writer { room: bytes, layers: String::new(), layers_count: 0, records: String::new(), count: 0 };
+    let mut to = Writer::new(bytes);
     match shape {
         Shape::Empty => while to.record(1.0, format_args!("")) {},
         Shape::Chain => {
@@ -121,15 +111,20 @@ fn dense(to: &mut Writer) {
 
 /// Records of a few digests, with one or two inputs of one to three links each to any earlier records.
 fn tangle(to: &mut Writer, digests: usize) {
-    let mut random = Random(1);
     to.record(1.0, format_args!(""));
+    tangle_on(to, digests, 0);
+}
+
+/// A tangle of records that depend on a record, which may come after others.
+pub(super) fn tangle_on(to: &mut Writer, digests: usize, first: usize) {
+    let mut random = Random(1);
     loop {
         let mut inputs = String::new();
         for input in 0..1 + random.below(2) {
             inputs.push_str(if input == 0 { "[" } else { ",[" });
             for link in 0..1 + random.below(3) {
                 let comma = if link == 0 { "" } else { "," };
-                let _ = write!(inputs, r#"{comma}{{"link":{}}}"#, random.below(to.count));
+                let _ = write!(inputs, r#"{comma}{{"link":{}}}"#, first + random.below(to.count - first));
             }
             inputs.push(']');
         }
@@ -385,58 +380,5 @@ fn lists(to: &mut Writer) {
         ),
     ) {
         at += 1;
-    }
-}
-
-impl Writer {
-    /// Whether `more` bytes fit into a share of the size.
-    fn has_room(&self, share: f64, more: usize) -> bool {
-        ((self.layers.len() + self.records.len() + more) as f64) < self.room as f64 * share
-    }
-
-    /// Appends a record if the text so far is within a share of the size; otherwise false.
-    fn record(&mut self, share: f64, members: std::fmt::Arguments<'_>) -> bool {
-        if !self.has_room(share, 0) {
-            return false;
-        }
-        let comma = if self.count == 0 { "" } else { "," };
-        let _ = write!(self.records, "{comma}{{{members}}}");
-        self.count += 1;
-        true
-    }
-
-    /// A record without a digest that depends on the one before it.
-    fn linked_to_last(&mut self) -> bool {
-        let last = self.count - 1;
-        self.record(1.0, format_args!(r#""inputs":[[{{"link":{last}}}]]"#))
-    }
-
-    /// A layer on top of the one before it.
-    fn layer_on_last(&mut self, share: f64) -> bool {
-        if !self.has_room(share, 0) {
-            return false;
-        }
-        let layer = self.layers_count;
-        let comma = if layer == 0 { "" } else { "," };
-        let parent = if layer == 0 { -1 } else { i64::try_from(layer - 1).unwrap_or(-1) };
-        let _ = write!(self.layers, r#"{comma}{{"blob":"sha256:{layer:064x}","parent":{parent}}}"#);
-        self.layers_count += 1;
-        true
-    }
-
-    fn finish(self) -> Vec<u8> {
-        format!(r#"{{"layers":[{}],"records":[{}]}}"#, self.layers, self.records).into_bytes()
-    }
-}
-
-/// A generator of numbers (xorshift64), the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap_or(0) % bound.max(1)
     }
 }
