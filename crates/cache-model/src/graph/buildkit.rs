@@ -180,7 +180,7 @@ impl Joining<'_> {
         if is_indexed && self.is_linked(&key, target) {
             return Ok(());
         }
-        if may_close_cycle && !self.order.allow(&self.records, &mut self.budget, link.source, target)? {
+        if may_close_cycle && !self.order.allow(&self.records, self.budget, link.source, target)? {
             return Ok(());
         }
         let edge = self.records.link(link.source, link.selector, target, input);
@@ -210,7 +210,7 @@ impl Joining<'_> {
     ///
     /// The record with fewer links is moved, so that a record with many links is not moved over and over.
     fn merge(&mut self, older: NodeIx, younger: NodeIx) -> Result<NodeIx, Spent> {
-        let closing = self.order.links_between(&self.records, &mut self.budget, older, younger)?;
+        let closing = self.order.links_between(&self.records, self.budget, older, younger)?;
         self.records.remove(&closing);
         let nodes = &mut self.records.nodes;
         let (inputs, oldest) = (nodes[older].inputs.max(nodes[younger].inputs), nodes[older].oldest);
