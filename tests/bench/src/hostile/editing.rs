@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn every_contention_has_its_size_and_is_merged_or_refused_for_its_contests() {
         for contention in Contention::value_variants() {
-            let texts = sources::configs(*contention, 1_000_000);
+            let texts = sources::configs(*contention, 300_000);
             let bytes: usize = texts.iter().map(Vec::len).sum();
-            assert!((900_000..1_200_000).contains(&bytes), "{contention:?}: {bytes}");
+            assert!((250_000..350_000).contains(&bytes), "{contention:?}: {bytes}");
             let loaded: Vec<CacheChains> = texts.iter().map(|text| chains(text).unwrap()).collect();
             let sources: Vec<Source<'_>> = loaded.iter().map(Source::new).collect();
             match merge(&sources, MergeOptions::default()) {
