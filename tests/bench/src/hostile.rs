@@ -5,6 +5,7 @@
 //! limits.
 
 mod editing;
+mod loading;
 mod shapes;
 mod sources;
 mod writer;
@@ -16,11 +17,12 @@ use anyhow::{Context, Result, bail};
 use cache_format::{CacheManifest, Form, decode_config, encode_config};
 use cache_ingest::{Expect, Job, MemoryStore, Name, Publisher};
 use cache_keys::{CacheKeys, ResultFilter};
-use cache_model::{CacheChains, CacheConfig, Compression, Descriptor, Graph, MediaType, ReadError, Rule};
+use cache_model::{CacheChains, Compression, Graph, MediaType, ReadError, Rule};
 use cache_verify::{VerifyOptions, verify};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use self::loading::{descriptors, timed};
 use self::shapes::Shape;
 use self::sources::Contention;
 use crate::memory::peak_bytes;
@@ -246,19 +248,6 @@ fn verify_alone(text: Vec<u8>) -> Result<Duration> {
             .context("cannot verify a shape")?;
         Ok(start.elapsed())
     })
-}
-
-/// The descriptors that a manifest lists for the layers of a config.
-fn descriptors(config: &CacheConfig) -> Vec<Descriptor> {
-    let gzip = MediaType::OCI_LAYER_GZIP;
-    let blobs = config.layers().iter().filter_map(|layer| layer.blob);
-    blobs.map(|blob| Descriptor::new(gzip.clone(), blob, 1)).collect()
-}
-
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let done = work();
-    (done, start.elapsed())
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use cache_model::{CacheChains, CacheConfig, Digest, Graph};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use super::loading::{descriptors, timed};
 use super::shapes::{self, Shape};
 use super::sources::{self, Contention};
-use super::{descriptors, timed};
 use crate::memory::peak_bytes;
 use crate::process::{run_self, words};
 
