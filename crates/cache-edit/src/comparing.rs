@@ -11,6 +11,7 @@ use cache_model::{
     CacheChains, Descriptor, Digest, Graph, Link, LinkRef, RecordDigest, RecordId, RecordRef, ResultRef, Rule,
 };
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 use crate::by_position::ByPosition;
 use crate::index::{SourceIx, StackIx};
@@ -36,7 +37,7 @@ struct BothRecords<'g> {
 type Added = (usize, Option<RecordId>);
 
 /// The digest, and each link as the position of the input, the number of the source, and the selector; sorted.
-type RecordKey<'g> = (&'g RecordDigest, Vec<(usize, usize, &'g str)>);
+type RecordKey<'g> = (&'g RecordDigest, SmallVec<[(usize, usize, &'g str); 2]>);
 
 /// A record's part in one source: whether there is one, and its newest result.
 #[derive(Clone, Copy, Default)]
@@ -64,7 +65,7 @@ impl<'g> BothRecords<'g> {
 
     /// Adds a record whose sources were added, unless it is known.
     fn add(&mut self, record: RecordRef<'g>, added: &ByPosition<Added>) -> Result<Added, EditError> {
-        let mut key: RecordKey<'g> = (record.digest(), Vec::new());
+        let mut key: RecordKey<'g> = (record.digest(), SmallVec::new());
         for (input, links) in record.inputs().enumerate() {
             key.1.extend(links.map(|link| (input, added.get(link.source.position()).0, link.selector)));
         }
@@ -75,9 +76,9 @@ impl<'g> BothRecords<'g> {
             Entry::Vacant(place) => {
                 let source =
                     |link: LinkRef<'g>| Some(Link::new(added.get(link.source.position()).1?, link.selector));
-                let inputs: Vec<Vec<Link<'g>>> =
+                let inputs: SmallVec<[SmallVec<[Link<'g>; 2]>; 2]> =
                     record.inputs().map(|links| links.filter_map(source).collect()).collect();
-                let inputs: Vec<&[Link<'g>]> = inputs.iter().map(Vec::as_slice).collect();
+                let inputs: SmallVec<[&[Link<'g>]; 2]> = inputs.iter().map(SmallVec::as_slice).collect();
                 Ok(*place.insert((next, self.chains.add(record.digest(), &inputs, &[])?)))
             }
         }
@@ -104,32 +105,44 @@ impl<'g> Side<'g> {
 impl Diff {
     /// Compares the blobs of two caches, each sorted by digest.
     fn compare_blobs(&mut self, a: &[&Descriptor], b: &[&Descriptor], layers: &LayerTable) {
-        let contents = |blobs: &[&Descriptor]| -> HashSet<Digest, RandomState> {
-            blobs.iter().map(|blob| layers.content(&blob.digest)).collect()
-        };
-        let (contents_a, contents_b) = (contents(a), contents(b));
-        let mut only_one = |blob: &Descriptor, presence, contents_of_other: &HashSet<Digest, RandomState>| {
-            let is_recompressed = contents_of_other.contains(&layers.content(&blob.digest));
-            self.blobs.push(BlobDiff { descriptor: blob.clone(), presence, is_recompressed });
-        };
-        let mut rest_of_b = b.iter().peekable();
+        let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
+        let mut rest_of_b = b.iter().copied().peekable();
         for blob in a {
             while let Some(other) = rest_of_b.next_if(|other| other.digest < blob.digest) {
-                self.only_b.add(other);
-                only_one(other, Presence::B, &contents_a);
+                only_b.push(other);
             }
             if rest_of_b.next_if(|other| other.digest == blob.digest).is_some() {
                 self.both.add(blob);
             } else {
-                self.only_a.add(blob);
-                only_one(blob, Presence::A, &contents_b);
+                only_a.push(*blob);
             }
         }
-        for other in rest_of_b {
-            self.only_b.add(other);
-            only_one(other, Presence::B, &contents_a);
-        }
+        only_b.extend(rest_of_b);
+        only_a.iter().for_each(|blob| self.only_a.add(blob));
+        only_b.iter().for_each(|blob| self.only_b.add(blob));
+        self.list_blobs(&only_a, Presence::A, b, layers);
+        self.list_blobs(&only_b, Presence::B, a, layers);
         self.blobs.sort_by_key(|blob| (Reverse(blob.descriptor.size), blob.descriptor.digest));
+    }
+
+    /// Lists the blobs that only one cache has. `others` are the blobs of the other cache.
+    fn list_blobs(
+        &mut self,
+        blobs: &[&Descriptor],
+        presence: Presence,
+        others: &[&Descriptor],
+        layers: &LayerTable,
+    ) {
+        if blobs.is_empty() {
+            return;
+        }
+        let contents: HashSet<Digest, RandomState> =
+            others.iter().map(|other| layers.content(&other.digest)).collect();
+        self.blobs.extend(blobs.iter().map(|blob| BlobDiff {
+            descriptor: (*blob).clone(),
+            presence,
+            is_recompressed: contents.contains(&layers.content(&blob.digest)),
+        }));
     }
 }
 

@@ -3,6 +3,8 @@
 //! A *stack* is a blob on top of a parent stack: a list of blobs. Its *identity* is the list of the diff IDs of these blobs,
 //! or of their digests where no source names the diff ID. So one result in two compressions has one identity.
 
+use std::cell::OnceCell;
+
 use cache_model::arena::{Idx, IndexVec, Interner};
 use cache_model::{Descriptor, Dialect, Digest, LayerRef};
 
@@ -15,8 +17,9 @@ pub(crate) struct LayerTable {
     entries: IndexVec<BlobIx, BlobEntry>,
     stacks: Interner<StackIx, StackKey>,
     identities: IndexVec<StackIx, IdentityIx>,
-    /// The order of the stacks by their lists of blob digests, lowest first; a list comes after its own prefixes.
-    ranks: IndexVec<StackIx, u32>,
+    /// The order of the stacks by their lists of blob digests, lowest first; a list comes after its own prefixes. It is
+    /// made when it is first asked for, as a comparison of two caches does not need it.
+    ranks: OnceCell<IndexVec<StackIx, u32>>,
     /// The stack of each layer of each source, by the layer's position.
     stack_of: IndexVec<SourceIx, Vec<StackIx>>,
 }
@@ -82,7 +85,7 @@ impl LayerTable {
             entries: IndexVec::new(),
             stacks: Interner::new(),
             identities: IndexVec::new(),
-            ranks: IndexVec::new(),
+            ranks: OnceCell::new(),
             stack_of: IndexVec::new(),
         };
         // A layer's identity depends on what all sources say about its blob.
@@ -101,7 +104,6 @@ impl LayerTable {
             }
             table.stack_of.push(stack_of);
         }
-        table.ranks = table.rank();
         Ok(table)
     }
 
@@ -197,7 +199,7 @@ impl LayerTable {
 
     /// The position of a stack in the order of the lists of blob digests.
     pub(crate) fn order(&self, stack: StackIx) -> u32 {
-        self.ranks[stack]
+        self.ranks.get_or_init(|| self.rank())[stack]
     }
 
     /// The stack below a stack.
