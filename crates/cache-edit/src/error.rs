@@ -26,8 +26,8 @@ pub enum EditError {
     /// A record cannot be added.
     #[error(transparent)]
     Add(#[from] AddError),
-    /// The sources disagree about so many results with so many uses that finding out what could be mixed exceeds the
-    /// limit on work. No builds export such caches.
+    /// Finding out which runs a build could mix exceeds the limit on work: the sources disagree about too many results, or
+    /// too many records use these. No builds export such caches.
     #[error(
         "what the caches disagree about cannot be found out within {budget} steps: merge fewer caches at once, or keep \
          all results"

@@ -13,7 +13,8 @@ const FIRST_BEGINNING: usize = 256;
 /// the one that is found always does, and the next longer one does not.
 ///
 /// The whole list is tried first, so that a list that fits stays as it is. Then lengths are tried from below, each at most
-/// four times the one before, and halved between. So the cost follows the length that fits, but for the first try.
+/// four times the one before, and halved between. So the cost follows the length that fits; only the
+/// first try costs as much as the whole list.
 pub(crate) fn longest_beginning<E>(
     len: usize,
     limit: u64,

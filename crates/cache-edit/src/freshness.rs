@@ -54,7 +54,7 @@ impl Freshness {
     }
 }
 
-/// The freshness of a result by itself: when it was made, or the end of the day on which it was last of use.
+/// The freshness of a result by itself: when it was made, or the end of the day on which it was last used.
 fn own(result: ResultRef<'_>) -> Instant {
     let made = instant(result.created_at());
     mark(result).map_or(made, |day| made.max(instant(day.last_instant())))

@@ -1,4 +1,4 @@
-//! Marks of use: the day on which a layer was last of use, as an annotation of its descriptor.
+//! Marks of use: the day on which a layer was last used, as an annotation of its descriptor.
 //!
 //! A cache config says when a result was made, not when a build last used it. A mark is a day, not an instant, so that a
 //! cache that did not change keeps its bytes within the day.
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use cache_model::{Descriptor, Timestamp};
 
-/// The annotation of a layer that holds the UTC day on which it was last of use, such as `2026-11-28`. BuildKit ignores
+/// The annotation of a layer that holds the UTC day on which it was last used, such as `2026-11-28`. BuildKit ignores
 /// it.
 pub const ANNOTATION_USED: &str = "bkcache/used";
 

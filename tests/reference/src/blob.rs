@@ -8,7 +8,7 @@ use crate::instant::last_instant;
 
 /// The diff ID of a layer.
 const DIFF_ID: &str = "containerd.io/uncompressed";
-/// The day on which a layer was last of use.
+/// The day on which a layer was last used.
 const USED: &str = "bkcache/used";
 /// The media types of Docker's dialect that have a twin in OCI's.
 const OCI: [(&str, &str); 5] = [
@@ -32,7 +32,7 @@ pub struct Blob {
     pub size: u64,
     /// The diff ID, if the descriptor names one.
     pub diff_id: Option<String>,
-    /// The day on which the blob was last of use, as `2026-11-28`.
+    /// The day on which the blob was last used, as `2026-11-28`.
     pub used: Option<String>,
     /// The JSON text of the descriptor, with an OCI media type and without a mark of use.
     pub exported: String,
@@ -71,7 +71,7 @@ impl Blobs {
         self.0[blob].size
     }
 
-    /// The last instant of the day on which a blob was last of use, if a source says so.
+    /// The last instant of the day on which a blob was last used, if a source says so.
     pub(crate) fn used(&self, blob: &str) -> Option<i128> {
         last_instant(self.0[blob].used.as_ref()?)
     }

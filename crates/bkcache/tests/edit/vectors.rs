@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::{bkcache, layout, vectors};
 use serde_json::Value;
 
-/// Every so many of the vectors are run.
+/// One of this many vectors is run.
 const SAMPLE: usize = 4;
 
 /// A sample of the vectors of an operation.
