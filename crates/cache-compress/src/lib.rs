@@ -1,8 +1,8 @@
 //! Compressed layers: the tar inside, its diff ID, and limits against bombs.
 //!
-//! [`read_layer`] reads a layer's blob once. The bytes are verified, decompressed on another thread, hashed and dropped, so
-//! a layer of any size takes the memory of a few chunks. Gzip, Zstandard and plain tar are told apart by their first
-//! bytes.
+//! [`read_layer`] reads a layer's blob once. It verifies the bytes, decompresses them on another thread, hashes them and
+//! drops them. So it needs memory for a few chunks, however large the layer is. The first bytes of a layer say whether it
+//! is Gzip, Zstandard or plain tar.
 //!
 //! It never trusts a media type, and never writes.
 //!

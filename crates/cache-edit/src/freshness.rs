@@ -54,7 +54,8 @@ impl Freshness {
     }
 }
 
-/// The freshness of a result by itself: when it was made, or the end of the day on which it was last used.
+/// The freshness of a result without that of the records that link to it. It is the instant at which the result was made,
+/// or the end of the day of its mark, if that is later.
 fn own(result: ResultRef<'_>) -> Instant {
     let made = instant(result.created_at());
     mark(result).map_or(made, |day| made.max(instant(day.last_instant())))

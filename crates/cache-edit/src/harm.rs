@@ -169,7 +169,7 @@ impl<'a> HarmFinder<'a> {
         Ok(false)
     }
 
-    /// For each input of a record, the ways by which it takes from the contested record; inputs without ways are left
+    /// The ways by which each input of a record depends on the contested record. Inputs that do not depend on it are left
     /// out.
     fn ways_by_input(
         &mut self,

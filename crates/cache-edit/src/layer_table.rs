@@ -36,7 +36,7 @@ struct BlobEntry {
     used: Option<UsedOn>,
 }
 
-/// A stack with its parent and a number by which it is sorted among the children of the parent.
+/// A stack: its parent, its sort key among the children of that parent, and its index.
 type Child = (Option<StackIx>, u32, StackIx);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use cache_model::{Descriptor, Timestamp};
 
-/// The annotation of a layer that holds the UTC day on which it was last used, such as `2026-11-28`. BuildKit ignores
-/// it.
+/// The key of a layer's annotation. Its value is the UTC day on which the layer was last used, such as `2026-11-28`.
+/// BuildKit ignores the annotation.
 pub const ANNOTATION_USED: &str = "bkcache/used";
 
 const SECONDS_OF_A_DAY: i64 = 86_400;

@@ -1,7 +1,8 @@
 //! Takes blobs out of their place, puts them back, or deletes them.
 //!
-//! A blob that is withdrawn is not found any more, so that whoever needs it from then on stores it again. It can still be put
-//! back for a program that had found it before. Nothing here decides which blobs that are.
+//! A program that looks for a withdrawn blob does not find it, and stores it again. Another program may have found the
+//! blob before it was withdrawn. For that program the blob can still be put back. The caller decides which blobs to put
+//! back.
 
 use std::fs;
 use std::sync::Arc;

@@ -21,7 +21,8 @@ pub(crate) struct IndexPublisher {
     locker: IndexLocker,
 }
 
-/// A manifest to be named, and blobs with their sizes in bytes without which it must not be.
+/// A manifest that is to get a name, and the blobs that it needs, with their sizes in bytes. Without them it must not get
+/// the name.
 #[derive(Clone, Debug)]
 pub(crate) struct NewEntry {
     pub(crate) name: Name,
@@ -86,7 +87,8 @@ impl NewEntry {
         locked.write()
     }
 
-    /// A collection takes blobs away under the lock alone, so what is there now is there when the manifest is named.
+    /// Checks, under the lock, that the folder has the needed blobs. A collection withdraws blobs only under the same lock.
+    /// So a blob that is found here is still there when the manifest gets its name.
     fn check_needs(&self, folder: &LayoutFolder) -> Result<(), Error> {
         let is_there = |(digest, size): &(&Digest, &u64)| {
             let found = fs::symlink_metadata(blob_path(folder.root(), digest));
