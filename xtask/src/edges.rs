@@ -18,6 +18,8 @@ struct Row {
 const HASH: &str = "cache-hash";
 const MODEL: &str = "cache-model";
 const KEYS: &str = "cache-keys";
+const EXPLAIN: &str = "cache-explain";
+const INPUTS: &str = "cache-inputs";
 const EDIT: &str = "cache-edit";
 const FORMAT: &str = "cache-format";
 const INGEST: &str = "cache-ingest";
@@ -42,6 +44,8 @@ const LIBRARIES: &[&str] = &[
     HASH,
     MODEL,
     KEYS,
+    EXPLAIN,
+    INPUTS,
     EDIT,
     FORMAT,
     INGEST,
@@ -58,6 +62,8 @@ const FUZZED: &[&str] = &[
     HASH,
     MODEL,
     KEYS,
+    EXPLAIN,
+    INPUTS,
     EDIT,
     FORMAT,
     INGEST,
@@ -75,6 +81,8 @@ const EVERYTHING: &[&str] = &[
     HASH,
     MODEL,
     KEYS,
+    EXPLAIN,
+    INPUTS,
     EDIT,
     FORMAT,
     INGEST,
@@ -108,8 +116,21 @@ const ROWS: &[Row] = &[
     Row {
         name: KEYS,
         uses: &[MODEL],
+        tests_use: &[REFERENCE],
+        never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
+    },
+    // Builds and trees are handed to it.
+    Row {
+        name: EXPLAIN,
+        uses: &[MODEL, KEYS],
         tests_use: &[],
         never: &["serde*", "tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http"],
+    },
+    Row {
+        name: INPUTS,
+        uses: &[MODEL, KEYS, EXPLAIN, FORMAT, INGEST, COMPRESS],
+        tests_use: &[REFERENCE, CONFORMANCE],
+        never: &["reqwest", "http"],
     },
     Row {
         name: EDIT,
@@ -177,7 +198,7 @@ const ROWS: &[Row] = &[
     // It starts the same servers as the tests.
     Row {
         name: BENCH,
-        uses: &[MODEL, KEYS, EDIT, FORMAT, INGEST, VERIFY, REGISTRIES],
+        uses: &[MODEL, KEYS, EXPLAIN, INPUTS, EDIT, FORMAT, INGEST, IMPORT, VERIFY, REGISTRIES],
         tests_use: &[],
         never: &[],
     },

@@ -1,0 +1,5 @@
+//! What the records of a BuildKit remote cache stand for, and why a build step missed it.
+//!
+//! It names records, matches a build with a cache, predicts hits, finds the causes of misses, and checks whether a layer holds
+//! the content that its key names. It is pure: builds and trees are handed to it, and it knows nothing of files,
+//! networks, formats or async.
