@@ -8,6 +8,8 @@
     reason = "test support"
 )]
 
+pub mod why;
+
 use std::path::PathBuf;
 
 use cache_format::decode_record_line;

@@ -190,7 +190,7 @@ const ROWS: &[Row] = &[
         tests_use: &[INGEST, IMPORT],
         never: &["tokio*", "async-*", "futures*", "bytes", "oci-spec", "reqwest", "http", "rustix"],
     },
-    Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES], never: &[] },
+    Row { name: CLI, uses: LIBRARIES, tests_use: &[REGISTRIES, TESTS], never: &[] },
     Row { name: TESTS, uses: EVERYTHING, tests_use: &[REFERENCE, REGISTRIES], never: &[] },
     // Independent of the crates that they test, so that no mistake is made twice.
     Row { name: REFERENCE, uses: &[], tests_use: &[], never: &[] },
