@@ -5,6 +5,8 @@
 mod age;
 mod diff;
 mod edit;
+#[allow(dead_code, reason = "the commands that take them follow")]
+mod inputs;
 mod names;
 mod prune;
 mod registry;
@@ -23,6 +25,8 @@ use values::{default_max_metadata, form_parser, parse_size};
 
 pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
+#[allow(unused_imports, reason = "the commands that take them follow")]
+pub(crate) use inputs::{BuildArgs, ContextFolder, OldBuildArgs, ValueArgs};
 pub(crate) use names::{GcArgs, RmArgs, TagArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use registry::RegistryArgs;
