@@ -3,3 +3,12 @@
 //! It names records, matches a build with a cache, predicts hits, finds the causes of misses, and checks whether a layer holds
 //! the content that its key names. It is pure: builds and trees are handed to it, and it knows nothing of files,
 //! networks, formats or async.
+
+mod dictionary;
+mod matching;
+
+pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
+pub use matching::{
+    InputContent, MatchState, MatchedOutput, MatchedSlot, MatchedStep, Matching, ReachedRecord, SlotState,
+    UnknownReason,
+};
