@@ -22,14 +22,15 @@ use support::{bkcache, bkcache_with_input, copy_of, sha256};
 use tempfile::TempDir;
 use test_registries::{Docker, DockerRegistry, Guard, Step, run_command};
 
-/// Five steps, two of which all legs share. The second has a different result each time.
+/// Five steps, two of which all legs share. The second has a different result each time. No layer of one leg's own steps
+/// is one of another leg, even if both are built within a second.
 const MATRIX: &str = r#"FROM scratch
 SHELL ["/bin/busybox", "sh", "-c"]
 COPY busybox /bin/busybox
 RUN /bin/busybox mkdir /made && /bin/busybox cat /proc/sys/kernel/random/uuid > /made/stamp
 ARG LEG
 RUN echo $LEG > /made/leg
-COPY greeting /made/greeting
+COPY greeting /made/greeting-$LEG
 RUN /bin/busybox cat /made/* > /made/all
 "#;
 
