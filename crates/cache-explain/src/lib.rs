@@ -5,9 +5,16 @@
 //! networks, formats or async.
 
 mod dictionary;
+mod explanation;
+mod file_change;
 mod matching;
 
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
+pub use explanation::{
+    Cause, CauseKind, Change, ExplainedStep, Explanation, FilesUnknown, IgnoreChange, Note, NoteKind,
+    StepOutcome, StepPlace,
+};
+pub use file_change::{FileChange, FileChangeKind, FileFacts, FileType};
 pub use matching::{
     InputContent, MatchState, MatchedOutput, MatchedSlot, MatchedStep, Matching, ReachedRecord, SlotState,
     UnknownReason,
