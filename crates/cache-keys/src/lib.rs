@@ -41,14 +41,20 @@
 //! ```
 
 mod cache_keys;
+mod content_rule;
 mod find;
 mod key_id;
 mod link_index;
 mod links;
+mod patterns;
 mod results;
+mod tree;
 
 pub use cache_keys::CacheKeys;
+pub use content_rule::{ContentRule, ContentSelector};
 pub use find::{KeyLink, StepMatch};
 pub use key_id::KeyId;
 pub use links::{BackLink, LinkQuery};
+pub use patterns::{PatternError, has_wildcard, path_match};
 pub use results::ResultFilter;
+pub use tree::{ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, Tree, TreePath, Xattrs};

@@ -1,0 +1,244 @@
+//! The files of an input as a tree: entries by path, with digests but without bytes.
+//!
+//! A tree is pure data: it never reads a file. Nothing here is recursive, so a path may be of any depth.
+
+mod content_error;
+mod entry;
+mod header;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::fmt;
+use std::sync::OnceLock;
+
+use cache_model::arena::IndexVec;
+
+pub use content_error::{ContentError, TreePath};
+pub use entry::{DeviceNumber, Entry, EntryHasher, EntryKind};
+pub use header::{Header, Xattrs};
+
+cache_model::index_types! {
+    /// A folder of a tree.
+    FolderIx;
+}
+
+/// A tree of entries.
+///
+/// Paths are bytes, with or without a `/` in front; `.` and empty parts are skipped, and `..` leads no higher than the root.
+/// A path that a tree gives has no `/` in front; that of the root is empty. Entries stand in the order of their paths, by
+/// bytes, with `/` before every other byte: `a/b` before `a-b`.
+///
+/// ```
+/// use cache_keys::{Entry, EntryKind, Header, Tree};
+///
+/// let mut tree = Tree::sent();
+/// let link = EntryKind::Symlink { target: b"app.js".to_vec() };
+/// tree.insert(b"/src/main.js", Entry::of(Header::new(0o777, 0, 0), link));
+/// let paths: Vec<Vec<u8>> = tree.iter().map(|(path, _)| path).collect();
+/// assert_eq!(paths, [b"src".to_vec(), b"src/main.js".to_vec()]);
+/// ```
+#[derive(Clone)]
+pub struct Tree {
+    /// A folder that was removed stays in the arena until the tree is dropped.
+    folders: IndexVec<FolderIx, Folder>,
+    root: FolderIx,
+    is_sent: bool,
+}
+
+#[derive(Clone)]
+struct Folder {
+    entry: Entry,
+    children: BTreeMap<Box<[u8]>, Child>,
+    /// The digest of the folder with everything below it, once it was asked for.
+    digest: OnceLock<[u8; 32]>,
+}
+
+#[derive(Clone)]
+enum Child {
+    Other(Entry),
+    Folder(FolderIx),
+}
+
+/// The entries of a tree in order. Its path is built in one buffer.
+struct TreeWalk<'t> {
+    tree: &'t Tree,
+    /// For each folder on the way: the length of its path, and its children that are still to come.
+    above: Vec<(usize, btree_map::Iter<'t, Box<[u8]>, Child>)>,
+    path: Vec<u8>,
+}
+
+impl Tree {
+    /// An empty tree for a local folder as a client sends it. The header of its root does not count, unless nothing was sent.
+    pub fn sent() -> Self {
+        Self::new(Header::default(), true)
+    }
+
+    /// An empty tree for any other input: a stage, an image, a git or http source. The header of its root counts;
+    /// it is nearly always [`Header::default`].
+    pub fn rooted(root: Header) -> Self {
+        Self::new(root, false)
+    }
+
+    fn new(root: Header, is_sent: bool) -> Self {
+        let mut folders = IndexVec::new();
+        let root = folders.push(Folder::new(Entry::of(root, EntryKind::Folder)));
+        Self { folders, root, is_sent }
+    }
+
+    /// Whether there is no entry beside the root.
+    pub fn is_empty(&self) -> bool {
+        self.folders[self.root].children.is_empty()
+    }
+
+    /// The entry at a path. No link is followed.
+    pub fn get(&self, path: &[u8]) -> Option<&Entry> {
+        let names = names_of(path);
+        let Some((last, parents)) = names.split_last() else { return Some(&self.folders[self.root].entry) };
+        let folder = self.folder_at(parents)?;
+        Some(self.entry_of(self.folders[folder].children.get(*last)?))
+    }
+
+    /// The names and entries in the folder at a path, in order. No link is followed; there are none if it is no folder.
+    pub fn children(&self, path: &[u8]) -> impl Iterator<Item = (&[u8], &Entry)> {
+        let folder = self.folder_at(&names_of(path));
+        let children = folder.into_iter().flat_map(|folder| &self.folders[folder].children);
+        children.map(|(name, child)| (&**name, self.entry_of(child)))
+    }
+
+    /// All entries with their paths, in order, without the root.
+    pub fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &Entry)> {
+        let mut walk = TreeWalk::new(self, self.root, Vec::new());
+        std::iter::from_fn(move || {
+            let child = walk.next()?;
+            Some((walk.path.clone(), self.entry_of(child)))
+        })
+    }
+
+    /// Puts an entry at a path, in place of what was there; a folder in place of a folder keeps what is in it. Folders that are
+    /// missing above it are made with [`Header::default`], also in place of other entries. An entry for the root has to be a
+    /// folder; any other is ignored.
+    pub fn insert(&mut self, path: &[u8], entry: Entry) {
+        let names = names_of(path);
+        let mut folder = self.root;
+        let Some((last, parents)) = names.split_last() else {
+            return self.folders[folder].describe(entry);
+        };
+        for name in parents {
+            folder = self.make_folder(folder, name);
+        }
+        if entry.is_folder() {
+            let made = self.make_folder(folder, last);
+            self.folders[made].describe(entry);
+        } else {
+            self.folders[folder].digest.take();
+            self.folders[folder].children.insert((*last).into(), Child::Other(entry));
+        }
+    }
+
+    /// Removes the entry at a path with everything below it. No link is followed. Returns whether there was one.
+    pub fn remove(&mut self, path: &[u8]) -> bool {
+        let names = names_of(path);
+        let Some((last, parents)) = names.split_last() else { return false };
+        self.changed_folder(parents).is_some_and(|folder| folder.children.remove(*last).is_some())
+    }
+
+    /// Removes everything in the folder at a path, but not the folder. No link is followed.
+    pub fn clear_folder(&mut self, path: &[u8]) {
+        if let Some(folder) = self.changed_folder(&names_of(path)) {
+            folder.children.clear();
+        }
+    }
+
+    fn entry_of<'t>(&'t self, child: &'t Child) -> &'t Entry {
+        match child {
+            Child::Other(entry) => entry,
+            Child::Folder(folder) => &self.folders[*folder].entry,
+        }
+    }
+
+    fn folder_at(&self, names: &[&[u8]]) -> Option<FolderIx> {
+        names.iter().try_fold(self.root, |folder, name| match self.folders[folder].children.get(*name)? {
+            Child::Folder(inner) => Some(*inner),
+            Child::Other(_) => None,
+        })
+    }
+
+    /// The folder at a path, whose digest and the digests of the folders above it are forgotten.
+    fn changed_folder(&mut self, names: &[&[u8]]) -> Option<&mut Folder> {
+        self.folder_at(names)?;
+        let folder = names.iter().fold(self.root, |folder, name| self.make_folder(folder, name));
+        self.folders[folder].digest.take();
+        Some(&mut self.folders[folder])
+    }
+
+    /// The folder of this name in a folder that is about to change. It is made if it is missing.
+    fn make_folder(&mut self, parent: FolderIx, name: &[u8]) -> FolderIx {
+        self.folders[parent].digest.take();
+        if let Some(Child::Folder(folder)) = self.folders[parent].children.get(name) {
+            return *folder;
+        }
+        let made = self.folders.push(Folder::new(Entry::of(Header::default(), EntryKind::Folder)));
+        self.folders[parent].children.insert(name.into(), Child::Folder(made));
+        made
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.iter().map(|(path, entry)| (String::from_utf8_lossy(&path).into_owned(), entry));
+        f.debug_map().entries(named).finish()
+    }
+}
+
+impl Folder {
+    fn new(entry: Entry) -> Self {
+        Self { entry, children: BTreeMap::new(), digest: OnceLock::new() }
+    }
+
+    fn describe(&mut self, entry: Entry) {
+        if entry.is_folder() {
+            self.entry = entry;
+            self.digest.take();
+        }
+    }
+}
+
+impl<'t> TreeWalk<'t> {
+    /// Walks what is below a folder. `path` is the path under which the folder is known.
+    fn new(tree: &'t Tree, folder: FolderIx, path: Vec<u8>) -> Self {
+        Self { tree, above: vec![(path.len(), tree.folders[folder].children.iter())], path }
+    }
+
+    /// The next child; its path is that of the walk until the next call.
+    fn next(&mut self) -> Option<&'t Child> {
+        loop {
+            let (length, children) = self.above.last_mut()?;
+            self.path.truncate(*length);
+            let Some((name, child)) = children.next() else {
+                self.above.pop();
+                continue;
+            };
+            if !self.path.is_empty() {
+                self.path.push(b'/');
+            }
+            self.path.extend_from_slice(name);
+            if let Child::Folder(folder) = child {
+                self.above.push((self.path.len(), self.tree.folders[*folder].children.iter()));
+            }
+            return Some(child);
+        }
+    }
+}
+
+/// The names that a path is made of, from the root.
+fn names_of(path: &[u8]) -> Vec<&[u8]> {
+    let mut names = Vec::new();
+    for name in path.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => drop(names.pop()),
+            _ => names.push(name),
+        }
+    }
+    names
+}
