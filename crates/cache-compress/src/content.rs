@@ -1,16 +1,14 @@
-//! The content of a layer: its compression by its first bytes, and the digests of the decompressed bytes.
-//!
-//! It never trusts a media type: it does not get one.
+//! The content of a layer: its compression, and the digests of the decompressed bytes, while a consumer reads them.
 
+use std::io::{self, Read};
+
+use cache_ingest::Hasher;
 use cache_model::{Algorithm, Compression, Digest};
 
-use crate::DecodeFailure;
-use crate::chunks::ChunkReader;
-use crate::sink::HashSink;
-use crate::{gunzip, unzstd};
+use crate::{DecodeFailure, Decoder, Undecodable};
 
-/// The position of the format's name in the first header of a tar (POSIX.1-2008, pax, "ustar").
-const TAR_MAGIC: std::ops::Range<usize> = 257..262;
+/// How many decompressed bytes are hashed at once where no consumer reads them.
+const OUTPUT: usize = 128 * 1024;
 
 /// The content of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,60 +20,60 @@ pub struct LayerContent {
     pub diff_ids: Result<Vec<Digest>, DecodeFailure>,
 }
 
-/// Reads the content of the blob `own`. Blocks until it knows enough, which may be before the end.
-pub(crate) fn examine(
-    mut reader: ChunkReader,
+/// Hands the bytes on that a reader gives, and hashes them on the way.
+struct HashingReader<R> {
+    inner: R,
+    hashers: Vec<Hasher>,
+}
+
+/// Reads the content of the blob `own`. The consumer gets the decompressed bytes; what it leaves is read after it. Blocks
+/// until it knows enough, which may be before the end.
+pub(crate) fn examine<T>(
+    reader: impl Read,
     algorithms: &[Algorithm],
     own: Digest,
     limit: u64,
-) -> LayerContent {
-    let compression = compression_of(reader.peek(TAR_MAGIC.end));
-    let diff_ids = match compression {
-        Some(Compression::Gzip) => {
-            let mut sink = HashSink::new(algorithms, limit);
-            gunzip::decompress(reader, &mut sink).map(|()| sink.finish())
-        }
-        Some(Compression::Zstd) => {
-            let mut sink = HashSink::new(algorithms, limit);
-            unzstd::decompress(&mut reader, &mut sink).map(|()| sink.finish())
-        }
-        _ => drain(reader, algorithms, own),
-    };
-    LayerContent { compression, diff_ids }
-}
-
-fn compression_of(head: &[u8]) -> Option<Compression> {
-    if head.get(TAR_MAGIC) == Some(b"ustar") {
-        Some(Compression::Uncompressed)
-    } else if gunzip::is_start(head) {
-        Some(Compression::Gzip)
-    } else if unzstd::is_start(head) {
-        Some(Compression::Zstd)
-    } else {
-        None
-    }
-}
-
-/// Hashes content that is not compressed. The digest of the blob is known, so it is not computed again.
-fn drain(
-    mut reader: ChunkReader,
-    algorithms: &[Algorithm],
-    own: Digest,
-) -> Result<Vec<Digest>, DecodeFailure> {
+    consumer: impl FnOnce(&mut dyn Read) -> T,
+) -> io::Result<(LayerContent, T)> {
+    let decoder = Decoder::new(reader, limit)?;
+    let compression = decoder.compression();
+    // The digest of a blob is known, so that of content which is not compressed is not computed again.
+    let is_compressed = matches!(compression, Some(Compression::Gzip | Compression::Zstd));
     let (known, others): (Vec<_>, Vec<_>) =
-        algorithms.iter().copied().partition(|algorithm| *algorithm == own.algorithm());
-    // Uncompressed content does not expand, so it needs no limit.
-    let mut sink = HashSink::new(&others, u64::MAX);
-    while !others.is_empty() {
-        let chunk = reader.available();
-        let len = chunk.len();
-        if len == 0 {
-            break;
+        algorithms.iter().partition(|algorithm| !is_compressed && **algorithm == own.algorithm());
+    let hashers = others.into_iter().copied().map(Hasher::new).collect();
+    let mut tar = HashingReader { inner: decoder, hashers };
+    let consumed = consumer(&mut tar);
+    let drained = match tar.hashers.is_empty() && !is_compressed {
+        true => Ok(()),
+        false => drain(&mut tar),
+    };
+    let diff_ids = match drained {
+        Ok(()) => {
+            Ok(tar.hashers.into_iter().map(Hasher::finish).chain(known.into_iter().map(|_| own)).collect())
         }
-        sink.take(chunk)?;
-        reader.skip(len);
+        Err(error) => Err(failure_of(error)),
+    };
+    Ok((LayerContent { compression, diff_ids }, consumed))
+}
+
+fn drain(reader: &mut impl Read) -> io::Result<()> {
+    let mut output = vec![0; OUTPUT];
+    while reader.read(&mut output)? > 0 {}
+    Ok(())
+}
+
+fn failure_of(error: io::Error) -> DecodeFailure {
+    error.downcast::<DecodeFailure>().unwrap_or_else(|error| {
+        DecodeFailure::Undecodable(Undecodable::Invalid { reason: error.to_string() })
+    })
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(into)?;
+        let read = into.get(..len).unwrap_or_default();
+        self.hashers.iter_mut().for_each(|hasher| hasher.update(read));
+        Ok(len)
     }
-    let mut digests = sink.finish();
-    digests.extend(known.iter().map(|_| own));
-    Ok(digests)
 }

@@ -2,17 +2,13 @@
 //!
 //! Every member's checksum and length are checked. No byte may follow the last member, not even a zero.
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::mem;
 
 use flate2::bufread::GzDecoder;
 
-use crate::chunks::ChunkReader;
-use crate::sink::HashSink;
-use crate::{DecodeFailure, Undecodable};
-
-/// How many decompressed bytes are hashed at once.
-const OUTPUT: usize = 128 * 1024;
+use crate::Undecodable;
+use crate::peek::PeekReader;
 
 /// Whether a member begins here, with the only compression method that exists.
 pub(crate) fn is_start(head: &[u8]) -> bool {
@@ -20,28 +16,37 @@ pub(crate) fn is_start(head: &[u8]) -> bool {
 }
 
 /// Decompresses content that begins with a member.
-pub(crate) fn decompress(reader: ChunkReader, sink: &mut HashSink) -> Result<(), DecodeFailure> {
-    let mut output = vec![0; OUTPUT];
-    let mut decoder = GzDecoder::new(reader);
-    loop {
-        match decoder.read(&mut output) {
-            Ok(0) => {
-                let next = decoder.get_mut().peek(3);
-                if next.is_empty() {
-                    return Ok(());
+pub(crate) struct GzipReader<R>(GzDecoder<PeekReader<R>>);
+
+impl<R: Read> GzipReader<R> {
+    pub(crate) fn new(reader: PeekReader<R>) -> Self {
+        Self(GzDecoder::new(reader))
+    }
+}
+
+impl<R: Read> Read for GzipReader<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Ok(0) if !into.is_empty() => {
+                    let next = self.0.get_mut().peek(3)?;
+                    if next.is_empty() {
+                        return Ok(0);
+                    }
+                    if !is_start(next) {
+                        return Err(Undecodable::TrailingData.into());
+                    }
+                    let rest = mem::take(self.0.get_mut());
+                    self.0.reset(rest);
                 }
-                if !is_start(next) {
-                    return Err(DecodeFailure::Undecodable(Undecodable::TrailingData));
+                Ok(len) => return Ok(len),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return Err(Undecodable::Truncated.into());
                 }
-                let rest = mem::take(decoder.get_mut());
-                decoder.reset(rest);
-            }
-            Ok(len) => sink.take(output.get(..len).unwrap_or_default())?,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                return Err(DecodeFailure::Undecodable(Undecodable::Truncated));
-            }
-            Err(error) => {
-                return Err(DecodeFailure::Undecodable(Undecodable::Invalid { reason: error.to_string() }));
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    return Err(Undecodable::Invalid { reason: error.to_string() }.into());
+                }
+                Err(error) => return Err(error),
             }
         }
     }

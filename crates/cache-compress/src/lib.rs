@@ -2,7 +2,8 @@
 //!
 //! [`read_layer`] reads a layer's blob once. It verifies the bytes, decompresses them on another thread, hashes them and
 //! drops them. So it needs memory for a few chunks, however large the layer is. The first bytes of a layer say whether it
-//! is Gzip, Zstandard or plain tar.
+//! is Gzip, Zstandard or plain tar. [`read_layer_with`] hands the tar to a consumer in the same pass, and [`Decoder`] is the
+//! decompression alone, as a reader.
 //!
 //! It never trusts a media type, and never writes.
 //!
@@ -28,14 +29,16 @@
 
 mod chunks;
 mod content;
+mod decoder;
 mod gunzip;
+mod peek;
 mod read;
-mod sink;
 mod undecodable;
 mod unzstd;
 
 pub use content::LayerContent;
-pub use read::{LayerRead, read_concurrency, read_layer};
+pub use decoder::Decoder;
+pub use read::{LayerRead, read_concurrency, read_layer, read_layer_with};
 pub use undecodable::{DecodeFailure, Undecodable};
 
 /// How many bytes a compressed layer may have when it is decompressed, unless the caller sets another limit: 64 GiB.

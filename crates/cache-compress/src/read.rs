@@ -3,6 +3,7 @@
 //! The bytes are verified as they come in, and decompressed on another thread, which is at most a few chunks behind. The
 //! content of a blob with the wrong digest is never given.
 
+use std::io::{self, Read};
 use std::thread::available_parallelism;
 
 use bytes::Bytes;
@@ -42,21 +43,40 @@ pub fn read_concurrency(job: &Job) -> usize {
 /// error to call it outside of a Tokio runtime, whose threads for blocking work decompress. A blob that cannot be
 /// decompressed is no error: its content says why.
 pub async fn read_layer(source: &Source<'_>, algorithms: &[Algorithm], max_expansion: u64) -> LayerRead {
+    read_layer_with(source, algorithms, max_expansion, |_| ()).await.0
+}
+
+/// As [`read_layer`], and hands the tar to a consumer in the same pass. The consumer runs on a thread that may block. It
+/// need not read to the end; the rest is decompressed and hashed after it. A read of it fails with a
+/// [`DecodeFailure`](crate::DecodeFailure) where the blob cannot be decompressed.
+///
+/// The consumer reads bytes that are not verified yet. So what it returns is given only where the blob has its digest,
+/// which is where the content is no error.
+pub async fn read_layer_with<T: Send + 'static>(
+    source: &Source<'_>,
+    algorithms: &[Algorithm],
+    max_expansion: u64,
+    consumer: impl FnOnce(&mut dyn Read) -> T + Send + 'static,
+) -> (LayerRead, Option<T>) {
     let digest = source.descriptor().digest;
     let Ok(runtime) = Handle::try_current() else {
-        return LayerRead { content: Err(Error::no_runtime("decompress", digest)), bytes: 0 };
+        return (LayerRead { content: Err(Error::no_runtime("decompress", digest)), bytes: 0 }, None);
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let algorithms = algorithms.to_vec();
     let reader = ChunkReader::new(receiver);
-    let examined = runtime.spawn_blocking(move || examine(reader, &algorithms, digest, max_expansion));
+    let examined =
+        runtime.spawn_blocking(move || examine(reader, &algorithms, digest, max_expansion, consumer));
     let (read, bytes) = feed(source, sender).await;
     // The sender has been dropped, so the thread ends.
-    let examined = examined.await;
+    let examined = examined.await.map_err(io::Error::from).flatten();
     let content = read.and_then(|()| {
         examined.map_err(|cause| Error::new(ErrorKind::Other, "decompress", digest, &cause).with_cause(cause))
     });
-    LayerRead { content, bytes }
+    match content {
+        Ok((content, consumed)) => (LayerRead { content: Ok(content), bytes }, Some(consumed)),
+        Err(error) => (LayerRead { content: Err(error), bytes }, None),
+    }
 }
 
 /// Reads a blob to its end, and sends its chunks as long as there is a receiver. Also returns the number of bytes.

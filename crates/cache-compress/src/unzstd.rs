@@ -3,11 +3,12 @@
 //! Frames with a window above 128 MiB are refused, as the `zstd` program does by default. BuildKit's windows are far
 //! smaller. No byte may follow the last frame.
 
+use std::io::{self, BufRead, Read};
+
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
-use crate::chunks::ChunkReader;
-use crate::sink::HashSink;
-use crate::{DecodeFailure, Undecodable};
+use crate::Undecodable;
+use crate::peek::PeekReader;
 
 /// The binary logarithm of the greatest window in bytes.
 const WINDOW_LOG_MAX: u32 = 27;
@@ -22,33 +23,49 @@ pub(crate) fn is_start(head: &[u8]) -> bool {
 }
 
 /// Decompresses content that begins with a frame.
-pub(crate) fn decompress(reader: &mut ChunkReader, sink: &mut HashSink) -> Result<(), DecodeFailure> {
-    let mut decoder = Decoder::new().map_err(invalid)?;
-    decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(invalid)?;
-    let mut output = vec![0; zstd::zstd_safe::DCtx::out_size()];
-    let mut may_hold_more = false;
-    loop {
-        let input = reader.available();
-        if input.is_empty() && !may_hold_more {
-            return Err(DecodeFailure::Undecodable(Undecodable::Truncated));
-        }
-        let status = decoder.run_on_buffers(input, &mut output).map_err(invalid)?;
-        reader.skip(status.bytes_read);
-        sink.take(output.get(..status.bytes_written).unwrap_or_default())?;
-        may_hold_more = status.bytes_written == output.len();
-        if status.remaining == 0 {
-            let next = reader.peek(4);
-            if next.is_empty() {
-                return Ok(());
-            }
-            if !is_start(next) {
-                return Err(DecodeFailure::Undecodable(Undecodable::TrailingData));
-            }
-        }
+pub(crate) struct ZstdReader<R> {
+    reader: PeekReader<R>,
+    decoder: Decoder<'static>,
+    /// Whether the decoder may hold bytes that the last output had no room for.
+    may_hold_more: bool,
+    is_between_frames: bool,
+}
+
+impl<R: Read> ZstdReader<R> {
+    pub(crate) fn new(reader: PeekReader<R>) -> io::Result<Self> {
+        let mut decoder = Decoder::new()?;
+        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
+        Ok(Self { reader, decoder, may_hold_more: false, is_between_frames: false })
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
-fn invalid(error: std::io::Error) -> DecodeFailure {
-    DecodeFailure::Undecodable(Undecodable::Invalid { reason: error.to_string() })
+impl<R: Read> Read for ZstdReader<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while !into.is_empty() {
+            if self.is_between_frames {
+                let next = self.reader.peek(4)?;
+                if next.is_empty() {
+                    break;
+                }
+                if !is_start(next) {
+                    return Err(Undecodable::TrailingData.into());
+                }
+            }
+            let input = self.reader.fill_buf()?;
+            if input.is_empty() && !self.may_hold_more {
+                return Err(Undecodable::Truncated.into());
+            }
+            let status = self
+                .decoder
+                .run_on_buffers(input, into)
+                .map_err(|error| Undecodable::Invalid { reason: error.to_string() })?;
+            self.reader.consume(status.bytes_read);
+            self.may_hold_more = status.bytes_written == into.len();
+            self.is_between_frames = status.remaining == 0;
+            if status.bytes_written > 0 {
+                return Ok(status.bytes_written);
+            }
+        }
+        Ok(0)
+    }
 }

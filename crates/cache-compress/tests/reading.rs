@@ -1,10 +1,12 @@
 //! Reading layers: each compression, and content that is not what it should be.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
-use cache_compress::{DEFAULT_MAX_EXPANSION, DecodeFailure, LayerContent, Undecodable, read_layer};
+use cache_compress::{
+    DEFAULT_MAX_EXPANSION, DecodeFailure, LayerContent, Undecodable, read_layer, read_layer_with,
+};
 use cache_ingest::{Error, ErrorKind, Hasher, Job, MemoryStore, Source};
 use cache_model::{Algorithm, Compression, Descriptor, Digest, MediaType};
 
@@ -76,6 +78,54 @@ async fn content_that_cannot_be_decompressed_says_why() {
     let size = tar.len() as u64;
     assert_eq!(failure(whole.clone(), size - 1).await, Err(DecodeFailure::Limit { limit: size - 1 }));
     assert_eq!(failure(whole, size).await, Ok(vec![sha256(&tar)]));
+}
+
+/// What a consumer that reads `len` bytes gets, beside the content.
+async fn consume(blob: Vec<u8>, len: u64) -> (LayerContent, Result<Vec<u8>, DecodeFailure>) {
+    let store = MemoryStore::new();
+    let layer = store.insert(MediaType::OCI_LAYER_GZIP, blob);
+    let source = Source::new(&store, layer, &Job::without_retries());
+    let (read, consumed) =
+        read_layer_with(&source, &[Algorithm::Sha256], DEFAULT_MAX_EXPANSION, move |tar| {
+            let mut bytes = Vec::new();
+            tar.take(len).read_to_end(&mut bytes).map(|_| bytes).map_err(|error| error.downcast().unwrap())
+        })
+        .await;
+    (read.content.unwrap(), consumed.unwrap())
+}
+
+#[tokio::test]
+async fn a_consumer_gets_the_tar_and_the_diff_id_is_that_of_all_of_it() {
+    let tar = tar(300_000);
+    for blob in [gzip(&tar), zstd::encode_all(&*tar, 1).unwrap(), tar.clone()] {
+        for len in [0, 1, 1000, 300_000] {
+            let (content, consumed) = consume(blob.clone(), len as u64).await;
+            assert_eq!(consumed, Ok(tar[..len].to_vec()));
+            assert_eq!(content.diff_ids, Ok(vec![sha256(&tar)]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_of_a_truncated_layer_fails_as_the_layer_does() {
+    let whole = gzip(&tar(300_000));
+    let (content, consumed) = consume(whole[..whole.len() / 2].to_vec(), u64::MAX).await;
+    let truncated = DecodeFailure::Undecodable(Undecodable::Truncated);
+    assert_eq!((consumed, content.diff_ids), (Err(truncated.clone()), Err(truncated)));
+}
+
+#[tokio::test]
+async fn what_a_consumer_made_of_a_blob_of_the_wrong_size_is_not_given() {
+    let store = MemoryStore::new();
+    let mut layer = store.insert(MediaType::OCI_LAYER_TAR, "a layer");
+    layer.size += 1;
+    let source = Source::new(&store, layer, &Job::without_retries());
+    let (read, consumed) = read_layer_with(&source, &[], DEFAULT_MAX_EXPANSION, |tar| {
+        let mut text = String::new();
+        tar.read_to_string(&mut text).map(|_| text).unwrap()
+    })
+    .await;
+    assert_eq!((read.content.unwrap_err().kind(), consumed), (ErrorKind::Corrupt, None));
 }
 
 #[test]
