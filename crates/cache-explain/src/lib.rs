@@ -4,11 +4,13 @@
 //! the content that its key names. It is pure: builds and trees are handed to it, and it knows nothing of files,
 //! networks, formats or async.
 
+mod content_check;
 mod dictionary;
 mod explanation;
 mod file_change;
 mod matching;
 
+pub use content_check::{ContentCheck, ContentFlaw, ContentVerdict, FlawKind};
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
 pub use explanation::{
     Cause, CauseKind, Change, ExplainedStep, Explanation, FilesUnknown, IgnoreChange, Note, NoteKind,

@@ -1,0 +1,109 @@
+//! What a content check finds, as data.
+//!
+//! Nothing is computed here.
+
+use cache_model::Digest;
+
+/// Whether the layer of one `COPY` or `ADD`, or of another step that only changes files, holds what its key names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContentCheck {
+    /// The position of the step in the build's definition.
+    pub step: usize,
+    /// The line of the step's instruction in its Dockerfile, from 1.
+    pub line: Option<usize>,
+    /// The instruction, on one line.
+    pub instruction: String,
+    /// The blob of the layer that decided: the first of the step's layers with the worst verdict.
+    pub layer: Option<Digest>,
+    /// What was found.
+    pub verdict: ContentVerdict,
+}
+
+/// Whether a layer holds what its key names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContentVerdict {
+    /// It does, and nothing else.
+    Sound,
+    /// It cannot be told.
+    CannotTell {
+        /// Why, as a part of a sentence: "the source is an archive".
+        reason: String,
+    },
+    /// It does not.
+    Mismatch {
+        /// What is wrong, in the order of the paths.
+        flaws: Vec<ContentFlaw>,
+    },
+}
+
+/// One thing that is wrong with a layer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ContentFlaw {
+    /// The path in the layer, without a slash in front. Empty for the root, and for what concerns no path.
+    pub path: Vec<u8>,
+    /// What is wrong with it.
+    pub kind: FlawKind,
+}
+
+/// What is wrong with a path of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FlawKind {
+    /// The step does not write it, but the layer has it, removes it, or gives it attributes.
+    Planted,
+    /// The step writes it, but the layer lacks or removes it.
+    Missing,
+    /// Its bytes, its link or its type differ from those of the source.
+    Changed,
+    /// Its permissions differ from those that the step gives it.
+    Mode,
+    /// Its owner differs from the one that the step gives it.
+    Owner,
+    /// Its capabilities differ from those of the source.
+    Capabilities,
+    /// The layers below it are not those of the step's input, or there are more of them.
+    Layers,
+}
+
+impl FlawKind {
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planted => "planted",
+            Self::Missing => "missing",
+            Self::Changed => "changed",
+            Self::Mode => "mode",
+            Self::Owner => "owner",
+            Self::Capabilities => "capabilities",
+            Self::Layers => "layers",
+        }
+    }
+}
+
+impl ContentVerdict {
+    /// The worse of two: a mismatch is worse than what cannot be told, and that is worse than soundness.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+
+    /// Its name: `sound`, `unknown` or `mismatch`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::CannotTell { .. } => "unknown",
+            Self::Mismatch { .. } => "mismatch",
+        }
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Sound => 0,
+            Self::CannotTell { .. } => 1,
+            Self::Mismatch { .. } => 2,
+        }
+    }
+}
