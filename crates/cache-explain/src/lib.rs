@@ -4,12 +4,14 @@
 //! the content that its key names. It is pure: builds and trees are handed to it, and it knows nothing of files,
 //! networks, formats or async.
 
+mod build;
 mod content_check;
 mod dictionary;
 mod explanation;
 mod file_change;
 mod matching;
 
+pub use build::{Build, Location, ResolvedDependency, SourceText};
 pub use content_check::{ContentCheck, ContentFlaw, ContentVerdict, FlawKind};
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
 pub use explanation::{

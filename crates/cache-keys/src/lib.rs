@@ -46,6 +46,7 @@ mod find;
 mod key_id;
 mod link_index;
 mod links;
+mod ops;
 mod patterns;
 mod results;
 mod tree;
@@ -55,6 +56,13 @@ pub use content_rule::{ContentRule, ContentSelector};
 pub use find::{KeyLink, StepMatch};
 pub use key_id::KeyId;
 pub use links::{BackLink, LinkQuery};
+pub use ops::{
+    BlobSource, CacheMount, CacheSharing, CdiDevice, ContentCache, CopyAction, Definition, DefinitionError,
+    Dep, DiffOp, ExecMeta, ExecOp, ExtraHost, FileAction, FileActionKind, FileOp, FileSecret, GitSource,
+    HttpFacts, HttpSource, ImageSource, MergeOp, MkdirAction, MkfileAction, Mount, MountKind, NoKey, Op,
+    Owner, OwnerPart, RmAction, SecretEnv, SourceKind, SourceOp, Step, StepInput, StepKey, StepOutput,
+    Ulimit, normalized,
+};
 pub use patterns::{PatternError, has_wildcard, path_match};
 pub use results::ResultFilter;
 pub use tree::{ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, Tree, TreePath, Xattrs};
