@@ -54,7 +54,7 @@ pub struct StepPlace {
     /// The position of the step in the build's definition. `step4` in the build's record is 4.
     pub step: usize,
     /// The first line of its instruction, from 1. Internal steps have none.
-    pub line: Option<u32>,
+    pub line: Option<usize>,
     /// The text of its instruction on one line, with single spaces.
     pub instruction: Option<String>,
 }
@@ -77,7 +77,7 @@ pub struct Cause {
     /// What differs between the definitions of the step, in the order of the names of the fields.
     pub changes: Vec<Change>,
     /// The line of the ARG or ENV that declares the changed variable, from 1.
-    pub declared: Option<u32>,
+    pub declared: Option<usize>,
     /// The patterns that no longer leave out files of the context, and those that do so now.
     pub ignore: Option<IgnoreChange>,
     /// How long the step and the steps that follow ran, if the log of the newer build is known.

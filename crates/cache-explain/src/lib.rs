@@ -7,8 +7,10 @@
 mod build;
 mod content_check;
 mod dictionary;
+mod dockerfile;
 mod explanation;
 mod file_change;
+mod instructions;
 mod matching;
 
 pub use build::{Build, Location, ResolvedDependency, SourceText};
@@ -19,6 +21,7 @@ pub use explanation::{
     StepOutcome, StepPlace,
 };
 pub use file_change::{FileChange, FileChangeKind, FileFacts, FileType};
+pub use instructions::Instructions;
 pub use matching::{
     InputContent, MatchState, MatchedOutput, MatchedSlot, MatchedStep, Matching, ReachedRecord, SlotState,
     UnknownReason,
