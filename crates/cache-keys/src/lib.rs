@@ -65,4 +65,7 @@ pub use ops::{
 };
 pub use patterns::{PatternError, has_wildcard, path_match};
 pub use results::ResultFilter;
-pub use tree::{ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, Tree, TreePath, Xattrs};
+pub use tree::{
+    ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, LayerEntry, LayerError, LayerLimits,
+    LayerTree, LinkBelow, Tree, TreePath, Xattrs,
+};

@@ -5,6 +5,8 @@
 mod content_error;
 mod entry;
 mod header;
+mod layer;
+mod layer_error;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
@@ -16,6 +18,8 @@ use cache_model::arena::IndexVec;
 pub use content_error::{ContentError, TreePath};
 pub use entry::{DeviceNumber, Entry, EntryHasher, EntryKind};
 pub use header::{Header, Xattrs};
+pub use layer::{LayerEntry, LayerLimits, LayerTree, LinkBelow};
+pub use layer_error::LayerError;
 
 cache_model::index_types! {
     /// A folder of a tree.
