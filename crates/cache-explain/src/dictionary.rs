@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use cache_keys::ContentRule;
 use cache_model::{Digest, RecordDigest};
 
 /// The names of a cache's records, by the digest of the record. Equal steps are one record, so a record can have several
@@ -78,6 +79,14 @@ pub enum NameSource {
     Computed,
     /// The digest cannot be computed from what was given. The record hangs where only this can hang.
     ByPlace,
+}
+
+impl Meaning {
+    /// The content that a step selects from an input by a rule.
+    pub(crate) fn content(step: usize, input: usize, rule: &ContentRule) -> Self {
+        let paths = rule.selectors.iter().map(|selector| selector.path.clone()).collect();
+        Self::Content { step, input, paths }
+    }
 }
 
 impl Dictionary {

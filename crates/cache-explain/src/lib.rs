@@ -5,6 +5,8 @@
 //! networks, formats or async.
 
 mod build;
+mod build_inputs;
+mod cache;
 mod content_check;
 mod dictionary;
 mod dockerfile;
@@ -14,6 +16,8 @@ mod instructions;
 mod matching;
 
 pub use build::{Build, Location, ResolvedDependency, SourceText};
+pub use build_inputs::BuildInputs;
+pub use cache::Cache;
 pub use content_check::{ContentCheck, ContentFlaw, ContentVerdict, FlawKind};
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
 pub use explanation::{

@@ -21,12 +21,12 @@ pub struct MatchedStep {
     /// The digests of its cache keys: one, for an image two. Empty for a local folder, which has none, and where the key
     /// cannot be computed or is not known.
     pub keys: Vec<Digest>,
-    /// Whether a cache has a record of any of these keys, whatever it depends on.
-    pub is_known: bool,
+    /// The record of the step's key that comes nearest: a reached one, else one with the fewest slots that do not match. `None` if no
+    /// cache has a record of the key, and for sources.
+    pub nearest: Option<ReachedRecord>,
     /// The records that each of its outputs in use reaches.
     pub outputs: Vec<MatchedOutput>,
-    /// Its inputs, as they match the record that comes nearest: a reached one, else the one with the fewest slots that do
-    /// not match. Without a record of its key every slot is [`SlotState::NoRecord`].
+    /// Its inputs, as they match the nearest record. Without one every slot is [`SlotState::NoRecord`].
     pub slots: Vec<MatchedSlot>,
 }
 
@@ -64,8 +64,10 @@ pub enum MatchState {
     Unknown(UnknownReason),
     /// It has no inputs and is no source. BuildKit exports no results of such steps, so it runs in every build.
     Always,
-    /// A source: it is resolved, never loaded from a cache. Whether it is reached is in [`MatchedStep::outputs`].
+    /// A source: it is resolved, never loaded from a cache. [`MatchedStep::outputs`] says which records it reaches.
     Source,
+    /// The end of the definition, which only names the result.
+    End,
 }
 
 /// How an input of a step matches a record.
@@ -100,6 +102,8 @@ pub enum SlotState {
 pub enum InputContent {
     /// The step's key does not look at the content of this input.
     Ignored,
+    /// It was not computed, since nothing depends on it: the slot matches by its definition, or no cache has a record of the step's key.
+    NotNeeded,
     /// The digests of content records; nearly always one.
     Known(Vec<RecordDigest>),
     /// It is not known.

@@ -125,7 +125,13 @@ impl ImageSource<'_> {
     pub fn layers_key(diff_ids: &[Digest]) -> Option<Digest> {
         let (first, rest) = diff_ids.split_first()?;
         let chain = rest.iter().fold(*first, |chain, id| Digest::of(format!("{chain} {id}")));
-        Some(source_key(&chain.to_string()))
+        Some(Self::chain_key(&chain))
+    }
+
+    /// The key of layers by their chain id: that of the lowest layer is its diff ID; every other is the SHA-256 of the chain id
+    /// below, a space and the layer's diff ID (OCI image spec, `config.md`).
+    pub fn chain_key(chain: &Digest) -> Digest {
+        source_key(&chain.to_string())
     }
 }
 

@@ -1,0 +1,31 @@
+//! A build with the folders that it reads.
+
+use std::collections::BTreeMap;
+
+use cache_keys::Tree;
+
+use crate::Build;
+
+/// A build, and those of its folders that are at hand.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BuildInputs<'a> {
+    /// The build.
+    pub build: &'a Build,
+    /// The folders by the names that the build has for them: `context`, or that of a named context. Each is a tree of what a
+    /// client sends: the folder without the entries that its ignore file leaves out.
+    pub contexts: BTreeMap<String, &'a Tree>,
+}
+
+impl<'a> BuildInputs<'a> {
+    /// A build without folders.
+    pub fn new(build: &'a Build) -> Self {
+        Self { build, contexts: BTreeMap::new() }
+    }
+
+    /// The same build with one more folder.
+    pub fn with_context(mut self, name: impl Into<String>, tree: &'a Tree) -> Self {
+        self.contexts.insert(name.into(), tree);
+        self
+    }
+}
