@@ -63,7 +63,10 @@ pub use ops::{
     Owner, OwnerPart, RmAction, SecretEnv, SourceKind, SourceOp, Step, StepInput, StepKey, StepOutput,
     Ulimit, normalized,
 };
-pub use patterns::{PatternError, has_wildcard, path_match};
+pub use patterns::{
+    PatternError, PatternMatches, Patterns, SentEntry, SentFilter, SentFolder, has_wildcard, ignore_patterns,
+    path_match,
+};
 pub use results::ResultFilter;
 pub use tree::{
     ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, LayerEntry, LayerError, LayerLimits,

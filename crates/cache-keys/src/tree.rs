@@ -2,15 +2,19 @@
 //!
 //! A tree is pure data: it never reads a file. Nothing here is recursive, so a path may be of any depth.
 
+mod checksum;
 mod content_error;
 mod entry;
+mod filtered;
 mod header;
 mod layer;
 mod layer_error;
+mod resolve;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::OnceLock;
 
 use cache_model::arena::IndexVec;
@@ -25,6 +29,8 @@ cache_model::index_types! {
     /// A folder of a tree.
     FolderIx;
 }
+
+type Name = Box<[u8]>;
 
 /// A tree of entries.
 ///
@@ -52,7 +58,7 @@ pub struct Tree {
 #[derive(Clone)]
 struct Folder {
     entry: Entry,
-    children: BTreeMap<Box<[u8]>, Child>,
+    children: BTreeMap<Name, Child>,
     /// The digest of the folder with everything below it, once it was asked for.
     digest: OnceLock<[u8; 32]>,
 }
@@ -63,12 +69,31 @@ enum Child {
     Folder(FolderIx),
 }
 
-/// The entries of a tree in order. Its path is built in one buffer.
+/// What stands at a path of a tree.
+#[derive(Clone, Copy)]
+enum TreeNode<'t> {
+    Other(&'t Entry),
+    Folder(FolderIx),
+}
+
+/// What is below a node, in order. The path is built in one buffer.
 struct TreeWalk<'t> {
     tree: &'t Tree,
-    /// For each folder on the way: the length of its path, and its children that are still to come.
-    above: Vec<(usize, btree_map::Iter<'t, Box<[u8]>, Child>)>,
+    /// In each folder, the walk begins at the first name that is not less.
+    from: &'static [u8],
+    above: Vec<FolderWalk<'t>>,
+    /// The path of the latest node, with a `/` before each name.
     path: Vec<u8>,
+    /// How far the latest node is below the start.
+    depth: usize,
+}
+
+/// A folder on the way of a walk.
+struct FolderWalk<'t> {
+    /// The length of its path.
+    length: usize,
+    /// Its children that are still to come.
+    children: btree_map::Range<'t, Name, Child>,
 }
 
 impl Tree {
@@ -96,25 +121,25 @@ impl Tree {
 
     /// The entry at a path. No link is followed.
     pub fn get(&self, path: &[u8]) -> Option<&Entry> {
-        let names = names_of(path);
-        let Some((last, parents)) = names.split_last() else { return Some(&self.folders[self.root].entry) };
-        let folder = self.folder_at(parents)?;
-        Some(self.entry_of(self.folders[folder].children.get(*last)?))
+        Some(self.entry_of(self.node_at(path)?))
     }
 
     /// The names and entries in the folder at a path, in order. No link is followed; there are none if it is no folder.
     pub fn children(&self, path: &[u8]) -> impl Iterator<Item = (&[u8], &Entry)> {
-        let folder = self.folder_at(&names_of(path));
+        let folder = match self.node_at(path) {
+            Some(TreeNode::Folder(folder)) => Some(folder),
+            _ => None,
+        };
         let children = folder.into_iter().flat_map(|folder| &self.folders[folder].children);
-        children.map(|(name, child)| (&**name, self.entry_of(child)))
+        children.map(|(name, child)| (&**name, self.entry_of(child.as_node())))
     }
 
     /// All entries with their paths, in order, without the root.
     pub fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &Entry)> {
-        let mut walk = TreeWalk::new(self, self.root, Vec::new());
+        let mut walk = TreeWalk::new(self, TreeNode::Folder(self.root), Vec::new());
         std::iter::from_fn(move || {
-            let child = walk.next()?;
-            Some((walk.path.clone(), self.entry_of(child)))
+            let node = walk.next()?;
+            Some((without_slash(&walk.path).to_vec(), self.entry_of(node)))
         })
     }
 
@@ -143,36 +168,40 @@ impl Tree {
     pub fn remove(&mut self, path: &[u8]) -> bool {
         let names = names_of(path);
         let Some((last, parents)) = names.split_last() else { return false };
-        self.changed_folder(parents).is_some_and(|folder| folder.children.remove(*last).is_some())
+        self.node_at(path).is_some() && self.changed_folder(parents).children.remove(*last).is_some()
     }
 
     /// Removes everything in the folder at a path, but not the folder. No link is followed.
     pub fn clear_folder(&mut self, path: &[u8]) {
-        if let Some(folder) = self.changed_folder(&names_of(path)) {
-            folder.children.clear();
+        if let Some(TreeNode::Folder(_)) = self.node_at(path) {
+            self.changed_folder(&names_of(path)).children.clear();
         }
     }
 
-    fn entry_of<'t>(&'t self, child: &'t Child) -> &'t Entry {
-        match child {
-            Child::Other(entry) => entry,
-            Child::Folder(folder) => &self.folders[*folder].entry,
+    fn entry_of<'t>(&'t self, node: TreeNode<'t>) -> &'t Entry {
+        match node {
+            TreeNode::Other(entry) => entry,
+            TreeNode::Folder(folder) => &self.folders[folder].entry,
         }
     }
 
-    fn folder_at(&self, names: &[&[u8]]) -> Option<FolderIx> {
-        names.iter().try_fold(self.root, |folder, name| match self.folders[folder].children.get(*name)? {
-            Child::Folder(inner) => Some(*inner),
-            Child::Other(_) => None,
-        })
+    fn node_at(&self, path: &[u8]) -> Option<TreeNode<'_>> {
+        let root = TreeNode::Folder(self.root);
+        names_of(path).into_iter().try_fold(root, |node, name| self.child(node, name))
     }
 
-    /// The folder at a path, whose digest and the digests of the folders above it are forgotten.
-    fn changed_folder(&mut self, names: &[&[u8]]) -> Option<&mut Folder> {
-        self.folder_at(names)?;
+    fn child(&self, node: TreeNode<'_>, name: &[u8]) -> Option<TreeNode<'_>> {
+        match node {
+            TreeNode::Folder(folder) => Some(self.folders[folder].children.get(name)?.as_node()),
+            TreeNode::Other(_) => None,
+        }
+    }
+
+    /// The folder at a path. It is about to change, so its digest and the digests above it are forgotten.
+    fn changed_folder(&mut self, names: &[&[u8]]) -> &mut Folder {
         let folder = names.iter().fold(self.root, |folder, name| self.make_folder(folder, name));
         self.folders[folder].digest.take();
-        Some(&mut self.folders[folder])
+        &mut self.folders[folder]
     }
 
     /// The folder of this name in a folder that is about to change. It is made if it is missing.
@@ -207,29 +236,50 @@ impl Folder {
     }
 }
 
+impl Child {
+    fn as_node(&self) -> TreeNode<'_> {
+        match self {
+            Self::Other(entry) => TreeNode::Other(entry),
+            Self::Folder(folder) => TreeNode::Folder(*folder),
+        }
+    }
+}
+
 impl<'t> TreeWalk<'t> {
-    /// Walks what is below a folder. `path` is the path under which the folder is known.
-    fn new(tree: &'t Tree, folder: FolderIx, path: Vec<u8>) -> Self {
-        Self { tree, above: vec![(path.len(), tree.folders[folder].children.iter())], path }
+    /// Walks what is below a node. `path` is the path under which the node is known.
+    fn new(tree: &'t Tree, start: TreeNode<'t>, path: Vec<u8>) -> Self {
+        Self::from_name(tree, start, path, b"")
     }
 
-    /// The next child; its path is that of the walk until the next call.
-    fn next(&mut self) -> Option<&'t Child> {
-        loop {
-            let (length, children) = self.above.last_mut()?;
-            self.path.truncate(*length);
-            let Some((name, child)) = children.next() else {
-                self.above.pop();
-                continue;
-            };
-            if !self.path.is_empty() {
-                self.path.push(b'/');
+    /// Walks what is below a node by names that are not less than one.
+    fn from_name(tree: &'t Tree, start: TreeNode<'t>, path: Vec<u8>, from: &'static [u8]) -> Self {
+        let mut walk = Self { tree, from, above: Vec::new(), path, depth: 0 };
+        walk.enter(start);
+        walk
+    }
+
+    /// The next node; its path is that of the walk until the next call.
+    fn next(&mut self) -> Option<TreeNode<'t>> {
+        let (name, child) = loop {
+            let folder = self.above.last_mut()?;
+            self.path.truncate(folder.length);
+            if let Some(child) = folder.children.next() {
+                break child;
             }
-            self.path.extend_from_slice(name);
-            if let Child::Folder(folder) = child {
-                self.above.push((self.path.len(), self.tree.folders[*folder].children.iter()));
-            }
-            return Some(child);
+            self.above.pop();
+        };
+        self.path.push(b'/');
+        self.path.extend_from_slice(name);
+        self.depth = self.above.len();
+        self.enter(child.as_node());
+        Some(child.as_node())
+    }
+
+    fn enter(&mut self, node: TreeNode<'_>) {
+        if let TreeNode::Folder(folder) = node {
+            let from: Bound<&[u8]> = Bound::Included(self.from);
+            let children = self.tree.folders[folder].children.range::<[u8], _>((from, Bound::Unbounded));
+            self.above.push(FolderWalk { length: self.path.len(), children });
         }
     }
 }
@@ -245,4 +295,8 @@ fn names_of(path: &[u8]) -> Vec<&[u8]> {
         }
     }
     names
+}
+
+fn without_slash(path: &[u8]) -> &[u8] {
+    path.strip_prefix(b"/").unwrap_or(path)
 }

@@ -46,8 +46,8 @@ pub fn path_match(pattern: &str, path: &[u8]) -> Result<bool, PatternError> {
 }
 
 /// Whether a path has a `*`, `?` or `[` without a `\` before it.
-pub fn has_wildcard(path: &str) -> bool {
-    let mut bytes = path.bytes();
+pub fn has_wildcard(path: impl AsRef<[u8]>) -> bool {
+    let mut bytes = path.as_ref().iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'\\' => drop(bytes.next()),

@@ -16,6 +16,14 @@ pub enum ContentError {
     /// More links than BuildKit follows; nearly always they lead in a circle.
     #[error("{0} leads through more than 255 symbolic links: remove the link that leads in a circle")]
     TooManyLinks(TreePath),
+    /// More entries have names that begin with the byte 0xff than are hashed again.
+    #[error(
+        "more than {most} entries in folders of one folder have names that begin with the byte 0xff: rename them"
+    )]
+    TooManyRepeats {
+        /// How many there may be.
+        most: usize,
+    },
     /// A wildcard or a pattern cannot be read.
     #[error(transparent)]
     Pattern(#[from] PatternError),

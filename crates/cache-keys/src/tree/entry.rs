@@ -11,6 +11,9 @@ use super::header::Header;
 /// The mode of every symlink, whatever an archive says.
 const SYMLINK_MODE: u32 = 0o777;
 
+/// A header, and the digest of an entry under it.
+type HeaderDigest = (Header, [u8; 32]);
+
 /// An entry: its kind, its header, its digest, and the digests that its bytes have under other headers.
 ///
 /// The digest of a file covers its header. So two files of different modes cannot be compared by their digests. An entry can
@@ -20,7 +23,7 @@ pub struct Entry {
     kind: EntryKind,
     header: Header,
     digest: [u8; 32],
-    others: Option<Arc<Vec<(Header, [u8; 32])>>>,
+    others: Option<Arc<Vec<HeaderDigest>>>,
 }
 
 /// What an entry is. A hard link is a file: its digest is that of a file with the same bytes and header.

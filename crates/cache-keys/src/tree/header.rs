@@ -19,7 +19,10 @@ pub struct Header {
 /// Extended attributes, sorted by name, each name once. Attributes `security.*` but `security.capability`, and attributes
 /// `system.*`, do not count and are left out (BuildKit's `cache/contenthash`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Xattrs(Option<Arc<Vec<(Vec<u8>, Vec<u8>)>>>);
+pub struct Xattrs(Option<Arc<Vec<Xattr>>>);
+
+/// A name and a value.
+type Xattr = (Vec<u8>, Vec<u8>);
 
 impl Header {
     /// A header without extended attributes.
@@ -59,9 +62,9 @@ impl Xattrs {
     }
 }
 
-impl FromIterator<(Vec<u8>, Vec<u8>)> for Xattrs {
+impl FromIterator<Xattr> for Xattrs {
     /// Of several values of one name the last one is kept.
-    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Vec<u8>)>>(pairs: I) -> Self {
+    fn from_iter<I: IntoIterator<Item = Xattr>>(pairs: I) -> Self {
         let counted: std::collections::BTreeMap<_, _> =
             pairs.into_iter().filter(|(name, _)| Self::is_counted(name)).collect();
         Self((!counted.is_empty()).then(|| Arc::new(counted.into_iter().collect())))

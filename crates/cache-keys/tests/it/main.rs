@@ -8,5 +8,6 @@
 )]
 
 mod adds;
+mod content_vectors;
 mod find;
 mod queries;
