@@ -6,14 +6,25 @@
 
 mod build;
 mod build_inputs;
+mod build_keys;
 mod cache;
 mod content_check;
+mod contents;
 mod dictionary;
 mod dockerfile;
 mod explanation;
 mod file_change;
+mod input_contents;
 mod instructions;
+mod made_tree;
+mod match_build;
 mod matching;
+mod name_records;
+mod needs;
+mod placing;
+mod slots;
+mod source_keys;
+mod work;
 
 pub use build::{Build, Location, ResolvedDependency, SourceText};
 pub use build_inputs::BuildInputs;
@@ -26,7 +37,9 @@ pub use explanation::{
 };
 pub use file_change::{FileChange, FileChangeKind, FileFacts, FileType};
 pub use instructions::Instructions;
+pub use match_build::match_build;
 pub use matching::{
     InputContent, MatchState, MatchedOutput, MatchedSlot, MatchedStep, Matching, ReachedRecord, SlotState,
     UnknownReason,
 };
+pub use name_records::name_records;

@@ -2,6 +2,8 @@
 //!
 //! Nothing is computed here.
 
+use std::collections::HashSet;
+
 use cache_model::{Digest, RecordDigest};
 
 /// How a build matches older caches.
@@ -56,7 +58,7 @@ pub struct ReachedRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MatchState {
-    /// All of its outputs in use have results.
+    /// It need not run: its outputs in use have results, or nothing needs them.
     Hit,
     /// It has to run.
     Miss,
@@ -142,12 +144,12 @@ impl Matching {
     pub fn wanted_layers(&self) -> Vec<Digest> {
         let slots = self.steps.iter().flat_map(|step| &step.slots);
         let mut wanted = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for slot in slots {
             let SlotState::Unknown(UnknownReason::LayersNotRead { layers, .. }) = &slot.state else {
                 continue;
             };
-            wanted.extend(layers.iter().filter(|layer| seen.insert((*layer).clone())).cloned());
+            wanted.extend(layers.iter().filter(|layer| seen.insert(**layer)).copied());
         }
         wanted
     }
