@@ -48,6 +48,23 @@ impl Blob {
         Self::new(MediaType::OCI_INDEX, text.to_string())
     }
 
+    /// An OCI index without entries that refers to a manifest. Its descriptor has an artifact type and an annotation.
+    pub fn referrer(subject: &Self, label: &str) -> Self {
+        const ARTIFACT_TYPE: &str = "application/vnd.example.label";
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            r#"{{"schemaVersion":2,"mediaType":"{}","artifactType":"{ARTIFACT_TYPE}","manifests":[],"subject":{},"annotations":{{"label":"{label}"}}}}"#,
+            MediaType::OCI_INDEX.as_str(),
+            subject.json()
+        );
+        let mut referrer = Self::new(MediaType::OCI_INDEX, text);
+        referrer.descriptor =
+            referrer.descriptor.with_annotation("label", label).with_artifact_type(ARTIFACT_TYPE);
+        referrer
+    }
+
     /// An OCI image manifest that names a config and layers.
     pub fn manifest(config: &Self, layers: &[Self]) -> Self {
         let mut text = String::new();

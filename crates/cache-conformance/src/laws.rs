@@ -8,6 +8,7 @@ mod naming;
 mod putting;
 mod racing;
 mod reading;
+mod referring;
 mod removing;
 
 pub use breaking::*;
@@ -15,4 +16,5 @@ pub use naming::*;
 pub use putting::*;
 pub use racing::*;
 pub use reading::*;
+pub use referring::*;
 pub use removing::*;

@@ -1,4 +1,5 @@
-//! The laws of [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Lister`] and [`Remover`], to be run against a store.
+//! The laws of [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Lister`], [`Remover`] and [`Referrers`], to be run
+//! against a store.
 //!
 //! Each law is a function in [`laws`]. [`run_all`] runs the laws of all traits that a store has, each on a fresh store;
 //! [`assert_conforms`] does so in a test. [`Faulty`] and [`Down`] are providers with one fault, in their streams and
@@ -11,6 +12,7 @@
 //! [`Publisher`]: cache_ingest::Publisher
 //! [`Lister`]: cache_ingest::Lister
 //! [`Remover`]: cache_ingest::Remover
+//! [`Referrers`]: cache_ingest::Referrers
 //!
 //! ```
 //! use cache_conformance::{Store, assert_conforms};

@@ -103,6 +103,11 @@ pub async fn run_all(factory: &dyn Factory) -> Report {
         a_removed_tag_stands_for_nothing_and_others_stay(publisher, resolver, remover);
         a_removed_digest_has_no_name_left(publisher, resolver, remover);
         removing_what_is_not_there_is_not_found(publisher, resolver, remover);
+        a_manifest_without_referrers_has_an_empty_list(publisher, referrers);
+        a_referrer_is_listed_for_its_subject_alone(publisher, referrers, provider);
+        a_referrer_is_listed_once_as_it_was_added(publisher, referrers);
+        adding_a_referrer_changes_no_name(publisher, referrers, resolver);
+        a_referrer_that_does_not_fit_its_descriptor_is_refused(publisher, referrers, provider);
         readers_see_the_old_or_the_new_manifest_never_a_mixture(publisher, resolver, provider);
         one_of_those_who_expect_absent_wins(publisher, resolver) if atomic;
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Error, Ingester, Lister, Provider, Publisher, Remover, Resolver};
+use cache_ingest::{Error, Ingester, Lister, Provider, Publisher, Referrers, Remover, Resolver};
 
 /// Makes the stores to test. Implemented by functions and closures that give a future of a store.
 #[async_trait]
@@ -43,6 +43,8 @@ pub struct Store {
     pub lister: Option<Arc<dyn Lister>>,
     /// Takes names away.
     pub remover: Option<Arc<dyn Remover>>,
+    /// Keeps manifests that refer to those that the publisher named.
+    pub referrers: Option<Arc<dyn Referrers>>,
     /// A provider of the same kind that cannot tell what it has, as when its network is down.
     pub unreachable: Option<Arc<dyn Provider>>,
     /// Whether blobs may have sha512 digests; false by default.
@@ -50,8 +52,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store that has all traits but [`Lister`] and [`Remover`], which [`with_lister`](Self::with_lister) and
-    /// [`with_remover`](Self::with_remover) add.
+    /// A store that has all traits but [`Lister`], [`Remover`] and [`Referrers`], which [`with_lister`](Self::with_lister),
+    /// [`with_remover`](Self::with_remover) and [`with_referrers`](Self::with_referrers) add.
     pub fn complete<S>(store: S) -> Self
     where
         S: Provider + Ingester + Resolver + Publisher + 'static,
@@ -87,6 +89,13 @@ impl Store {
         self
     }
 
+    /// The same store, with the manifests that refer to others.
+    #[must_use]
+    pub fn with_referrers(mut self, referrers: impl Referrers + 'static) -> Self {
+        self.referrers = Some(Arc::new(referrers));
+        self
+    }
+
     /// The same store, with a provider of its kind that cannot tell what it has.
     #[must_use]
     pub fn with_unreachable(mut self, provider: impl Provider + 'static) -> Self {
@@ -113,6 +122,7 @@ impl fmt::Debug for Store {
             .field("publisher", &self.publisher.is_some())
             .field("lister", &self.lister.is_some())
             .field("remover", &self.remover.is_some())
+            .field("referrers", &self.referrers.is_some())
             .field("unreachable", &self.unreachable.is_some())
             .field("sha512", &self.sha512)
             .field("atomic", &self.atomic())

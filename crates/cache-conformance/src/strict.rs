@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
-    Publisher, Remover, Resolved, Resolver, Source, Stored,
+    Publisher, Referrers, Remover, Resolved, Resolver, Source, Stored,
 };
 use cache_model::{Descriptor, Digest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -185,5 +185,25 @@ impl Publisher for StrictStore {
 impl Remover for StrictStore {
     async fn remove_name(&self, name: &Name) -> Result<(), Error> {
         self.store.remove_name(name).await
+    }
+}
+
+#[async_trait]
+impl Referrers for StrictStore {
+    async fn referrers(&self, subject: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+        self.store.referrers(subject).await
+    }
+
+    async fn add_referrer(
+        &self,
+        subject: &Descriptor,
+        referrer: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        let name = Name::Digest(referrer.digest);
+        self.check_named(&name, &bytes)?;
+        self.store.add_referrer(subject, referrer, bytes).await?;
+        self.note(Operation::Publish(name, referrer.clone()));
+        Ok(())
     }
 }

@@ -17,12 +17,13 @@ where
         + cache_ingest::Resolver
         + cache_ingest::Publisher
         + cache_ingest::Lister
+        + cache_ingest::Referrers
         + cache_ingest::Remover
         + Clone
         + 'static,
 {
-    let complete = Store::complete(store.clone()).with_lister(store.clone()).with_remover(store);
-    Ok(complete.with_sha512().with_unreachable(Down(ErrorKind::Unavailable)))
+    let complete = Store::complete(store.clone()).with_lister(store.clone()).with_remover(store.clone());
+    Ok(complete.with_referrers(store).with_sha512().with_unreachable(Down(ErrorKind::Unavailable)))
 }
 
 /// A folder that layouts are made in.
@@ -119,6 +120,7 @@ async fn every_law_is_run_under_its_own_name() {
         include_str!("../src/laws/putting.rs"),
         include_str!("../src/laws/racing.rs"),
         include_str!("../src/laws/reading.rs"),
+        include_str!("../src/laws/referring.rs"),
         include_str!("../src/laws/removing.rs"),
     ];
     let (mut functions, mut names) = (Vec::new(), Vec::new());

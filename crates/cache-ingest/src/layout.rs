@@ -19,6 +19,7 @@ pub(crate) use blobs::read::stream_file;
 pub use collect::collected::{CollectOptions, Collected, CollectedBlob};
 pub use durability::disk::{DiskHook, DiskOperation};
 pub use durability::leftovers::Leftover;
+pub(crate) use index::document::Index;
 pub use index::entry::LayoutEntry;
 pub use options::LayoutOptions;
 pub use store::LayoutStore;

@@ -1,7 +1,7 @@
 //! The async seams of a BuildKit remote cache's storage, the verified copy across them, and local stores.
 //!
 //! A store implements the traits that it can: [`Provider`], [`Ingester`], [`Resolver`], [`Publisher`], [`Remover`],
-//! [`Lister`]. A [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a
+//! [`Lister`], [`Referrers`]. A [`ReadStore`] gives caches, a [`WriteStore`] takes them. [`copy()`] and [`copy_all`] bring verified blobs from a
 //! provider to an ingester, [`presence`] asks which blobs exist, [`ProviderExt`] reads small ones whole. A [`Swap`] replaces the
 //! manifest behind a name with what is made of it; [`add_manifest_name`] and [`remove_manifest_name`] change names alone.
 //! [`LayoutStore::collect`] deletes what no name leads to. A [`Job`] bounds all of it and reports progress. The stores here are
@@ -43,6 +43,7 @@ mod multi;
 mod names;
 mod random;
 mod read_once;
+mod referrer_list;
 mod runtime;
 mod seams;
 mod swap;
@@ -61,9 +62,10 @@ pub use memory::MemoryStore;
 pub use multi::MultiProvider;
 pub use names::{OtherNames, Removal, RemoveOptions, add_manifest_name, remove_manifest_name};
 pub use read_once::ReadOnce;
+pub use referrer_list::ReferrerList;
 pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, NameStore, Origin, Provider,
-    ProviderExt, Publisher, ReadStore, Remover, Resolved, Resolver, Source, SourceReader, Standing, Stored,
-    Verifier, WriteStore,
+    ProviderExt, Publisher, ReadStore, Referrers, Remover, Resolved, Resolver, Source, SourceReader,
+    Standing, Stored, Verifier, WriteStore,
 };
 pub use swap::Swap;

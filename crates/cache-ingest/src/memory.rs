@@ -12,7 +12,7 @@ use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use crate::seams::chunks;
 use crate::{
     ByteStream, Error, ErrorKind, Expect, Hasher, Info, Ingester, Listed, Lister, Name, Provider, Publisher,
-    Remover, Resolved, Resolver, Source, Stored, Verifier,
+    Referrers, Remover, Resolved, Resolver, Source, Stored, Verifier,
 };
 
 /// Blobs and names in memory. Clones share them.
@@ -26,6 +26,8 @@ struct MemoryState {
     tags: BTreeMap<String, Descriptor>,
     /// The manifests by digest, with or without a tag.
     manifests: HashMap<Digest, Descriptor>,
+    /// The manifests that refer to another one, with its digest.
+    referrers: Vec<(Digest, Descriptor)>,
 }
 
 impl MemoryStore {
@@ -188,6 +190,33 @@ impl Remover for MemoryStore {
                 state.tags.retain(|_, named| named.digest != manifest);
                 state.manifests.remove(&manifest);
             }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Referrers for MemoryStore {
+    async fn referrers(&self, subject: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+        let state = self.state();
+        let found = state.referrers.iter().filter(|(of, _)| *of == subject.digest);
+        Ok(found.map(|(_, referrer)| referrer.clone()).collect())
+    }
+
+    async fn add_referrer(
+        &self,
+        subject: &Descriptor,
+        referrer: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        let mut verifier = Verifier::new(referrer);
+        verifier.update(&bytes)?;
+        verifier.finish()?;
+        let mut state = self.state();
+        state.blobs.insert(referrer.digest, bytes);
+        let entry = (subject.digest, referrer.clone());
+        if !state.referrers.contains(&entry) {
+            state.referrers.push(entry);
         }
         Ok(())
     }

@@ -62,7 +62,11 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (HasOneName, &["names_do_not_disturb_each_other"]),
     (
         ManifestsAreNoBlobs,
-        &["a_published_manifest_reads_back", "a_manifest_is_published_after_all_that_it_names"],
+        &[
+            "a_published_manifest_reads_back",
+            "a_manifest_is_published_after_all_that_it_names",
+            "a_referrer_is_listed_for_its_subject_alone",
+        ],
     ),
     (RefusesTheSame, &["publishing_again_is_idempotent"]),
     (
@@ -77,6 +81,12 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (RemovesOneTag, &["a_removed_digest_has_no_name_left"]),
     (RemovesTheUnknown, &["removing_what_is_not_there_is_not_found"]),
     (RemovesBeforeReplacing, &["readers_see_the_old_or_the_new_manifest_never_a_mixture"]),
+    (NoReferrersIsNotFound, &["a_manifest_without_referrers_has_an_empty_list"]),
+    (ListsAllReferrers, &["a_referrer_is_listed_for_its_subject_alone"]),
+    (ForgetsTheArtifactType, &["a_referrer_is_listed_once_as_it_was_added"]),
+    (ListsEachReferrer, &["a_referrer_is_listed_once_as_it_was_added"]),
+    (TagsReferrers, &["adding_a_referrer_changes_no_name"]),
+    (TrustsReferrers, &["a_referrer_that_does_not_fit_its_descriptor_is_refused"]),
     (ComparesTooEarly, &["one_of_those_who_expect_absent_wins"]),
 ];
 
@@ -86,7 +96,8 @@ async fn broken(flaw: Option<Flaw>) -> (BTreeSet<&'static str>, BTreeSet<&'stati
         let kind =
             if flaw == Some(CannotTellIsNotFound) { ErrorKind::NotFound } else { ErrorKind::Unavailable };
         let mutant = Arc::new(Mutant::new(flaw));
-        let complete = Store::complete(mutant.clone()).with_lister(mutant.clone()).with_remover(mutant);
+        let complete = Store::complete(mutant.clone()).with_lister(mutant.clone());
+        let complete = complete.with_remover(mutant.clone()).with_referrers(mutant);
         Ok(complete.with_sha512().with_unreachable(Down(kind)))
     })
     .await;

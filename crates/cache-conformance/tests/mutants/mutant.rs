@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
     ByteStream, Error, ErrorKind, Expect, Info, Ingester, Listed, Lister, MemoryStore, Name, Provider,
-    Publisher, Remover, Resolved, Resolver, Source, Stored,
+    Publisher, Referrers, Remover, Resolved, Resolver, Source, Stored,
 };
 use cache_model::{Algorithm, Descriptor, Digest, MediaType};
 use futures_util::{StreamExt, stream};
@@ -61,6 +61,12 @@ pub(crate) enum Flaw {
     RemovesTheUnknown,
     RemovesBeforeReplacing,
     ComparesTooEarly,
+    NoReferrersIsNotFound,
+    ListsAllReferrers,
+    ForgetsTheArtifactType,
+    ListsEachReferrer,
+    TagsReferrers,
+    TrustsReferrers,
 }
 
 pub(crate) struct Mutant {
@@ -341,5 +347,43 @@ impl Remover for Mutant {
             _ => self.names.remove_name(name).await,
         };
         removed.or_else(|error| if self.has(RemovesTheUnknown) { Ok(()) } else { Err(error) })
+    }
+}
+
+#[async_trait]
+impl Referrers for Mutant {
+    async fn referrers(&self, subject: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+        let all = Descriptor::new(MediaType::default(), Digest::sha256([0; 32]), 0);
+        let subject = if self.has(ListsAllReferrers) { &all } else { subject };
+        let mut found = self.names.referrers(subject).await?;
+        if self.has(NoReferrersIsNotFound) && found.is_empty() {
+            return Err(error(ErrorKind::NotFound, subject.digest));
+        }
+        if self.has(ForgetsTheArtifactType) {
+            found.iter_mut().for_each(|referrer| referrer.extra = None);
+        }
+        if self.has(ListsEachReferrer) {
+            found.extend(found.clone());
+        }
+        Ok(found)
+    }
+
+    async fn add_referrer(
+        &self,
+        subject: &Descriptor,
+        referrer: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        if self.has(ListsAllReferrers) {
+            let all = Descriptor::new(MediaType::default(), Digest::sha256([0; 32]), 0);
+            return self.names.add_referrer(&all, referrer, bytes).await;
+        }
+        if self.has(TagsReferrers) {
+            self.names.publish(&Name::Unspecified, referrer, bytes.clone(), Expect::Any).await?;
+        }
+        match self.names.add_referrer(subject, referrer, bytes).await {
+            Err(failed) if self.has(TrustsReferrers) && failed.kind() == ErrorKind::Corrupt => Ok(()),
+            added => added,
+        }
     }
 }

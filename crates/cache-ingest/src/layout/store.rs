@@ -24,13 +24,13 @@ use crate::layout::index::document::Index;
 use crate::layout::index::entry::LayoutEntry;
 use crate::layout::index::file::IndexFile;
 use crate::layout::index::locked::IndexLocker;
-use crate::layout::index::publish::{IndexPublisher, NewEntry};
+use crate::layout::index::publish::{IndexPublisher, NewEntry, NewReferrer};
 use crate::layout::marker;
 use crate::layout::threads::blocking::{ThreadPool, blocking};
 use crate::{
     ByteStream, CollectOptions, Collected, Error, ErrorKind, Expect, Info, Ingester, Job, LayoutOptions,
-    Listed, Lister, Name, Provider, ProviderExt, Publisher, Remover, Resolved, Resolver, Source, Standing,
-    Stored, Verifier, stated_media_type,
+    Listed, Lister, Name, Provider, ProviderExt, Publisher, Referrers, Remover, Resolved, Resolver, Source,
+    Standing, Stored, Verifier, stated_media_type,
 };
 
 /// An OCI layout on disk. Clones share it.
@@ -164,6 +164,21 @@ impl LayoutStore {
         named.chain([(descriptor.digest, descriptor.size)]).collect()
     }
 
+    /// Puts a manifest, and gives the blobs that it [needs](Self::needs).
+    async fn put_manifest(
+        &self,
+        descriptor: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<HashMap<Digest, u64>, Error> {
+        // The put below trusts a blob that exists, and does not look at these bytes then.
+        let mut verifier = Verifier::new(descriptor);
+        verifier.update(&bytes)?;
+        verifier.finish()?;
+        let needs = self.needs(descriptor, &bytes);
+        self.put(descriptor, &Source::from_bytes(descriptor.clone(), bytes)).await?;
+        Ok(needs)
+    }
+
     async fn size_of(&self, digest: Digest) -> Result<u64, Error> {
         let folder = Arc::clone(&self.0.folder);
         if self.0.may_be_absent && !folder.root().exists() {
@@ -264,12 +279,7 @@ impl Publisher for LayoutStore {
         expect: Expect,
     ) -> Result<(), Error> {
         let name = name.to_publish(descriptor)?;
-        // The put below trusts a blob that exists, and does not look at these bytes then.
-        let mut verifier = Verifier::new(descriptor);
-        verifier.update(&bytes)?;
-        verifier.finish()?;
-        let needs = self.needs(descriptor, &bytes);
-        self.put(descriptor, &Source::from_bytes(descriptor.clone(), bytes)).await?;
+        let needs = self.put_manifest(descriptor, bytes).await?;
         let entry = NewEntry { name, descriptor: descriptor.clone(), expect, needs };
         self.0.publisher.publish(entry).await
     }
@@ -295,5 +305,25 @@ impl Remover for LayoutStore {
     /// [`ErrorKind::Conflict`].
     async fn remove_name(&self, name: &Name) -> Result<(), Error> {
         self.0.publisher.remove(name).await
+    }
+}
+
+#[async_trait]
+impl Referrers for LayoutStore {
+    async fn referrers(&self, subject: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+        Ok(self.0.index.read().await?.referrers(&subject.digest))
+    }
+
+    /// A referrer has an entry without a name, marked with its subject. It goes with the last entry of its subject, and until
+    /// then a collection keeps it. A subject without an entry is [`ErrorKind::NotFound`].
+    async fn add_referrer(
+        &self,
+        subject: &Descriptor,
+        referrer: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        let needs = self.put_manifest(referrer, bytes).await?;
+        let (subject, descriptor) = (subject.digest, referrer.clone());
+        self.0.publisher.refer(NewReferrer { subject, descriptor, needs }).await
     }
 }

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use cache_model::Descriptor;
 
 use crate::{
-    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Remover,
-    Resolved, Resolver, Source, Standing, Stored,
+    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Referrers,
+    Remover, Resolved, Resolver, Source, Standing, Stored,
 };
 
 macro_rules! forward {
@@ -91,6 +91,22 @@ macro_rules! forward {
 
             fn is_atomic(&self) -> bool {
                 (**self).is_atomic()
+            }
+        }
+
+        #[async_trait]
+        impl<$($lifetime,)? T: Referrers + ?Sized> Referrers for $pointer {
+            async fn referrers(&self, subject: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+                (**self).referrers(subject).await
+            }
+
+            async fn add_referrer(
+                &self,
+                subject: &Descriptor,
+                referrer: &Descriptor,
+                bytes: Bytes,
+            ) -> Result<(), Error> {
+                (**self).add_referrer(subject, referrer, bytes).await
             }
         }
     )*};

@@ -21,6 +21,7 @@ mod layout_collect;
 mod layout_open;
 mod layout_publish;
 mod layout_put;
+mod layout_referrers;
 mod local_files;
 mod memory;
 mod presence;

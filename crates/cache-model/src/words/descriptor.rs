@@ -145,6 +145,18 @@ impl Descriptor {
         self.extra.as_deref()?.platform.as_ref()
     }
 
+    /// The same descriptor for an artifact of this type.
+    #[must_use]
+    pub fn with_artifact_type(mut self, artifact_type: &str) -> Self {
+        artifact_type.clone_into(&mut Arc::make_mut(self.extra.get_or_insert_default()).artifact_type);
+        self
+    }
+
+    /// The type of the artifact that it describes; empty if the descriptor does not name it.
+    pub fn artifact_type(&self) -> &str {
+        self.extra.as_deref().map_or("", |extra| &extra.artifact_type)
+    }
+
     /// Orders descriptors by their JSON texts: BuildKit's order between several descriptors of one digest.
     pub fn cmp_text(&self, other: &Self) -> Ordering {
         if self == other { Ordering::Equal } else { self.json().cmp(&other.json()) }

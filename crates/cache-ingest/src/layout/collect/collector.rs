@@ -57,6 +57,7 @@ impl Collector {
         if self.options.dry_run {
             return self.with_leftovers(survey.collected).await;
         }
+        self.locker.attempt("collect", drop_strays).await?;
         let collector = self.clone();
         let attempt = move |locked: &mut LockedIndex<'_>| collector.withdraw(locked);
         let undecided = Undecided::new(self.folder());
@@ -91,7 +92,8 @@ impl Collector {
             stored_blobs(&root)
         };
         let stored = blocking("collect", list).await?;
-        let index = self.locker.index().read().await?;
+        let mut index = self.locker.index().read().await?;
+        index.drop_strays();
         let collector = self.clone();
         blocking("collect", move || collector.survey(&stored, &index)).await
     }
@@ -240,6 +242,11 @@ impl Collected {
         self.blobs = deleted;
         self.upload = survey.collected.upload.or(self.upload.take());
     }
+}
+
+/// Drops the referrers whose subject another program has taken the last name from.
+fn drop_strays(locked: &mut LockedIndex<'_>) -> Result<Attempt<()>, Error> {
+    if locked.index.drop_strays() { locked.write() } else { Ok(Attempt::Done(())) }
 }
 
 /// A blob that no name leads to.

@@ -10,7 +10,7 @@ use cache_model::Digest;
 use crate::layout::index::entry::LayoutEntry;
 use crate::{Listed, Name};
 
-/// The entries of an index by image name, tag and digest.
+/// The entries of an index by image name, tag and digest; referrers by their digest only.
 pub(crate) struct ByName<'i> {
     entries: Vec<&'i LayoutEntry>,
     images: HashMap<&'i str, &'i LayoutEntry>,
@@ -26,7 +26,7 @@ struct Tagged<'i> {
 
 impl<'i> ByName<'i> {
     pub(crate) fn of(entries: impl Iterator<Item = &'i LayoutEntry>) -> Self {
-        let entries: Vec<_> = entries.collect();
+        let mut entries: Vec<_> = entries.collect();
         let (mut images, mut digests) = (HashMap::new(), HashMap::new());
         let mut tags: HashMap<&str, Tagged<'_>> = HashMap::new();
         for entry in &entries {
@@ -45,6 +45,8 @@ impl<'i> ByName<'i> {
                 tagged.entry = entry;
             }
         }
+        // A referrer belongs to its subject. So it neither is listed nor keeps a manifest from being the only one.
+        entries.retain(|entry| entry.subject().is_none());
         Self { entries, images, tags, digests }
     }
 

@@ -2,16 +2,17 @@
 //!
 //! Unknown members and the entries of other programs are kept to the byte. It touches no file.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use cache_model::{
-    ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor,
+    ANNOTATION_IMAGE_NAME, ANNOTATION_REF_NAME, Descriptor, Digest,
     json::{Object, push_list},
 };
 use serde_json::value::RawValue;
 
 use crate::layout::index::by_name::ByName;
-use crate::layout::index::entry::{LayoutEntry, parse};
+use crate::layout::index::entry::{ANNOTATION_SUBJECT, LayoutEntry, parse};
 use crate::layout::index::members::JsonMembers;
 use crate::{Error, ErrorKind, Listed, Name};
 
@@ -88,6 +89,60 @@ impl Index {
         ByName::of(self.entries()).listed()
     }
 
+    /// The manifests that refer to another one, each as it was added.
+    pub(crate) fn referrers(&self, subject: &Digest) -> Vec<Descriptor> {
+        let entries = self.entries().filter(|entry| entry.subject() == Some(*subject));
+        let descriptors = entries.filter_map(|entry| entry.descriptor().ok()).cloned();
+        descriptors
+            .map(|mut descriptor| {
+                descriptor.annotations.remove(ANNOTATION_SUBJECT);
+                descriptor
+            })
+            .collect()
+    }
+
+    /// Adds a manifest that refers to another one.
+    pub(crate) fn put_referrer(&mut self, subject: &Digest, referrer: &Descriptor) {
+        let is_there = |entry: &LayoutEntry| {
+            entry.digest() == Some(referrer.digest) && entry.subject() == Some(*subject)
+        };
+        if self.entries().any(is_there) {
+            return;
+        }
+        let mut referrer = referrer.clone();
+        referrer.annotations.remove(ANNOTATION_REF_NAME);
+        referrer.annotations.remove(ANNOTATION_IMAGE_NAME);
+        referrer.annotations.set(ANNOTATION_SUBJECT, &subject.to_string());
+        self.push(referrer);
+    }
+
+    /// Drops the manifests that refer to one which no entry has any more, and says whether there were any.
+    pub(crate) fn drop_strays(&mut self) -> bool {
+        let mut referrers: HashMap<Digest, Vec<Digest>> = HashMap::new();
+        let mut waiting = Vec::new();
+        for entry in self.entries() {
+            let Some(digest) = entry.digest() else { continue };
+            match entry.subject() {
+                Some(subject) => referrers.entry(subject).or_default().push(digest),
+                None => waiting.push(digest),
+            }
+        }
+        let mut kept = HashSet::new();
+        while let Some(digest) = waiting.pop() {
+            if kept.insert(digest) {
+                waiting.extend(referrers.remove(&digest).unwrap_or_default());
+            }
+        }
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.parsed.subject().is_none_or(|subject| kept.contains(&subject)));
+        self.entries.len() < before
+    }
+
+    /// Adds an entry as it is.
+    pub(crate) fn push(&mut self, descriptor: Descriptor) {
+        self.entries.push(IndexEntry { text: descriptor.json(), parsed: LayoutEntry::new(descriptor) });
+    }
+
     /// Makes a name stand for a manifest: the entry that had the name is removed, the new one is the last, as in BuildKit.
     ///
     /// For a digest an existing entry of that digest is enough, and stays.
@@ -108,7 +163,7 @@ impl Index {
                 descriptor.annotations.set(ANNOTATION_IMAGE_NAME, image);
             }
         }
-        self.entries.push(IndexEntry { text: descriptor.json(), parsed: LayoutEntry::new(descriptor) });
+        self.push(descriptor);
     }
 
     /// Takes away the entry that a name leads to; for a digest all entries of that manifest. `root` is for errors.

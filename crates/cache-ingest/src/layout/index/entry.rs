@@ -13,6 +13,9 @@ use serde::Deserialize;
 use crate::layout::index::members::JsonMembers;
 use crate::{Error, ErrorKind};
 
+/// The annotation of an entry without a name with the digest of the manifest to which it refers.
+pub(crate) const ANNOTATION_SUBJECT: &str = "vnd.bkcache.subject";
+
 /// An entry of the `index.json` of a [`LayoutStore`](crate::LayoutStore).
 #[derive(Clone, Debug)]
 pub struct LayoutEntry {
@@ -42,6 +45,12 @@ impl LayoutEntry {
             let name = self.image_name().or(self.tag()).unwrap_or("without a name");
             Error::new(ErrorKind::Corrupt, "read", format_args!("entry {name} of index.json"), reason)
         })
+    }
+
+    /// The manifest that this one refers to, if it has no name of its own and is kept for as long as that one.
+    pub(crate) fn subject(&self) -> Option<Digest> {
+        let subject = self.annotations.get(ANNOTATION_SUBJECT)?;
+        if self.tag().is_some() || self.image_name().is_some() { None } else { subject.parse().ok() }
     }
 
     pub(crate) fn digest(&self) -> Option<Digest> {

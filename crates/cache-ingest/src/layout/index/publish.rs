@@ -21,6 +21,14 @@ pub(crate) struct IndexPublisher {
     locker: IndexLocker,
 }
 
+/// A manifest that is to refer to another one, and the blobs that it needs, as in [`NewEntry`].
+#[derive(Clone, Debug)]
+pub(crate) struct NewReferrer {
+    pub(crate) subject: Digest,
+    pub(crate) descriptor: Descriptor,
+    pub(crate) needs: HashMap<Digest, u64>,
+}
+
 /// A manifest that is to get a name, and the blobs that it needs, with their sizes in bytes. Without them it must not get
 /// the name.
 #[derive(Clone, Debug)]
@@ -43,6 +51,14 @@ impl IndexPublisher {
         self.locker.attempt("publish", move |locked| entry.put(locked, &folder)).await
     }
 
+    /// Makes a manifest whose blob is stored refer to another one, for as long as that has an entry.
+    /// [`ErrorKind::NotFound`] if it has none, [`ErrorKind::Incomplete`] if a blob is gone that the referrer needs.
+    pub(crate) async fn refer(&self, referrer: NewReferrer) -> Result<(), Error> {
+        self.sync_all().await?;
+        let folder = self.locker.folder().clone();
+        self.locker.attempt("publish", move |locked| referrer.put(locked, &folder)).await
+    }
+
     /// Takes a name away.
     pub(crate) async fn remove(&self, name: &Name) -> Result<(), Error> {
         // Not for the blobs: the folder has to be prepared before a file is staged in it.
@@ -50,6 +66,7 @@ impl IndexPublisher {
         let (name, root) = (name.clone(), self.locker.folder().root().to_owned());
         let remove = move |locked: &mut LockedIndex<'_>| {
             locked.index.remove(&name, &root)?;
+            locked.index.drop_strays();
             locked.write()
         };
         self.locker.attempt("remove", remove).await
@@ -82,21 +99,35 @@ impl NewEntry {
         } else {
             self.expect.check(&self.name, None)?;
         }
-        self.check_needs(folder)?;
+        check_needs(&self.needs, &self.name, folder)?;
         locked.index.put(&self.name, &self.descriptor);
+        locked.index.drop_strays();
         locked.write()
     }
+}
 
-    /// Checks, under the lock, that the folder has the needed blobs. A collection withdraws blobs only under the same lock.
-    /// So a blob that is found here is still there when the manifest gets its name.
-    fn check_needs(&self, folder: &LayoutFolder) -> Result<(), Error> {
-        let is_there = |(digest, size): &(&Digest, &u64)| {
-            let found = fs::symlink_metadata(blob_path(folder.root(), digest));
-            found.is_ok_and(|found| found.is_file() && found.len() == **size)
-        };
-        let Some((missing, _)) = self.needs.iter().find(|need| !is_there(need)) else { return Ok(()) };
-        let reason =
-            format_args!("{missing}, which it names, was taken away meanwhile; run the same command again");
-        Err(Error::new(ErrorKind::Incomplete, "publish", &self.name, reason))
+impl NewReferrer {
+    fn put(&self, locked: &mut LockedIndex<'_>, folder: &LayoutFolder) -> Result<Attempt<()>, Error> {
+        let name = Name::Digest(self.subject);
+        if locked.index.find(&name).is_none() {
+            let reason = "no name leads to the manifest to which it refers";
+            return Err(Error::new(ErrorKind::NotFound, "publish", self.subject, reason));
+        }
+        check_needs(&self.needs, &name, folder)?;
+        locked.index.put_referrer(&self.subject, &self.descriptor);
+        locked.write()
     }
+}
+
+/// Checks, under the lock, that the folder has the needed blobs. A collection withdraws blobs only under the same lock.
+/// So a blob that is found here is still there when its manifest gets an entry. `name` is for the error.
+fn check_needs(needs: &HashMap<Digest, u64>, name: &Name, folder: &LayoutFolder) -> Result<(), Error> {
+    let is_there = |(digest, size): &(&Digest, &u64)| {
+        let found = fs::symlink_metadata(blob_path(folder.root(), digest));
+        found.is_ok_and(|found| found.is_file() && found.len() == **size)
+    };
+    let Some((missing, _)) = needs.iter().find(|need| !is_there(need)) else { return Ok(()) };
+    let reason =
+        format_args!("{missing}, which it names, was taken away meanwhile; run the same command again");
+    Err(Error::new(ErrorKind::Incomplete, "publish", name, reason))
 }
