@@ -70,5 +70,5 @@ pub use patterns::{
 pub use results::ResultFilter;
 pub use tree::{
     ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, LayerEntry, LayerError, LayerLimits,
-    LayerTree, LinkBelow, Tree, TreePath, Xattrs,
+    LayerOddity, LayerTree, LinkBelow, Tree, TreePath, Xattrs,
 };

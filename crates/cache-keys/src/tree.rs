@@ -22,7 +22,7 @@ use cache_model::arena::IndexVec;
 pub use content_error::{ContentError, TreePath};
 pub use entry::{DeviceNumber, Entry, EntryHasher, EntryKind};
 pub use header::{Header, Xattrs};
-pub use layer::{LayerEntry, LayerLimits, LayerTree, LinkBelow};
+pub use layer::{LayerEntry, LayerLimits, LayerOddity, LayerTree, LinkBelow};
 pub use layer_error::LayerError;
 
 cache_model::index_types! {

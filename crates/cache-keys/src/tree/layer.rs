@@ -49,6 +49,8 @@ pub struct LayerTree {
     whiteouts: BTreeSet<Vec<u8>>,
     opaque: BTreeSet<Vec<u8>>,
     links_below: BTreeMap<Vec<u8>, LinkBelow>,
+    oddities: BTreeMap<Vec<u8>, LayerOddity>,
+    contents: BTreeMap<Vec<u8>, Vec<u8>>,
     limits: LayerLimits,
     added: usize,
     name_bytes: usize,
@@ -87,6 +89,20 @@ pub struct LinkBelow {
     pub header: Header,
 }
 
+/// What is odd about an entry of an archive: BuildKit writes no layer with it. Unpacking takes it all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum LayerOddity {
+    /// The archive has two entries for the path. The last one counts.
+    Repeated,
+    /// Its name leads through a link of the layer, or is not clean.
+    ThroughLink,
+    /// It gives another header to the root.
+    Root,
+    /// It has extended attributes beside capabilities.
+    Attributes,
+}
+
 impl LayerTree {
     /// A layer without entries.
     pub fn new(limits: LayerLimits) -> Self {
@@ -96,6 +112,8 @@ impl LayerTree {
             whiteouts: BTreeSet::new(),
             opaque: BTreeSet::new(),
             links_below: BTreeMap::new(),
+            oddities: BTreeMap::new(),
+            contents: BTreeMap::new(),
             limits,
             added: 0,
             name_bytes: 0,
@@ -133,6 +151,29 @@ impl LayerTree {
         self.links_below.iter().map(|(path, link)| (path.as_slice(), link))
     }
 
+    /// Whether a path is hidden of the layers below, by an entry of its own.
+    pub fn hides(&self, path: &[u8]) -> bool {
+        self.whiteouts.contains(path)
+    }
+
+    /// Whether the content of a folder in the layers below is hidden.
+    pub fn is_opaque(&self, path: &[u8]) -> bool {
+        self.opaque.contains(path)
+    }
+
+    /// The entries that BuildKit would not have written, by their paths.
+    pub fn oddities(&self) -> impl Iterator<Item = (&[u8], LayerOddity)> {
+        self.oddities.iter().map(|(path, oddity)| (path.as_slice(), *oddity))
+    }
+
+    /// The bytes of a file, if they were [kept](Self::keep_content).
+    pub fn content(&self, path: &[u8]) -> Option<&[u8]> {
+        let bytes = self.contents.get(path)?;
+        let size = bytes.len() as u64;
+        self.own.get(path).filter(|entry| *entry.kind() == EntryKind::File { size })?;
+        Some(bytes)
+    }
+
     /// Whether the layer changes nothing.
     pub fn is_empty(&self) -> bool {
         self.own.is_empty()
@@ -150,8 +191,16 @@ impl LayerTree {
     pub fn add(&mut self, name: &[u8], entry: LayerEntry) -> Result<(), LayerError> {
         self.count(name, &entry)?;
         let names = names_of(name);
-        let Some((base, parents)) = names.split_last() else { return Ok(()) };
+        let Some((base, parents)) = names.split_last() else {
+            if matches!(&entry, LayerEntry::Entry(root) if root.header() != &Header::default()) {
+                self.note(name, LayerOddity::Root);
+            }
+            return Ok(());
+        };
         let parent = self.place(name, parents)?;
+        if parent.iter().map(Vec::as_slice).ne(parents.iter().copied()) {
+            self.note(name, LayerOddity::ThroughLink);
+        }
         self.make_folders(&parent)?;
         if *base == OPAQUE {
             self.opaque.insert(parent.join(&b'/'));
@@ -161,10 +210,31 @@ impl LayerTree {
             return self.hide(name, parent, hidden);
         }
         let path = path_below(parent, base);
+        let known =
+            self.own.get(&path).is_some_and(|known| !known.is_folder() || self.described.contains(&path));
+        if known || self.links_below.contains_key(&path) {
+            self.note(name, LayerOddity::Repeated);
+        }
         match entry {
             LayerEntry::Entry(entry) => self.put(path, entry),
             LayerEntry::HardLink { target, header } => self.link(path, &target, header)?,
         }
+        self.check_limit()
+    }
+
+    /// Notes that the entry of this name is odd. What is noted first stays.
+    pub fn note(&mut self, name: &[u8], oddity: LayerOddity) {
+        self.oddities.entry(names_of(name).join(&b'/')).or_insert(oddity);
+    }
+
+    /// Keeps the bytes of the file that was added last under this name. They count as bytes of names.
+    ///
+    /// # Errors
+    ///
+    /// A limit is exceeded. The layer is then of no use.
+    pub fn keep_content(&mut self, name: &[u8], bytes: Vec<u8>) -> Result<(), LayerError> {
+        self.name_bytes += bytes.len();
+        self.contents.insert(names_of(name).join(&b'/'), bytes);
         self.check_limit()
     }
 

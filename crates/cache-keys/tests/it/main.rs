@@ -10,4 +10,5 @@
 mod adds;
 mod content_vectors;
 mod find;
+mod layer_oddities;
 mod queries;

@@ -1,0 +1,46 @@
+//! The paths that the source of a copy stands for.
+
+use cache_keys::{Tree, has_wildcard, path_match};
+
+use crate::copying::CannotCarryOut;
+use crate::copying::paths::{join, split, through_links};
+
+/// The paths in a tree that a path with wildcards matches, in order: below a folder that matches nothing more is looked for. A
+/// path without wildcards stands for itself.
+pub(crate) fn matches(tree: &Tree, path: &str, follow: bool) -> Result<Vec<Vec<u8>>, CannotCarryOut> {
+    let (fixed, pattern) = split_at_wildcard(path);
+    if pattern.is_empty() {
+        return Ok(vec![fixed.into_bytes()]);
+    }
+    let start = start(tree, fixed.as_bytes(), follow)?;
+    let mut found = Vec::new();
+    let mut pending = vec![Vec::new()];
+    while let Some(path) = pending.pop() {
+        // A malformed pattern matches nothing.
+        if !path.is_empty() && path_match(&pattern, &path).unwrap_or_default() {
+            found.push(join(&start, &path));
+            continue;
+        }
+        let folder = join(&start, &path);
+        let below: Vec<Vec<u8>> = tree.children(&folder).map(|(name, _)| join(&path, name)).collect();
+        pending.extend(below.into_iter().rev());
+    }
+    Ok(found)
+}
+
+/// The part of a path before the first name with a wildcard, and the rest.
+pub(crate) fn split_at_wildcard(path: &str) -> (String, String) {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    let first = names.iter().position(|name| has_wildcard(name)).unwrap_or(names.len());
+    let (fixed, pattern) = names.split_at_checked(first).unwrap_or_default();
+    (fixed.join("/"), pattern.join("/"))
+}
+
+fn start(tree: &Tree, fixed: &[u8], follow: bool) -> Result<Vec<u8>, CannotCarryOut> {
+    let too_many = || CannotCarryOut::TooManyLinks(fixed.to_vec());
+    if follow {
+        return through_links(tree, fixed).ok_or_else(too_many);
+    }
+    let (folder, name) = split(fixed);
+    Ok(join(&through_links(tree, folder).ok_or_else(too_many)?, name))
+}
