@@ -2,3 +2,7 @@
 //! their ignore files, and layers as trees.
 //!
 //! It hands them to `cache-explain` as data. Nothing is ever unpacked to a disk.
+
+mod record;
+
+pub use record::{RecordError, read_builds};

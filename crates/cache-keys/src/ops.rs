@@ -19,8 +19,8 @@ mod step_key;
 pub use definition::{Definition, DefinitionError, StepInput};
 pub use dep::Dep;
 pub use exec::{
-    CacheMount, CacheSharing, CdiDevice, ContentCache, ExecMeta, ExecOp, ExtraHost, FileSecret, Mount,
-    MountKind, SecretEnv, Ulimit,
+    CacheMount, CacheSharing, CdiDevice, ContentCache, ExecMeta, ExecOp, FileSecret, Mount, MountKind,
+    SecretEnv, Ulimit,
 };
 pub use file::{
     CopyAction, FileAction, FileActionKind, FileOp, MkdirAction, MkfileAction, Owner, OwnerPart, RmAction,

@@ -36,8 +36,8 @@ pub struct ExecMeta {
     pub cwd: String,
     /// The user.
     pub user: String,
-    /// Further host names. Their addresses are not in the key.
-    pub extra_hosts: Vec<ExtraHost>,
+    /// The names of further hosts. Their addresses are not in the key.
+    pub extra_hosts: Vec<String>,
     /// The name of the host.
     pub hostname: String,
     /// Limits of resources.
@@ -48,13 +48,6 @@ pub struct ExecMeta {
     pub remove_mount_stubs_recursive: bool,
     /// The exit codes that count as success.
     pub valid_exit_codes: Vec<i64>,
-}
-
-/// A further host name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExtraHost {
-    /// The name.
-    pub host: String,
 }
 
 /// A limit of a resource.
@@ -213,7 +206,7 @@ impl ExecOp {
 
 impl ExecMeta {
     fn hashed(&self) -> Object {
-        let host = |host: &ExtraHost| Object::default().with_set("Host", &host.host);
+        let host = |name: &String| Object::default().with_set("Host", name);
         let ulimit = |limit: &Ulimit| {
             Object::default()
                 .with_set("Name", &limit.name)

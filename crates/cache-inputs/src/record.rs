@@ -1,0 +1,17 @@
+//! Build records, in the forms in which users have them.
+//!
+//! A record is what BuildKit's provenance in mode `max` holds of a build (SLSA provenance; BuildKit:
+//! `docs/attestations/slsa-definitions.md`). Everything that is read comes from outside.
+
+mod build_config;
+mod error;
+mod exec;
+mod file;
+mod members;
+mod op;
+mod predicate;
+mod response;
+mod sniff;
+
+pub use error::RecordError;
+pub use sniff::read_builds;

@@ -1,0 +1,45 @@
+//! What is wrong with a build record.
+
+use cache_keys::DefinitionError;
+
+/// Why a build record cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The text is not JSON.
+    #[error("the build record is not JSON: {0}")]
+    Json(#[source] serde_json::Error),
+    /// A JSON document of another kind.
+    #[error(
+        "this is no build record: it should be a provenance predicate, an in-toto statement, a metadata file of buildx or a .dockerbuild file"
+    )]
+    Unknown,
+    /// Provenance without steps.
+    #[error(
+        "the build record has no steps: build with provenance in mode max (`--provenance mode=max`, for a metadata file BUILDX_METADATA_PROVENANCE=max)"
+    )]
+    NoSteps,
+    /// An entry of the builder's history, which names its provenance by a digest.
+    #[error(
+        "this entry of the builder's history only names the build record: get it with `buildctl debug get {digest}`"
+    )]
+    OnlyNamed {
+        /// The digest of the provenance.
+        digest: String,
+    },
+    /// A part that has another form than BuildKit gives it.
+    #[error("the build record is damaged: {part}")]
+    Damaged {
+        /// The part, and what is wrong with it.
+        part: String,
+    },
+    /// Steps that do not follow one another.
+    #[error("the build record is damaged: {0}")]
+    Order(#[from] DefinitionError),
+}
+
+impl RecordError {
+    pub(crate) fn damaged(part: impl Into<String>) -> Self {
+        Self::Damaged { part: part.into() }
+    }
+}

@@ -1,0 +1,129 @@
+//! A provenance predicate, in the versions 0.2 and 1 of SLSA.
+
+use std::collections::BTreeMap;
+
+use cache_explain::Build;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::record::RecordError;
+use crate::record::build_config::{BuildConfig, BuildMetadata, DependencyText};
+use crate::record::members::Numbers;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version1 {
+    build_definition: BuildDefinition,
+    #[serde(default)]
+    run_details: RunDetails,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BuildDefinition {
+    #[serde(default)]
+    internal_parameters: InternalParameters,
+    #[serde(default)]
+    external_parameters: ExternalParameters,
+    resolved_dependencies: Option<Vec<DependencyText>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InternalParameters {
+    build_config: Option<BuildConfig>,
+    #[serde(default)]
+    builder_platform: String,
+}
+
+#[derive(Default, Deserialize)]
+struct ExternalParameters {
+    #[serde(default)]
+    request: Parameters,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    args: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+struct RunDetails {
+    metadata: Option<RunMetadata>,
+}
+
+#[derive(Deserialize)]
+struct RunMetadata {
+    buildkit_metadata: Option<BuildMetadata>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version02 {
+    build_config: Option<BuildConfig>,
+    #[serde(default)]
+    invocation: Invocation,
+    materials: Option<Vec<DependencyText>>,
+    metadata: Option<Metadata02>,
+}
+
+#[derive(Default, Deserialize)]
+struct Invocation {
+    #[serde(default)]
+    environment: Environment,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+#[derive(Default, Deserialize)]
+struct Environment {
+    #[serde(default)]
+    platform: String,
+}
+
+#[derive(Deserialize)]
+struct Metadata02 {
+    #[serde(rename = "https://mobyproject.org/buildkit@v1#metadata")]
+    buildkit_metadata: Option<BuildMetadata>,
+}
+
+/// The build of a predicate; `None` if the value is none.
+pub(crate) fn build_of_predicate(value: &Value) -> Option<Result<Build, RecordError>> {
+    let has = |name: &str| value.get(name).is_some();
+    if has("buildDefinition") {
+        Some(version_1(value))
+    } else if has("buildType") && (has("invocation") || has("buildConfig")) {
+        Some(version_02(value))
+    } else {
+        None
+    }
+}
+
+fn version_1(value: &Value) -> Result<Build, RecordError> {
+    let Version1 { build_definition, run_details } = parse(value)?;
+    let internal = build_definition.internal_parameters;
+    let config = internal.build_config.ok_or(RecordError::NoSteps)?;
+    let metadata = run_details.metadata.and_then(|metadata| metadata.buildkit_metadata);
+    // BuildKit makes this version from the other by way of floating point numbers.
+    let mut build =
+        config.build(&internal.builder_platform, metadata.unwrap_or_default(), Numbers::Rounded)?;
+    build.resolved = build_definition.resolved_dependencies.into_iter().flatten().map(Into::into).collect();
+    build.arguments = build_definition.external_parameters.request.args.unwrap_or_default();
+    Ok(build)
+}
+
+fn version_02(value: &Value) -> Result<Build, RecordError> {
+    let predicate: Version02 = parse(value)?;
+    let config = predicate.build_config.ok_or(RecordError::NoSteps)?;
+    let metadata = predicate.metadata.and_then(|metadata| metadata.buildkit_metadata);
+    let builder = predicate.invocation.environment.platform;
+    let mut build = config.build(&builder, metadata.unwrap_or_default(), Numbers::Exact)?;
+    build.resolved = predicate.materials.into_iter().flatten().map(Into::into).collect();
+    build.arguments = predicate.invocation.parameters.args.unwrap_or_default();
+    Ok(build)
+}
+
+fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, RecordError> {
+    T::deserialize(value).map_err(|error| RecordError::damaged(error.to_string()))
+}
