@@ -48,6 +48,20 @@ const TARGETS: &[&str] = &[
     "-",
 ];
 
+/// Lines of patterns, an empty line, and lines of paths.
+const PATTERNS: &[&str] = &[
+    "*\n!src\nsrc/**/*.log\n\nsrc/app.js\nsrc/a/b.log\nout",
+    "**/node_modules\n!keep/node_modules/x\n\na/node_modules\nkeep/node_modules/x\nnode_modules/y/z",
+    "a/**\n**/b\n**\na**b\n\na/b\nb\nx/a/b",
+    "[a-c]x?\n[^/]*.c\n\\[x\\]\n\nbxy\nd/e.c\n[x]\n\u{fc}.c",
+    "[[:alpha:]]*\n[*]\n[?]\n[\\d-x]\n\nab\n[]\n*]\n5",
+    "[z-a]\na\\bc\n\\q\n[[:none:]]\n\na\nabc",
+    "# comment\n /a/../b/ \n! c\n!\n\nb\nc",
+    "***\n****/a*b*c*d*e*f\n\naaaaaaaa/abcdef\nabababababababababab",
+    "[a\n\na",
+    "*[^a]*c\n*?\n*[\u{fffd}]\n??\n\nb/c\n\u{fc}\nab",
+];
+
 /// Digests, times, forms and paths; the text after a line break is compared with the first.
 const TEXTS: &[&str] = &[
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -83,12 +97,14 @@ fn main() {
     for (target, seeds) in [
         ("add_script", scripts()),
         ("attributes", roles.collect()),
+        ("content_checksum", (0..48).map(|seed| random_bytes(seed, 200)).collect()),
         ("decode_config", configs.clone()),
         ("decode_manifest", [manifests, given(&[SCHEMA_1])].concat()),
         ("digest_and_reference", given(&[TEXTS, TARGETS, REFERENCES].concat())),
         ("edit", edits(&configs)),
         ("layout_open", layouts(&root.join("tests/fixtures"))),
         ("manifest_builder", builders()),
+        ("patterns", given(PATTERNS)),
         ("roundtrip", configs),
     ] {
         let folder = corpus.join(target);
@@ -104,16 +120,19 @@ fn edits(configs: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let small: Vec<&Vec<u8>> = configs.iter().filter(|config| config.len() <= LARGEST / 4).collect();
     let pairs = small.windows(2).map(|pair| [pair[0].as_slice(), b"\n", pair[1]].concat());
     let pairs = pairs.map(|text| (0, text));
-    let dice = (0..24u32).map(|seed| {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        (1 + (seed % 2) as u8, (0..300).map(|_| next()).collect())
-    });
+    let dice = (0..24).map(|seed| (1 + (seed % 2) as u8, random_bytes(seed, 300)));
     let all = pairs.chain(dice).enumerate();
     all.map(|(at, (kind, rest))| [vec![kind, (at * 37) as u8], rest].concat()).collect()
+}
+
+/// Bytes that decide about something random.
+fn random_bytes(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..length).map(|_| next()).collect()
 }
 
 /// The small cache configs, and the small manifests and image configs, of all real caches, each once.

@@ -13,12 +13,14 @@
 pub mod add_script;
 pub mod attributes;
 mod check;
+pub mod content_checksum;
 pub mod decode_config;
 pub mod decode_manifest;
 pub mod digest_and_reference;
 pub mod edit;
 pub mod layout_open;
 pub mod manifest_builder;
+pub mod patterns;
 pub mod roundtrip;
 mod script;
 
@@ -35,11 +37,13 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "add_script", run: add_script::run },
     Target { name: "attributes", run: attributes::run },
+    Target { name: "content_checksum", run: content_checksum::run },
     Target { name: "decode_config", run: decode_config::run },
     Target { name: "decode_manifest", run: decode_manifest::run },
     Target { name: "digest_and_reference", run: digest_and_reference::run },
     Target { name: "edit", run: edit::run },
     Target { name: "layout_open", run: layout_open::run },
     Target { name: "manifest_builder", run: manifest_builder::run },
+    Target { name: "patterns", run: patterns::run },
     Target { name: "roundtrip", run: roundtrip::run },
 ];

@@ -8,6 +8,7 @@
 )]
 
 mod adds;
+mod content_laws;
 mod content_vectors;
 mod find;
 mod layer_oddities;
