@@ -57,11 +57,10 @@ pub use find::{KeyLink, StepMatch};
 pub use key_id::KeyId;
 pub use links::{BackLink, LinkQuery};
 pub use ops::{
-    BlobSource, CacheMount, CacheSharing, CdiDevice, ContentCache, CopyAction, Definition, DefinitionError,
-    Dep, DiffOp, ExecMeta, ExecOp, FileAction, FileActionKind, FileOp, FileSecret, GitSource, HttpFacts,
-    HttpSource, ImageSource, MergeOp, MkdirAction, MkfileAction, Mount, MountKind, NoKey, Op, Owner,
-    OwnerPart, RmAction, SecretEnv, SourceKind, SourceOp, Step, StepInput, StepKey, StepOutput, Ulimit,
-    normalized,
+    CacheMount, CacheSharing, CdiDevice, ContentCache, CopyAction, Definition, DefinitionError, Dep, DiffOp,
+    ExecMeta, ExecOp, FileAction, FileActionKind, FileOp, FileSecret, GitSource, HttpFacts, HttpSource,
+    ImageSource, MergeOp, MkdirAction, MkfileAction, Mount, MountKind, NoKey, Op, Owner, OwnerPart, RmAction,
+    SecretEnv, SourceKind, SourceOp, Step, StepInput, StepKey, StepOutput, Ulimit, normalized,
 };
 pub use patterns::{
     PatternError, PatternMatches, Patterns, SentEntry, SentFilter, SentFolder, has_wildcard, ignore_patterns,

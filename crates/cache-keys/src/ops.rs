@@ -27,6 +27,6 @@ pub use file::{
 };
 pub use merge::{DiffOp, MergeOp};
 pub use platform::normalized;
-pub use source::{BlobSource, GitSource, HttpFacts, HttpSource, ImageSource, SourceKind, SourceOp};
+pub use source::{GitSource, HttpFacts, HttpSource, ImageSource, SourceKind, SourceOp};
 pub use step::{Op, Step, StepOutput};
 pub use step_key::{NoKey, StepKey};

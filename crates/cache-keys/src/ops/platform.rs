@@ -23,7 +23,7 @@ pub fn normalized(platform: &Platform) -> Platform {
         ("arm", "8") => ("arm", "v8"),
         (architecture, variant) => (architecture, variant),
     };
-    let mut normalized = Platform::new(&platform.os, architecture).with_variant(variant);
+    let mut normalized = Platform::new(&platform.os.to_lowercase(), architecture).with_variant(variant);
     normalized.os_version.clone_from(&platform.os_version);
     normalized.os_features.clone_from(&platform.os_features);
     normalized

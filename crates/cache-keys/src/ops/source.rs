@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cache_model::{Digest, Platform};
 
 use crate::ops::hashed::{Object, Value};
+use crate::ops::path::base;
 use crate::ops::platform::with_platform;
 
 /// Fetches an image, a repository, a file or a local folder.
@@ -26,8 +27,6 @@ pub enum SourceKind<'a> {
     Git(GitSource<'a>),
     /// A file behind a URL.
     Http(HttpSource<'a>),
-    /// A blob in a registry or in an OCI layout.
-    Blob(BlobSource<'a>),
     /// A folder that the client sends, by its name: `context` is that of the build. It has no key.
     Local(&'a str),
     /// Another scheme.
@@ -73,23 +72,12 @@ pub struct HttpFacts<'a> {
     pub last_modified: Option<&'a str>,
 }
 
-/// A blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlobSource<'a> {
-    /// The reference, with a digest.
-    pub reference: &'a str,
-    op: &'a SourceOp,
-}
-
 impl SourceOp {
     /// What the source is, by the scheme of its identifier.
     pub fn kind(&self) -> SourceKind<'_> {
         let Some((scheme, rest)) = self.identifier.split_once("://") else { return SourceKind::Other };
         match scheme {
             "docker-image" | "oci-layout" => SourceKind::Image(ImageSource { reference: rest, op: self }),
-            "docker-image+blob" | "oci-layout+blob" => {
-                SourceKind::Blob(BlobSource { reference: rest, op: self })
-            }
             "git" => SourceKind::Git(GitSource::new(rest, self)),
             "http" | "https" => SourceKind::Http(HttpSource { url: &self.identifier, op: self }),
             "local" => SourceKind::Local(rest),
@@ -183,7 +171,7 @@ impl HttpSource<'_> {
     /// The key of the file that the server has sent.
     pub fn key(&self, facts: &HttpFacts<'_>) -> Digest {
         let named = Some(self.op.attribute("http.filename")).filter(|name| !name.is_empty());
-        let filename = named.or(facts.filename).unwrap_or_else(|| name_in_url(self.url));
+        let filename = named.or(facts.filename).map_or_else(|| name_in_url(self.url), str::to_owned);
         let is_pinned = !self.op.attribute("http.checksum").is_empty();
         let last_modified = facts.last_modified.filter(|_| !is_pinned).unwrap_or_default();
         let header = [("Accept", "http.header.accept"), ("User-Agent", "http.header.user-agent")];
@@ -191,7 +179,7 @@ impl HttpSource<'_> {
         let header = header.iter().filter(|(_, value)| !value.is_empty());
         let header = header.map(|(name, value)| Object::default().with("Name", *name).with("Value", *value));
         let object = Object::default()
-            .with("Filename", filename)
+            .with("Filename", &filename)
             .with("Perm", number(self.op.attribute("http.perm")))
             .with("UID", number(self.op.attribute("http.uid")))
             .with("GID", number(self.op.attribute("http.gid")))
@@ -220,10 +208,27 @@ fn number(text: &str) -> i64 {
     }
 }
 
-/// The last part of a URL's path, by which a file without a name is called.
-fn name_in_url(url: &str) -> &str {
+/// The name of a file that has none but its URL: the last part of the path (BuildKit: `source/http`).
+fn name_in_url(url: &str) -> String {
     let path = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    let path = path.find('/').and_then(|slash| path.get(slash..)).unwrap_or_default().trim_end_matches('/');
-    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("download")
+    let path = path.split_once('/').map_or("", |(_, path)| path);
+    let Some(path) = percent_decoded(path) else { return "download".to_owned() };
+    match base(&path) {
+        "." | "/" => "download".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The text with each `%` and its two digits replaced; `None` if it is no text then.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
+        decoded.push(u8::from_str_radix(digits, 16).ok()?);
+        decoded.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(decoded).ok()
 }

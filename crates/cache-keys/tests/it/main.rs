@@ -1,4 +1,5 @@
-//! Answers of an index of keys, against answers found by walking over everything.
+//! How keys come to be, against texts that BuildKit hashes; and answers of an index of keys, against answers found by walking over
+//! everything.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +11,10 @@
 mod adds;
 mod content_laws;
 mod content_vectors;
+mod definitions;
 mod find;
 mod layer_oddities;
 mod queries;
+mod source_keys;
+mod step_deps;
+mod step_keys;
