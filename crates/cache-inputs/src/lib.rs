@@ -3,6 +3,16 @@
 //!
 //! It hands them to `cache-explain` as data. Nothing is ever unpacked to a disk.
 
+mod also;
+mod context;
+mod layer;
+mod layer_options;
 mod record;
+mod tar;
 
+pub use also::AlsoHeaders;
+pub use context::{ContextError, ContextOptions, IgnoreFile, read_context};
+pub use layer::{LayerRead, LayerReadError, read_layer_tree};
+pub use layer_options::LayerOptions;
 pub use record::{RecordError, read_builds};
+pub use tar::{TarError, read_tar};

@@ -69,5 +69,5 @@ pub use patterns::{
 pub use results::ResultFilter;
 pub use tree::{
     ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, LayerEntry, LayerError, LayerLimits,
-    LayerOddity, LayerTree, LinkBelow, Tree, TreePath, Xattrs,
+    LayerOddity, LayerTree, LinkBelow, Tree, TreePath, Xattrs, clean_path,
 };

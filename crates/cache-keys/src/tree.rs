@@ -284,6 +284,12 @@ impl<'t> TreeWalk<'t> {
     }
 }
 
+/// The shortest form of a path in a tree, without a `/` in front: without `.` and empty parts; each `..` takes away the part
+/// before it.
+pub fn clean_path(path: &[u8]) -> Vec<u8> {
+    names_of(path).join(&b'/')
+}
+
 /// The names that a path is made of, from the root.
 fn names_of(path: &[u8]) -> Vec<&[u8]> {
     let mut names = Vec::new();

@@ -73,6 +73,23 @@ pub enum Event<'a> {
         /// How many bytes since the last such event of this blob.
         bytes: u64,
     },
+    /// The files of a folder are about to be read, for a build's context. The event may come for several folders; the numbers
+    /// add up.
+    ReadingFiles {
+        /// The folder.
+        folder: &'a str,
+        /// How many files.
+        files: u64,
+        /// How many bytes they have together.
+        bytes: u64,
+    },
+    /// Files of a folder were read.
+    FilesRead {
+        /// How many files are done since the last such event.
+        files: u64,
+        /// How many bytes were read since the last such event.
+        bytes: u64,
+    },
     /// A manifest or a config is about to be read.
     Importing {
         /// What it is, such as `cache manifest`.
@@ -146,6 +163,10 @@ impl fmt::Display for Event<'_> {
             Self::Transferred { descriptor, bytes } => {
                 write!(f, "{bytes} bytes of {} transferred", descriptor.digest)
             }
+            Self::ReadingFiles { folder, files, bytes } => {
+                write!(f, "reading {files} files of {bytes} bytes in {}", OneLine(folder))
+            }
+            Self::FilesRead { files, bytes } => write!(f, "{bytes} bytes and the end of {files} files read"),
             Self::Importing { what, from } => write!(f, "importing {what} from {}", OneLine(from)),
             Self::Retrying { request, attempt, wait, error, .. } => {
                 let error = error.to_string();

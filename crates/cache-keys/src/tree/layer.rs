@@ -18,7 +18,7 @@ const MAX_PATH: usize = 4095;
 const MAX_LINKS: usize = 255;
 /// How many names are looked up for links in a whole layer. Archives have the real paths of their entries, so links are hardly
 /// ever followed; without a bound an archive could ask for years of work.
-const MAX_LINK_WORK: usize = 1 << 24;
+const MAX_LINK_WORK: usize = 1 << 22;
 
 /// What a layer adds to the layers below it, and what it hides of them.
 ///
@@ -348,10 +348,11 @@ impl LayerTree {
 
     fn put(&mut self, path: Vec<u8>, entry: Entry) {
         let is_folder = entry.is_folder();
-        if !is_folder {
-            self.forget(&path);
+        match is_folder {
+            // A folder in place of a folder keeps what is in it.
+            true => drop(self.links_below.remove(&path)),
+            false => self.forget(&path),
         }
-        self.links_below.remove(&path);
         self.own.insert(&path, entry);
         if is_folder {
             self.described.insert(path);
@@ -381,6 +382,7 @@ impl LayerTree {
 
     /// Forgets what is known of a path and of everything below it, because another entry takes its place.
     fn forget(&mut self, path: &[u8]) {
+        self.links_below.remove(path);
         if self.own.get(path).is_some_and(Entry::is_folder) {
             // The byte after `/`: so the range has exactly the paths below this one.
             let inside = [path, b"/"].concat()..[path, b"0"].concat();

@@ -14,6 +14,7 @@ mod content_vectors;
 mod definitions;
 mod find;
 mod layer_oddities;
+mod layers;
 mod queries;
 mod source_keys;
 mod step_deps;

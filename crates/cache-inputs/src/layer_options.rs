@@ -1,0 +1,40 @@
+//! How a layer is read.
+
+use std::fmt;
+
+use cache_compress::DEFAULT_MAX_EXPANSION;
+use cache_keys::LayerLimits;
+
+use crate::also::{AlsoHeaders, no_headers};
+
+/// How a layer is read.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct LayerOptions {
+    /// The most bytes that a compressed layer may have when it is decompressed, and the most bytes of sparse files.
+    pub max_expansion: u64,
+    /// The most entries, and the most bytes of their names.
+    pub limits: LayerLimits,
+    /// Further headers under which files are hashed.
+    pub also: AlsoHeaders,
+    /// The paths of files whose bytes are kept, up to 1 MiB each: see [`LayerTree::content`](cache_keys::LayerTree::content).
+    pub kept: Vec<Vec<u8>>,
+}
+
+impl Default for LayerOptions {
+    fn default() -> Self {
+        let (max_expansion, limits) = (DEFAULT_MAX_EXPANSION, LayerLimits::default());
+        Self { max_expansion, limits, also: no_headers(), kept: Vec::new() }
+    }
+}
+
+impl fmt::Debug for LayerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { max_expansion, limits, kept, also: _ } = self;
+        f.debug_struct("LayerOptions")
+            .field("max_expansion", max_expansion)
+            .field("limits", limits)
+            .field("kept", kept)
+            .finish_non_exhaustive()
+    }
+}
