@@ -27,6 +27,8 @@ pub struct Build {
     pub locations: Vec<Vec<Location>>,
     /// What the sources resolved to.
     pub resolved: Vec<ResolvedDependency>,
+    /// By the step that is a local folder, the patterns of its ignore file: what they match is not sent.
+    pub excluded: BTreeMap<usize, Vec<String>>,
     /// The layers of outputs, lowest first. An output that was exported in several ways has several lists.
     pub layers: BTreeMap<StepOutput, Vec<Vec<Descriptor>>>,
     /// The arguments of the request: `build-arg:NAME`, `context:NAME`, `platform`, `target`.
@@ -81,6 +83,7 @@ impl Build {
             sources: Vec::new(),
             locations,
             resolved: Vec::new(),
+            excluded: BTreeMap::new(),
             layers: BTreeMap::new(),
             arguments: BTreeMap::new(),
             base_diff_ids: Vec::new(),

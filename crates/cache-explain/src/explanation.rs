@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use cache_model::Digest;
+
 use crate::FileChange;
 
 /// Why steps of a build were not in an older cache.
@@ -17,6 +19,10 @@ pub struct Explanation {
     pub causes: Vec<Cause>,
     /// What is worth knowing, though no step missed because of it.
     pub notes: Vec<Note>,
+    /// Layers that have to be read as trees to know more of the causes, in either cache.
+    pub wanted_layers: Vec<Digest>,
+    /// Further layers that have to be read to find commands that are not reproducible.
+    pub wanted_for_notes: Vec<Digest>,
 }
 
 /// A step of a build, and whether the older cache had its result.
@@ -69,12 +75,14 @@ pub struct Cause {
     pub at: StepPlace,
     /// How many further steps missed because of it. Sources are not counted.
     pub follow: usize,
+    /// How many further steps may miss because of it: only building tells.
+    pub may_follow: usize,
     /// The files that differ, in the order of their paths; for [`CauseKind::Content`] and [`CauseKind::Inline`] only.
     /// `None` if they cannot be known; [`files_unknown`](Self::files_unknown) says why.
     pub files: Option<Vec<FileChange>>,
     /// Why the files cannot be known.
     pub files_unknown: Option<FilesUnknown>,
-    /// What differs between the definitions of the step, in the order of the names of the fields.
+    /// What differs between the definitions of the step, in the order in which it is hashed.
     pub changes: Vec<Change>,
     /// The line of the ARG or ENV that declares the changed variable, from 1.
     pub declared: Option<usize>,

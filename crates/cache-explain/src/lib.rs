@@ -8,22 +8,35 @@ mod build;
 mod build_inputs;
 mod build_keys;
 mod cache;
+mod causes;
+mod changed_files;
 mod content_check;
+mod content_files;
 mod contents;
+mod copied_files;
+mod copying;
+mod definition_change;
 mod dictionary;
 mod dockerfile;
+mod explain;
 mod explanation;
 mod file_change;
+mod following;
 mod input_contents;
 mod instructions;
+mod keyed_build;
 mod made_tree;
 mod match_build;
 mod matching;
+mod miss_reason;
 mod name_records;
 mod needs;
+mod not_reproducible;
+mod partners;
 mod placing;
 mod slots;
 mod source_keys;
+mod top_layer;
 mod work;
 
 pub use build::{Build, Location, ResolvedDependency, SourceText};
@@ -31,6 +44,7 @@ pub use build_inputs::BuildInputs;
 pub use cache::Cache;
 pub use content_check::{ContentCheck, ContentFlaw, ContentVerdict, FlawKind};
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
+pub use explain::{NewSide, OldSide, explain};
 pub use explanation::{
     Cause, CauseKind, Change, ExplainedStep, Explanation, FilesUnknown, IgnoreChange, Note, NoteKind,
     StepOutcome, StepPlace,

@@ -13,6 +13,8 @@ use crate::record::RecordError;
 use crate::record::members::Numbers;
 use crate::record::op::{op, platform};
 
+const EXCLUDE_PATTERNS: &str = "local.excludepatterns";
+
 /// A list that Go may write as `null`.
 type List<T> = Option<Vec<T>>;
 
@@ -123,6 +125,7 @@ impl BuildConfig {
             .map_err(|error| RecordError::damaged(format!("the platform of the builder: {error}")))?;
         let ids = StepIds::of(&steps)?;
         let mut build = Build::new(definition(steps, &ids, numbers)?, builder);
+        build.excluded = excluded(&build.definition)?;
         for (vertex, step) in self.vertices.into_iter().flatten() {
             if let (Ok(vertex), Ok(step)) = (vertex.parse(), ids.step(&step)) {
                 build.vertices.insert(vertex, step);
@@ -187,6 +190,21 @@ fn definition(steps: Vec<StepText>, ids: &StepIds, numbers: Numbers) -> Result<D
         Ok(Step { op, platform, inputs })
     });
     Ok(Definition::new(steps.collect::<Result<_, RecordError>>()?)?)
+}
+
+/// The patterns of ignore files, by the step that is the folder.
+fn excluded(definition: &Definition) -> Result<BTreeMap<usize, Vec<String>>, RecordError> {
+    let mut excluded = BTreeMap::new();
+    for (position, step) in definition.steps().iter().enumerate() {
+        let Op::Source(source) = &step.op else { continue };
+        if let Some(patterns) = source.attributes.get(EXCLUDE_PATTERNS) {
+            let patterns = serde_json::from_str(patterns).map_err(|error| {
+                RecordError::damaged(format!("the attribute {EXCLUDE_PATTERNS} of step {position}: {error}"))
+            })?;
+            excluded.insert(position, patterns);
+        }
+    }
+    Ok(excluded)
 }
 
 impl LocationText {
