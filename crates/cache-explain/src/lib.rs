@@ -42,7 +42,9 @@ mod work;
 pub use build::{Build, Location, ResolvedDependency, SourceText};
 pub use build_inputs::BuildInputs;
 pub use cache::Cache;
-pub use content_check::{ContentCheck, ContentFlaw, ContentVerdict, FlawKind};
+pub use content_check::{
+    ContentCheck, ContentChecks, ContentFlaw, ContentPlan, ContentVerdict, FlawKind, content_checks,
+};
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
 pub use explain::{NewSide, OldSide, explain};
 pub use explanation::{

@@ -136,8 +136,16 @@ impl Tree {
 
     /// All entries with their paths, in order, without the root.
     pub fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &Entry)> {
-        let mut walk = TreeWalk::new(self, TreeNode::Folder(self.root), Vec::new());
+        self.below(b"")
+    }
+
+    /// All entries below a path with their paths, in order. No link is followed.
+    pub fn below(&self, path: &[u8]) -> impl Iterator<Item = (Vec<u8>, &Entry)> + use<'_> {
+        let start =
+            names_of(path).iter().flat_map(|name| [b"/".as_slice(), name]).collect::<Vec<_>>().concat();
+        let mut walk = self.node_at(path).map(|node| TreeWalk::new(self, node, start));
         std::iter::from_fn(move || {
+            let walk = walk.as_mut()?;
             let node = walk.next()?;
             Some((without_slash(&walk.path).to_vec(), self.entry_of(node)))
         })

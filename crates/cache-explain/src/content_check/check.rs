@@ -4,6 +4,20 @@
 
 use cache_model::Digest;
 
+use crate::Instructions;
+
+/// The content checks of a build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContentChecks {
+    /// In the order of the steps: one for each step of which the cache has a layer.
+    pub checks: Vec<ContentCheck>,
+    /// How many commands have layers. A command can write anything, so they cannot be checked.
+    pub commands: usize,
+    /// How many records with results belong to no step of the build.
+    pub unnamed: usize,
+}
+
 /// Whether the layer of one `COPY` or `ADD`, or of another step that only changes files, holds what its key names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,6 +82,27 @@ pub enum FlawKind {
     Layers,
 }
 
+impl ContentChecks {
+    /// Adds what was found about one layer of a step. The worst counts.
+    pub(crate) fn add(
+        &mut self,
+        step: usize,
+        instructions: &Instructions,
+        layer: Option<Digest>,
+        verdict: ContentVerdict,
+    ) {
+        let Some(known) = self.checks.iter_mut().find(|check| check.step == step) else {
+            let line = instructions.line(step);
+            let instruction = instructions.text(step).unwrap_or_default().to_owned();
+            self.checks.push(ContentCheck { step, line, instruction, layer, verdict });
+            return;
+        };
+        if verdict.is_worse_than(&known.verdict) {
+            (known.layer, known.verdict) = (layer, verdict);
+        }
+    }
+}
+
 impl FlawKind {
     /// Its name, in lower case.
     pub fn name(self) -> &'static str {
@@ -84,10 +119,14 @@ impl FlawKind {
 }
 
 impl ContentVerdict {
-    /// The worse of two: a mismatch is worse than what cannot be told, and that is worse than soundness.
-    #[must_use]
-    pub fn worse(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
+    /// Whether it is worse than another: a mismatch is worse than what cannot be told, and that is worse than soundness.
+    pub fn is_worse_than(&self, other: &Self) -> bool {
+        self.rank() > other.rank()
+    }
+
+    /// The worse of two.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        if other.is_worse_than(&self) { other } else { self }
     }
 
     /// Its name: `sound`, `unknown` or `mismatch`.
@@ -106,4 +145,12 @@ impl ContentVerdict {
             Self::Mismatch { .. } => 2,
         }
     }
+}
+
+pub(crate) fn mismatch(flaws: impl IntoIterator<Item = ContentFlaw>) -> ContentVerdict {
+    ContentVerdict::Mismatch { flaws: flaws.into_iter().collect() }
+}
+
+pub(crate) fn unknown(reason: impl Into<String>) -> ContentVerdict {
+    ContentVerdict::CannotTell { reason: reason.into() }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use cache_keys::{Entry, EntryKind, Header, LayerTree, Tree};
 
-use crate::content_check::{ContentFlaw, FlawKind};
-use crate::copying::{WrittenTree, above, is_at_or_below};
+use crate::content_check::check::{ContentFlaw, FlawKind};
+use crate::copying::{WrittenTree, is_hidden};
 
 /// What is wrong with a layer, and what could not be compared.
 #[derive(Debug, Default)]
@@ -97,9 +97,8 @@ impl Comparison {
             if !below.get(folder).is_some_and(Entry::is_folder) {
                 self.add(folder, FlawKind::Planted);
             }
-            let inside = below.iter().filter(|(path, _)| path != folder && is_at_or_below(path, folder));
-            let lost =
-                inside.filter(|(path, _)| after.get(path).is_some() && layer.tree().get(path).is_none());
+            let lost = below.below(folder);
+            let lost = lost.filter(|(path, _)| after.get(path).is_some() && layer.tree().get(path).is_none());
             let lost: Vec<Vec<u8>> = lost.map(|(path, _)| path).collect();
             lost.iter().for_each(|path| self.add(path, FlawKind::Missing));
         }
@@ -111,7 +110,7 @@ impl Comparison {
         match (actual.kind(), source.kind()) {
             // The numbers of devices are not in a layer's tree.
             (CharDevice(_), CharDevice(_)) | (BlockDevice(_), BlockDevice(_)) => {
-                self.undecided.push(path.to_vec())
+                self.undecided.push(path.to_vec());
             }
             _ => match actual.same_bytes(source) {
                 Some(true) => {}
@@ -140,12 +139,4 @@ impl Comparison {
     pub(crate) fn add(&mut self, path: &[u8], kind: FlawKind) {
         self.flaws.insert(ContentFlaw { path: path.to_vec(), kind });
     }
-}
-
-/// Whether a layer hides what the layers below have at a path.
-fn is_hidden(layer: &LayerTree, path: &[u8]) -> bool {
-    let hides = |folder: &[u8]| layer.tree().get(folder).is_some_and(|entry| !entry.is_folder());
-    above(path).any(|folder| layer.is_opaque(folder) || layer.hides(folder) || hides(folder))
-        || layer.is_opaque(b"")
-        || layer.hides(path)
 }

@@ -8,12 +8,13 @@ use cache_keys::{
     RmAction, Tree,
 };
 
+use crate::copying::actions::{ActionSource, actions_in_order};
+use crate::copying::cannot_carry_out::CannotCarryOut;
 use crate::copying::copier::Copier;
 use crate::copying::owners::{Accounts, owner_numbers};
 use crate::copying::paths::{join, split};
 use crate::copying::wildcards::matches;
 use crate::copying::written::WrittenTree;
-use crate::copying::{ActionSource, CannotCarryOut, actions_in_order};
 
 /// The tree of one output of a step, with what the step wrote. `below` is the tree of the input that is changed, and
 /// `accounts` are those of that tree, if they are at hand.

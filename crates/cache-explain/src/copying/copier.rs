@@ -2,13 +2,14 @@
 
 use cache_keys::{CopyAction, Entry, EntryKind, Header, Tree};
 
+use crate::copying::actions::ActionSource;
+use crate::copying::cannot_carry_out::CannotCarryOut;
 use crate::copying::filter::{CopyFilter, FilterMatches};
 use crate::copying::modes::ModeChange;
 use crate::copying::owners::{Accounts, owner_numbers};
 use crate::copying::paths::{join, split};
 use crate::copying::wildcards::matches;
 use crate::copying::written::WrittenTree;
-use crate::copying::{ActionSource, CannotCarryOut};
 
 /// The only extended attribute that layers hold.
 const CAPABILITY: &[u8] = b"security.capability";

@@ -2,7 +2,7 @@
 
 use cache_keys::{CopyAction, PatternMatches, Patterns};
 
-use crate::copying::CannotCarryOut;
+use crate::copying::cannot_carry_out::CannotCarryOut;
 
 /// The patterns of a copy.
 #[derive(Clone, Debug)]
@@ -30,10 +30,6 @@ impl CopyFilter {
 
     pub(crate) fn has_include(&self) -> bool {
         self.include.is_some()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.include.is_none() && self.exclude.is_none()
     }
 
     /// Whether an entry is taken. The path is that below the source, and `above` what was said of the folder that holds it, unless

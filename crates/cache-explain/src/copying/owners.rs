@@ -2,7 +2,7 @@
 
 use cache_keys::{Owner, OwnerPart};
 
-use crate::copying::CannotCarryOut;
+use crate::copying::cannot_carry_out::CannotCarryOut;
 
 /// The files in which a stage keeps its accounts.
 #[derive(Clone, Copy, Debug, Default)]

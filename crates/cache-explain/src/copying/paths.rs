@@ -1,6 +1,6 @@
 //! Paths as bytes, without a slash in front; the root's is empty.
 
-use cache_keys::{EntryKind, Tree};
+use cache_keys::{EntryKind, LayerTree, Tree};
 
 /// BuildKit's limit of links on one path.
 const MOST_LINKS: usize = 255;
@@ -74,6 +74,13 @@ pub(crate) fn through_links(tree: &Tree, path: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(at)
+}
+
+/// Whether a layer hides what the layers below have at a path.
+pub(crate) fn is_hidden(layer: &LayerTree, path: &[u8]) -> bool {
+    let is_no_folder = |folder: &[u8]| layer.tree().get(folder).is_some_and(|entry| !entry.is_folder());
+    let hides = |folder: &[u8]| layer.is_opaque(folder) || layer.hides(folder) || is_no_folder(folder);
+    layer.is_opaque(b"") || layer.hides(path) || above(path).any(hides)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use cache_keys::{Tree, has_wildcard, path_match};
 
-use crate::copying::CannotCarryOut;
+use crate::copying::cannot_carry_out::CannotCarryOut;
 use crate::copying::paths::{join, split, through_links};
 
 /// The paths in a tree that a path with wildcards matches, in order: below a folder that matches nothing more is looked for. A
@@ -31,7 +31,7 @@ pub(crate) fn matches(tree: &Tree, path: &str, follow: bool) -> Result<Vec<Vec<u
 /// The part of a path before the first name with a wildcard, and the rest.
 pub(crate) fn split_at_wildcard(path: &str) -> (String, String) {
     let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-    let first = names.iter().position(|name| has_wildcard(name)).unwrap_or(names.len());
+    let first = names.iter().position(has_wildcard).unwrap_or(names.len());
     let (fixed, pattern) = names.split_at_checked(first).unwrap_or_default();
     (fixed.join("/"), pattern.join("/"))
 }

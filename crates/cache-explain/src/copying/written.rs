@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cache_keys::{Entry, EntryKind, Header, Tree};
 
-use crate::copying::CannotCarryOut;
+use crate::copying::cannot_carry_out::CannotCarryOut;
 use crate::copying::paths::{above, through_links};
 
 /// The tree of a step while its actions are carried out.

@@ -1,0 +1,109 @@
+//! From a layer to the files that its step copied.
+//!
+//! Some of them leave no trace: see [`Lost`]. So what is found is a guess, and the content that a key names is the proof.
+
+mod claims;
+mod copied_layer;
+mod found_source;
+mod headers;
+mod readings;
+
+use std::collections::BTreeSet;
+
+use cache_keys::{FileActionKind, Tree};
+
+use crate::content_check::compare::Comparison;
+use crate::copying::actions::actions_in_order;
+use crate::copying::backward::claims::Claims;
+use crate::copying::backward::readings::{PlacedCopy, Reading};
+use crate::copying::cannot_carry_out::CannotCarryOut;
+
+pub(crate) use copied_layer::{CopiedInput, CopiedLayer, Lost};
+pub(crate) use headers::{gives_headers, to_hash};
+
+/// What a layer tells of the files that its step copied.
+pub(crate) struct FoundSources {
+    /// The files, by the positions of the inputs.
+    pub(crate) trees: Vec<Tree>,
+    /// What may be different in truth.
+    pub(crate) lost: BTreeSet<Lost>,
+    /// Whether the contents are those of the inputs.
+    pub(crate) is_proven: bool,
+    /// What the step cannot have written, whatever it copied.
+    pub(crate) comparison: Comparison,
+}
+
+impl FoundSources {
+    /// What proves more comes first, then what has fewer flaws.
+    fn rank(&self) -> (bool, usize, usize) {
+        (!self.is_proven, self.comparison.flaws.len(), self.lost.len())
+    }
+}
+
+/// The files that the step copied: those that have the contents of the inputs, or else the most likely ones.
+pub(crate) fn found_sources(copied: &CopiedLayer<'_>) -> Result<FoundSources, CannotCarryOut> {
+    let copies = placed_copies(copied)?;
+    let choices = choices(&copies);
+    let is_clear = choices.len() == 1;
+    let mut best: Option<FoundSources> = None;
+    for choice in choices {
+        for with_below in [false, true] {
+            let claims = Claims::new(copied, &copies, &choice, with_below)?;
+            if with_below && !claims.has_unchanged {
+                continue;
+            }
+            let mut found = prove(copied, claims);
+            if !is_clear && !found.is_proven {
+                found.lost.insert(Lost::Overlap);
+            }
+            if found.is_proven && found.comparison.flaws.is_empty() {
+                return Ok(found);
+            }
+            if best.as_ref().is_none_or(|best| found.rank() < best.rank()) {
+                best = Some(found);
+            }
+        }
+    }
+    best.ok_or(CannotCarryOut::NoSource)
+}
+
+fn placed_copies<'a>(copied: &CopiedLayer<'a>) -> Result<Vec<PlacedCopy<'a>>, CannotCarryOut> {
+    let actions = actions_in_order(copied.op, copied.output, copied.inputs.len())?;
+    let copies = actions.iter().map(|action| match (&action.kind, action.secondary_input) {
+        (FileActionKind::Copy(copy), Some(input)) if input < copied.inputs.len() => {
+            PlacedCopy::new(copy, input, copied.layer, copied.below)
+        }
+        _ => Err(CannotCarryOut::NoSource),
+    });
+    copies.collect()
+}
+
+/// Tries the headers that were lost until the contents are those of the inputs.
+fn prove(copied: &CopiedLayer<'_>, claims: Claims) -> FoundSources {
+    let Claims { mut sources, lost, comparison, .. } = claims;
+    let mut is_proven = true;
+    for (source, input) in sources.iter_mut().zip(copied.inputs) {
+        let Some(rule) = &input.rule else { continue };
+        let has_content =
+            |tree: &Tree| tree.content(rule).is_ok_and(|content| input.contents.contains(&content));
+        is_proven &= source.settle(has_content);
+    }
+    let trees = sources.into_iter().map(|source| source.tree).collect();
+    FoundSources { trees, lost, is_proven, comparison }
+}
+
+/// The readings of all copies to try: the most likely one of each, and then another one of one copy at a time.
+fn choices<'r>(copies: &'r [PlacedCopy<'_>]) -> Vec<Vec<Option<&'r Reading>>> {
+    let likely: Vec<Option<&Reading>> = copies.iter().map(|copy| copy.readings.first()).collect();
+    let mut choices = vec![likely.clone()];
+    for (position, copy) in copies.iter().enumerate() {
+        for other in copy.readings.iter().skip(1) {
+            let mut choice = likely.clone();
+            if let Some(reading) = choice.get_mut(position) {
+                *reading = Some(other);
+            }
+            choices.push(choice);
+        }
+    }
+    choices
+}
