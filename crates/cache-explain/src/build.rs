@@ -2,7 +2,7 @@
 //!
 //! It is data that a reader of records fills in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use cache_keys::{Definition, StepOutput};
@@ -37,6 +37,8 @@ pub struct Build {
     pub base_diff_ids: Vec<Digest>,
     /// By step, how long it ran, if the record has a log.
     pub durations: BTreeMap<usize, Duration>,
+    /// The steps whose results came from a cache, if the record has a log.
+    pub cached: BTreeSet<usize>,
     /// The steps by the digests under which a status log names them.
     pub vertices: HashMap<Digest, usize>,
 }
@@ -88,6 +90,7 @@ impl Build {
             arguments: BTreeMap::new(),
             base_diff_ids: Vec::new(),
             durations: BTreeMap::new(),
+            cached: BTreeSet::new(),
             vertices: HashMap::new(),
         }
     }

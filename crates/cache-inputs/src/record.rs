@@ -4,12 +4,15 @@
 //! `docs/attestations/slsa-definitions.md`). Everything that is read comes from outside.
 
 mod build_config;
+mod dockerbuild;
 mod error;
 mod exec;
 mod file;
+mod json;
 mod members;
 mod op;
 mod predicate;
+mod predicate_type;
 mod response;
 mod sniff;
 

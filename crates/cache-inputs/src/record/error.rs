@@ -19,6 +19,9 @@ pub enum RecordError {
         "the build record has no steps: build with provenance in mode max (`--provenance mode=max`, for a metadata file BUILDX_METADATA_PROVENANCE=max)"
     )]
     NoSteps,
+    /// A record of a build that failed before it had any provenance.
+    #[error("the build record has no provenance: the build failed too early")]
+    NoProvenance,
     /// An entry of the builder's history, which names its provenance by a digest.
     #[error(
         "this entry of the builder's history only names the build record: get it with `buildctl debug get {digest}`"
