@@ -3,6 +3,7 @@
 //! A record is what BuildKit's provenance in mode `max` holds of a build (SLSA provenance; BuildKit:
 //! `docs/attestations/slsa-definitions.md`). Everything that is read comes from outside.
 
+mod attached;
 mod build_config;
 mod dockerbuild;
 mod error;
@@ -16,5 +17,6 @@ mod predicate_type;
 mod response;
 mod sniff;
 
+pub use attached::attached_builds;
 pub use error::RecordError;
 pub use sniff::read_builds;

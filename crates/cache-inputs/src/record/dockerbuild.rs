@@ -57,7 +57,7 @@ fn records(archive: LayoutArchive<'_>) -> Result<Vec<HistoryRecord>, RecordError
 
 /// The manifests of records in an archive, in the order of its indexes.
 fn manifests(archive: LayoutArchive<'_>) -> Result<Vec<ImageManifest>, RecordError> {
-    let mut level = vec![decode(&archive.index()?)?];
+    let mut level = vec![ManifestOrIndex::decode(&archive.index()?)?];
     let mut manifests = Vec::new();
     for _ in 0..=DEEPEST_INDEX {
         let mut entries = Vec::new();
@@ -75,13 +75,9 @@ fn manifests(archive: LayoutArchive<'_>) -> Result<Vec<ImageManifest>, RecordErr
         }
         let blobs = archive.read_blobs(&entries.iter().collect::<Vec<_>>())?;
         let documents = entries.iter().filter_map(|entry| blobs.get(&entry.digest));
-        level = documents.map(|bytes| decode(bytes)).collect::<Result<_, _>>()?;
+        level = documents.map(|bytes| ManifestOrIndex::decode(bytes)).collect::<Result<_, _>>()?;
     }
     Err(RecordError::damaged("its indexes stand within one another without end"))
-}
-
-fn decode(bytes: &[u8]) -> Result<ManifestOrIndex, RecordError> {
-    ManifestOrIndex::decode(bytes).map_err(|error| RecordError::damaged(error.to_string()))
 }
 
 impl RecordBlobs {

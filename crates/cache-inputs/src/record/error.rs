@@ -1,5 +1,6 @@
 //! What is wrong with a build record.
 
+use cache_format::FormatError;
 use cache_keys::DefinitionError;
 
 /// Why a build record cannot be read.
@@ -22,6 +23,14 @@ pub enum RecordError {
     /// A record of a build that failed before it had any provenance.
     #[error("the build record has no provenance: the build failed too early")]
     NoProvenance,
+    /// An image without provenance.
+    #[error(
+        "the image has no build record attached: build it with provenance in mode max (`--provenance mode=max`)"
+    )]
+    NotAttached,
+    /// A store that does not give a record.
+    #[error("the build record cannot be read: {0}")]
+    Store(#[from] cache_ingest::Error),
     /// An entry of the builder's history, which names its provenance by a digest.
     #[error(
         "this entry of the builder's history only names the build record: get it with `buildctl debug get {digest}`"
@@ -44,5 +53,12 @@ pub enum RecordError {
 impl RecordError {
     pub(crate) fn damaged(part: impl Into<String>) -> Self {
         Self::Damaged { part: part.into() }
+    }
+}
+
+impl From<FormatError> for RecordError {
+    /// The fault in a manifest or an index on the way to the record.
+    fn from(fault: FormatError) -> Self {
+        Self::damaged(fault.to_string())
     }
 }
