@@ -36,6 +36,12 @@ fn to_json(event: &Event<'_>) -> Option<Value> {
         Event::Transferred { descriptor, bytes } => json!({
             "event": "transferred", "digest": descriptor.digest.to_string(), "bytes": bytes,
         }),
+        Event::ReadingFiles { folder, files, bytes } => json!({
+            "event": "reading-files", "folder": folder, "files": files, "bytes": bytes,
+        }),
+        Event::FilesRead { files, bytes } => {
+            json!({"event": "files-read", "files": files, "bytes": bytes})
+        }
         Event::Importing { what, from } => json!({"event": "importing", "what": what, "from": from}),
         Event::Retrying { restarted: Some(descriptor), attempt, error, .. } => json!({
             "event": "retrying", "digest": descriptor.digest.to_string(),

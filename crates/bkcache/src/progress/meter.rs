@@ -1,6 +1,6 @@
 //! How far a job has come: counted from its events, and put into words.
 //!
-//! It counts the blobs of layers, or the manifests of a list. Configs and manifests of a cache are named while they are in
+//! It counts the blobs of layers, the manifests of a list, or the files of a folder. Configs and manifests of a cache are named while they are in
 //! work, and never counted. It prints nothing and knows no terminal.
 
 use std::collections::{HashMap, VecDeque};
@@ -55,6 +55,8 @@ enum Work {
     Check,
     List,
     Delete,
+    /// Files of a folder are read.
+    Files,
 }
 
 impl Work {
@@ -70,7 +72,11 @@ impl Work {
     }
 
     fn noun(self) -> &'static str {
-        if self == Self::List { "manifest" } else { "blob" }
+        match self {
+            Self::List => "manifest",
+            Self::Files => "file",
+            Self::Write | Self::Check | Self::Delete => "blob",
+        }
     }
 }
 
@@ -157,7 +163,7 @@ impl Meter {
             let done = match self.work {
                 Work::Write => "stored",
                 Work::Check => "unpacked",
-                Work::List => "read",
+                Work::List | Work::Files => "read",
                 Work::Delete => "deleted",
             };
             return Some(format!("waiting for {} to be {done}", count(complete, self.work.noun())));
@@ -176,7 +182,9 @@ impl Meter {
     pub(crate) fn summary(&self, now: Instant) -> Option<String> {
         let is_complete = match self.work {
             Work::Write => self.is_published,
-            Work::Check | Work::List | Work::Delete => self.planned > 0 && self.done >= self.planned,
+            Work::Check | Work::List | Work::Delete | Work::Files => {
+                self.planned > 0 && self.done >= self.planned
+            }
         };
         if !is_complete {
             return None;
@@ -198,7 +206,7 @@ impl Meter {
         let verb = match self.work {
             Work::Write => "written",
             Work::Check => "checked",
-            Work::List => "read",
+            Work::List | Work::Files => "read",
             Work::Delete => "deleted",
         };
         let already =
@@ -206,7 +214,7 @@ impl Meter {
         let others = already.into_iter().filter(|(number, _)| *number > 0);
         let well = match self.work {
             Work::Write => self.written(),
-            Work::Check | Work::List | Work::Delete => self.done,
+            Work::Check | Work::List | Work::Delete | Work::Files => self.done,
         };
         let is_zero = well == 0 && self.done > 0;
         let main = (!is_zero).then_some((well, verb));
@@ -240,6 +248,20 @@ impl Meter {
             Event::Planned { blobs, bytes } => {
                 self.planned += blobs;
                 self.planned_bytes = self.planned_bytes.saturating_add(*bytes);
+            }
+            Event::ReadingFiles { files, bytes, .. } => {
+                if self.work != Work::Files {
+                    self.begin(Work::Files);
+                }
+                self.planned += files;
+                self.planned_bytes = self.planned_bytes.saturating_add(*bytes);
+                self.moved_at = now;
+            }
+            Event::FilesRead { files, bytes } => {
+                self.done += files;
+                self.done_bytes = self.done_bytes.saturating_add(*bytes);
+                self.moved = self.moved.saturating_add(*bytes);
+                self.moved_at = now;
             }
             Event::Importing { .. } => self.document = Some(event.to_string()),
             Event::Started { step, descriptor } => {
@@ -522,6 +544,21 @@ mod tests {
         meter.update(&Event::Finished { step, descriptor: &two, stored: Stored::Stored }, began);
         publish(&mut meter, began);
         assert_eq!(meter.summary(began).as_deref(), Some("1 blob written; 0 B in 0 s"));
+    }
+
+    #[test]
+    fn the_files_of_a_folder_are_counted_as_files() {
+        let began = Instant::now();
+        let mut meter = Meter::new(began);
+        for folder in [".", "../docs"] {
+            meter.update(&Event::ReadingFiles { folder, files: 2, bytes: 50 * MIB }, began);
+        }
+        meter.update(&Event::FilesRead { files: 1, bytes: 20 * MIB }, began);
+        assert_eq!((meter.counted().as_str(), meter.done_bytes()), ("1 of 4 files", 20 * MIB));
+        assert_eq!((meter.planned_bytes(), meter.summary(began)), (100 * MIB, None));
+        meter.update(&Event::FilesRead { files: 3, bytes: 80 * MIB }, began);
+        let summary = "4 files read; 100 MiB in 2 s, 50 MiB/s";
+        assert_eq!(meter.summary(after(began, 2)).as_deref(), Some(summary));
     }
 
     #[test]
