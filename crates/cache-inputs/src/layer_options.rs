@@ -1,6 +1,7 @@
 //! How a layer is read.
 
 use std::fmt;
+use std::sync::Arc;
 
 use cache_compress::DEFAULT_MAX_EXPANSION;
 use cache_keys::LayerLimits;
@@ -17,24 +18,24 @@ pub struct LayerOptions {
     pub limits: LayerLimits,
     /// Further headers under which files are hashed.
     pub also: AlsoHeaders,
-    /// The paths of files whose bytes are kept, up to 1 MiB each: see [`LayerTree::content`](cache_keys::LayerTree::content).
-    pub kept: Vec<Vec<u8>>,
+    /// Whether the bytes of a file are kept, by its path and its size in bytes: see
+    /// [`LayerTree::content`](cache_keys::LayerTree::content). They count against the limits.
+    pub keeps: Arc<dyn Fn(&[u8], u64) -> bool + Send + Sync>,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
         let (max_expansion, limits) = (DEFAULT_MAX_EXPANSION, LayerLimits::default());
-        Self { max_expansion, limits, also: no_headers(), kept: Vec::new() }
+        Self { max_expansion, limits, also: no_headers(), keeps: Arc::new(|_, _| false) }
     }
 }
 
 impl fmt::Debug for LayerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { max_expansion, limits, kept, also: _ } = self;
+        let Self { max_expansion, limits, also: _, keeps: _ } = self;
         f.debug_struct("LayerOptions")
             .field("max_expansion", max_expansion)
             .field("limits", limits)
-            .field("kept", kept)
             .finish_non_exhaustive()
     }
 }

@@ -18,8 +18,6 @@ pub use tar_error::TarError;
 
 /// How many bytes are read and hashed at once.
 const BUFFER: usize = 128 * 1024;
-/// The most bytes of a file that are kept.
-const MAX_KEPT: u64 = 1 << 20;
 /// The extended attribute that BuildKit writes into layers.
 const CAPABILITY: &[u8] = b"security.capability";
 
@@ -65,7 +63,7 @@ fn layer_entry<R: BufRead>(
         MemberKind::File => {
             let path = clean_path(&member.name);
             let mut hashed = HashedFile::new(&path, header, member.size, &options.also);
-            let mut kept = (options.kept.contains(&path) && member.size <= MAX_KEPT).then(Vec::new);
+            let mut kept = (options.keeps)(&path, member.size).then(Vec::new);
             archive.read(member, &mut |bytes| {
                 hashed.update(bytes);
                 kept.iter_mut().for_each(|kept| kept.extend_from_slice(bytes));
