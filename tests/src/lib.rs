@@ -9,6 +9,7 @@
 )]
 
 pub mod why;
+pub mod why_inputs;
 
 use std::path::PathBuf;
 

@@ -96,8 +96,7 @@ impl<'s> Causes<'s> {
             let reason = self.reasons.of(missed)?;
             match reason {
                 MissReason::Follows => None,
-                MissReason::Source { input } => {
-                    let step = self.build().step(missed)?.inputs.get(input)?.step;
+                MissReason::Source { source: step } | MissReason::PossibleSource { source: step } => {
                     sources.insert(step).then_some(FirstCause { step, missed, reason })
                 }
                 _ => Some(FirstCause { step: missed, missed, reason }),
@@ -108,7 +107,7 @@ impl<'s> Causes<'s> {
 
     fn cause(&mut self, first: &FirstCause) -> Cause {
         let kind = match first.reason {
-            MissReason::Source { .. } => self.source_kind(first.step),
+            MissReason::Source { .. } | MissReason::PossibleSource { .. } => self.source_kind(first.step),
             MissReason::Folder { .. } => CauseKind::Content,
             MissReason::Made { kind, .. } => kind,
             MissReason::Order => CauseKind::Order,
@@ -122,6 +121,7 @@ impl<'s> Causes<'s> {
         }
         let mut cause = Cause {
             kind,
+            is_certain: !matches!(first.reason, MissReason::PossibleSource { .. }),
             at,
             follow: 0,
             may_follow: 0,

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use cache_keys::{Entry, EntryKind};
+use cache_keys::{Entry, EntryKind, Header};
 
 use crate::{FileChange, FileChangeKind, FileFacts, FileType};
 
@@ -24,6 +24,14 @@ pub(crate) struct ReplacedHeader {
     pub(crate) mode: bool,
     pub(crate) owner: bool,
     pub(crate) xattrs: bool,
+}
+
+/// The header under which files have to be hashed beside their own, in folders and layers, so that files of different modes or
+/// owners can be compared.
+///
+/// Most files have this header anyway: then nothing is hashed twice.
+pub fn comparison_header() -> Header {
+    Header::new(0o644, 0, 0)
 }
 
 /// The order of a tree's paths.
@@ -107,7 +115,7 @@ impl ReplacedHeader {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-    use cache_keys::{EntryHasher, Header};
+    use cache_keys::EntryHasher;
 
     use super::*;
 
@@ -119,7 +127,7 @@ mod tests {
             hasher.update(bytes);
             hasher.finish()
         };
-        let (own, common) = (Header::new(mode, uid, 0), Header::new(0o644, 0, 0));
+        let (own, common) = (Header::new(mode, uid, 0), comparison_header());
         Entry::file(own.clone(), size, digest(&own)).with_digest_as(common.clone(), digest(&common))
     }
 

@@ -71,6 +71,8 @@ pub struct StepPlace {
 pub struct Cause {
     /// What is different.
     pub kind: CauseKind,
+    /// Whether steps missed because of it. It is not certain that another source has other files before the build is made.
+    pub is_certain: bool,
     /// The step, or the source whose content is another one.
     pub at: StepPlace,
     /// How many further steps missed because of it. Sources are not counted.

@@ -42,6 +42,7 @@ mod work;
 pub use build::{Build, Location, ResolvedDependency, SourceText};
 pub use build_inputs::BuildInputs;
 pub use cache::Cache;
+pub use changed_files::comparison_header;
 pub use content_check::{
     ContentCheck, ContentChecks, ContentFlaw, ContentPlan, ContentVerdict, FlawKind, content_checks,
 };

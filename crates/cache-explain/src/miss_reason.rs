@@ -3,7 +3,7 @@
 use cache_keys::{FileActionKind, Op, SourceKind};
 
 use crate::keyed_build::KeyedBuild;
-use crate::{CauseKind, MatchState, MatchedStep, Matching, SlotState};
+use crate::{CauseKind, MatchState, MatchedStep, Matching, SlotState, UnknownReason};
 
 /// Why a step missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,9 @@ pub(crate) enum MissReason {
     /// A step before it missed, and that is what does not match.
     Follows,
     /// A source, other than a local folder, is another one.
-    Source { input: usize },
+    Source { source: usize },
+    /// A source is another one, but may have the same files: the cache does not tell.
+    PossibleSource { source: usize },
     /// The cache has no record of its definition.
     Definition,
     /// The files of a local folder are others.
@@ -41,18 +43,17 @@ impl MissReasons<'_> {
             MatchState::Always if self.is_changed_root(step) => Some(MissReason::Definition),
             MatchState::Miss if matched.nearest.is_none() => Some(self.of_unknown_key(step)),
             MatchState::Miss => Some(self.of_slots(step, matched)),
-            _ => None,
+            _ => self.possible_source(step).map(|source| MissReason::PossibleSource { source }),
         }
     }
 
     /// The cache has no record of the step's key.
     fn of_unknown_key(&self, step: usize) -> MissReason {
-        let inputs = || self.inputs(step).enumerate();
-        if inputs().any(|(_, input)| self.is_missed(input)) {
+        if self.inputs(step).any(|input| self.is_missed(input) || self.possible_source(input).is_some()) {
             return MissReason::Follows;
         }
-        let source = inputs().find(|(_, input)| self.is_keyed_source(*input) && !self.is_reached(*input));
-        source.map_or(MissReason::Definition, |(input, _)| MissReason::Source { input })
+        let source = self.inputs(step).find(|input| self.is_other_source(*input));
+        source.map_or(MissReason::Definition, |source| MissReason::Source { source })
     }
 
     /// The cache has a record of the step's key, which is not reached or has no result.
@@ -80,7 +81,7 @@ impl MissReasons<'_> {
         } else if self.is_reached(from) {
             MissReason::Order
         } else if self.is_keyed_source(from) {
-            MissReason::Source { input }
+            MissReason::Source { source: from }
         } else {
             MissReason::Made { input, kind: self.made_kind(step, from) }
         }
@@ -110,6 +111,21 @@ impl MissReasons<'_> {
     fn is_changed_root(&self, step: usize) -> bool {
         let is_unknown = |matched: &MatchedStep| matched.state == MatchState::Always && !matched.is_reached();
         self.step(step).is_some_and(is_unknown) && self.build.instructions.line(step).is_some()
+    }
+
+    /// The source because of which it is unknown whether a step misses.
+    fn possible_source(&self, step: usize) -> Option<usize> {
+        match self.step(step)?.state {
+            MatchState::Unknown(UnknownReason::Source(source)) => Some(source),
+            _ => None,
+        }
+        .filter(|source| self.is_other_source(*source))
+    }
+
+    /// Whether the cache lacks a source that has a key.
+    fn is_other_source(&self, step: usize) -> bool {
+        let has_key = self.step(step).is_some_and(|matched| !matched.keys.is_empty());
+        has_key && self.is_keyed_source(step) && !self.is_reached(step)
     }
 
     fn is_keyed_source(&self, step: usize) -> bool {
