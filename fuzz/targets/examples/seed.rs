@@ -97,6 +97,7 @@ fn main() {
     for (target, seeds) in [
         ("add_script", scripts()),
         ("attributes", roles.collect()),
+        ("build_record", records(&root.join("tests/why"))),
         ("content_checksum", (0..48).map(|seed| random_bytes(seed, 200)).collect()),
         ("decode_config", configs.clone()),
         ("decode_manifest", [manifests, given(&[SCHEMA_1])].concat()),
@@ -123,6 +124,47 @@ fn edits(configs: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let dice = (0..24).map(|seed| (1 + (seed % 2) as u8, random_bytes(seed, 300)));
     let all = pairs.chain(dice).enumerate();
     all.map(|(at, (kind, rest))| [vec![kind, (at * 37) as u8], rest].concat()).collect()
+}
+
+/// Build records: as they are in the smallest build and in one of two platforms, and as the parts of an archive.
+fn records(builds: &Path) -> Vec<Vec<u8>> {
+    let read = |path: &str| fs::read(builds.join(path)).unwrap();
+    let predicate = read("raw/provenance.json");
+    let text = String::from_utf8(predicate.clone()).unwrap();
+    let statement = format!(r#"{{"_type":"https://in-toto.io/Statement/v0.1","predicate":{text}}}"#);
+    let entry = format!(
+        r#"{{"record":{{"ExporterResponse":{{"buildx.build.provenance":"{}"}}}}}}"#,
+        data_encoding::BASE64.encode(&predicate)
+    );
+    let attestation = r#"{"digest":"PROVENANCE","annotations":{"in-toto.io/predicate-type":"https://slsa.dev/provenance/v1"}}"#;
+    let response = r#"{"containerimage.base.config":"{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"]}}"}"#;
+    let one = format!(
+        r#"{{"Result":{{"Attestations":[{attestation}]}},"ExporterResponse":{response},"logs":{{"digest":"LOG"}}}}"#
+    );
+    let several = format!(
+        r#"{{"Results":{{"linux/386":{{"Attestations":[{attestation}]}}}},"logs":{{"digest":"LOG"}}}}"#
+    );
+    // A log: the first step ran for a second and was cached.
+    let mapping = text.split("digestMapping").nth(1).unwrap();
+    let vertex = mapping.split("\"sha256:").nth(1).unwrap().split('"').next().unwrap();
+    let mention = [
+        &[0x0a, 71][..],
+        format!("sha256:{vertex}").as_bytes(),
+        &[0x20, 1, 0x2a, 4, 8, 1, 16, 1, 0x32, 4, 8, 2, 16, 1],
+    ]
+    .concat();
+    let message = [&[0x0a, mention.len() as u8][..], &mention].concat();
+    let log = [&(message.len() as u32).to_le_bytes()[..], &message].concat();
+    let archive = |record: &str| [record.as_bytes(), &[0xff], &predicate, &[0xff], &log].concat();
+    let plain = [
+        predicate.clone(),
+        statement.into(),
+        entry.into(),
+        read("plat-two/provenance.json"),
+        read("raw/dockerbuild"),
+    ];
+    let plain = plain.iter().map(|record| [&[0], record.as_slice()].concat());
+    plain.chain([one, several].iter().map(|record| [&[1], archive(record).as_slice()].concat())).collect()
 }
 
 /// Bytes that decide about something random.

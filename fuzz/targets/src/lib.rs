@@ -12,6 +12,7 @@
 
 pub mod add_script;
 pub mod attributes;
+pub mod build_record;
 mod check;
 pub mod content_checksum;
 pub mod decode_config;
@@ -37,6 +38,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "add_script", run: add_script::run },
     Target { name: "attributes", run: attributes::run },
+    Target { name: "build_record", run: build_record::run },
     Target { name: "content_checksum", run: content_checksum::run },
     Target { name: "decode_config", run: decode_config::run },
     Target { name: "decode_manifest", run: decode_manifest::run },

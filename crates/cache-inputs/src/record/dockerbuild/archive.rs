@@ -57,7 +57,7 @@ impl<'a> LayoutArchive<'a> {
     /// The document `index.json`.
     pub(crate) fn index(self) -> Result<Vec<u8>, ArchiveError> {
         let mut found = None;
-        self.visit_files(&mut |path, file| {
+        self.visit_files(|path, file| {
             if path != b"index.json" {
                 return Ok(false);
             }
@@ -94,7 +94,7 @@ impl<'a> LayoutArchive<'a> {
         let mut wanted: HashMap<Vec<u8>, &Descriptor> =
             wanted.iter().map(|blob| (path(blob).into_bytes(), *blob)).collect();
         if !wanted.is_empty() {
-            self.visit_files::<E>(&mut |path, file| {
+            self.visit_files(|path, file| -> Result<bool, E> {
                 let Some(blob) = wanted.remove(path) else { return Ok(false) };
                 let mut reader = BlobReader::new(file, blob);
                 let visited = visit(blob.digest, &mut reader);
@@ -110,7 +110,7 @@ impl<'a> LayoutArchive<'a> {
     /// Gives each regular file to `visit` until it returns true. Of several files with one path, `visit` decides.
     fn visit_files<E: From<ArchiveError>>(
         self,
-        visit: &mut dyn FnMut(&[u8], &mut dyn Read) -> Result<bool, E>,
+        mut visit: impl FnMut(&[u8], &mut dyn Read) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut tar =
             tar::Archive::new(Decoder::new(self.bytes, LARGEST_ARCHIVE).map_err(ArchiveError::Tar)?);

@@ -60,7 +60,7 @@ impl StatusLog {
             if reader.by_ref().take(len).read_to_end(&mut message)? as u64 != len {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            log.add(&message).map_err(|error| invalid(error))?;
+            log.add(&message).map_err(invalid)?;
             if log.runs > MOST_RUNS {
                 return Err(invalid("it has more steps than any build"));
             }
