@@ -96,7 +96,14 @@ pub(crate) fn make(blobs: Blobs, path: &Path) -> Result<Layout> {
             "layers": [{"layer": number, "createdAt": CREATED}],
         }));
     }
-    let config = small(&folder, &json!({"layers": layers, "records": records}))?;
+    write_layout(path, &json!({"layers": layers, "records": records}), &descriptors)?;
+    Ok(Layout { path: path.to_owned(), blobs: names(path)? })
+}
+
+/// Writes all of a layout but the layers, which these descriptors name.
+pub(crate) fn write_layout(path: &Path, config: &Value, layers: &[Value]) -> Result<()> {
+    let folder = path.join("blobs/sha256");
+    let config = small(&folder, config)?;
     let (digest, size) = small(
         &folder,
         &json!({
@@ -107,7 +114,7 @@ pub(crate) fn make(blobs: Blobs, path: &Path) -> Result<Layout> {
                 "digest": config.0,
                 "size": config.1,
             },
-            "layers": descriptors,
+            "layers": layers,
         }),
     )?;
     let entry = json!({
@@ -117,8 +124,7 @@ pub(crate) fn make(blobs: Blobs, path: &Path) -> Result<Layout> {
         "annotations": {"org.opencontainers.image.ref.name": "latest"},
     });
     write(&path.join("index.json"), &json!({"schemaVersion": 2, "manifests": [entry]}).to_string())?;
-    write(&path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    Ok(Layout { path: path.to_owned(), blobs: names(path)? })
+    write(&path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
 }
 
 /// Writes a layer piece by piece; its digest.

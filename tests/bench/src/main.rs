@@ -1,4 +1,5 @@
-//! Benchmarks: how long a cache's graph takes from bytes to bytes, how long merging takes, how long a copy from folder to
+//! Benchmarks: how long a cache's graph takes from bytes to bytes, how long merging and
+//! explaining take, how long a copy from folder to
 //! folder or to and from a registry, and how much memory each. `cargo xtask bench` builds this program optimised and runs it.
 //!
 //! Every measurement is a process of its own, so that its peak of memory is that of one run. The input is made by
@@ -22,6 +23,7 @@ mod memory;
 mod process;
 mod random;
 mod registry;
+mod why;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ enum Bench {
     Registry(registry::Registry),
     /// Measure merging beside a naive union, against limits
     Edit(edit::Edit),
+    /// Measure naming, explaining, checking content and reading contexts, against limits
+    Why(why::Why),
     /// Write a generated cache: PREFIX.config.json and PREFIX.index.json
     Generate(graph::Generate),
     /// Measure one cache in this process; the result is a line of JSON
@@ -73,6 +77,7 @@ impl Bench {
             Self::Copy(args) => args.run(),
             Self::Registry(args) => args.run(),
             Self::Edit(args) => args.run(),
+            Self::Why(args) => args.run(),
             Self::Generate(args) => args.run(),
             Self::Measure(args) => args.run(),
             Self::BarePush(args) => args.run(),
