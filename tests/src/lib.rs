@@ -8,6 +8,7 @@
     reason = "test support"
 )]
 
+pub mod forms;
 pub mod why;
 pub mod why_inputs;
 
