@@ -9,7 +9,7 @@ use cache_keys::DefinitionError;
 pub enum RecordError {
     /// The text is not JSON.
     #[error("the build record is not JSON: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(String),
     /// A JSON document of another kind.
     #[error(
         "this is no build record: it should be a provenance predicate, an in-toto statement, a metadata file of buildx or a .dockerbuild file"
@@ -51,6 +51,11 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+    pub(crate) fn not_json(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
+
     pub(crate) fn damaged(part: impl Into<String>) -> Self {
         Self::Damaged { part: part.into() }
     }

@@ -10,7 +10,7 @@ use crate::record::response::builds_of_response;
 
 /// The builds in a document.
 pub(crate) fn builds_of_json(bytes: &[u8]) -> Result<Vec<Build>, RecordError> {
-    let value = serde_json::from_slice(bytes).map_err(RecordError::Json)?;
+    let value = serde_json::from_slice(bytes).map_err(RecordError::not_json)?;
     let Value::Object(document) = &value else { return Err(RecordError::Unknown) };
     if let Some(build) = build_of(&value) {
         return Ok(vec![build?]);
@@ -31,7 +31,7 @@ pub(crate) fn builds_of_json(bytes: &[u8]) -> Result<Vec<Build>, RecordError> {
 
 /// The build of a document that has to be a predicate, or an in-toto statement.
 pub(crate) fn build_of_provenance(bytes: &[u8]) -> Result<Build, RecordError> {
-    let value = serde_json::from_slice(bytes).map_err(RecordError::Json)?;
+    let value = serde_json::from_slice(bytes).map_err(RecordError::not_json)?;
     build_of(&value).unwrap_or(Err(RecordError::Unknown))
 }
 

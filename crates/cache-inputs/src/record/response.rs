@@ -56,7 +56,7 @@ fn decode(text: &str) -> Result<Value, RecordError> {
     let json = BASE64
         .decode(text.as_bytes())
         .map_err(|error| RecordError::damaged(format!("the provenance is not base64: {error}")))?;
-    serde_json::from_slice(&json).map_err(RecordError::Json)
+    serde_json::from_slice(&json).map_err(RecordError::not_json)
 }
 
 /// The platform in a key of this kind: empty if it names none.
