@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use cache_keys::LayerTree;
 use cache_model::{Digest, Graph, RecordDigest, RecordRef, ResultRef};
 
+use crate::work::Work;
+
 /// A cache to ask questions about.
 #[derive(Clone)]
 pub struct Cache<'a> {
@@ -39,9 +41,13 @@ impl<'a> Cache<'a> {
         self.records.get(digest).map_or(&[], Vec::as_slice)
     }
 
-    /// The records with one of several digests, in the order of the graph.
-    pub(crate) fn records_of(&self, digests: &[RecordDigest]) -> Vec<RecordRef<'a>> {
-        let mut records: Vec<_> = digests.iter().flat_map(|digest| self.records(digest)).copied().collect();
+    /// The records with one of several digests, in the order of the graph; none if that is more work than is left.
+    pub(crate) fn records_of(&self, digests: &[RecordDigest], work: &mut Work) -> Vec<RecordRef<'a>> {
+        let found = || digests.iter().flat_map(|digest| self.records(digest));
+        if !work.take(found().count()) {
+            return Vec::new();
+        }
+        let mut records: Vec<_> = found().copied().collect();
         records.sort_unstable_by_key(|record| record.position());
         records
     }

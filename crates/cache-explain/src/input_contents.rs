@@ -1,7 +1,8 @@
 //! The contents that steps read from their inputs, from wherever they are known: the cache that the build wrote, folders,
 //! definitions, and layers of older caches.
 
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cache_keys::{ContentRule, StepOutput};
 use cache_model::{Digest, RecordDigest, ResultRef};
@@ -9,7 +10,7 @@ use cache_model::{Digest, RecordDigest, ResultRef};
 use crate::contents::{Contents, Selected, local_name};
 use crate::placing::Placing;
 use crate::slots::Slot;
-use crate::{BuildInputs, Cache, InputContent, MatchState, MatchedStep, ReachedRecord, UnknownReason};
+use crate::{Build, BuildInputs, Cache, InputContent, MatchState, MatchedStep, ReachedRecord, UnknownReason};
 
 /// Where the contents of a build's inputs come from.
 pub(crate) struct InputContents<'m, 'a> {
@@ -17,39 +18,49 @@ pub(crate) struct InputContents<'m, 'a> {
     old: &'m [Cache<'a>],
     /// The records that the build itself wrote, if its cache is at hand.
     made: Option<Placing<'a>>,
+    /// The records of that cache on which steps hang, by the source that they take.
+    source_records: HashMap<usize, BTreeSet<&'a RecordDigest>>,
+    /// The blobs of the older caches.
+    blobs: OnceCell<Vec<HashSet<Digest>>>,
     contents: Contents<'m>,
 }
 
 impl<'m, 'a> InputContents<'m, 'a> {
     pub(crate) fn new(inputs: &'m BuildInputs<'m>, old: &'m [Cache<'a>], made: Option<Placing<'a>>) -> Self {
-        Self { inputs, old, made, contents: Contents::new(inputs) }
+        let source_records = made.iter().flat_map(|made| source_records(inputs.build, made));
+        let mut by_source: HashMap<_, BTreeSet<_>> = HashMap::new();
+        for (source, record) in source_records {
+            by_source.entry(source).or_default().insert(record);
+        }
+        Self {
+            inputs,
+            old,
+            source_records: by_source,
+            made,
+            blobs: OnceCell::new(),
+            contents: Contents::new(inputs),
+        }
     }
 
-    /// The content that hangs on the records that the build wrote.
-    pub(crate) fn made(&self, step: usize, input: usize, slot: &Slot) -> Option<InputContent> {
-        slot.content.as_ref()?;
-        let links = self.made.as_ref()?.step(step).filter_map(|record| record.inputs().nth(input)).flatten();
-        let contents: HashSet<_> =
-            links.filter(|link| slot.is_content(*link)).map(|link| link.source.digest()).collect();
-        let contents: Vec<RecordDigest> = contents.into_iter().cloned().collect();
-        (!contents.is_empty()).then_some(InputContent::Known(contents))
+    /// By slot, the content that hangs on the records that the build wrote.
+    pub(crate) fn made(&self, step: usize, slots: &[Slot]) -> Vec<Option<InputContent>> {
+        let mut contents: Vec<BTreeSet<&RecordDigest>> = vec![BTreeSet::new(); slots.len()];
+        for record in self.made.iter().flat_map(|made| made.step(step)) {
+            for ((slot, contents), links) in slots.iter().zip(&mut contents).zip(record.inputs()) {
+                let links = links.filter(|link| slot.is_content(*link));
+                contents.extend(links.map(|link| link.source.digest()));
+            }
+        }
+        let known = contents.into_iter().map(|contents| {
+            let contents: Vec<RecordDigest> = contents.into_iter().cloned().collect();
+            (!contents.is_empty()).then_some(InputContent::Known(contents))
+        });
+        known.collect()
     }
 
     /// The records under which the build wrote a source: those on which its steps hang that take the source.
     pub(crate) fn source_records(&self, source: usize) -> Vec<RecordDigest> {
-        let Some(made) = &self.made else { return Vec::new() };
-        let build = self.inputs.build;
-        let takers = build.definition.takers(source).iter();
-        let found = takers.filter_map(|taker| Some((taker, build.definition.step(taker.step)?)));
-        let found = found.flat_map(|(taker, step)| {
-            let slot = Slot::of(build, step).into_iter().nth(taker.input);
-            let records = made.step(taker.step).filter_map(|record| record.inputs().nth(taker.input));
-            let links = records
-                .flatten()
-                .filter(move |link| slot.as_ref().is_some_and(|slot| slot.is_definition(*link)));
-            links.filter(|link| link.source.inputs_len() == 0).map(|link| link.source.digest())
-        });
-        found.collect::<HashSet<_>>().into_iter().cloned().collect()
+        self.source_records.get(&source).into_iter().flatten().map(|digest| (*digest).clone()).collect()
     }
 
     /// The content that an input has now. `steps` are the steps before the one that reads it.
@@ -95,11 +106,13 @@ impl<'m, 'a> InputContents<'m, 'a> {
     fn source_layers(&self, output: StepOutput) -> Option<(&'m Cache<'a>, Vec<Digest>)> {
         let lists = self.inputs.build.layers.get(&output)?;
         let lists = lists.iter().map(|list| list.iter().map(|layer| layer.digest).collect::<Vec<_>>());
-        let mut stacks = lists.flat_map(|list| self.old.iter().map(move |cache| (cache, list.clone())));
-        stacks.find(|(cache, list)| {
-            let blobs: HashSet<Digest> = cache.graph().blobs().map(|blob| blob.digest).collect();
-            list.iter().all(|blob| blobs.contains(blob))
-        })
+        let blobs = |cache: &Cache<'_>| cache.graph().blobs().map(|blob| blob.digest).collect();
+        let blobs: &Vec<HashSet<Digest>> = self.blobs.get_or_init(|| self.old.iter().map(blobs).collect());
+        let caches = || self.old.iter().zip(blobs);
+        let mut stacks =
+            lists.flat_map(|list| caches().map(move |(cache, blobs)| (cache, blobs, list.clone())));
+        let found = stacks.find(|(_, blobs, list)| list.iter().all(|blob| blobs.contains(blob)));
+        found.map(|(cache, _, list)| (cache, list))
     }
 
     fn known(&self, step: usize, selected: Selected) -> InputContent {
@@ -108,6 +121,21 @@ impl<'m, 'a> InputContents<'m, 'a> {
             Selected::Fails | Selected::NoFiles => InputContent::Unknown(UnknownReason::Content(step)),
         }
     }
+}
+
+/// The sources of a build, each with the roots on which steps hang that take it.
+fn source_records<'a>(build: &Build, made: &Placing<'a>) -> Vec<(usize, &'a RecordDigest)> {
+    let mut found = Vec::new();
+    for (position, step) in build.definition.steps().iter().enumerate() {
+        let slots = Slot::of(build, step);
+        for record in made.step(position) {
+            for (slot, links) in slots.iter().zip(record.inputs()) {
+                let links = links.filter(|link| slot.is_definition(*link) && link.source.inputs_len() == 0);
+                found.extend(links.map(|link| (slot.input.step, link.source.digest())));
+            }
+        }
+    }
+    found
 }
 
 /// The newest result of some records, with its cache. BuildKit loads the newest.

@@ -88,7 +88,9 @@ impl<'m, 'a> Matcher<'m, 'a> {
             StepKeys::Step(_) => self.match_records(position, &slots, &outputs),
             StepKeys::Source(keys) => {
                 let made = self.contents.source_records(position);
-                let (outputs, beyond) = self.reach_source(keys, &made, &outputs);
+                let is_complete = keys.is_complete || !made.is_empty();
+                let beyond = if is_complete { Beyond::None } else { Beyond::Roots };
+                let outputs = reach_source(self.old, keys, &made, &outputs, &mut self.work);
                 (self.unmatched(position, &slots, outputs, MatchState::Source), beyond)
             }
             StepKeys::Local => {
@@ -120,38 +122,11 @@ impl<'m, 'a> Matcher<'m, 'a> {
         MatchedStep { state, keys, nearest: None, outputs, slots: slots.iter().map(slot).collect() }
     }
 
-    /// The records of a source's keys, and of the keys under which the new cache has it.
-    fn reach_source(
-        &self,
-        keys: &SourceKeys,
-        made: &[RecordDigest],
-        outputs: &[usize],
-    ) -> (Vec<MatchedOutput>, Beyond) {
-        let digests = |output: usize| {
-            let computed = keys.keys.iter().map(move |(key, _)| RecordDigest::of_output(key, output));
-            let mut digests: Vec<_> = computed.chain(made.iter().cloned()).collect();
-            digests.sort_unstable();
-            digests.dedup();
-            digests
-        };
-        let outputs = outputs.iter().map(|output| {
-            let digests = digests(*output);
-            let records = self.old.iter().enumerate().flat_map(|(cache, old)| {
-                let records = old.records_of(&digests).into_iter();
-                records.map(move |record| ReachedRecord { cache, record: record.position() })
-            });
-            MatchedOutput { output: *output, records: records.collect(), possible: Vec::new() }
-        });
-        let is_complete = keys.is_complete || !made.is_empty();
-        (outputs.collect(), if is_complete { Beyond::None } else { Beyond::Roots })
-    }
-
     /// Compares a step with the records of its key.
     fn match_records(&mut self, position: usize, slots: &[Slot], outputs: &[usize]) -> (MatchedStep, Beyond) {
         let keys = self.keys.step(position);
         let digests: Vec<_> = outputs.iter().flat_map(|output| keys.records(*output)).collect();
-        let contents = slots.iter().enumerate();
-        let contents = contents.map(|(input, slot)| self.contents.made(position, input, slot)).collect();
+        let contents = self.contents.made(position, slots);
         let mut comparison = Comparison { step: position, slots, contents, nearest: None };
         self.note_linked_contents(&mut comparison, &digests);
         let mut matched = Vec::new();
@@ -180,7 +155,10 @@ impl<'m, 'a> Matcher<'m, 'a> {
         let old = self.old;
         for (cache, old) in old.iter().enumerate() {
             for record in old.records(digest) {
-                if record.inputs_len() < comparison.slots.len() || !self.work.take(1) {
+                if !self.work.take(1) {
+                    return matched;
+                }
+                if record.inputs_len() < comparison.slots.len() {
                     continue;
                 }
                 let reached = ReachedRecord { cache, record: record.position() };
@@ -273,6 +251,9 @@ impl<'m, 'a> Matcher<'m, 'a> {
             digests.iter().flat_map(|digest| old.records(digest)).map(move |record| (cache, *record))
         });
         for (cache, record) in records {
+            if !self.work.take(1) {
+                return;
+            }
             let slots = comparison.slots.iter().zip(&mut comparison.contents);
             for ((slot, content), links) in slots.zip(record.inputs()) {
                 if slot.content.is_none() || content.is_some() || !self.work.take(links.len()) {
@@ -306,13 +287,19 @@ impl<'m, 'a> Matcher<'m, 'a> {
 
     /// Why it is unknown whether a slot matches.
     fn reason(&self, comparison: &Comparison<'_>, input: usize) -> UnknownReason {
-        if let Some(Some(InputContent::Unknown(reason))) = comparison.contents.get(input) {
-            return reason.clone();
-        }
         let step = comparison.slots.get(input).map_or(comparison.step, |slot| slot.input.step);
-        match self.steps.get(step).map(|step| &step.state) {
-            Some(MatchState::Unknown(reason)) => reason.clone(),
-            _ => UnknownReason::Source(step),
+        match comparison.contents.get(input) {
+            // Its files would not be needed if it were known which source it is.
+            Some(Some(InputContent::Unknown(UnknownReason::SourceContent(_))))
+                if self.reached.get(step) == Some(&Beyond::Roots) =>
+            {
+                UnknownReason::Source(step)
+            }
+            Some(Some(InputContent::Unknown(reason))) => reason.clone(),
+            _ => match self.steps.get(step).map(|step| &step.state) {
+                Some(MatchState::Unknown(reason)) => reason.clone(),
+                _ => UnknownReason::Source(step),
+            },
         }
     }
 
@@ -347,4 +334,28 @@ impl Comparison<'_> {
             self.nearest = Some((record, fits));
         }
     }
+}
+
+/// The records of a source's keys, and of the keys under which the new cache has it.
+fn reach_source(
+    old: &[Cache<'_>],
+    keys: &SourceKeys,
+    made: &[RecordDigest],
+    outputs: &[usize],
+    work: &mut Work,
+) -> Vec<MatchedOutput> {
+    let mut reached = Vec::new();
+    for output in outputs {
+        let computed = keys.keys.iter().map(|(key, _)| RecordDigest::of_output(key, *output));
+        let mut digests: Vec<_> = computed.chain(made.iter().cloned()).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        let mut records = Vec::new();
+        for (cache, old) in old.iter().enumerate() {
+            let found = old.records_of(&digests, work).into_iter();
+            records.extend(found.map(|record| ReachedRecord { cache, record: record.position() }));
+        }
+        reached.push(MatchedOutput { output: *output, records, possible: Vec::new() });
+    }
+    reached
 }

@@ -2,9 +2,9 @@
 //!
 //! Names are computed forward, from definitions, folders and layers. Nothing is guessed and tried.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use cache_keys::{ImageSource, StepOutput};
+use cache_keys::{ContentRule, ImageSource, StepInput, StepOutput};
 use cache_model::{Digest, RecordDigest, RecordRef};
 
 use crate::build_keys::{BuildKeys, StepKeys};
@@ -22,7 +22,12 @@ use crate::{BuildInputs, Cache, Dictionary, Meaning, Name, NameSource, SourceIde
 /// A builder keeps what earlier builds made, and a cache can have records of them. They are named only if the records of these builds
 /// are given, too.
 pub fn name_records(cache: &Cache<'_>, builds: &[BuildInputs<'_>]) -> Dictionary {
-    let mut naming = Naming { cache, images: image_records(cache), dictionary: Dictionary::default() };
+    let mut naming = Naming {
+        cache,
+        images: image_records(cache),
+        computed: HashSet::new(),
+        dictionary: Dictionary::default(),
+    };
     let mut work = Work::new();
     let placed: Vec<_> = builds.iter().map(|inputs| PlacedBuild::new(inputs, cache, &mut work)).collect();
     for (build, placed) in placed.iter().enumerate() {
@@ -39,6 +44,8 @@ struct Naming<'c, 'a> {
     cache: &'c Cache<'a>,
     /// The number of layers of each record that stands for the layers of an image, by the record's digest.
     images: HashMap<RecordDigest, usize>,
+    /// The inputs whose content was computed and is in the cache, with the position of their build.
+    computed: HashSet<(usize, StepInput)>,
     dictionary: Dictionary,
 }
 
@@ -64,10 +71,13 @@ impl<'c, 'a> PlacedBuild<'c, 'a> {
 }
 
 impl<'a> Naming<'_, 'a> {
-    fn add(&mut self, digest: &RecordDigest, build: usize, meaning: Meaning, found: NameSource) {
-        if !self.cache.records(digest).is_empty() {
+    /// Adds a name if the cache has such a record, and gives whether it has.
+    fn add(&mut self, digest: &RecordDigest, build: usize, meaning: Meaning, found: NameSource) -> bool {
+        let has_record = !self.cache.records(digest).is_empty();
+        if has_record {
             self.dictionary.add(digest, Name { build, meaning, found });
         }
+        has_record
     }
 
     /// Names steps and sources by their keys.
@@ -107,7 +117,9 @@ impl<'a> Naming<'_, 'a> {
                 }
                 if let Selected::Content(digest) = selected {
                     let meaning = Meaning::content(step, input, rule);
-                    self.add(&digest, build, meaning, NameSource::Computed);
+                    if self.add(&digest, build, meaning, NameSource::Computed) {
+                        self.computed.insert((build, StepInput { step, input }));
+                    }
                 }
             }
         }
@@ -129,18 +141,38 @@ impl<'a> Naming<'_, 'a> {
             for record in placed.placing.step(step) {
                 for ((input, slot), links) in slots.iter().enumerate().zip(record.inputs()) {
                     for link in links.filter(|link| link.source.inputs_len() == 0) {
-                        if slot.is_content(link) {
-                            if let Some(rule) = &slot.content {
-                                let meaning = Meaning::content(step, input, rule);
-                                self.add(link.source.digest(), build, meaning, NameSource::ByPlace);
-                            }
-                        } else if slot.is_definition(link) {
+                        if slot.is_definition(link) {
                             self.name_source_by_place(build, placed, slot.input.step, link.source);
+                        } else if slot.is_content(link)
+                            && let Some(rule) = &slot.content
+                        {
+                            self.name_content_by_place(
+                                build,
+                                StepInput { step, input },
+                                rule,
+                                link.source.digest(),
+                            );
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Names a content that hangs on a record of a step. If the content of this input was computed, another one that hangs there is not
+    /// that of this step. A content that another build names hangs on a record that both builds have.
+    fn name_content_by_place(
+        &mut self,
+        build: usize,
+        at: StepInput,
+        rule: &ContentRule,
+        digest: &RecordDigest,
+    ) {
+        let is_of_other = |name: &Name| name.build != build;
+        if self.computed.contains(&(build, at)) || self.dictionary.names(digest).iter().any(is_of_other) {
+            return;
+        }
+        self.add(digest, build, Meaning::content(at.step, at.input, rule), NameSource::ByPlace);
     }
 
     /// Names a record on which a step hangs that takes a source, unless it has a name of its own.

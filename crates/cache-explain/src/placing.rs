@@ -49,10 +49,7 @@ impl<'a> Placing<'a> {
             let keys = keys.step(position);
             let slots = Slot::of(build, step);
             let outputs = build.definition.outputs(position).into_iter().map(|output| {
-                let mut records = cache.records_of(&keys.records(output));
-                if !work.take(records.len()) {
-                    records.clear();
-                }
+                let mut records = cache.records_of(&keys.records(output), work);
                 if matches!(keys, StepKeys::Step(_)) {
                     records.retain(|record| record.inputs_len() >= slots.len());
                     let fitting = |record: &&RecordRef<'a>| placing.fits(**record, &slots, work);

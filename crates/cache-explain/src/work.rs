@@ -2,20 +2,18 @@
 
 /// How many looks at records and links are left.
 ///
-/// Real builds need a few for each link. The bound is what a machine does in about a second.
+/// Real builds need a few for each link. What is left undone is unknown, so the bound is far above that.
 pub(crate) struct Work(usize);
 
 impl Work {
     pub(crate) fn new() -> Self {
-        Self(50_000_000)
+        Self(5_000_000)
     }
 
-    /// Takes some looks; `false` if so many are not left.
+    /// Takes some looks. If so many are not left, none is left, and it gives `false`.
     pub(crate) fn take(&mut self, looks: usize) -> bool {
-        match self.0.checked_sub(looks) {
-            Some(left) => self.0 = left,
-            None => return false,
-        }
-        true
+        let left = self.0.checked_sub(looks);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
     }
 }
