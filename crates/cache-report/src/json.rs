@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config_layers::{ConfigLayers, RecordResult, results};
 use crate::inspection::{compression_name, stored_bytes};
-use crate::{Cache, Inspection};
+use crate::{Cache, Inspection, RecordNames};
 
 /// A manifest, its caches, their layers and records, as one JSON object.
 ///
@@ -32,12 +32,14 @@ pub struct JsonView<'a> {
     pub warnings: &'a [String],
     /// The caches: the one of the manifest, or those inside its images.
     pub caches: &'a [Cache<'a>],
+    /// What the records stand for, if that is known. Each record has a list `names` then.
+    pub names: Option<&'a RecordNames>,
 }
 
 impl<'a> JsonView<'a> {
     /// A manifest or index with its caches.
     pub fn new(location: &'a str, descriptor: &'a Descriptor, caches: &'a [Cache<'a>]) -> Self {
-        Self { location, descriptor, manifest: None, warnings: &[], caches }
+        Self { location, descriptor, manifest: None, warnings: &[], caches, names: None }
     }
 
     /// With the manifest of a cache.
@@ -50,6 +52,12 @@ impl<'a> JsonView<'a> {
     #[must_use]
     pub fn with_warnings(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// With what the records stand for.
+    #[must_use]
+    pub fn with_names(self, names: Option<&'a RecordNames>) -> Self {
+        Self { names, ..self }
     }
 }
 
@@ -77,7 +85,7 @@ impl Display for JsonView<'_> {
         write!(f, "\"caches\": [")?;
         for (n, cache) in self.caches.iter().enumerate() {
             writeln!(f, "{}{{", if n > 0 { ", " } else { "" })?;
-            write_cache(f, cache, self.descriptor)?;
+            write_cache(f, cache, self)?;
             write!(f, "}}")?;
         }
         writeln!(f, "]\n}}")
@@ -97,7 +105,7 @@ fn write_list(f: &mut Formatter<'_>, key: &str, items: impl Iterator<Item = Valu
     write!(f, "]")
 }
 
-fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>, manifest: &Descriptor) -> fmt::Result {
+fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>, view: &JsonView<'_>) -> fmt::Result {
     let found = Inspection::of(cache);
     let time = |time: Option<Timestamp>| json!(time.map(|time| time.to_string()));
     let compressions: Map<String, Value> =
@@ -113,7 +121,7 @@ fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>, manifest: &Descriptor) 
             ("form", json!(cache.origin.form().name())),
             ("image", json!(cache.origin.image().map(descriptor_json))),
             ("config", descriptor_json(cache.origin.config())),
-            ("size", json!(stored_bytes(&found, manifest, cache))),
+            ("size", json!(stored_bytes(&found, view.descriptor, cache))),
             ("counts", counts),
             ("oldest", time(found.oldest)),
             ("newest", time(found.newest)),
@@ -123,7 +131,7 @@ fn write_cache(f: &mut Formatter<'_>, cache: &Cache<'_>, manifest: &Descriptor) 
     let layers = ConfigLayers::of(cache);
     write_list(f, "layers", cache.config.layers().iter().map(|layer| layer_json(layer, &layers)))?;
     writeln!(f, ",")?;
-    write_list(f, "records", cache.config.records().map(record_json))
+    write_list(f, "records", cache.config.records().map(|record| record_json(record, view.names)))
 }
 
 /// A descriptor as the JSON that stands for it in a manifest.
@@ -141,13 +149,17 @@ fn layer_json(layer: &ConfigLayer, layers: &ConfigLayers<'_>) -> Value {
     })
 }
 
-fn record_json(record: ConfigRecord<'_>) -> Value {
+fn record_json(record: ConfigRecord<'_>, names: Option<&RecordNames>) -> Value {
     let inputs: Vec<Vec<Value>> = record
         .inputs()
         .map(|links| links.map(|l| json!({"record": position(l.record), "selector": l.selector})).collect())
         .collect();
     let results: Vec<Value> = results(record).map(result_json).collect();
-    json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results})
+    let mut value = json!({"digest": record.digest().to_string(), "inputs": inputs, "results": results});
+    if let (Some(names), Some(members)) = (names, value.as_object_mut()) {
+        members.insert("names".to_owned(), json!(names.json(record.digest())));
+    }
+    value
 }
 
 fn result_json(result: RecordResult<'_>) -> Value {

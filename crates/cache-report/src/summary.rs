@@ -5,11 +5,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use cache_format::CacheOrigin;
-use cache_model::{Descriptor, count, grouped};
+use cache_model::{ConfigRecord, Descriptor, count, grouped};
 
 use crate::inspection::{compression_name, stored_bytes};
 use crate::text::{fitted, padded, printable, seconds, size};
-use crate::{Cache, Inspection};
+use crate::{Cache, Inspection, RecordNames};
 
 /// The width of the column of names, in characters.
 const NAMES: usize = 13;
@@ -41,6 +41,23 @@ impl Summary {
         ];
         let rows = head.into_iter().chain(image).chain(counts);
         Self(rows.map(|(name, value)| (name, printable(&value))).collect())
+    }
+
+    /// The same summary with how many records of the cache have a name.
+    #[must_use]
+    pub fn with_names(mut self, cache: &Cache<'_>, names: &RecordNames) -> Self {
+        let names = |record: ConfigRecord<'_>| names.of(record.digest()).iter();
+        let named = || cache.config.records().filter(|record| names(*record).len() > 0);
+        let by_place = named().filter(|record| names(*record).all(|name| !name.is_computed)).count() as u64;
+        let of_all = count(cache.config.records_len() as u64, "record");
+        let value = match (named().count() as u64, by_place) {
+            (named, 0) => format!("{} of {of_all}", grouped(named)),
+            (named, by_place) => {
+                format!("{} of {of_all}, {} of them by place", grouped(named), grouped(by_place))
+            }
+        };
+        self.0.push(("named", value));
+        self
     }
 
     /// The same summary with rows of at most `width` characters. Digests and media types are shortened.

@@ -7,9 +7,9 @@ use std::fmt::{self, Display, Formatter};
 
 use cache_model::{ANNOTATION_DESCRIPTION, ConfigRecord, count};
 
-use crate::Cache;
 use crate::config_layers::{ConfigLayers, RecordResult, results};
 use crate::text::{cut, printable, seconds, shorten, size};
+use crate::{Cache, RecordNames};
 
 /// Explains the lines of a tree.
 const LEGEND: [&str; 2] = [
@@ -41,19 +41,26 @@ const SHORT_SELECTOR: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub struct Tree<'a> {
     cache: Cache<'a>,
+    names: Option<&'a RecordNames>,
     width: Option<usize>,
 }
 
 impl<'a> Tree<'a> {
     /// The tree of a cache, with lines as long as they need to be. Only a step of more than 4,096 characters is cut.
     pub fn of(cache: &Cache<'a>) -> Self {
-        Self { cache: *cache, width: None }
+        Self { cache: *cache, names: None, width: None }
     }
 
     /// Explains the lines of a tree, in lines of at most `width` characters, which fit 80.
     pub fn legend(width: Option<usize>) -> String {
         let lines = LEGEND.map(|line| width.map_or_else(|| line.to_owned(), |width| cut(line, width)));
         lines.join("\n")
+    }
+
+    /// The same tree with what its records stand for, in the place of the steps that layers name.
+    #[must_use]
+    pub fn with_names(self, names: Option<&'a RecordNames>) -> Self {
+        Self { names, ..self }
     }
 
     /// The same tree in lines of at most `width` characters. Digests and selectors are shortened first.
@@ -108,7 +115,7 @@ fn write_tree(f: &mut Formatter<'_>, tree: &Tree<'_>) -> fmt::Result {
         let mut stack = vec![Node { record: leaf, selector: "", depth: 0, bars: 0, joint: Joint::Leaf }];
         while let Some(node) = stack.pop() {
             let again = drawn.get(node.record.position()).copied().unwrap_or(false);
-            writeln!(f, "{}", line(&node, again, &layers, tree.width))?;
+            writeln!(f, "{}", line(&node, again, &layers, tree))?;
             if again {
                 continue;
             }
@@ -141,7 +148,8 @@ fn push_sources<'a>(stack: &mut Vec<Node<'a>>, node: &Node<'a>, cache: &Cache<'a
 }
 
 /// The line of a record, in at most `width` characters.
-fn line(node: &Node<'_>, again: bool, layers: &ConfigLayers<'_>, width: Option<usize>) -> String {
+fn line(node: &Node<'_>, again: bool, layers: &ConfigLayers<'_>, tree: &Tree<'_>) -> String {
+    let width = tree.width;
     let before = format!("{}#{} ", joints(node, width), node.record.position());
     let digest = node.record.digest();
     let digest = digest.as_text().map_or_else(|| shorten(&digest.to_string()), shorten);
@@ -152,6 +160,8 @@ fn line(node: &Node<'_>, again: bool, layers: &ConfigLayers<'_>, width: Option<u
         let newest = results(node.record).max_by_key(|result| result.created_at());
         newest.map(|result| described(result, layers)).unwrap_or_default()
     };
+    let name = tree.names.filter(|_| !again).and_then(|names| names.text(node.record.digest()));
+    let step = name.map_or(step, |name| format!("  {}", cut(&name, LONGEST_STEP)));
     let whole = |digest: &str, selector: &str, time: &str, step: &str| {
         let selector = if selector.is_empty() { String::new() } else { format!(" [{selector}]") };
         format!("{before}{digest}{selector}{numbers}{time}{step}")
