@@ -5,13 +5,13 @@
 mod age;
 mod diff;
 mod edit;
-#[allow(dead_code, reason = "the commands that take them follow")]
 mod inputs;
 mod names;
 mod prune;
 mod registry;
 mod repair;
 mod values;
+mod why;
 mod write;
 
 use std::path::PathBuf;
@@ -25,12 +25,12 @@ use values::{default_max_metadata, form_parser, parse_size};
 
 pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
-#[allow(unused_imports, reason = "the commands that take them follow")]
-pub(crate) use inputs::{BuildArgs, ContextFolder, OldBuildArgs, ValueArgs};
+pub(crate) use inputs::{BuildArgs, ContextFolder};
 pub(crate) use names::{GcArgs, RmArgs, TagArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use registry::RegistryArgs;
 pub(crate) use repair::RepairArgs;
+pub(crate) use why::WhyArgs;
 pub(crate) use write::WriteArgs;
 
 const STYLES: Styles = Styles::styled()
@@ -118,7 +118,7 @@ pub(crate) enum Command {
 
     /// Show what a cache contains
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::INSPECT)]
-    Inspect(InspectArgs),
+    Inspect(Box<InspectArgs>),
 
     /// Print the manifest of a cache exactly as it is stored
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MANIFEST)]
@@ -131,6 +131,10 @@ pub(crate) enum Command {
     /// Compare two caches
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::DIFF)]
     Diff(DiffArgs),
+
+    /// Explain why a build missed an older cache
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::WHY)]
+    Why(WhyArgs),
 
     /// Check that a cache is complete and correct
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]
@@ -248,6 +252,15 @@ pub(crate) struct InspectArgs {
     /// Print everything as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Read the layers, to compute what they hold
+    ///
+    /// It is for --record. Without it, what only layers tell is named by its place in the cache.
+    #[arg(long, requires = "records")]
+    pub(crate) read: bool,
+
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
 }
 
 #[derive(Args, Debug)]

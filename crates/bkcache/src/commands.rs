@@ -17,3 +17,4 @@ pub(crate) mod repair;
 pub(crate) mod rm;
 pub(crate) mod tag;
 pub(crate) mod verify;
+pub(crate) mod why;

@@ -10,6 +10,7 @@ use cache_export::{ExportError, RecordsError};
 use cache_format::{FormatError, NotACache};
 use cache_import::ImportError;
 use cache_ingest::{AboveMetadataLimit, ErrorKind, OtherNames, Side};
+use cache_inputs::{ContextError, RecordError};
 use cache_model::ReadError;
 use cache_report::text::printable;
 use cache_target::TargetError;
@@ -27,8 +28,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// Verification found errors, which have been printed: what to do about them.
     Unsound { advice: Option<String> },
-    /// Two caches differ, which has been printed, and is to be the exit code.
-    Different,
+    /// The answer was printed, and is to be the exit code: two caches differ, a step missed.
+    Negative,
     /// The reader of standard output has closed it.
     Closed,
     /// A signal asked the program to end.
@@ -47,7 +48,7 @@ impl Failure {
     fn exit_number(&self) -> u8 {
         match self {
             Self::Closed => 0,
-            Self::Failed { .. } | Self::Different => 1,
+            Self::Failed { .. } | Self::Negative => 1,
             Self::Usage(_) => 2,
             Self::Unsound { .. } => 3,
             Self::Interrupted { signal, .. } => signal.exit_code(),
@@ -83,7 +84,7 @@ impl Failure {
     /// The line to print; `None` if everything has been printed.
     pub(crate) fn line(&self) -> Option<String> {
         match self {
-            Self::Closed | Self::Different => None,
+            Self::Closed | Self::Negative => None,
             Self::Unsound { advice } => advice.clone(),
             _ => {
                 let hint = self.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -118,7 +119,7 @@ impl Failure {
             Self::Usage(message) => printable(message),
             Self::Unsound { .. } => "verification found errors".to_owned(),
             Self::Interrupted { .. } => "interrupted".to_owned(),
-            Self::Closed | Self::Different => return None,
+            Self::Closed | Self::Negative => return None,
         })
     }
 
@@ -127,7 +128,7 @@ impl Failure {
             Self::Failed { hint, .. } => hint.as_deref(),
             Self::Interrupted { hint, .. } => *hint,
             Self::Unsound { advice } => advice.as_deref(),
-            Self::Usage(_) | Self::Closed | Self::Different => None,
+            Self::Usage(_) | Self::Closed | Self::Negative => None,
         }
     }
 
@@ -137,7 +138,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Unsound { .. } => "unsound",
             Self::Interrupted { .. } => "interrupted",
-            Self::Different => "different",
+            Self::Negative => "negative",
             Self::Closed => "closed",
         }
     }
@@ -315,6 +316,28 @@ impl IntoFailure for RecordsError {
     }
 }
 
+impl IntoFailure for ContextError {
+    fn into_failure(self, doing: String) -> Failure {
+        let kind = match &self {
+            Self::Folder { cause, .. } | Self::Entry { cause, .. } | Self::IgnoreFile { cause, .. } => {
+                cache_ingest::Error::io("read", "", cause.kind().into()).kind()
+            }
+            _ => ErrorKind::Invalid,
+        };
+        Failure::failed(doing, self, kind)
+    }
+}
+
+impl IntoFailure for RecordError {
+    fn into_failure(self, doing: String) -> Failure {
+        match self {
+            Self::Store(error) => error.into_failure(doing),
+            Self::NotAttached => Failure::failed(doing, self, ErrorKind::NotFound),
+            invalid => Failure::failed(doing, invalid, ErrorKind::Invalid),
+        }
+    }
+}
+
 impl IntoFailure for ReadError {
     fn into_failure(self, doing: String) -> Failure {
         Failure::failed(doing, self, ErrorKind::Corrupt)
@@ -367,6 +390,6 @@ mod tests {
             let event = failure.event().unwrap();
             assert_eq!((&event["kind"], &event["exitCode"]), (&json!(kind), &json!(code)));
         }
-        assert_eq!((Failure::Closed.event(), Failure::Different.event()), (None, None));
+        assert_eq!((Failure::Closed.event(), Failure::Negative.event()), (None, None));
     }
 }

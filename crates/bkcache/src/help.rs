@@ -29,11 +29,13 @@ Examples:
                                           in BuildKit's default form
   bkcache merge ./amd64 ./arm64 ./cache   one cache of the jobs of a matrix
   bkcache prune --in-place --older-than 14d registry.example.com/app:cache
+  bkcache why ./new --was ./old --record new.dockerbuild
+                                          why the new build missed the old cache
   bkcache gc --dry-run ./cache            the blobs that no tag leads to
 
 Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
 
-Exit codes: 0 done, 1 failed (`diff --exit-code`: or different), 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
+Exit codes: 0 done, 1 failed (with `--exit-code`: or `diff` found a difference, `why` a miss), 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
 
 pub(crate) const PROGRESS: &str = "\
 Show progress on standard error in this way:
@@ -68,9 +70,12 @@ Examples:
   bkcache ls --json docker.io/user/app | jq -r '.[] | .name'";
 
 pub(crate) const INSPECT: &str = "\
+With the record of a build (--record), records have names: the line and the instruction of a step, the paths of a content, the image or download of a source. A name whose digest cannot be computed from what is given is marked \"by place\": nothing else can hang there. --context and --read compute more of them.
+
 Examples:
   bkcache inspect ./cache
   bkcache inspect --tree ./cache:main
+  bkcache inspect --tree --record build.dockerbuild --context . ./cache
   bkcache inspect --json ./cache | jq '.caches[0].records | length'";
 
 pub(crate) const MANIFEST: &str = "\
@@ -190,6 +195,26 @@ Examples:
                                           what this branch added
   bkcache diff --exit-code ./before ./after && echo unchanged
   bkcache diff --json ./a ./b | jq '.records[] | select(.in == \"b\")'";
+
+pub(crate) const WHY: &str = "\
+Says why a build had to run steps that an older cache did not give it: the first causes, the most expensive first, with the files or fields that changed. Steps that only follow from a cause are counted, not listed.
+
+The two caches alone tell which layers and files differ. The record of the newer build (--record) tells the lines of the Dockerfile, that of the older one (--was-record) what a changed line was before. The folders of the builds (--context, --was-context) name files that no layer keeps, such as those that a RUN only mounts.
+
+Without NEW, --record and --context explain a build before it is made: the record is that of a build of the same Dockerfile, the folder is as it is now. What only building can tell is called unknown.
+
+BuildKit writes a record of each build: `docker buildx history export -o F.dockerbuild`, or the artifact that docker/build-push-action uploads. `docker buildx build --metadata-file F` has it with BUILDX_METADATA_PROVENANCE=max, an image with --provenance mode=max.
+
+The exit code is 0 whatever the answer is; with --exit-code it is 1 if a step missed.
+
+Examples:
+  bkcache why ./new --was ./old           from two caches alone
+  bkcache why ./new --was ./old --record new.dockerbuild \\
+    --was-record old.dockerbuild --context .
+  bkcache why --was registry.example.com/app:cache --record last.dockerbuild \\
+    --context . --context docs=../docs    before the build is made
+  bkcache why ./new --was ./old --record new.dockerbuild --sarif > why.sarif
+  bkcache why ./new --was ./old --json | jq '.causes[] | {line, files}'";
 
 pub(crate) const EXPORT: &str = "\
 The file of records has one record per line, as a JSON object, after the records it depends on. Its members, here on several lines:

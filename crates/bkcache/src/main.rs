@@ -11,6 +11,7 @@ mod edit;
 mod edit_report;
 mod failure;
 mod help;
+mod inputs;
 mod interrupt;
 mod lock;
 mod messages;
@@ -18,11 +19,13 @@ mod metadata_file;
 mod open;
 mod output;
 mod progress;
+mod record_names;
 mod report;
 mod shell;
 mod signal;
 mod sources;
 mod stores;
+mod why;
 mod words;
 
 use std::process::ExitCode;
@@ -90,6 +93,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Prune(args) => commands::prune::run(&args, &global).await,
             Command::Repair(args) => commands::repair::run(&args, &global).await,
             Command::Diff(args) => commands::diff::run(&args, &global).await,
+            Command::Why(args) => commands::why::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,
             Command::Export(args) => commands::export::run(&args, &global).await,
             Command::Tag(args) => commands::tag::run(&args, &global).await,

@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What users of other programs type, and what it is called here.
-const WORDS: [(&str, &str); 37] = [
+const WORDS: [(&str, &str); 40] = [
     ("check", "verify"),
     ("fsck", "verify"),
     ("validate", "verify"),
@@ -27,6 +27,9 @@ const WORDS: [(&str, &str); 37] = [
     ("expire", "prune"),
     ("compare", "diff"),
     ("cmp", "diff"),
+    ("explain", "why"),
+    ("miss", "why"),
+    ("reason", "why"),
     ("clean", "gc"),
     ("collect", "gc"),
     ("delete", "rm"),

@@ -22,7 +22,7 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "ls",
     "inspect",
     "manifest",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 15] = [
     "prune",
     "repair",
     "diff",
+    "why",
     "verify",
     "export",
     "tag",

@@ -16,7 +16,7 @@ const MAIN_CONTEXT: &str = "context";
 /// The build that made a cache, or is to be made.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct BuildArgs {
-    /// The record of the build: a file, or an image
+    /// The build's record: a file, or an image
     ///
     /// The file is a .dockerbuild, a --metadata-file of buildx, or a provenance attestation, with or without its in-toto
     /// statement. The image is one whose build attached provenance with mode=max: a folder, or HOST/REPOSITORY:TAG. May be given
@@ -29,27 +29,53 @@ pub(crate) struct BuildArgs {
     /// DIR is what the build command names. NAME=DIR is a named context, as --build-context gives it. May be given several
     /// times. The folder's ignore file applies, as it does in a build.
     #[arg(
-        long = "context", value_name = "[NAME=]DIR", value_hint = ValueHint::DirPath, help_heading = BUILD,
+        long = "context", value_name = "DIR", value_hint = ValueHint::DirPath, requires = "records",
+        help_heading = BUILD,
     )]
     pub(crate) contexts: Vec<ContextFolder>,
 
-    /// Only this platform of the build, such as linux/arm64
-    #[arg(long, value_name = "OS/ARCH", help_heading = BUILD)]
+    /// The ignore file, if it lies elsewhere
+    ///
+    /// It is needed for a Dockerfile outside of the folder. In the folder, the file beside the Dockerfile that is named as it with
+    /// .dockerignore behind it counts, else .dockerignore.
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "contexts", help_heading = BUILD,
+    )]
+    pub(crate) ignore_file: Option<PathBuf>,
+
+    /// Only this platform, as in linux/arm64
+    #[arg(long, value_name = "OS/ARCH", requires = "records", help_heading = BUILD)]
     pub(crate) platform: Option<Platform>,
 }
 
 /// The build that made the older of two caches.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct OldBuildArgs {
-    /// The record of the older build, as --record
+    /// The older build's record, as --record
     #[arg(long = "was-record", value_name = "R", value_hint = ValueHint::AnyPath, help_heading = BUILD)]
-    pub(crate) records: Vec<String>,
+    pub(crate) old_records: Vec<String>,
 
-    /// The folder of the older build, as --context
+    /// The older build's folder, as --context
     #[arg(
-        long = "was-context", value_name = "[NAME=]DIR", value_hint = ValueHint::DirPath, help_heading = BUILD,
+        long = "was-context", value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = BUILD,
     )]
-    pub(crate) contexts: Vec<ContextFolder>,
+    pub(crate) old_contexts: Vec<ContextFolder>,
+
+    /// The ignore file of that folder
+    #[arg(
+        long = "was-ignore-file", value_name = "FILE", value_hint = ValueHint::FilePath, requires = "old_contexts",
+        help_heading = BUILD,
+    )]
+    pub(crate) old_ignore_file: Option<PathBuf>,
+}
+
+impl OldBuildArgs {
+    /// The same as the build of the older cache, for a platform.
+    pub(crate) fn of_platform(&self, platform: Option<&Platform>) -> BuildArgs {
+        let Self { old_records: records, old_contexts: contexts, old_ignore_file: ignore_file } =
+            self.clone();
+        BuildArgs { records, contexts, ignore_file, platform: platform.cloned() }
+    }
 }
 
 /// Whether secret values are shown.

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &DiffArgs, global: &GlobalArgs) -> Result<(), Fail
         true => write_json(out, a, b, &diff),
         false => write_lines(out, a, b, &diff, global),
     });
-    report_then(written, (args.exit_code && !diff.is_empty()).then_some(Failure::Different))
+    report_then(written, (args.exit_code && !diff.is_empty()).then_some(Failure::Negative))
 }
 
 /// How many records, results and blobs a part of the two caches has.

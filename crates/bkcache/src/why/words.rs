@@ -1,0 +1,182 @@
+//! The words for causes, files and places, on one line each.
+//!
+//! Text and SARIF share them.
+
+use cache_explain::{
+    Cause, CauseKind, Change, FileChange, FileChangeKind, FileFacts, FileType, FilesUnknown, Note, NoteKind,
+    StepPlace,
+};
+use cache_model::{count, duration, grouped};
+
+use crate::why::shown::ShownTexts;
+
+/// Where a step stands, as in `line 10, COPY src ./src`.
+pub(crate) fn place(at: &StepPlace) -> String {
+    let line = at.line.map(|line| format!("line {line}"));
+    let parts: Vec<String> = line.into_iter().chain(at.instruction.clone()).collect();
+    let place = match parts.as_slice() {
+        [] => format!("step {}", at.step),
+        parts => parts.join(", "),
+    };
+    match &at.platform {
+        Some(platform) => format!("{platform}, {place}"),
+        None => place,
+    }
+}
+
+/// What is different, and what it costs, as in `src/view.js changed (19 -> 20 bytes); 6 steps follow`.
+pub(crate) fn cause(cause: &Cause, shown: &ShownTexts) -> String {
+    let lost = cause.lost.filter(|lost| !lost.is_zero()).map(|lost| format!("{} lost", duration(lost)));
+    let verb = |number: usize| if number == 1 { "follows" } else { "follow" };
+    let steps = |number: usize| count(number as u64, "step");
+    let follow = match (cause.follow, cause.may_follow) {
+        (0, 0) => None,
+        (0, may) => Some(format!("{} may follow", steps(may))),
+        (follow, 0) => Some(format!("{} {}", steps(follow), verb(follow))),
+        (follow, may) => {
+            Some(format!("{} {}, {} more may", steps(follow), verb(follow), grouped(may as u64)))
+        }
+    };
+    let cost: Vec<String> = follow.into_iter().chain(lost).collect();
+    let difference = difference(cause, shown);
+    if cost.is_empty() { difference } else { format!("{difference}; {}", cost.join(", ")) }
+}
+
+/// What a remark says.
+pub(crate) fn note(note: &Note) -> String {
+    let files = match note.files.as_slice() {
+        [] => "other files".to_owned(),
+        [file] => format!("another {}", path(&file.path)),
+        files => format!("{} that differ", count(files.len() as u64, "file")),
+    };
+    match note.kind {
+        NoteKind::NotReproducible => format!("two runs over equal files made {files}"),
+        kind => kind.to_string(),
+    }
+}
+
+/// A file that differs, as in `src/view.js changed (19 -> 20 bytes)`.
+pub(crate) fn file(file: &FileChange) -> String {
+    let change = match (file.change, file.old, file.new) {
+        (FileChangeKind::Added, _, Some(new)) => format!("added ({})", entry(new)),
+        (FileChangeKind::Removed, Some(old), _) => format!("removed ({})", entry(old)),
+        (FileChangeKind::Type, Some(old), Some(new)) => {
+            format!("is {} (was {})", type_name(new.kind), type_name(old.kind))
+        }
+        (FileChangeKind::Modified, Some(old), Some(new)) if new.kind == FileType::File => {
+            match old.size == new.size {
+                true => format!("changed ({}, as before)", count(new.size, "byte")),
+                false => format!("changed ({} -> {})", grouped(old.size), count(new.size, "byte")),
+            }
+        }
+        (FileChangeKind::Modified, _, Some(new)) if new.kind == FileType::Symlink => {
+            "leads to another path".to_owned()
+        }
+        (FileChangeKind::Mode, Some(old), Some(new)) => {
+            format!("has another mode ({:o} -> {:o})", old.mode, new.mode)
+        }
+        (FileChangeKind::Owner, Some(old), Some(new)) => {
+            format!("has another owner ({}:{} -> {}:{})", old.uid, old.gid, new.uid, new.gid)
+        }
+        (FileChangeKind::Xattr, ..) => "has other extended attributes".to_owned(),
+        _ => "changed".to_owned(),
+    };
+    format!("{} {change}", path(&file.path))
+}
+
+/// A changed field of a step's definition, as in `dest: /app/public -> /app/pub`.
+pub(crate) fn field(change: &Change, shown: Option<[Option<&str>; 2]>) -> String {
+    let name = change.at.strip_prefix("Exec.meta.").or_else(|| change.at.strip_prefix("Exec."));
+    let name = name.unwrap_or(&change.at);
+    let text = |text: Option<&str>| text.map_or_else(|| "(none)".to_owned(), str::to_owned);
+    match shown {
+        Some([old, new]) => format!("{name}: {} -> {}", text(old), text(new)),
+        None => format!("{name}: changed"),
+    }
+}
+
+/// A path. Bytes that are not UTF-8 are replaced.
+pub(crate) fn path(path: &[u8]) -> String {
+    if path.is_empty() { "/".to_owned() } else { String::from_utf8_lossy(path).into_owned() }
+}
+
+fn difference(cause: &Cause, shown: &ShownTexts) -> String {
+    match cause.kind {
+        CauseKind::Content => content(cause),
+        CauseKind::Inline => "the document in it changed".to_owned(),
+        CauseKind::Base => "another base image".to_owned(),
+        CauseKind::Source => "what it downloads changed".to_owned(),
+        CauseKind::Platform => match changed_texts(cause, shown).as_slice() {
+            [] => "built for another platform".to_owned(),
+            texts => format!("built for another platform ({})", texts.join(", ")),
+        },
+        CauseKind::Command => "the command changed".to_owned(),
+        CauseKind::Arg => variables(cause, shown, "build argument"),
+        CauseKind::Env => variables(cause, shown, "ENV"),
+        CauseKind::Mount => "its mounts changed".to_owned(),
+        CauseKind::Instruction => "the instruction changed".to_owned(),
+        CauseKind::NewStep => "the older build had no such step".to_owned(),
+        CauseKind::Order => "it stands on another step than before".to_owned(),
+        CauseKind::NoResult => "the cache knows it, but holds no result of it".to_owned(),
+        CauseKind::Definition => "the older cache has no step of this definition".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
+fn content(cause: &Cause) -> String {
+    match (cause.files.as_deref(), cause.files_unknown) {
+        (Some([]), _) => "the files that it reads changed".to_owned(),
+        (Some([one]), _) => file(one),
+        (Some(files), _) => format!("{} changed", count(files.len() as u64, "file")),
+        (None, Some(FilesUnknown::OnlyMounted)) => {
+            "the files that it mounts changed; no layer keeps the older ones".to_owned()
+        }
+        (None, Some(FilesUnknown::NoOldFiles)) => {
+            "the files that it reads changed; the older ones are not known".to_owned()
+        }
+        (None, Some(FilesUnknown::NoNewFiles)) => {
+            "the files that it reads changed; the newer ones are not known".to_owned()
+        }
+        (None, _) => "the files that it reads changed".to_owned(),
+    }
+}
+
+/// The changed variables, as in `build argument MODE (line 7) changed`.
+fn variables(cause: &Cause, shown: &ShownTexts, noun: &str) -> String {
+    let name = |change: &Change| change.at.rsplit('.').next().unwrap_or_default().to_owned();
+    let names: Vec<String> = cause.changes.iter().map(name).collect();
+    let declared = cause.declared.map(|line| format!(" (line {line})")).unwrap_or_default();
+    let changes = match cause.changes.as_slice() {
+        [change] => match shown.texts(cause, change) {
+            Some([old, new]) => format!(": {} -> {}", old.unwrap_or("(unset)"), new.unwrap_or("(unset)")),
+            None => String::new(),
+        },
+        _ => String::new(),
+    };
+    format!("{noun} {}{declared} changed{changes}", names.join(", "))
+}
+
+/// What the changed fields were and are, where that may be shown.
+fn changed_texts(cause: &Cause, shown: &ShownTexts) -> Vec<String> {
+    let text = |text: Option<&str>| text.unwrap_or("none").to_owned();
+    let of = |change: &Change| {
+        shown.texts(cause, change).map(|[old, new]| format!("{} -> {}", text(old), text(new)))
+    };
+    cause.changes.iter().filter_map(of).collect()
+}
+
+fn entry(facts: FileFacts) -> String {
+    match facts.kind {
+        FileType::File => count(facts.size, "byte"),
+        kind => type_name(kind).to_owned(),
+    }
+}
+
+fn type_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::File => "a file",
+        FileType::Folder => "a folder",
+        FileType::Symlink => "a symbolic link",
+        _ => "a special file",
+    }
+}
