@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A predicate with these steps and this metadata.
+#[expect(clippy::needless_pass_by_value, reason = "both are made in the call")]
 pub(crate) fn version_1(steps: Value, metadata: Value) -> Value {
     json!({
         "buildDefinition": {
@@ -20,6 +21,7 @@ pub(crate) fn version_1(steps: Value, metadata: Value) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the steps are made in the call")]
 pub(crate) fn version_02(steps: Value) -> Value {
     json!({
         "buildType": "https://mobyproject.org/buildkit@v1",
