@@ -1,4 +1,4 @@
-//! The keys of a BuildKit remote cache, and the questions that a solver asks about them.
+//! The keys of a BuildKit remote cache, the questions that a solver asks about them, and how they come to be.
 //!
 //! [`CacheKeys`] indexes the records of a cache. [`find`](CacheKeys::find) answers whether a build step is cached;
 //! [`follow`](CacheKeys::follow), [`back_links`](CacheKeys::back_links) and [`results`](CacheKeys::results) answer the
@@ -38,6 +38,36 @@
 //! // A step that reads another part of the source is another step.
 //! assert!(!keys.find("copy", 0, &[&source.links("/docs")]).is_cached());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How keys come to be
+//!
+//! The digest of a step is that of its operation, as BuildKit's `CacheMap` computes it. A [`Step`] holds the operation as data.
+//! [`Step::key`] computes its digest; [`Step::deps`] says for each input which selector its links have, and by which
+//! [`ContentRule`] its content counts. A [`Tree`] answers what the content is. What a source resolves to gives its keys:
+//! see [`SourceOp::kind`].
+//!
+//! ```
+//! use cache_keys::{ExecMeta, ExecOp, Mount, Op, Step, StepOutput};
+//! use cache_model::{Platform, RecordDigest};
+//!
+//! // RUN make, on the first output of the first step.
+//! let args = ["/bin/sh", "-c", "make"].map(String::from).to_vec();
+//! let root = Mount { input: Some(0), output: Some(0), dest: "/".into(), ..Mount::default() };
+//! let meta = ExecMeta { args, cwd: "/".into(), ..ExecMeta::default() };
+//! let run = Step {
+//!     op: Op::Exec(Box::new(ExecOp { meta, mounts: vec![root], ..ExecOp::default() })),
+//!     platform: None,
+//!     inputs: vec![StepOutput { step: 0, output: 0 }],
+//! };
+//!
+//! let key = run.key(&Platform::new("linux", "amd64"))?;
+//! assert_eq!(key.fields()[3], ("Exec.meta.args[2]".to_owned(), "make".to_owned()));
+//! let record = RecordDigest::of_output(key.digest(), 0);
+//! assert!(record.to_string().starts_with("sha256:"));
+//! let dep = &run.deps()[0];
+//! assert!(dep.selector.is_some() && dep.content.is_none(), "the definition of the root counts, not its content");
+//! # Ok::<(), cache_keys::NoKey>(())
 //! ```
 
 mod cache_keys;
