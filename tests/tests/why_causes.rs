@@ -8,12 +8,12 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use cache_explain::{
     BuildInputs, Cache, Cause, CauseKind, Explanation, FileChange, FileChangeKind, FileType, NewSide,
-    OldSide, StepOutcome, StepPlace, comparison_header, explain,
+    OldSide, RecordCauseKind, StepOutcome, StepPlace, comparison_header, explain, explain_caches,
 };
 use cache_inputs::AlsoHeaders;
 use cache_keys::Tree;
@@ -351,4 +351,67 @@ fn before_a_build_its_causes_are_known() {
 fn before_a_build_files_that_are_only_mounted_are_known_from_both_folders() {
     let counts = Counts { pairs: 32, steps: 316, unknown: 94, causes: 24, files: 12, notes: 0 };
     check_before(ALL, counts);
+}
+
+#[test]
+fn from_two_caches_alone_the_first_causes_are_told_apart() {
+    let (mut causes, mut files) = (0, 0);
+    for pair in &*PAIRS {
+        let (new_graph, old_graph) = (pair.new.chains.graph().unwrap(), pair.old.chains.graph().unwrap());
+        let (new, old) = (&pair.new.inputs.layers, &pair.old.inputs.layers);
+        let explanation = explain_caches(&Cache::new(&new_graph, new), &Cache::new(&old_graph, old));
+        let name = &pair.name;
+        assert_eq!(json!(explanation.cached), pair.against["cached"], "{name}");
+        assert_eq!(json!(explanation.ran), pair.against["ran"], "{name}");
+        assert!(explanation.wanted_layers.is_empty(), "{name}");
+        let expected = pair.against["causes"].as_array().unwrap();
+        assert_eq!(explanation.causes.len(), expected.len(), "{name}: {:?}", explanation.causes);
+        for expected in expected {
+            let is_source = expected["instruction"].as_str().unwrap().starts_with("FROM");
+            let kind = match expected["kind"].as_str().unwrap() {
+                "content" => RecordCauseKind::Content,
+                _ if is_source => RecordCauseKind::Base,
+                _ => RecordCauseKind::Definition,
+            };
+            let mut found = explanation.causes.iter();
+            let found = found.find(|cause| cause.kind == kind && json!(cause.follow) == expected["follow"]);
+            let found = found.unwrap_or_else(|| panic!("{name}: {:?}", explanation.causes));
+            assert_eq!(found.older.is_some(), kind == RecordCauseKind::Content);
+            // The paths in the layer end as those in the source do. What a mount has is in no layer.
+            if let Some(expected) = expected["files"].as_array() {
+                let found = found.files.as_ref().unwrap().iter();
+                let found: Vec<(String, Value)> = found
+                    .map(|found| (String::from_utf8(found.path.clone()).unwrap(), file(found)))
+                    .collect();
+                assert_eq!(found.len(), expected.len(), "{name}: {found:?}");
+                for ((path, found), expected) in found.iter().zip(expected) {
+                    let last = expected["path"].as_str().unwrap().rsplit('/').next().unwrap();
+                    assert!(path.ends_with(last), "{name}: {path}");
+                    let (mut found, mut expected) = (found.clone(), expected.clone());
+                    (found["path"], expected["path"]) = (Value::Null, Value::Null);
+                    assert_eq!(found, expected, "{name}");
+                    files += 1;
+                }
+            }
+            causes += 1;
+        }
+    }
+    println!("{causes} causes, {files} files");
+    assert_eq!((causes, files), (24, 11));
+}
+
+#[test]
+fn without_layers_two_caches_alone_ask_for_them() {
+    let none = HashMap::new();
+    let mut asked = 0;
+    for pair in &*PAIRS {
+        let (new_graph, old_graph) = (pair.new.chains.graph().unwrap(), pair.old.chains.graph().unwrap());
+        let explanation = explain_caches(&Cache::new(&new_graph, &none), &Cache::new(&old_graph, &none));
+        let contents = explanation.causes.iter().filter(|cause| cause.kind == RecordCauseKind::Content);
+        let contents: Vec<_> = contents.collect();
+        assert!(contents.iter().all(|cause| cause.files.is_none()));
+        assert_eq!(explanation.wanted_layers.len(), 2 * contents.len(), "{}", pair.name);
+        asked += contents.len();
+    }
+    assert_eq!(asked, 11);
 }

@@ -193,12 +193,14 @@ impl<'s> Causes<'s> {
     }
 
     fn count_followers(&self, firsts: &[FirstCause], causes: &mut [Cause]) {
-        let definition = self.build().definition();
+        let definition = self.build().definition().steps().iter();
+        let inputs: Vec<Vec<usize>> =
+            definition.map(|step| step.inputs.iter().map(|input| input.step).collect()).collect();
         let steps: Vec<usize> = firsts.iter().map(|first| first.step).collect();
         let missed = |step: usize| self.state(step) == Some(&MatchState::Miss);
         let may_miss = |step: usize| missed(step) || matches!(self.state(step), Some(MatchState::Unknown(_)));
         let durations = &self.build().build().durations;
-        for following in Following::of(definition, &steps, missed) {
+        for following in Following::of(&inputs, &steps, missed) {
             for (position, steps) in following.each() {
                 let Some(cause) = causes.get_mut(position) else { continue };
                 let steps: Vec<usize> = steps.collect();
@@ -208,7 +210,7 @@ impl<'s> Causes<'s> {
                 cause.lost = (!ran.is_empty()).then(|| ran.into_iter().sum());
             }
         }
-        for following in Following::of(definition, &steps, may_miss) {
+        for following in Following::of(&inputs, &steps, may_miss) {
             for (position, steps) in following.each() {
                 let Some(cause) = causes.get_mut(position) else { continue };
                 cause.may_follow = steps.count() - cause.follow;

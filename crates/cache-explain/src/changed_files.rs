@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use cache_keys::{Entry, EntryKind, Header};
+use cache_keys::{Entry, EntryKind, Header, LayerTree};
 
 use crate::{FileChange, FileChangeKind, FileFacts, FileType};
 
@@ -99,6 +99,13 @@ fn facts(entry: &Entry) -> FileFacts {
         _ => (FileType::Special, 0),
     };
     FileFacts { kind, size, mode: header.mode, uid: header.uid, gid: header.gid }
+}
+
+impl<'t> SourceFiles<'t> {
+    /// All entries of a layer, by their paths in it.
+    pub(crate) fn of_layer(layer: &'t LayerTree) -> Self {
+        Self { entries: layer.entries().collect(), ..Self::default() }
+    }
 }
 
 impl ReplacedHeader {

@@ -91,9 +91,7 @@ impl<'a> CopyPlaces<'a> {
         let entry = source.zip(real.as_ref()).and_then(|(source, real)| source.get(real));
         let is_folder = match entry {
             Some(entry) => entry.is_folder(),
-            None => {
-                has_folder && (path.is_empty() || !layer.get(&inside).is_some_and(|found| !found.is_folder()))
-            }
+            None => has_folder && (path.is_empty() || layer.get(&inside).is_none_or(Entry::is_folder)),
         };
         let real = real.unwrap_or(path);
         match is_folder {

@@ -68,7 +68,7 @@ impl Dockerfile {
     pub(crate) fn declaration(&self, line: usize, name: &str) -> Option<Declaration> {
         let mut end = self.position(line)?;
         let mut arg = None;
-        while let Some(from) = self.from_before(end) {
+        while let Some(from) = self.stage_before(end) {
             for instruction in self.instructions.get(from..end)?.iter().rev() {
                 match instruction.keyword.as_str() {
                     "ENV" if instruction.declares(name) => {
@@ -90,7 +90,7 @@ impl Dockerfile {
         self.instructions.get(position).is_some_and(|found| line <= found.last_line).then_some(position)
     }
 
-    fn from_before(&self, end: usize) -> Option<usize> {
+    fn stage_before(&self, end: usize) -> Option<usize> {
         self.instructions.get(..end)?.iter().rposition(|instruction| instruction.keyword == "FROM")
     }
 

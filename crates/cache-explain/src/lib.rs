@@ -19,6 +19,7 @@ mod definition_change;
 mod dictionary;
 mod dockerfile;
 mod explain;
+mod explain_caches;
 mod explanation;
 mod file_change;
 mod following;
@@ -34,6 +35,7 @@ mod needs;
 mod not_reproducible;
 mod partners;
 mod placing;
+mod record_partners;
 mod slots;
 mod source_keys;
 mod top_layer;
@@ -48,6 +50,7 @@ pub use content_check::{
 };
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
 pub use explain::{NewSide, OldSide, explain};
+pub use explain_caches::{CachesExplanation, RecordCause, RecordCauseKind, explain_caches};
 pub use explanation::{
     Cause, CauseKind, Change, ExplainedStep, Explanation, FilesUnknown, IgnoreChange, Note, NoteKind,
     StepOutcome, StepPlace,

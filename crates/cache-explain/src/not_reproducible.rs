@@ -1,6 +1,6 @@
 //! Commands that made different files of equal ones.
 
-use cache_keys::{Definition, LayerTree, Op, StepOutput};
+use cache_keys::{Definition, Op, StepOutput};
 use cache_model::Digest;
 
 use crate::changed_files::{SourceFiles, changed_files};
@@ -53,7 +53,7 @@ impl<'c> Runs<'_, 'c> {
     fn compare_output(&self, output: StepOutput, wanted: &mut Vec<Digest>) -> Vec<FileChange> {
         let Some((old, new)) = self.layers(output) else { return Vec::new() };
         if let (Some(old), Some(new)) = (old.tree, new.tree) {
-            return changed_files(&files(old), &files(new));
+            return changed_files(&SourceFiles::of_layer(old), &SourceFiles::of_layer(new));
         }
         wanted.extend([old, new].iter().filter(|layer| layer.tree.is_none()).map(|layer| layer.digest));
         Vec::new()
@@ -71,8 +71,4 @@ impl<'c> Runs<'_, 'c> {
         let new = TopLayer::of(self.new, self.made.records(output).iter().copied())?;
         (old.digest != new.digest).then_some((old, new))
     }
-}
-
-fn files(layer: &LayerTree) -> SourceFiles<'_> {
-    SourceFiles { entries: layer.entries().collect(), ..SourceFiles::default() }
 }
