@@ -54,7 +54,9 @@ fn described(name: &Name, build: &Build, instructions: &Instructions, of: Option
         Meaning::Content { step, input, paths } => (*step, json!({ "input": input, "paths": paths })),
         Meaning::Source { step, identity } => {
             let identity = match identity {
-                SourceIdentity::Manifest(digest) => format!("manifest {}", &digest.to_string()[..19]),
+                SourceIdentity::Manifest(digest) => {
+                    format!("manifest {}", digest.to_string().get(..19).unwrap())
+                }
                 SourceIdentity::Layers(count) => format!("chain id of {count} layer(s)"),
                 _ => "another".to_owned(),
             };
