@@ -1,6 +1,6 @@
 //! A build with the folders that it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cache_keys::Tree;
 
@@ -15,12 +15,14 @@ pub struct BuildInputs<'a> {
     /// The folders by the names that the build has for them: `context`, or that of a named context. Each is a tree of what a
     /// client sends: the folder without the entries that its ignore file leaves out.
     pub contexts: BTreeMap<String, &'a Tree>,
+    /// Steps that are other ones by now, so that their keys are not known (see [`edited_steps`](crate::edited_steps)).
+    pub edited: BTreeSet<usize>,
 }
 
 impl<'a> BuildInputs<'a> {
     /// A build without folders.
     pub fn new(build: &'a Build) -> Self {
-        Self { build, contexts: BTreeMap::new() }
+        Self { build, contexts: BTreeMap::new(), edited: BTreeSet::new() }
     }
 
     /// The same build with one more folder.

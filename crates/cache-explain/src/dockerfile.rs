@@ -84,6 +84,22 @@ impl Dockerfile {
         arg.map(Declaration::Arg)
     }
 
+    /// The instructions in front of the first FROM, and those of each stage.
+    pub(crate) fn stages(&self) -> Vec<&[Instruction]> {
+        let mut rest = self.instructions.as_slice();
+        let mut stages = Vec::new();
+        loop {
+            let skipped = usize::from(!stages.is_empty());
+            let next = rest.iter().skip(skipped).position(|instruction| instruction.keyword == "FROM");
+            let (stage, others) = rest.split_at(next.map_or(rest.len(), |at| at + skipped));
+            stages.push(stage);
+            if others.is_empty() {
+                return stages;
+            }
+            rest = others;
+        }
+    }
+
     fn position(&self, line: usize) -> Option<usize> {
         let after = self.instructions.partition_point(|instruction| instruction.first_line <= line);
         let position = after.checked_sub(1)?;
@@ -152,8 +168,17 @@ impl Instruction {
         words.iter().take(names).any(named)
     }
 
+    /// The names and numbers of stages, or of images, from which it takes files.
+    pub(crate) fn takes_from(&self) -> impl Iterator<Item = &str> {
+        let base = (self.keyword == "FROM").then(|| self.stage_names().0).flatten();
+        let words = self.arguments.split(|char: char| char.is_whitespace() || char == ',');
+        let words = words.map(|word| word.trim_start_matches("--mount=").trim_start_matches("--"));
+        let named = words.filter_map(|word| word.strip_prefix("from="));
+        base.into_iter().chain(named.map(|name| name.trim_matches(['"', '\''])))
+    }
+
     /// Of a FROM, the image or stage below, and the name that it gives.
-    fn stage_names(&self) -> (Option<&str>, Option<&str>) {
+    pub(crate) fn stage_names(&self) -> (Option<&str>, Option<&str>) {
         let mut words = self.arguments.split_whitespace().skip_while(|word| word.starts_with("--"));
         let base = words.next();
         let is_named = words.next().is_some_and(|word| word.eq_ignore_ascii_case("as"));

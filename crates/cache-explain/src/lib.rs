@@ -18,6 +18,7 @@ mod copying;
 mod definition_change;
 mod dictionary;
 mod dockerfile;
+mod edited_steps;
 mod explain;
 mod explain_caches;
 mod explanation;
@@ -49,6 +50,7 @@ pub use content_check::{
     ContentCheck, ContentChecks, ContentFlaw, ContentPlan, ContentVerdict, FlawKind, content_checks,
 };
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
+pub use edited_steps::edited_steps;
 pub use explain::{NewSide, OldSide, explain};
 pub use explain_caches::{CachesExplanation, RecordCause, RecordCauseKind, explain_caches};
 pub use explanation::{

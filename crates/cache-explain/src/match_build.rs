@@ -85,6 +85,11 @@ impl<'m, 'a> Matcher<'m, 'a> {
         let outputs = definition.outputs(position);
         let slots = Slot::of(self.inputs.build, step);
         let (matched, beyond) = match self.keys.step(position) {
+            _ if self.inputs.edited.contains(&position) => {
+                let state = MatchState::Unknown(UnknownReason::Edited(position));
+                let unmatched = self.unmatched(position, &slots, Vec::new(), state);
+                (MatchedStep { keys: Vec::new(), ..unmatched }, Beyond::All)
+            }
             StepKeys::Step(_) => self.match_records(position, &slots, &outputs),
             StepKeys::Source(keys) => {
                 let made = self.contents.source_records(position);

@@ -133,6 +133,8 @@ pub enum UnknownReason {
     SourceContent(usize),
     /// The key of this step cannot be computed from the build's record.
     Key(usize),
+    /// The instruction of this step changed since the build's record was written.
+    Edited(usize),
     /// The step reads a path that this input does not have, or a rule that cannot be evaluated.
     Content(usize),
     /// The caches have too many records of one key to compare them all.

@@ -517,3 +517,15 @@ fn a_cache_that_was_made_to_be_slow_is_not_compared_to_the_end() {
     name_records(&Cache::new(&graph, &HashMap::new()), &[inputs]);
     assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
 }
+
+#[test]
+fn an_edited_step_and_what_stands_on_it_are_unknown() {
+    let (build, tree) = (small(), folder("a"));
+    let chains = Builder::default().with_files(1, tree.clone()).run(&build);
+    let mut inputs = BuildInputs::new(&build).with_context("context", &tree);
+    inputs.edited.insert(2);
+    let matching = matched(&inputs, &[chains], None);
+    let unknown = Unknown(UnknownReason::Edited(2));
+    assert_eq!(states(&matching), [Source, Source, unknown.clone(), unknown, End]);
+    assert!(matching.steps[2].keys.is_empty());
+}
