@@ -8,6 +8,9 @@ use cache_keys::LayerLimits;
 
 use crate::also::{AlsoHeaders, no_headers};
 
+/// Whether the bytes of a file are kept, by its path and its size in bytes.
+pub type KeptFiles = Arc<dyn Fn(&[u8], u64) -> bool + Send + Sync>;
+
 /// How a layer is read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -18,9 +21,9 @@ pub struct LayerOptions {
     pub limits: LayerLimits,
     /// Further headers under which files are hashed.
     pub also: AlsoHeaders,
-    /// Whether the bytes of a file are kept, by its path and its size in bytes: see
-    /// [`LayerTree::content`](cache_keys::LayerTree::content). They count against the limits.
-    pub keeps: Arc<dyn Fn(&[u8], u64) -> bool + Send + Sync>,
+    /// The files whose bytes are kept: see [`LayerTree::content`](cache_keys::LayerTree::content). They count against the
+    /// limits.
+    pub keeps: KeptFiles,
 }
 
 impl Default for LayerOptions {

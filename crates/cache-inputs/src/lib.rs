@@ -13,6 +13,6 @@ mod tar;
 pub use also::AlsoHeaders;
 pub use context::{ContextError, ContextOptions, IgnoreFile, read_context};
 pub use layer::{LayerRead, LayerReadError, read_layer_tree};
-pub use layer_options::LayerOptions;
+pub use layer_options::{KeptFiles, LayerOptions};
 pub use record::{RecordError, attached_builds, read_builds};
 pub use tar::{TarError, read_tar};

@@ -38,7 +38,7 @@ pub(super) fn walk(root: &Path, filter: &SentFilter) -> Result<Vec<ContextEntry>
     let mut unsent: BTreeMap<Vec<u8>, ContextEntry> = BTreeMap::new();
     let mut pending: Vec<(Vec<u8>, SentFolder)> = vec![(Vec::new(), filter.root())];
     while let Some((folder, above)) = pending.pop() {
-        let path = path_below(root, &folder);
+        let path = if folder.is_empty() { root.to_owned() } else { path_below(root, &folder) };
         let of_path = |cause| match folder.is_empty() {
             true => ContextError::Folder { path: path.clone(), cause },
             false => ContextError::Entry { path: path.clone(), cause },
