@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Larger files make a fuzzer slow.
@@ -107,6 +108,7 @@ fn main() {
         ("manifest_builder", builders()),
         ("patterns", given(PATTERNS)),
         ("roundtrip", configs),
+        ("tar_tree", tars(&root.join("tests/why"))),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder).unwrap();
@@ -114,6 +116,92 @@ fn main() {
             fs::write(folder.join(format!("seed-{number:02}")), seed).unwrap();
         }
     }
+}
+
+/// Tars: the smallest layers of real builds, and such as no builder writes. The first byte says how they are cut.
+fn tars(builds: &Path) -> Vec<Vec<u8>> {
+    let mut layers = BTreeMap::new();
+    for build in ["kitchen", "raw", "svc"] {
+        for blob in sorted(&builds.join(build).join("cache/blobs/sha256")) {
+            let (blob, mut tar) = (fs::read(&blob).unwrap(), Vec::new());
+            if blob.starts_with(&[0x1f, 0x8b]) {
+                cache_compress::Decoder::new(&*blob, 1 << 20).unwrap().read_to_end(&mut tar).unwrap();
+                layers.insert((tar.len(), tar.clone()), tar);
+            }
+        }
+    }
+    let layers = layers.into_values().take(12);
+    layers.chain(odd_tars()).enumerate().map(|(at, tar)| [vec![(at * 37) as u8], tar].concat()).collect()
+}
+
+fn odd_tars() -> Vec<Vec<u8>> {
+    use tar::EntryType;
+    let tar = |entries: &[(&str, EntryType, &str, &[(&str, &[u8])])]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, kind, data, records) in entries {
+            tar.append_pax_extensions(records.iter().copied()).unwrap();
+            let mut header = tar::Header::new_gnu();
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_entry_type(*kind);
+            header.set_mode(0o644);
+            let bytes = if kind.is_file() { data.as_bytes() } else { &[] };
+            if !kind.is_file() && !data.is_empty() {
+                header.set_link_name_literal(data).unwrap();
+            }
+            header.set_size(bytes.len() as u64);
+            header.set_cksum();
+            tar.append(&header, bytes).unwrap();
+        }
+        tar.into_inner().unwrap()
+    };
+    let (file, folder, link, symlink) =
+        (EntryType::Regular, EntryType::Directory, EntryType::Link, EntryType::Symlink);
+    vec![
+        tar(&[
+            ("a/", folder, "", &[]),
+            ("a/.wh.b", file, "", &[]),
+            ("a/.wh..wh..opq", file, "", &[]),
+            ("a/c", file, "1", &[]),
+        ]),
+        tar(&[
+            ("a", file, "1", &[]),
+            ("b", link, "a", &[]),
+            ("c", link, "./d/../b", &[]),
+            ("a", symlink, "/b", &[]),
+        ]),
+        tar(&[
+            ("d/", folder, "", &[]),
+            ("l", symlink, "d/../e", &[]),
+            ("l/x", file, "1", &[]),
+            ("../../y", file, "2", &[]),
+        ]),
+        tar(&[("l", symlink, "l", &[]), ("l/x", file, "1", &[])]),
+        tar(&[("below", link, "missing", &[]), ("below/x", file, "1", &[])]),
+        tar(&[(
+            "x",
+            file,
+            "1",
+            &[("path", b"some/long/name"), ("SCHILY.xattr.security.capability", b"\x01\n=")],
+        )]),
+        tar(&[(
+            "x",
+            file,
+            "abc",
+            &[("GNU.sparse.size", b"10"), ("GNU.sparse.numblocks", b"1"), ("GNU.sparse.map", b"4,3")],
+        )]),
+        tar(&[("x", file, "0\n", &[("GNU.sparse.major", b"1"), ("GNU.sparse.minor", b"0"), ("size", b"2")])]),
+        tar(&[
+            ("d/", folder, "", &[]),
+            ("d/x", file, "1", &[]),
+            ("d", file, "2", &[]),
+            ("d/", folder, "", &[]),
+        ]),
+        tar(&[
+            (&"d/".repeat(49), folder, "", &[]),
+            ("c", EntryType::Char, "", &[]),
+            ("p", EntryType::Fifo, "", &[]),
+        ]),
+    ]
 }
 
 /// Pairs of configs as lines, and bytes that decide random caches; each with another choice of options.

@@ -24,6 +24,7 @@ pub mod manifest_builder;
 pub mod patterns;
 pub mod roundtrip;
 mod script;
+pub mod tar_tree;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -48,4 +49,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "manifest_builder", run: manifest_builder::run },
     Target { name: "patterns", run: patterns::run },
     Target { name: "roundtrip", run: roundtrip::run },
+    Target { name: "tar_tree", run: tar_tree::run },
 ];
