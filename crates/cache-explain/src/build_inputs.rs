@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cache_keys::Tree;
 
-use crate::Build;
+use crate::{AddedFiles, Build};
 
 /// A build, and those of its folders that are at hand.
 #[derive(Clone, Debug)]
@@ -17,17 +17,25 @@ pub struct BuildInputs<'a> {
     pub contexts: BTreeMap<String, &'a Tree>,
     /// Steps that are other ones by now, so that their keys are not known (see [`edited_steps`](crate::edited_steps)).
     pub edited: BTreeSet<usize>,
+    /// Files of these folders that may be archives, by the names of the folders: `ADD` unpacks archives.
+    pub added: BTreeMap<String, &'a AddedFiles>,
 }
 
 impl<'a> BuildInputs<'a> {
     /// A build without folders.
     pub fn new(build: &'a Build) -> Self {
-        Self { build, contexts: BTreeMap::new(), edited: BTreeSet::new() }
+        Self { build, contexts: BTreeMap::new(), edited: BTreeSet::new(), added: BTreeMap::new() }
     }
 
     /// The same build with one more folder.
     pub fn with_context(mut self, name: impl Into<String>, tree: &'a Tree) -> Self {
         self.contexts.insert(name.into(), tree);
+        self
+    }
+
+    /// The same build with what is in files of a folder.
+    pub fn with_added_files(mut self, name: impl Into<String>, added: &'a AddedFiles) -> Self {
+        self.added.insert(name.into(), added);
         self
     }
 }

@@ -2,6 +2,7 @@
 //! the files that it copied.
 
 mod actions;
+mod added_file;
 mod backward;
 mod cannot_carry_out;
 mod carry_out;
@@ -10,8 +11,11 @@ mod filter;
 mod modes;
 mod owners;
 mod paths;
+mod unpack;
 mod wildcards;
 mod written;
+
+pub use added_file::{AddedFile, AddedFiles};
 
 pub(crate) use actions::{ActionSource, actions_in_order};
 pub(crate) use backward::{CopiedInput, CopiedLayer, Lost, found_sources, gives_headers, to_hash};
@@ -19,4 +23,5 @@ pub(crate) use cannot_carry_out::CannotCarryOut;
 pub(crate) use carry_out::carry_out;
 pub(crate) use owners::Accounts;
 pub(crate) use paths::{above, below, is_hidden, join, split, through_links};
+pub(crate) use wildcards::named_files;
 pub(crate) use written::WrittenTree;

@@ -49,6 +49,7 @@ pub use changed_files::comparison_header;
 pub use content_check::{
     ContentCheck, ContentChecks, ContentFlaw, ContentPlan, ContentVerdict, FlawKind, content_checks,
 };
+pub use copying::{AddedFile, AddedFiles};
 pub use dictionary::{Dictionary, Meaning, Name, NameSource, SourceIdentity};
 pub use edited_steps::edited_steps;
 pub use explain::{NewSide, OldSide, explain};

@@ -3,6 +3,7 @@
 //!
 //! It hands them to `cache-explain` as data. Nothing is ever unpacked to a disk.
 
+mod added_file;
 mod also;
 mod context;
 mod layer;
@@ -10,6 +11,7 @@ mod layer_options;
 mod record;
 mod tar;
 
+pub use added_file::read_added_file;
 pub use also::AlsoHeaders;
 pub use context::{ContextError, ContextOptions, IgnoreFile, read_context};
 pub use layer::{LayerRead, LayerReadError, read_layer_tree};

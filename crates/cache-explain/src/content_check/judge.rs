@@ -119,7 +119,10 @@ impl<'j, 'a> Judge<'j, 'a> {
                 .zip(&judged.slots)
                 .map(|(source, slot)| {
                     let tree = source.trees.get(n).or(source.trees.first()).filter(|_| source.is_sure)?;
-                    Some(ActionSource { tree, is_sent: self.is_sent(slot.input) })
+                    let added =
+                        local_name(self.inputs, slot.input).and_then(|name| self.inputs.added.get(name));
+                    let (is_sent, added) = (self.is_sent(slot.input), added.copied());
+                    Some(ActionSource { tree, is_sent, added })
                 })
                 .collect();
             let written = carry_out(judged.file, judged.output, below.clone(), &sources, accounts)?;

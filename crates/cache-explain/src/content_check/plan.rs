@@ -1,25 +1,32 @@
 //! What has to be read for the content checks of a build, so that each blob and each file is read once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cache_keys::{CopyAction, FileActionKind, FileOp, Header, Op, SourceKind, StepOutput};
+use cache_keys::{CopyAction, FileActionKind, FileOp, Header, Op, SourceKind, StepOutput, Tree};
 use cache_model::Digest;
 
 use crate::content_check::step_results::{StepResults, source_kind};
-use crate::copying::{actions_in_order, gives_headers, to_hash};
+use crate::copying::{actions_in_order, gives_headers, named_files, to_hash};
 use crate::{Build, Cache};
 
 /// The files that translate the names of owners.
 const ACCOUNTS: &[&[u8]] = &[b"etc/passwd", b"etc/group"];
+
 /// Larger files of accounts are not kept.
 const MOST_ACCOUNTS: u64 = 1 << 20;
+/// Larger files that got other permissions are not kept.
+const SMALL: u64 = 16 << 10;
+/// So many of them are kept of a layer.
+const MOST_KEPT: usize = 8;
 
 /// What the content checks of a build need of a cache and of folders.
 #[derive(Clone, Debug, Default)]
 pub struct ContentPlan {
     layers: BTreeMap<Digest, PlannedLayer>,
-    /// The folders of which some files are copied with other permissions or owners.
-    changed_folders: BTreeSet<String>,
+    /// The copies that unpack archives, by the names of the folders that hold them.
+    unpacking: BTreeMap<String, Vec<CopyAction>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,6 +35,8 @@ struct PlannedLayer {
     copies: Vec<(CopyAction, bool)>,
     /// Whether its files get other headers, or are given them by a copy.
     is_changed: bool,
+    /// How many small files were kept.
+    kept: Arc<AtomicUsize>,
 }
 
 impl ContentPlan {
@@ -42,6 +51,8 @@ impl ContentPlan {
                 plan.add(build, &results, at, file, folders);
             }
         }
+        let stored: HashSet<Digest> = cache.graph().blobs().map(|layer| layer.digest).collect();
+        plan.layers.retain(|layer, _| stored.contains(layer));
         plan
     }
 
@@ -73,8 +84,8 @@ impl ContentPlan {
             let folder = local_folder(build, source);
             let is_at_hand = folder.is_some_and(|folder| folders.contains(&folder));
             let changes = gives_headers(copy);
-            if let (Some(folder), true) = (folder, changes) {
-                self.changed_folders.insert(folder.to_owned());
+            if let Some(folder) = folder.filter(|_| copy.attempt_unpack) {
+                self.unpacking.entry(folder.to_owned()).or_default().push(copy.clone());
             }
             for layer in results.of(source).iter().flat_map(|result| &result.chain) {
                 self.layers.entry(layer.digest).or_default().is_changed |= changes;
@@ -110,20 +121,38 @@ impl ContentPlan {
         let Some(planned) = self.layers.get(layer) else { return Vec::new() };
         let copies: Vec<_> = planned.copies.iter().map(|(copy, is_sent)| (copy, *is_sent)).collect();
         let mut headers = to_hash(&copies, header, size);
-        headers.extend(planned.is_changed.then(Header::default));
+        headers.extend(planned.is_changed.then(Self::common_header));
         headers.retain(|wanted| wanted != header);
         headers
     }
 
-    /// The further headers under which a file of a folder has to be hashed.
-    pub fn folder_headers(&self, folder: &str, header: &Header) -> Vec<Header> {
-        let is_wanted = self.changed_folders.contains(folder) && *header != Header::default();
-        is_wanted.then(Header::default).into_iter().collect()
+    /// The header under which the files of folders have to be hashed, too, so that they can be compared with copies that got other
+    /// permissions and owners.
+    pub fn common_header() -> Header {
+        Header::default()
     }
 
-    /// Whether the bytes of a file of a layer have to be kept.
-    pub fn keeps(&self, path: &[u8], size: u64) -> bool {
-        size <= MOST_ACCOUNTS && ACCOUNTS.contains(&path)
+    /// The paths, without links, of the files of a folder that may be archives: see [`AddedFile`](crate::AddedFile).
+    pub fn added_files(&self, folder: &str, tree: &Tree) -> Vec<Vec<u8>> {
+        let copies = self.unpacking.get(folder).into_iter().flatten();
+        let mut files: Vec<Vec<u8>> = copies.flat_map(|copy| named_files(tree, copy)).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// Whether the bytes of a file of a layer have to be kept: those that translate the names of owners, and a small file that got
+    /// other permissions.
+    pub fn keeps(&self, layer: &Digest, path: &[u8], size: u64) -> bool {
+        let is_changed = || self.layers.get(layer).is_some_and(|planned| planned.keeps(size));
+        (size <= MOST_ACCOUNTS && ACCOUNTS.contains(&path)) || is_changed()
+    }
+}
+
+impl PlannedLayer {
+    /// A layer with more than a few files is not that of one file.
+    fn keeps(&self, size: u64) -> bool {
+        !self.copies.is_empty() && size <= SMALL && self.kept.fetch_add(1, Ordering::Relaxed) < MOST_KEPT
     }
 }
 

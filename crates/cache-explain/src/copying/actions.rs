@@ -2,6 +2,7 @@
 
 use cache_keys::{FileAction, FileOp, Tree};
 
+use crate::copying::added_file::AddedFiles;
 use crate::copying::cannot_carry_out::CannotCarryOut;
 
 /// An input from which actions copy.
@@ -12,6 +13,8 @@ pub(crate) struct ActionSource<'a> {
     /// Whether it is a folder that a client sends. Extended attributes of such files are in checksums, and are lost on the way
     /// to a builder's disk.
     pub(crate) is_sent: bool,
+    /// Those of its files that were looked at, since they may be archives.
+    pub(crate) added: Option<&'a AddedFiles>,
 }
 
 /// The actions that lead to an output, in order, if the first one changes an input or nothing and each other one what the one

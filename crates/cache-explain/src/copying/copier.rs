@@ -1,13 +1,15 @@
 //! One copy: from a path of a source to a path of a tree.
 
-use cache_keys::{CopyAction, Entry, EntryKind, Header, Tree};
+use cache_keys::{CopyAction, Entry, EntryKind, Header, LayerTree, Tree};
 
 use crate::copying::actions::ActionSource;
+use crate::copying::added_file::AddedFile;
 use crate::copying::cannot_carry_out::CannotCarryOut;
 use crate::copying::filter::{CopyFilter, FilterMatches};
 use crate::copying::modes::ModeChange;
 use crate::copying::owners::{Accounts, owner_numbers};
 use crate::copying::paths::{join, split};
+use crate::copying::unpack::unpack;
 use crate::copying::wildcards::matches;
 use crate::copying::written::WrittenTree;
 
@@ -60,6 +62,12 @@ impl<'a> Copier<'a> {
         let path = self.source.tree.resolve(named, self.copy.follow_symlink)?;
         let entry = self.source.tree.get(&path).ok_or(CannotCarryOut::NoSource)?;
         let dest = self.copy.dest.as_bytes();
+        if let Some(archive) = self.archive(&path, entry)? {
+            let folder = written.through_links(dest)?;
+            let (uid, gid) = self.owner.unwrap_or_default();
+            written.make_folders(&folder, &Header::new(0o755, uid, gid))?;
+            return unpack(archive, self.owner, &folder, written);
+        }
         let (above, name) = split(dest);
         let is_folder_named = dest.ends_with(b"/") || matches!(name, b"." | b"");
         let made = self.made_folder();
@@ -81,6 +89,18 @@ impl<'a> Copier<'a> {
         } else {
             self.remove_in_the_way(&target, entry, written);
             written.put(&target, entry, self.header(entry))
+        }
+    }
+
+    /// The archive that is unpacked instead of copied.
+    fn archive(&self, path: &[u8], entry: &Entry) -> Result<Option<&'a LayerTree>, CannotCarryOut> {
+        if !self.copy.attempt_unpack || !matches!(entry.kind(), EntryKind::File { size: 1.. }) {
+            return Ok(None);
+        }
+        match self.source.added.and_then(|added| added.get(path)) {
+            Some(AddedFile::Plain) => Ok(None),
+            Some(AddedFile::Archive(archive)) => Ok(Some(archive)),
+            Some(AddedFile::Unknown) | None => Err(CannotCarryOut::Archive(path.to_vec())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The paths that the source of a copy stands for.
 
-use cache_keys::{Tree, has_wildcard, path_match};
+use cache_keys::{CopyAction, EntryKind, Tree, has_wildcard, path_match};
 
 use crate::copying::cannot_carry_out::CannotCarryOut;
 use crate::copying::paths::{join, split, through_links};
@@ -26,6 +26,18 @@ pub(crate) fn matches(tree: &Tree, path: &str, follow: bool) -> Result<Vec<Vec<u
         pending.extend(below.into_iter().rev());
     }
     Ok(found)
+}
+
+/// The files, without links, that a copy names itself: not those that it finds in folders.
+pub(crate) fn named_files(tree: &Tree, copy: &CopyAction) -> Vec<Vec<u8>> {
+    let named = match copy.allow_wildcard {
+        true => matches(tree, &copy.src, copy.follow_symlink).unwrap_or_default(),
+        false => vec![copy.src.clone().into_bytes()],
+    };
+    let paths = named.iter().filter_map(|path| tree.resolve(path, copy.follow_symlink).ok());
+    paths
+        .filter(|path| tree.get(path).is_some_and(|entry| matches!(entry.kind(), EntryKind::File { .. })))
+        .collect()
 }
 
 /// The part of a path before the first name with a wildcard, and the rest.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cache_keys::{Entry, EntryKind, Header, path_match};
+use cache_keys::{Entry, EntryHasher, EntryKind, Header, path_match};
 
 use crate::content_check::check::FlawKind;
 use crate::content_check::compare::Comparison;
@@ -25,6 +25,8 @@ pub(crate) struct Claims {
     pub(crate) comparison: Comparison,
     /// Whether files of the layers below stand where a folder was copied to. If the folder has them, unchanged, the layer lacks them.
     pub(crate) has_unchanged: bool,
+    /// Folders for which no copy has found anything below yet.
+    waiting: BTreeSet<Vec<u8>>,
 }
 
 /// A copy with the reading that was chosen for it.
@@ -65,7 +67,8 @@ impl Claims {
     ) -> Result<Self, CannotCarryOut> {
         let sources = copied.inputs.iter().map(|input| FoundSource::new(input.is_sent)).collect();
         let comparison = Comparison::default();
-        let mut claims = Self { sources, lost: BTreeSet::new(), comparison, has_unchanged: false };
+        let waiting = BTreeSet::new();
+        let mut claims = Self { sources, lost: BTreeSet::new(), comparison, has_unchanged: false, waiting };
         claims.comparison.check_shape(copied.layer);
         let mut claiming = Vec::new();
         for (placed, reading) in copies.iter().zip(choice) {
@@ -82,9 +85,9 @@ impl Claims {
         }
         let hidden = copied.layer.whiteouts().chain(copied.layer.opaque_folders());
         hidden.for_each(|path| claims.comparison.add(path, FlawKind::Planted));
+        let waiting = std::mem::take(&mut claims.waiting);
+        waiting.iter().for_each(|folder| claims.comparison.add(folder, FlawKind::Planted));
         for copy in &mut claiming {
-            let waiting = std::mem::take(&mut copy.waiting);
-            waiting.iter().for_each(|(folder, _, _)| claims.comparison.add(folder, FlawKind::Planted));
             claims.take_top(copy);
             claims.take_below(copy, copied, with_below)?;
         }
@@ -99,11 +102,15 @@ impl Claims {
         copies: &mut [ClaimingCopy<'_>],
     ) -> Result<(), CannotCarryOut> {
         let mut claimed = Vec::new();
-        let mut is_on_the_way = false;
+        let (mut is_on_the_way, mut is_waiting) = (false, false);
         for (position, copy) in copies.iter_mut().enumerate() {
             match copy.claim(path, entry)? {
                 Claim::No => {}
                 Claim::Way => is_on_the_way = true,
+                Claim::Folder(source) => {
+                    is_waiting = true;
+                    copy.waiting.push((path.to_vec(), entry.clone(), source));
+                }
                 claim => claimed.push((position, claim)),
             }
         }
@@ -116,27 +123,26 @@ impl Claims {
         };
         let chosen = claimed.iter().position(is_file).unwrap_or_default();
         let Some((position, claim)) = claimed.into_iter().nth(chosen) else {
-            match is_on_the_way && entry.is_folder() {
-                true => self.check_way(path, entry, copied, copies),
-                false => self.comparison.add(path, FlawKind::Planted),
+            match (is_on_the_way && entry.is_folder(), is_waiting) {
+                (true, _) => self.check_way(path, entry, copied, copies),
+                (false, true) => drop(self.waiting.insert(path.to_vec())),
+                (false, false) => self.comparison.add(path, FlawKind::Planted),
             }
             return Ok(());
         };
         let Some(copy) = copies.get_mut(position) else { return Ok(()) };
         match claim {
             Claim::From(source) => {
-                let waiting = std::mem::take(&mut copy.waiting);
-                for (folder, entry, from) in waiting {
-                    match is_at_or_below(path, &folder) {
-                        true => self.take(copy, &folder, &entry, &from),
-                        false => self.comparison.add(&folder, FlawKind::Planted),
+                for (folder, entry, from) in std::mem::take(&mut copy.waiting) {
+                    if is_at_or_below(path, &folder) {
+                        self.waiting.remove(&folder);
+                        self.take(copied, copy, &folder, &entry, &from);
                     }
                 }
-                self.take(copy, path, entry, &source);
+                self.take(copied, copy, path, entry, &source);
             }
-            Claim::Folder(source) => copy.waiting.push((path.to_vec(), entry.clone(), source)),
             Claim::Lost(lost) => drop(self.lost.insert(lost)),
-            Claim::No | Claim::Way => {}
+            Claim::No | Claim::Way | Claim::Folder(_) => {}
         }
         Ok(())
     }
@@ -163,20 +169,34 @@ impl Claims {
     }
 
     /// Takes an entry of the layer for a copy of this path of a source.
-    fn take(&mut self, copy: &ClaimingCopy<'_>, path: &[u8], entry: &Entry, source: &[u8]) {
+    fn take(
+        &mut self,
+        copied: &CopiedLayer<'_>,
+        copy: &ClaimingCopy<'_>,
+        path: &[u8],
+        entry: &Entry,
+        source: &[u8],
+    ) {
         copy.check_header(path, entry, &mut self.comparison);
-        let candidates = headers::of_source(&copy.mode, copy.source_owner(), entry);
+        // The bytes are kept of small files. If one of them is all that was copied, all permissions can be tried.
+        let bytes = copied.layer.content(path).filter(|_| copied.op.actions.len() == 1);
+        let all = bytes.filter(|_| matches!(copy.reading, Reading::File(_)));
+        let candidates = headers::of_source(&copy.mode, copy.source_owner(), entry, all.is_some());
         if candidates.is_empty() {
             self.comparison.add(path, FlawKind::Mode);
         }
         let is_changed = copy.mode != ModeChange::Keep && !matches!(entry.kind(), EntryKind::Symlink { .. });
-        if is_changed && !headers::are_all(entry) {
+        if is_changed && all.is_none() {
             self.lost.insert(Lost::Modes);
         }
         if copy.owner.is_some() && !copy.is_sent {
             self.lost.insert(Lost::Owners);
         }
-        let entries: Vec<Entry> = candidates.iter().filter_map(|header| entry.under(header)).collect();
+        let under = |header: &Header| match all {
+            Some(bytes) => Some(file_of(bytes, header)),
+            None => entry.under(header),
+        };
+        let entries: Vec<Entry> = candidates.iter().filter_map(under).collect();
         if entries.len() < candidates.len() {
             self.lost.insert(Lost::Modes);
         }
@@ -212,7 +232,7 @@ impl Claims {
             Reading::FileBelow(path) => {
                 let entry = copied.below.get(path).filter(|_| is_absent(path));
                 match entry {
-                    Some(entry) => self.take(copy, path, entry, &copy.placed.source()),
+                    Some(entry) => self.take(copied, copy, path, entry, &copy.placed.source()),
                     None => self.comparison.add(path, FlawKind::Missing),
                 }
             }
@@ -225,7 +245,7 @@ impl Claims {
                     let Claim::From(source) = copy.claim(&path, entry)? else { continue };
                     self.has_unchanged = true;
                     if with_below {
-                        self.take(copy, &path, entry, &source);
+                        self.take(copied, copy, &path, entry, &source);
                     }
                 }
                 if self.has_unchanged {
@@ -328,4 +348,11 @@ impl<'a> ClaimingCopy<'a> {
         let xattrs: Vec<_> = xattrs.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
         comparison.check_header(path, entry, &Header::new(mode, uid, gid).with_xattrs(xattrs));
     }
+}
+
+fn file_of(bytes: &[u8], header: &Header) -> Entry {
+    let size = bytes.len() as u64;
+    let mut hasher = EntryHasher::new(header, &EntryKind::File { size });
+    hasher.update(bytes);
+    Entry::file(header.clone(), size, hasher.finish())
 }

@@ -12,15 +12,19 @@ const USUAL_OF_FILES: &[u32] = &[
 /// Permissions of most folders.
 const USUAL_OF_FOLDERS: &[u32] =
     &[0o755, 0o775, 0o700, 0o750, 0o777, 0o770, 0o555, 0o500, 0o2755, 0o2775, 0o2770, 0o1777, 0o711, 0o751];
-/// Files of at most so many bytes are hashed under all permissions that there are.
-const SMALL: u64 = 16 << 10;
 /// Files of more bytes are hashed under the first few of the usual permissions.
 const LARGE: u64 = 1 << 20;
 /// How many permissions count for a large file.
 const FEW: usize = 4;
 
 /// The headers that an entry of a source can have had, if the copy got this entry of a layer. There is one if nothing was lost.
-pub(crate) fn of_source(change: &ModeChange, owner: Option<(u32, u32)>, copy: &Entry) -> Vec<Header> {
+/// `all` is for all permissions that there are.
+pub(crate) fn of_source(
+    change: &ModeChange,
+    owner: Option<(u32, u32)>,
+    copy: &Entry,
+    all: bool,
+) -> Vec<Header> {
     let header = copy.header();
     let (uid, gid) = owner.unwrap_or((header.uid, header.gid));
     let with = |mode| Header::new(mode, uid, gid).with_xattrs(owned_xattrs(header));
@@ -29,18 +33,14 @@ pub(crate) fn of_source(change: &ModeChange, owner: Option<(u32, u32)>, copy: &E
     }
     let is_folder = copy.is_folder();
     let can_be = |mode: &u32| change.apply(*mode, is_folder) == header.mode;
-    modes(copy).into_iter().filter(can_be).map(with).collect()
+    let others = (0..0o10000).filter(|mode| all && !usual_modes(copy).contains(mode));
+    usual_modes(copy).iter().copied().chain(others).filter(can_be).map(with).collect()
 }
 
 /// The headers that the folder of a source can have had. Its copy tells nothing.
 pub(crate) fn of_top_folder() -> impl Iterator<Item = Header> {
     let others = (0..0o10000).filter(|mode| !USUAL_OF_FOLDERS.contains(mode));
     USUAL_OF_FOLDERS.iter().copied().chain(others).map(|mode| Header::new(mode, 0, 0))
-}
-
-/// Whether all permissions are tried for the source of a copy.
-pub(crate) fn are_all(copy: &Entry) -> bool {
-    matches!(copy.kind(), EntryKind::File { size } if *size <= SMALL)
 }
 
 /// Under which further headers a file of a layer has to be hashed, so that its source can be told from the copy: for each copy of
@@ -54,7 +54,7 @@ pub(crate) fn to_hash(copies: &[(&CopyAction, bool)], header: &Header, size: u64
         }
         let owner = (copy.owner.is_some() || *is_sent).then_some((0, 0));
         let file = Entry::file(header.clone(), size, [0; 32]);
-        wanted.extend(of_source(&change, owner, &file).into_iter().filter(|wanted| wanted != header));
+        wanted.extend(of_source(&change, owner, &file, false).into_iter().filter(|wanted| wanted != header));
     }
     wanted.sort();
     wanted.dedup();
@@ -66,15 +66,11 @@ pub(crate) fn gives_headers(copy: &CopyAction) -> bool {
     copy.owner.is_some() || ModeChange::of(copy.mode, &copy.mode_str) != Some(ModeChange::Keep)
 }
 
-fn modes(entry: &Entry) -> Vec<u32> {
+fn usual_modes(entry: &Entry) -> &'static [u32] {
     match entry.kind() {
-        EntryKind::Folder => USUAL_OF_FOLDERS.to_vec(),
-        EntryKind::File { size } if *size <= SMALL => {
-            let others = (0..0o10000).filter(|mode| !USUAL_OF_FILES.contains(mode));
-            USUAL_OF_FILES.iter().copied().chain(others).collect()
-        }
-        EntryKind::File { size } if *size > LARGE => USUAL_OF_FILES.iter().copied().take(FEW).collect(),
-        _ => USUAL_OF_FILES.to_vec(),
+        EntryKind::Folder => USUAL_OF_FOLDERS,
+        EntryKind::File { size } if *size > LARGE => USUAL_OF_FILES.get(..FEW).unwrap_or_default(),
+        _ => USUAL_OF_FILES,
     }
 }
 
