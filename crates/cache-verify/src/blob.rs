@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use cache_compress::{LayerContent, LayerRead, read_concurrency, read_layer};
+use cache_compress::{LayerContent, LayerRead, read_concurrency, read_layer_with};
 use cache_ingest::{BegunStep, Error, ErrorKind, Event, Job, Mismatch, Provider, Source, Step, Stored};
 use cache_model::{Algorithm, Descriptor};
 use futures_util::{StreamExt, stream};
 
-use crate::{FindingKind, VerifyOptions};
+use crate::{FindingKind, LayerReader, VerifyOptions};
 
 /// Checks the blobs of one store.
 #[derive(Clone, Copy)]
@@ -17,6 +17,8 @@ pub(crate) struct BlobChecker<'a> {
     pub(crate) provider: &'a dyn Provider,
     pub(crate) options: &'a VerifyOptions,
     pub(crate) job: &'a Job,
+    /// Who reads layers in the same pass.
+    pub(crate) reader: &'a dyn LayerReader,
 }
 
 /// A layer's blob to check, and the algorithms of the diff IDs that its descriptors claim.
@@ -122,10 +124,19 @@ impl BlobChecker<'_> {
     async fn read(self, check: &BlobCheck) -> (Result<LayerContent, FindingKind>, u64) {
         let descriptor = &check.descriptor;
         let source = self.source(descriptor);
-        let LayerRead { content, bytes, .. } =
-            read_layer(&source, &check.algorithms, self.options.max_expansion).await;
+        let task = self.reader.read(&descriptor.digest);
+        let (LayerRead { content, bytes, .. }, done) =
+            read_layer_with(&source, &check.algorithms, self.options.max_expansion, |tar| {
+                task.map(|task| task(tar))
+            })
+            .await;
         let verdict = match content {
-            Ok(content) => Ok(content),
+            Ok(content) => {
+                if let Some(done) = done.flatten() {
+                    done();
+                }
+                Ok(content)
+            }
             Err(error) => Err(self.fault(descriptor, error).await),
         };
         (verdict, bytes)

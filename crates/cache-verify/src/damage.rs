@@ -38,7 +38,7 @@ pub async fn damaged_blobs(
     let bytes = blobs.iter().fold(0u64, |sum, blob| sum.saturating_add(blob.size));
     job.event(&Event::Planned { blobs: blobs.len() as u64, bytes });
     let options = VerifyOptions::default();
-    let checker = BlobChecker { provider, options: &options, job };
+    let checker = BlobChecker { provider, options: &options, job, reader: &() };
     let looked = stream::iter(blobs)
         .map(|blob| async move {
             let defect = checker.look(blob, read).await?;

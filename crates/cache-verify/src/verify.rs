@@ -15,7 +15,7 @@ use crate::layers::BlobChecks;
 use crate::metadata::Unread;
 use crate::needs::STEPS;
 use crate::walk::MetadataWalk;
-use crate::{FindingKind, Report, VerifyError, VerifyOptions};
+use crate::{FindingKind, LayerReader, Report, VerifyError, VerifyOptions};
 
 /// Verifies the cache that a name stands for: a cache's manifest with all that it names, or an image or an index of
 /// images with the inline caches inside them.
@@ -35,11 +35,26 @@ pub async fn verify(
     options: &VerifyOptions,
     job: &Job,
 ) -> Result<Report, VerifyError> {
+    verify_with(store, name, options, job, &()).await
+}
+
+/// As [`verify`], and lets another reader read the tars of layers in the same pass. It gets none if
+/// [`blobs`](VerifyOptions::blobs) are not read.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_with(
+    store: &dyn ReadStore,
+    name: &Name,
+    options: &VerifyOptions,
+    job: &Job,
+    reader: &dyn LayerReader,
+) -> Result<Report, VerifyError> {
     if options.blobs && tokio::runtime::Handle::try_current().is_err() {
         return Err(VerifyError::NoRuntime(Error::no_runtime("verify", "the blobs of layers")));
     }
     let resolved = store.resolve(name).await.map_err(VerifyError::Resolve)?;
-    let checker = BlobChecker { provider: store, options, job };
+    let checker = BlobChecker { provider: store, options, job, reader };
     let mut walk = MetadataWalk::new(checker);
     let bytes = read_subject(&mut walk, checker, &resolved).await?;
     let subject = resolved.descriptor;

@@ -18,5 +18,6 @@ mod damage;
 mod fixtures;
 mod images;
 mod properties;
+mod reader;
 mod store;
 mod support;
