@@ -6,6 +6,7 @@
 mod attached;
 mod build_config;
 mod dockerbuild;
+mod document;
 mod error;
 mod exec;
 mod file;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use cache_explain::Build;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::record::RecordError;
 use crate::record::build_config::{BuildConfig, BuildMetadata, DependencyText};
+use crate::record::document::Document;
 use crate::record::members::Numbers;
 
 #[derive(Deserialize)]
@@ -88,20 +87,19 @@ struct Metadata02 {
     buildkit_metadata: Option<BuildMetadata>,
 }
 
-/// The build of a predicate; `None` if the value is none.
-pub(crate) fn build_of_predicate(value: &Value) -> Option<Result<Build, RecordError>> {
-    let has = |name: &str| value.get(name).is_some();
-    if has("buildDefinition") {
-        Some(version_1(value))
-    } else if has("buildType") && (has("invocation") || has("buildConfig")) {
-        Some(version_02(value))
+/// The build of a predicate; `None` if the document is none.
+pub(crate) fn build_of_predicate(document: &Document<'_>) -> Option<Result<Build, RecordError>> {
+    if document.has("buildDefinition") {
+        Some(version_1(document))
+    } else if document.has("buildType") && (document.has("invocation") || document.has("buildConfig")) {
+        Some(version_02(document))
     } else {
         None
     }
 }
 
-fn version_1(value: &Value) -> Result<Build, RecordError> {
-    let Version1 { build_definition, run_details } = parse(value)?;
+fn version_1(document: &Document<'_>) -> Result<Build, RecordError> {
+    let Version1 { build_definition, run_details } = document.read()?;
     let internal = build_definition.internal_parameters;
     let config = internal.build_config.ok_or(RecordError::NoSteps)?;
     let metadata = run_details.metadata.and_then(|metadata| metadata.buildkit_metadata);
@@ -113,8 +111,8 @@ fn version_1(value: &Value) -> Result<Build, RecordError> {
     Ok(build)
 }
 
-fn version_02(value: &Value) -> Result<Build, RecordError> {
-    let predicate: Version02 = parse(value)?;
+fn version_02(document: &Document<'_>) -> Result<Build, RecordError> {
+    let predicate: Version02 = document.read()?;
     let config = predicate.build_config.ok_or(RecordError::NoSteps)?;
     let metadata = predicate.metadata.and_then(|metadata| metadata.buildkit_metadata);
     let builder = predicate.invocation.environment.platform;
@@ -122,8 +120,4 @@ fn version_02(value: &Value) -> Result<Build, RecordError> {
     build.resolved = predicate.materials.into_iter().flatten().map(Into::into).collect();
     build.arguments = predicate.invocation.parameters.args.unwrap_or_default();
     Ok(build)
-}
-
-fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, RecordError> {
-    T::deserialize(value).map_err(|error| RecordError::damaged(error.to_string()))
 }

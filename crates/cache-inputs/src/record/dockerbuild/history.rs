@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use cache_format::ImageManifest;
 use cache_model::{Descriptor, Digest};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::record::RecordError;
 use crate::record::predicate_type::{PREDICATE_TYPE, is_provenance};
@@ -40,7 +40,7 @@ pub(crate) struct RecordedBuild {
 struct JsonRecord {
     result: Option<JsonResult>,
     results: Option<BTreeMap<String, Option<JsonResult>>>,
-    exporter_response: Option<Map<String, Value>>,
+    exporter_response: Option<BTreeMap<String, Value>>,
     #[serde(rename = "logs")]
     logs: Option<JsonBlob>,
 }
@@ -80,7 +80,8 @@ impl HistoryRecord {
             let mut attestations = result.attestations.into_iter().flatten();
             let Some(provenance) = attestations.find(JsonBlob::is_provenance) else { continue };
             let provenance = layer(&provenance.digest)?;
-            let base_diff_ids = base_diff_ids(&response, &platform);
+            let base_diff_ids =
+                base_diff_ids(&platform, |key| response.get(key)?.as_str().map(str::to_owned));
             builds.push(RecordedBuild { platform, provenance, base_diff_ids });
         }
         Ok(Self { builds, log })
