@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use cache_keys::{CopyAction, Entry, FileActionKind, FileOp, LayerTree, Tree, has_wildcard, path_match};
 
 use crate::changed_files::{ReplacedHeader, SourceFiles, tree_order};
-use crate::copying::{above, below, join, split};
+use crate::copying::{CopyFilter, above, below, join, split};
 
 /// How many folders that were copied into one are told apart.
 const MAX_FOLDERS: usize = 64;
@@ -19,9 +19,16 @@ struct CopyPlaces<'a> {
     /// The source of each file, by its path in the layer.
     files: HashMap<Vec<u8>, Vec<u8>>,
     /// The folders whose contents were copied into one of the layer, by the path of that.
-    folders: HashMap<Vec<u8>, Vec<Vec<u8>>>,
+    folders: HashMap<Vec<u8>, Vec<CopiedFolder>>,
     /// Names that a wildcard at the end of a path matches.
     wildcards: Vec<WildcardPlace<'a>>,
+}
+
+/// A folder of the source whose contents were copied.
+struct CopiedFolder {
+    source: Vec<u8>,
+    /// Which of its entries; `None` if the patterns cannot be read.
+    filter: Option<CopyFilter>,
 }
 
 /// The copies of a path with a wildcard in its last name.
@@ -60,7 +67,7 @@ pub(crate) fn copied_files<'l>(
     }
     entries.sort_by(|(a, _), (b, _)| tree_order(a, b));
     entries.dedup_by(|(a, _), (b, _)| a == b);
-    let lost = places.folders.into_values().flatten().collect();
+    let lost = places.folders.into_values().flatten().map(|folder| folder.source).collect();
     Some(SourceFiles { entries, lost, replaced })
 }
 
@@ -94,10 +101,12 @@ impl<'a> CopyPlaces<'a> {
             None => has_folder && (path.is_empty() || layer.get(&inside).is_none_or(Entry::is_folder)),
         };
         let real = real.unwrap_or(path);
-        match is_folder {
-            true if copy.dir_copy_contents || !has_folder => self.folders.entry(dest).or_default().push(real),
-            true => self.folders.entry(inside).or_default().push(real),
-            false => drop(self.files.insert(if has_folder { inside } else { dest }, real)),
+        if is_folder {
+            let place = if copy.dir_copy_contents || !has_folder { dest } else { inside };
+            let folder = CopiedFolder { source: real, filter: CopyFilter::new(copy).ok() };
+            self.folders.entry(place).or_default().push(folder);
+        } else {
+            self.files.insert(if has_folder { inside } else { dest }, real);
         }
     }
 
@@ -116,26 +125,38 @@ impl<'a> CopyPlaces<'a> {
             return Some(wildcard.map(|wildcard| join(&wildcard.folder, name)));
         };
         let rest = below(path, place).unwrap_or_default();
-        let mut named = folders.iter().map(|folder| join(folder, rest));
-        if wildcard.is_none() && folders.len() == 1 {
-            return Some(named.next());
+        if let ([folder], None) = (folders, wildcard) {
+            return Some(Some(join(&folder.source, rest)));
         }
         if folders.len() > MAX_FOLDERS {
             return None;
         }
-        let known = named.find(|named| source.is_some_and(|source| source.get(named).is_some()));
-        match (known, wildcard) {
-            (Some(known), _) => Some(Some(known)),
-            (None, Some(wildcard)) => Some(Some(join(&wildcard.folder, name))),
-            (None, None) => None,
+        let taking: Vec<Vec<u8>> = folders
+            .iter()
+            .filter(|folder| folder.takes(rest))
+            .map(|folder| join(&folder.source, rest))
+            .collect();
+        let known = taking.iter().find(|named| source.is_some_and(|source| source.get(named).is_some()));
+        match (known, wildcard, taking.as_slice()) {
+            (Some(known), ..) | (None, None, [known]) => Some(Some(known.clone())),
+            (None, Some(wildcard), _) => Some(Some(join(&wildcard.folder, name))),
+            (None, None, _) => None,
         }
     }
 
     /// The nearest folder above a path into which folders were copied.
-    fn folder_above<'p>(&self, path: &'p [u8]) -> Option<(&'p [u8], &[Vec<u8>])> {
+    fn folder_above<'p>(&self, path: &'p [u8]) -> Option<(&'p [u8], &[CopiedFolder])> {
         let mut folders: Vec<&[u8]> = std::iter::once(&b""[..]).chain(above(path)).collect();
         folders.reverse();
         folders.into_iter().find_map(|folder| Some((folder, self.folders.get(folder)?.as_slice())))
+    }
+}
+
+impl CopiedFolder {
+    /// Whether the copy takes an entry at a path below the folder.
+    fn takes(&self, path: &[u8]) -> bool {
+        let check = self.filter.as_ref().map(|filter| filter.check(path, None));
+        check.is_none_or(|check| check.is_ok_and(|matches| matches.is_included))
     }
 }
 
@@ -157,4 +178,167 @@ fn clean(path: &str) -> Vec<u8> {
         }
     }
     names.join("/").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+    use cache_keys::{EntryKind, FileAction, Header, LayerEntry, Owner};
+
+    use super::*;
+
+    fn entry(path: &str) -> Entry {
+        let kind = if path.ends_with('/') { EntryKind::Folder } else { EntryKind::File { size: 0 } };
+        Entry::of(Header::new(0o644, 0, 0), kind)
+    }
+
+    fn layer(paths: &[&str]) -> LayerTree {
+        let mut layer = LayerTree::default();
+        for path in paths {
+            layer.add(path.trim_end_matches('/').as_bytes(), LayerEntry::Entry(entry(path))).unwrap();
+        }
+        layer
+    }
+
+    fn tree(paths: &[&str]) -> Tree {
+        let mut tree = Tree::sent();
+        for path in paths {
+            tree.insert(path.as_bytes(), entry(path));
+        }
+        tree
+    }
+
+    /// A copy as a Dockerfile makes it.
+    fn copy(src: &str, dest: &str) -> CopyAction {
+        CopyAction {
+            src: src.to_owned(),
+            dest: dest.to_owned(),
+            mode: -1,
+            timestamp: -1,
+            follow_symlink: true,
+            dir_copy_contents: true,
+            allow_wildcard: true,
+            ..CopyAction::default()
+        }
+    }
+
+    fn op(copies: impl IntoIterator<Item = CopyAction>) -> FileOp {
+        let action = |copy| FileAction {
+            input: Some(0),
+            secondary_input: Some(1),
+            output: Some(0),
+            kind: FileActionKind::Copy(copy),
+        };
+        FileOp { actions: copies.into_iter().map(action).collect() }
+    }
+
+    /// Checks which paths of the source a layer tells; `None` if it does not.
+    #[track_caller]
+    fn check(
+        copies: impl IntoIterator<Item = CopyAction>,
+        in_layer: &[&str],
+        source: Option<&[&str]>,
+        expected: Option<&[&str]>,
+    ) {
+        let (layer, source) = (layer(in_layer), source.map(tree));
+        let found = copied_files(&op(copies), 1, &layer, source.as_ref());
+        let found = found.map(|files| {
+            let paths = files.entries.into_iter().map(|(path, _)| String::from_utf8(path).unwrap());
+            paths.collect::<Vec<_>>()
+        });
+        assert_eq!(
+            found.as_deref(),
+            expected.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>()).as_deref()
+        );
+    }
+
+    #[test]
+    fn the_contents_of_a_folder_are_found_below_it() {
+        let in_layer =
+            ["app/", "app/src/", "app/src/a.js", "app/src/sub/", "app/src/sub/b.js", "app/src-b", "other"];
+        let expected: &[&str] = &["src/a.js", "src/sub", "src/sub/b.js"];
+        check([copy("/src", "/app/src")], &in_layer, Some(&["src/a.js"]), Some(expected));
+        check([copy("/src", "/app/src")], &in_layer, None, Some(expected));
+        check([copy("/", "/app")], &["app/", "app/a/", "app/a/b"], None, Some(&["a", "a/b"]));
+    }
+
+    #[test]
+    fn files_are_found_by_their_names_in_a_folder_or_under_another_name() {
+        let copies = || [copy("/in/a", "/w/"), copy("/b", "/w/")];
+        check(copies(), &["w/", "w/a", "w/b", "w/c"], Some(&["in/a", "b"]), Some(&["b", "in/a"]));
+        check(copies(), &["w/", "w/a", "w/b", "w/c"], None, Some(&["b", "in/a"]));
+        check([copy("/a", "/etc/b")], &["etc/", "etc/b"], None, Some(&["a"]));
+        // Into a folder that exists.
+        check([copy("/a", "/etc")], &["etc/", "etc/a"], None, Some(&["a"]));
+        check([copy("/./x/../a", "/")], &["a"], Some(&["a"]), Some(&["a"]));
+    }
+
+    #[test]
+    fn names_that_a_wildcard_matches_are_found_also_if_the_source_lacks_them_now() {
+        let in_layer = ["etc/", "etc/a.conf", "etc/gone.conf", "etc/other"];
+        let expected: &[&str] = &["conf/a.conf", "conf/gone.conf"];
+        check(
+            [copy("/conf/*.conf", "/etc/")],
+            &in_layer,
+            Some(&["conf/a.conf", "conf/b.conf"]),
+            Some(expected),
+        );
+        check([copy("/conf/*.conf", "/etc/")], &in_layer, None, Some(expected));
+        // A folder that it matches gives its contents.
+        let source: &[&str] = &["d/one/x", "d/two/y", "d/file"];
+        check(
+            [copy("/d/*", "/")],
+            &["x", "y", "file"],
+            Some(source),
+            Some(&["d/file", "d/one/x", "d/two/y"]),
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_where_a_layer_does_not_tell_the_source() {
+        // Of two folders in one, a file that neither has now can be from either.
+        let copies = || [copy("/one", "/w/"), copy("/two", "/w/")];
+        check(copies(), &["w/a", "w/b"], Some(&["one/a", "two/b"]), Some(&["one/a", "two/b"]));
+        check(copies(), &["w/a", "w/gone"], Some(&["one/a", "two/b"]), None);
+        // Patterns tell whose it was.
+        let include = |pattern: &str| vec![pattern.to_owned()];
+        let one = CopyAction { include_patterns: include("sub"), ..copy("/one", "/w/") };
+        let two = CopyAction { exclude_patterns: include("sub"), ..copy("/two", "/w/") };
+        let expected: &[&str] = &["one/sub/a", "two/gone"];
+        check([one, two], &["w/sub/a", "w/gone"], Some(&["one/a", "two/b"]), Some(expected));
+        let archive = CopyAction { attempt_unpack: true, ..copy("/a.tar", "/") };
+        check([archive], &["a.tar"], None, None);
+    }
+
+    #[test]
+    fn headers_that_the_copy_replaced_are_not_those_of_the_source() {
+        let replaced =
+            |copy: CopyAction| copied_files(&op([copy]), 1, &layer(&["a"]), None).unwrap().replaced;
+        let none = ReplacedHeader { mode: false, owner: false, xattrs: true };
+        assert_eq!(replaced(copy("/a", "/")), none);
+        assert_eq!(
+            replaced(CopyAction { mode: 0o600, ..copy("/a", "/") }),
+            ReplacedHeader { mode: true, ..none }
+        );
+        let words = CopyAction { mode_str: "a+x".to_owned(), ..copy("/a", "/") };
+        assert_eq!(replaced(words), ReplacedHeader { mode: true, ..none });
+        let owned = CopyAction { owner: Some(Owner::default()), ..copy("/a", "/") };
+        assert_eq!(replaced(owned), ReplacedHeader { owner: true, ..none });
+    }
+
+    #[test]
+    fn a_folder_that_is_copied_as_a_whole_is_found_by_its_name() {
+        let whole = || [CopyAction { dir_copy_contents: false, ..copy("/src", "/app") }];
+        check(whole(), &["app/", "app/src/", "app/src/a"], Some(&["src/a"]), Some(&["src/a"]));
+        let other_input = FileAction {
+            input: None,
+            secondary_input: Some(2),
+            output: None,
+            kind: FileActionKind::Unrecorded,
+        };
+        let op = FileOp { actions: vec![other_input] };
+        assert!(copied_files(&op, 2, &layer(&["a"]), None).is_none());
+        assert_eq!(copied_files(&op, 1, &layer(&["a"]), None).unwrap().entries.len(), 0);
+    }
 }

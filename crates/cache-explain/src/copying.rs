@@ -21,6 +21,7 @@ pub(crate) use actions::{ActionSource, actions_in_order};
 pub(crate) use backward::{CopiedInput, CopiedLayer, Lost, found_sources, gives_headers, to_hash};
 pub(crate) use cannot_carry_out::CannotCarryOut;
 pub(crate) use carry_out::carry_out;
+pub(crate) use filter::CopyFilter;
 pub(crate) use owners::Accounts;
 pub(crate) use paths::{above, below, is_hidden, join, split, through_links};
 pub(crate) use wildcards::named_files;

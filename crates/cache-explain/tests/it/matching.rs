@@ -1,11 +1,4 @@
 //! Names and matches on small caches, as a builder that starts empty writes them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -15,160 +8,14 @@ use cache_explain::{
     SlotState, SourceIdentity, UnknownReason, match_build, name_records,
 };
 use cache_keys::{
-    CopyAction, Definition, Entry, EntryKind, ExecOp, FileAction, FileActionKind, FileOp, Header, HttpFacts,
-    ImageSource, LayerEntry, LayerTree, MergeOp, MkdirAction, MkfileAction, Mount, Op, Owner, OwnerPart,
-    SourceKind, SourceOp, Step, StepOutput, Tree,
+    Entry, EntryKind, FileAction, FileActionKind, FileOp, Header, LayerEntry, LayerTree, MergeOp,
+    MkdirAction, Op, Owner, OwnerPart, Step, Tree,
 };
-use cache_model::{
-    ANNOTATION_DIFF_ID, CacheChains, Descriptor, Digest, Link, MediaType, NewResult, Platform, RecordDigest,
-    RecordId, Timestamp,
+use cache_model::{CacheChains, Descriptor, Digest, Link, Platform, RecordDigest};
+
+use crate::builder::{
+    Builder, action, build, copy, document, end, file, folder, image, layer, run, source, step, take,
 };
-
-fn take(step: usize) -> StepOutput {
-    StepOutput { step, output: 0 }
-}
-
-fn step(op: Op, inputs: &[usize]) -> Step {
-    Step { op, platform: None, inputs: inputs.iter().map(|step| take(*step)).collect() }
-}
-
-fn source(identifier: &str) -> Step {
-    let op = SourceOp { identifier: identifier.to_owned(), ..SourceOp::default() };
-    step(Op::Source(op), &[])
-}
-
-fn image() -> Step {
-    source(&format!("docker-image://example.com/base:1@{}", Digest::of("manifest")))
-}
-
-fn run(command: &str, root: usize) -> Step {
-    let mount = Mount { input: Some(0), dest: "/".to_owned(), output: Some(0), ..Mount::default() };
-    let mut exec = ExecOp { mounts: vec![mount], ..ExecOp::default() };
-    exec.meta.args = vec![command.to_owned()];
-    step(Op::Exec(Box::new(exec)), &[root])
-}
-
-fn action(kind: FileActionKind) -> FileAction {
-    FileAction { input: None, secondary_input: None, output: Some(0), kind }
-}
-
-fn copy(path: &str, root: usize, from: usize) -> Step {
-    let copy = CopyAction {
-        src: path.to_owned(),
-        dest: "/".to_owned(),
-        mode: -1,
-        timestamp: -1,
-        ..CopyAction::default()
-    };
-    let copy = FileAction { input: Some(0), secondary_input: Some(1), ..action(FileActionKind::Copy(copy)) };
-    step(Op::File(FileOp { actions: vec![copy] }), &[root, from])
-}
-
-fn document(text: &str) -> Step {
-    let file =
-        MkfileAction { path: "/doc".to_owned(), mode: 0o644, data: text.into(), timestamp: -1, owner: None };
-    step(Op::File(FileOp { actions: vec![action(FileActionKind::Mkfile(file))] }), &[])
-}
-
-fn end(of: usize) -> Step {
-    step(Op::End, &[of])
-}
-
-fn build(steps: impl IntoIterator<Item = Step>) -> Build {
-    let definition = Definition::new(steps.into_iter().collect()).unwrap();
-    Build::new(definition, Platform::new("linux", "amd64"))
-}
-
-fn file(text: &str) -> Entry {
-    let (header, kind) = (Header::new(0o644, 0, 0), EntryKind::File { size: text.len() as u64 });
-    let mut hasher = cache_keys::EntryHasher::new(&header, &kind);
-    hasher.update(text.as_bytes());
-    Entry::file(header, text.len() as u64, hasher.finish())
-}
-
-fn folder(text: &str) -> Tree {
-    let mut tree = Tree::sent();
-    tree.insert(b"/a", file(text));
-    tree
-}
-
-fn layer(name: &str) -> Descriptor {
-    Descriptor::of(MediaType::OCI_LAYER_GZIP, name)
-        .with_annotation(ANNOTATION_DIFF_ID, &Digest::of(format!("{name}, expanded")).to_string())
-}
-
-/// A builder that starts empty, and the cache that it exports.
-#[derive(Default)]
-struct Builder {
-    chains: CacheChains,
-    /// The files of each step, as far as others read them.
-    files: BTreeMap<usize, Tree>,
-    /// The steps whose results are not exported.
-    without_results: Vec<usize>,
-}
-
-impl Builder {
-    fn with_files(mut self, step: usize, tree: Tree) -> Self {
-        self.files.insert(step, tree);
-        self
-    }
-
-    fn run(mut self, build: &Build) -> CacheChains {
-        let mut made: Vec<Vec<RecordId>> = Vec::new();
-        let base = layer("base");
-        for (position, step) in build.definition.steps().iter().enumerate() {
-            let keys = match &step.op {
-                Op::Source(source) => source_keys(source, build, &base),
-                Op::End => Vec::new(),
-                _ => vec![step.key(&build.platform).unwrap().digest()],
-            };
-            let mut inputs: Vec<Vec<(RecordId, String)>> = Vec::new();
-            for (input, dep) in step.inputs.iter().zip(step.deps()) {
-                let selector = dep.selector.map(|digest| digest.to_string()).unwrap_or_default();
-                let mut links: Vec<_> =
-                    made[input.step].iter().map(|record| (*record, selector.clone())).collect();
-                if let (Some(rule), Some(tree)) = (&dep.content, self.files.get(&input.step)) {
-                    let digest = tree.content(rule).unwrap();
-                    links.push((self.chains.add(&digest, &[], &[]).unwrap().unwrap(), String::new()));
-                }
-                inputs.push(links);
-            }
-            let links: Vec<Vec<Link<'_>>> = inputs
-                .iter()
-                .map(|links| links.iter().map(|(record, selector)| Link::new(*record, selector)).collect())
-                .collect();
-            let links: Vec<&[Link<'_>]> = links.iter().map(Vec::as_slice).collect();
-            let own = layer(&format!("layer of step {position}"));
-            let stack = self.chains.layers([&base, &own]).unwrap();
-            let has_result = !links.is_empty() && !self.without_results.contains(&position);
-            let results = [NewResult::new(stack, Timestamp::from_unix(1, 0).unwrap())];
-            let results: &[NewResult] = if has_result { &results } else { &[] };
-            let records = keys.iter().map(|key| {
-                self.chains.add(&RecordDigest::of_output(key, 0), &links, results).unwrap().unwrap()
-            });
-            made.push(records.collect());
-        }
-        self.chains
-    }
-}
-
-/// The keys of a source as a builder finds them.
-fn source_keys(source: &SourceOp, build: &Build, base: &Descriptor) -> Vec<Digest> {
-    match source.kind() {
-        SourceKind::Image(image) => {
-            let manifest = image.digest().unwrap_or_else(|| Digest::of("manifest"));
-            let layers = ImageSource::layers_key(&[base.diff_id().unwrap()]).unwrap();
-            vec![image.manifest_key(&manifest, &build.platform), layers]
-        }
-        SourceKind::Git(git) => git.keys(&"c".repeat(40)),
-        SourceKind::Http(http) => {
-            let checksum = Digest::of("a download");
-            let date = Some("Mon, 02 Jan 2006 15:04:05 GMT");
-            vec![http.key(&HttpFacts { checksum, filename: None, last_modified: date })]
-        }
-        _ => Vec::new(),
-    }
-}
 
 /// Matches a build with caches of which no layer was read.
 fn matched(inputs: &BuildInputs<'_>, old: &[CacheChains], new: Option<&CacheChains>) -> Matching {
@@ -353,7 +200,8 @@ fn a_step_without_result_need_not_run_if_nothing_needs_its_files() {
     assert!(matching.steps[1].is_reached() && matching.steps[3].is_reached());
 
     // Whether the first step has to run depends on a folder that is not at hand.
-    let build = crate::build([image(), run("make", 0), source("local://context"), copy("/a", 1, 2), end(3)]);
+    let build =
+        crate::builder::build([image(), run("make", 0), source("local://context"), copy("/a", 1, 2), end(3)]);
     let builder = Builder { without_results: vec![1], ..Builder::default() };
     let chains = builder.with_files(2, folder("a")).run(&build);
     let unknown = || Unknown(UnknownReason::NoContext("context".to_owned()));
@@ -366,7 +214,7 @@ fn a_step_whose_key_is_not_recorded_is_unknown_and_so_is_what_stands_on_it() {
     let unrecorded = || step(Op::File(FileOp { actions: vec![action(FileActionKind::Unrecorded)] }), &[]);
     let build = build([unrecorded(), run("make", 0), run("test", 1), end(2)]);
     // Equal commands on another step.
-    let other = crate::build([document("a"), run("make", 0), end(1)]);
+    let other = crate::builder::build([document("a"), run("make", 0), end(1)]);
     let chains = Builder::default().run(&other);
     let matching = matched(&BuildInputs::new(&build), &[chains], None);
     let unknown = Unknown(UnknownReason::Key(0));
