@@ -132,7 +132,7 @@ impl<'a> GitSource<'a> {
 
     /// The keys that the source can have at a commit. It is one, unless the repository's own folder is kept: then the key has the
     /// full name of the reference, and whether that is a branch or a tag is not in the identifier. A source with a bundle has none that
-    /// is known.
+    /// is known; neither has the kept folder of a default branch.
     ///
     /// `commit` is the commit's id; of a kept folder and an annotated tag that of the tag.
     pub fn keys(&self, commit: &str) -> Vec<Digest> {
@@ -161,7 +161,8 @@ impl<'a> GitSource<'a> {
     fn full_names(&self, commit: &str) -> Vec<String> {
         match self.reference {
             reference if reference == commit || reference.starts_with("refs/") => vec![reference.to_owned()],
-            "" => vec!["refs/heads/main".to_owned(), "refs/heads/master".to_owned()],
+            // The name of the default branch is nowhere.
+            "" => Vec::new(),
             reference => vec![format!("refs/heads/{reference}"), format!("refs/tags/{reference}")],
         }
     }

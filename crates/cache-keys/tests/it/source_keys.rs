@@ -91,7 +91,7 @@ fn a_repository_has_a_key_by_its_commit_and_options() {
     check("git://example.com/x.git#v1:d", &keep, &names);
     check("git://example.com/x.git#refs/heads/v1", &keep, &["COMMIT.git#refs/heads/v1"]);
     check(&format!("git://example.com/x.git#{commit}"), &keep, &["COMMIT.git#COMMIT"]);
-    check("git://example.com/x.git", &keep, &["COMMIT.git#refs/heads/main", "COMMIT.git#refs/heads/master"]);
+    check("git://example.com/x.git", &keep, &[]);
     check("git://example.com/x.git", &[("git.bundle", "x")], &[]);
 
     let op = source("git://example.com/x.git#v1:d", &[]);
