@@ -7,7 +7,9 @@
 mod definition;
 mod dep;
 mod exec;
+mod exec_deps;
 mod file;
+mod file_deps;
 mod hashed;
 mod merge;
 mod path;

@@ -1,12 +1,9 @@
-//! A command: what of it is in its key, and what it takes from its inputs (BuildKit: `solver/llbsolver/ops/exec.go`).
+//! A command, and what of it is in its key (BuildKit: `solver/llbsolver/ops/exec.go`).
 
-use cache_model::{Digest, Platform};
+use cache_model::Platform;
 
-use crate::ops::dep::Dep;
 use crate::ops::hashed::{Object, Value};
-use crate::ops::path::{clean_absolute, topmost};
 use crate::ops::platform::with_platform;
-use crate::{ContentRule, ContentSelector};
 
 /// Runs a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,17 +188,6 @@ impl ExecOp {
             .with_set("cdiDevices", Value::list(self.cdi_devices.iter().map(CdiDevice::hashed)));
         with_platform(Object::default().with("Type", "buildkit.exec.v0").with("Exec", exec), platform).into()
     }
-
-    /// What the command takes from each of `count` inputs.
-    pub(crate) fn deps(&self, count: usize) -> Vec<Dep> {
-        let mut mounts: Vec<Vec<&Mount>> = vec![Vec::new(); count];
-        for mount in &self.mounts {
-            if let Some(list) = mount.taken_input().and_then(|input| mounts.get_mut(input)) {
-                list.push(mount);
-            }
-        }
-        mounts.iter().map(|mounts| dep(mounts)).collect()
-    }
 }
 
 impl ExecMeta {
@@ -236,24 +222,6 @@ impl Mount {
             && self.kind == MountKind::Bind
             && !has_options
             && self.result_id.is_empty()
-    }
-
-    /// The input whose files the mount gives the command.
-    fn taken_input(&self) -> Option<usize> {
-        self.input.filter(|_| matches!(self.kind, MountKind::Bind | MountKind::Cache))
-    }
-
-    /// Whether the content of the input may stand for its definition. If the command writes to a part of the input, its result
-    /// holds the other parts too, so all of the input counts.
-    fn counts_by_content(&self) -> bool {
-        let is_whole = clean_absolute(&self.selector) == "/";
-        let may_count = self.output.is_none() || self.readonly || is_whole;
-        let is_wanted = match self.content_cache {
-            ContentCache::Default => self.dest != "/",
-            ContentCache::On => true,
-            ContentCache::Off => false,
-        };
-        may_count && is_wanted
     }
 
     fn hashed(&self) -> Object {
@@ -325,17 +293,4 @@ impl CdiDevice {
     fn hashed(&self) -> Object {
         Object::default().with_set("name", &self.name).with_set("optional", self.optional)
     }
-}
-
-/// What the mounts of one input say about it. The last of them decides whether its content counts, and all of them what of it.
-fn dep(mounts: &[&Mount]) -> Dep {
-    let Some(last) = mounts.last() else { return Dep::default() };
-    let paths: Vec<String> = mounts.iter().map(|mount| clean_absolute(&mount.selector)).collect();
-    let selector = Some(Digest::of(paths.join("\0")));
-    let content = last.counts_by_content().then(|| {
-        // The whole is no link that could be followed.
-        let selector = |path: String| ContentSelector { follow: path != "/", ..ContentSelector::new(path) };
-        ContentRule::new(topmost(paths).into_iter().map(selector).collect())
-    });
-    Dep { selector, content }
 }

@@ -24,6 +24,18 @@ pub(crate) enum Value {
 pub(crate) struct Object(Vec<(&'static str, Value)>);
 
 impl Value {
+    /// The position of an input or output as protocol buffers have it: -1 for none.
+    pub(crate) fn index(position: Option<usize>) -> Self {
+        Self::Number(position.map_or(-1, |position| position as i128))
+    }
+
+    pub(crate) fn list<T>(items: impl IntoIterator<Item = T>) -> Self
+    where
+        T: Into<Self>,
+    {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+
     pub(crate) fn json(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write(&mut out);
@@ -34,6 +46,17 @@ impl Value {
         let mut fields = Vec::new();
         self.flatten(String::new(), &mut fields);
         fields
+    }
+
+    fn is_zero(&self) -> bool {
+        match self {
+            Self::Bool(value) => !value,
+            Self::Number(value) => *value == 0,
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Env(items) => items.is_empty(),
+            Self::Object(_) | Self::Encoded(_) => false,
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -101,31 +124,6 @@ impl Object {
             Some(value) => self.with(name, value),
             None => self,
         }
-    }
-}
-
-impl Value {
-    fn is_zero(&self) -> bool {
-        match self {
-            Self::Bool(value) => !value,
-            Self::Number(value) => *value == 0,
-            Self::Text(text) => text.is_empty(),
-            Self::List(items) => items.is_empty(),
-            Self::Env(items) => items.is_empty(),
-            Self::Object(_) | Self::Encoded(_) => false,
-        }
-    }
-
-    /// The position of an input or output as protocol buffers have it: -1 for none.
-    pub(crate) fn index(position: Option<usize>) -> Self {
-        Self::Number(position.map_or(-1, |position| position as i128))
-    }
-
-    pub(crate) fn list<T>(items: impl IntoIterator<Item = T>) -> Self
-    where
-        T: Into<Self>,
-    {
-        Self::List(items.into_iter().map(Into::into).collect())
     }
 }
 
