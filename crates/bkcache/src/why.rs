@@ -2,6 +2,7 @@
 //!
 //! The answer itself is data of `cache-explain`. Nothing is read or computed here.
 
+mod caches;
 mod json;
 mod sarif;
 mod shown;
@@ -11,6 +12,7 @@ mod words;
 
 use cache_explain::{Cause, Explanation};
 
+pub(crate) use caches::CachesReport;
 pub(crate) use json::write_json;
 pub(crate) use sarif::write_sarif;
 pub(crate) use shown::ShownTexts;
@@ -18,14 +20,19 @@ pub(crate) use source_files::SourceFiles;
 pub(crate) use text::write_lines;
 
 /// An answer, and what its reader should know of the question.
-pub(crate) struct WhyReport {
-    pub(crate) explanation: Explanation,
+pub(crate) struct WhyReport<'a> {
+    pub(crate) explanation: &'a Explanation,
     /// Which texts of the builds may be shown.
     pub(crate) shown: ShownTexts,
+    pub(crate) compared: Compared,
+}
+
+/// What was compared.
+pub(crate) struct Compared {
     /// The newer cache, if one was given.
     pub(crate) new: Option<CacheName>,
     /// The older cache.
-    pub(crate) was: CacheName,
+    pub(crate) was: Option<CacheName>,
     /// What would tell more.
     pub(crate) hints: Vec<String>,
 }

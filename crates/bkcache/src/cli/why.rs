@@ -26,7 +26,7 @@ pub(crate) struct WhyArgs {
     /// Print the answer as SARIF, for code review
     ///
     /// It is a log of version 2.1.0 with a result for each cause, at the line of its instruction.
-    #[arg(long)]
+    #[arg(long, requires = "records")]
     pub(crate) sarif: bool,
 
     /// Exit with 1 if a step missed

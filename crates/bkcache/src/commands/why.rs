@@ -1,11 +1,14 @@
 //! `bkcache why`: the first causes for which a build missed an older cache.
 
+use std::sync::Arc;
+
 use cache_explain::{
-    Cache, Cause, CauseKind, Explanation, FilesUnknown, NewSide, OldSide, StepOutcome, explain,
+    Cache, CachesExplanation, Cause, CauseKind, Explanation, FilesUnknown, NewSide, OldSide, StepOutcome,
+    comparison_header, explain, explain_caches,
 };
 use cache_ingest::Provider;
-use cache_inputs::{AlsoHeaders, LayerOptions};
-use cache_keys::Header;
+use cache_inputs::LayerOptions;
+use cache_model::Graph;
 
 use crate::cli::{GlobalArgs, WhyArgs};
 use crate::failure::{Doing, Failure};
@@ -14,98 +17,135 @@ use crate::interrupt::unless_interrupted;
 use crate::output::{report_then, write_text};
 use crate::sources::{CacheSource, blobs_of, open_sources};
 use crate::stores::Stores;
-use crate::why::{CacheName, ShownTexts, SourceFiles, WhyReport, write_json, write_lines, write_sarif};
+use crate::why::{
+    CacheName, CachesReport, Compared, ShownTexts, SourceFiles, WhyReport, write_json, write_lines,
+    write_sarif,
+};
+
+/// What would tell more, where no record was given.
+const NO_RECORD: &str = "--record, with the record of the newer build, adds the lines of its Dockerfile";
 
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    if args.build.records.is_empty() {
-        return Err(Failure::Usage("name the record of the newer build with --record".to_owned()));
-    }
     let texts: Vec<String> = [Some(&args.was), args.new.as_ref()].into_iter().flatten().cloned().collect();
-    let targets = texts.iter().map(String::as_str);
     let records = [&args.build.records, &args.old_build.old_records];
-    let targets: Vec<&str> =
-        targets.chain(records.into_iter().flat_map(|records| images_of(records))).collect();
+    let images = records.into_iter().flat_map(|records| images_of(records));
+    let targets: Vec<&str> = texts.iter().map(String::as_str).chain(images).collect();
     let stores = Stores::for_reading(global, &args.registry, &targets)?;
     let answered = async move {
-        let caches = open_sources(&stores, &texts).await?;
-        let also = with_common_header();
-        let new = Builds::read(&stores, &args.build, &also).await?;
-        let old = args.old_build.of_platform(args.build.platform.as_ref());
-        let old = Builds::read_like(&stores, &old, &also, &new).await?;
-        let question = Question { stores: &stores, caches: &caches, new: &new, old: &old, args };
-        let explanation = question.answer(also).await?;
-        Ok((caches, new, old, explanation))
+        let question = Question::read(&stores, &texts, args).await?;
+        let answer = question.answer(&stores).await?;
+        Ok((question, answer))
     };
-    let (caches, new, old, explanation) = unless_interrupted(answered, None, global).await?;
-    let name = |cache: &CacheSource| CacheName {
-        place: cache.opened.place(),
-        manifest: cache.opened.cache.descriptor.digest.to_string(),
+    let (question, answer) = unless_interrupted(answered, None, global).await?;
+    let (written, ran) = match answer {
+        Answer::OfBuilds(explanation) => (question.write(&explanation, global), explanation.ran()),
+        Answer::OfCaches(explanation) => (question.write_records(&explanation, global), explanation.ran),
     };
-    let Some(was) = caches.first().map(name) else {
-        return Err(Failure::Usage("--was names no cache".to_owned()));
-    };
-    let builds = new.builds.iter().chain(&old.builds);
-    let report = WhyReport {
-        shown: ShownTexts::of(args.values.show_values, builds),
-        new: caches.get(1).map(name),
-        was,
-        hints: hints(&explanation, args, &new),
-        explanation,
-    };
-    let files = SourceFiles::of(&new.builds, &args.build.contexts);
-    let written = write_text(|out| match (args.json, args.sarif) {
-        (true, _) => write_json(out, &report),
-        (_, true) => write_sarif(out, &report, &files),
-        _ => write_lines(out, &report, global),
-    });
-    let has_missed = report.explanation.ran() > 0;
-    report_then(written, (args.exit_code && has_missed).then_some(Failure::Negative))
+    report_then(written, (args.exit_code && ran > 0).then_some(Failure::Negative))
 }
 
-/// Both sides of a comparison, and how their layers are read.
+/// What is compared, read.
 struct Question<'a> {
-    stores: &'a Stores,
-    /// The older cache, and the newer one if there is one.
-    caches: &'a [CacheSource],
-    new: &'a Builds,
-    old: &'a Builds,
     args: &'a WhyArgs,
+    /// The older cache, and the newer one if there is one.
+    caches: Vec<CacheSource>,
+    new: Builds,
+    old: Builds,
+    options: LayerOptions,
 }
 
-impl Question<'_> {
-    /// Explains, and reads the layers that tell more, until no more is to be read.
-    async fn answer(&self, also: AlsoHeaders) -> Result<Explanation, Failure> {
+enum Answer {
+    OfBuilds(Explanation),
+    /// No record of the newer build was given.
+    OfCaches(CachesExplanation),
+}
+
+impl<'a> Question<'a> {
+    async fn read(stores: &Stores, caches: &[String], args: &'a WhyArgs) -> Result<Self, Failure> {
         let mut options = LayerOptions::default();
-        options.also = also;
-        let graphs = self.caches.iter().map(|cache| cache.chains.graph().doing(|| cache.opened.reading()));
-        let graphs: Vec<_> = graphs.collect::<Result<_, Failure>>()?;
+        // Under this header too, files of different modes and owners can be compared.
+        options.also = Arc::new(|_, _, _| vec![comparison_header()]);
+        let caches = open_sources(stores, caches).await?;
+        let new = Builds::read(stores, &args.build, &options.also).await?;
+        let old = args.old_build.of_platform(args.build.platform.as_ref());
+        let old = Builds::read_like(stores, &old, &options.also, &new).await?;
+        Ok(Self { args, caches, new, old, options })
+    }
+
+    /// Explains, and reads the layers that tell more, until no more is to be read.
+    async fn answer(&self, stores: &Stores) -> Result<Answer, Failure> {
+        let graphs = self.graphs()?;
         let (new, old, contexts) = (self.new.inputs(), self.old.inputs(), self.old.trees());
-        let provider = blobs_of(self.caches);
+        let provider = blobs_of(&self.caches);
         let mut layers = LayerTrees::default();
         loop {
             let caches: Vec<Cache<'_>> =
                 graphs.iter().map(|graph| Cache::new(graph, &layers.trees)).collect();
-            let Some(was) = caches.first() else { return Ok(Explanation::default()) };
-            let newer = NewSide { builds: &new, cache: caches.get(1) };
-            let explanation = explain(&newer, &OldSide { builds: &old, contexts: &contexts, cache: was });
-            let mut wanted = explanation.wanted_layers.clone();
-            wanted.extend(&explanation.wanted_for_notes);
+            let (answer, wanted) = match caches.as_slice() {
+                [was, newer] if new.is_empty() => {
+                    let mut explanation = explain_caches(newer, was);
+                    let wanted = std::mem::take(&mut explanation.wanted_layers);
+                    (Answer::OfCaches(explanation), wanted)
+                }
+                [was, newer @ ..] => {
+                    let newer = NewSide { builds: &new, cache: newer.first() };
+                    let old = OldSide { builds: &old, contexts: &contexts, cache: was };
+                    let mut explanation = explain(&newer, &old);
+                    let mut wanted = std::mem::take(&mut explanation.wanted_layers);
+                    wanted.append(&mut explanation.wanted_for_notes);
+                    (Answer::OfBuilds(explanation), wanted)
+                }
+                [] => return Ok(Answer::OfBuilds(Explanation::default())),
+            };
             let blobs = self.caches.iter().flat_map(|cache| cache.chains.blobs());
             let stored = (&provider as &dyn Provider, blobs);
-            if self.args.no_read || !layers.read(self.stores, stored, &wanted, &options).await {
-                return Ok(explanation);
+            if self.args.no_read || !layers.read(stores, stored, &wanted, &self.options).await {
+                return Ok(answer);
             }
         }
     }
+
+    /// The records of the caches.
+    fn graphs(&self) -> Result<Vec<Graph<'_>>, Failure> {
+        let caches = self.caches.iter();
+        caches.map(|cache| cache.chains.graph().doing(|| cache.opened.reading())).collect()
+    }
+
+    fn write(&self, explanation: &Explanation, global: &GlobalArgs) -> Result<(), Failure> {
+        let args = self.args;
+        let builds = self.new.builds.iter().chain(&self.old.builds);
+        let shown = ShownTexts::of(args.values.show_values, builds);
+        let compared = self.compared(hints(explanation, args, &self.new));
+        let report = WhyReport { explanation, shown, compared };
+        let files = SourceFiles::of(&self.new.builds, &args.build.contexts);
+        write_text(|out| match (args.json, args.sarif) {
+            (true, _) => write_json(out, &report),
+            (_, true) => write_sarif(out, &report, &files),
+            _ => write_lines(out, &report, global),
+        })
+    }
+
+    fn write_records(&self, explanation: &CachesExplanation, global: &GlobalArgs) -> Result<(), Failure> {
+        let graphs = self.graphs()?;
+        let Some(new) = graphs.last() else { return Ok(()) };
+        let compared = self.compared(vec![NO_RECORD.to_owned()]);
+        let report = CachesReport { explanation, new, compared };
+        write_text(|out| match self.args.json {
+            true => report.write_json(out),
+            false => report.write_lines(out, global),
+        })
+    }
+
+    fn compared(&self, hints: Vec<String>) -> Compared {
+        let name = |cache: &CacheSource| CacheName {
+            place: cache.opened.place(),
+            manifest: cache.opened.cache.descriptor.digest.to_string(),
+        };
+        Compared { was: self.caches.first().map(name), new: self.caches.get(1).map(name), hints }
+    }
 }
 
-/// Every file is also hashed under this header, so that files of different modes and owners can be compared.
-fn with_common_header() -> AlsoHeaders {
-    let common = Header::new(0o644, 0, 0);
-    std::sync::Arc::new(move |_, _, _| vec![common.clone()])
-}
-
-/// What would tell more than was told.
+/// What would tell more.
 fn hints(explanation: &Explanation, args: &WhyArgs, new: &Builds) -> Vec<String> {
     let mut hints = Vec::new();
     if args.build.records.is_empty() {

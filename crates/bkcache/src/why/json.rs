@@ -7,11 +7,11 @@ use cache_explain::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::why::{CacheName, WhyReport, words};
+use crate::why::{CacheName, Compared, WhyReport, words};
 
 /// Writes the answer as one JSON object. Causes and steps are in the order of the build.
-pub(crate) fn write_json(out: &mut dyn Write, report: &WhyReport) -> io::Result<()> {
-    let explanation = &report.explanation;
+pub(crate) fn write_json(out: &mut dyn Write, report: &WhyReport<'_>) -> io::Result<()> {
+    let explanation = report.explanation;
     let steps = explanation.steps.iter().map(|step| {
         let mut object = place(&step.at);
         let cached = match step.outcome {
@@ -33,19 +33,27 @@ pub(crate) fn write_json(out: &mut dyn Write, report: &WhyReport) -> io::Result<
         object.insert("files".to_owned(), note.files.iter().map(file).collect());
         Value::Object(object)
     });
-    let value = json!({
-        "new": report.new.as_ref().map(cache),
-        "was": cache(&report.was),
-        "steps": steps.collect::<Vec<_>>(),
-        "cached": explanation.cached(),
-        "ran": explanation.ran(),
-        "unknown": explanation.count(StepOutcome::Unknown),
-        "causes": explanation.causes.iter().map(|it| cause(it, report)).collect::<Vec<_>>(),
-        "notes": notes.collect::<Vec<_>>(),
-        "hints": report.hints,
-    });
+    let value = answer(
+        &report.compared,
+        [
+            ("steps", steps.collect()),
+            ("cached", json!(explanation.cached())),
+            ("ran", json!(explanation.ran())),
+            ("unknown", json!(explanation.count(StepOutcome::Unknown))),
+            ("causes", explanation.causes.iter().map(|it| cause(it, report)).collect()),
+            ("notes", notes.collect()),
+        ],
+    );
     serde_json::to_writer_pretty(&mut *out, &value)?;
     writeln!(out)
+}
+
+/// The members of an answer, between those that every answer has.
+pub(crate) fn answer(compared: &Compared, members: [(&str, Value); 6]) -> Value {
+    let caches = [("new", compared.new.as_ref().map(cache)), ("was", compared.was.as_ref().map(cache))];
+    let caches = caches.into_iter().map(|(key, name)| (key, json!(name)));
+    let members = caches.chain(members).chain([("hints", json!(compared.hints))]);
+    members.map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>().into()
 }
 
 fn cache(name: &CacheName) -> Value {
@@ -63,10 +71,13 @@ fn place(at: &StepPlace) -> Map<String, Value> {
     object
 }
 
-fn cause(cause: &Cause, report: &WhyReport) -> Value {
+fn cause(cause: &Cause, report: &WhyReport<'_>) -> Value {
     let mut object = place(&cause.at);
     object.insert("kind".to_owned(), json!(cause.kind.as_str()));
     object.insert("follow".to_owned(), json!(cause.follow));
+    if !cause.is_certain {
+        object.insert("certain".to_owned(), json!(false));
+    }
     if cause.may_follow > 0 {
         object.insert("may_follow".to_owned(), json!(cause.may_follow));
     }
@@ -102,7 +113,8 @@ fn change(change: &Change, shown: Option<[Option<&str>; 2]>) -> Value {
     }
 }
 
-fn file(file: &FileChange) -> Value {
+/// A file that differs.
+pub(crate) fn file(file: &FileChange) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
     put("path", json!(words::path(&file.path)));

@@ -40,11 +40,15 @@ struct ReviewComment<'a> {
 }
 
 /// Writes the answer as a SARIF log with one run. The causes come first, the most expensive one at the top.
-pub(crate) fn write_sarif(out: &mut dyn Write, report: &WhyReport, files: &SourceFiles) -> io::Result<()> {
+pub(crate) fn write_sarif(
+    out: &mut dyn Write,
+    report: &WhyReport<'_>,
+    files: &SourceFiles,
+) -> io::Result<()> {
     let causes = CAUSES.iter().map(|(kind, text)| rule(kind.as_str(), text));
     let rules: Vec<Value> =
         causes.chain(NOTES.iter().map(|(kind, text)| rule(kind.as_str(), text))).collect();
-    let causes = by_cost(&report.explanation).into_iter().map(|cause| ReviewComment {
+    let causes = by_cost(report.explanation).into_iter().map(|cause| ReviewComment {
         rule: cause.kind.as_str(),
         level: "note",
         at: &cause.at,

@@ -20,8 +20,12 @@ const DIM: Style = Style::new().dimmed();
 const INSTRUCTION: usize = 80;
 
 /// Writes the answer as text. With `-q` only the causes are written, with `-v` the steps and all files, too.
-pub(crate) fn write_lines(out: &mut dyn Write, report: &WhyReport, global: &GlobalArgs) -> io::Result<()> {
-    for cause in by_cost(&report.explanation) {
+pub(crate) fn write_lines(
+    out: &mut dyn Write,
+    report: &WhyReport<'_>,
+    global: &GlobalArgs,
+) -> io::Result<()> {
+    for cause in by_cost(report.explanation) {
         write_cause(out, cause, report, global)?;
     }
     if global.quiet {
@@ -32,10 +36,10 @@ pub(crate) fn write_lines(out: &mut dyn Write, report: &WhyReport, global: &Glob
         writeln!(out, "{DIM}note:{DIM:#} {place}: {}", printable(&words::note(note)))?;
     }
     if global.verbose {
-        write_steps(out, &report.explanation)?;
+        write_steps(out, report.explanation)?;
     }
-    writeln!(out, "{BOLD}{}{BOLD:#}", summary(&report.explanation))?;
-    for hint in &report.hints {
+    writeln!(out, "{BOLD}{}{BOLD:#}", summary(report.explanation))?;
+    for hint in &report.compared.hints {
         writeln!(out, "{DIM}hint:{DIM:#} {}", printable(hint))?;
     }
     Ok(())
@@ -44,7 +48,7 @@ pub(crate) fn write_lines(out: &mut dyn Write, report: &WhyReport, global: &Glob
 fn write_cause(
     out: &mut dyn Write,
     cause: &Cause,
-    report: &WhyReport,
+    report: &WhyReport<'_>,
     global: &GlobalArgs,
 ) -> io::Result<()> {
     let place = match global.verbose {
@@ -70,7 +74,7 @@ fn write_cause(
 }
 
 /// The changed fields of a definition; a command as the lines that went and came.
-fn write_changes(out: &mut dyn Write, cause: &Cause, report: &WhyReport) -> io::Result<()> {
+fn write_changes(out: &mut dyn Write, cause: &Cause, report: &WhyReport<'_>) -> io::Result<()> {
     for change in &cause.changes {
         let shown = report.shown.texts(cause, change);
         match shown {

@@ -2,6 +2,8 @@
 //!
 //! Text and SARIF share them.
 
+use std::time::Duration;
+
 use cache_explain::{
     Cause, CauseKind, Change, FileChange, FileChangeKind, FileFacts, FileType, FilesUnknown, Note, NoteKind,
     StepPlace,
@@ -26,10 +28,19 @@ pub(crate) fn place(at: &StepPlace) -> String {
 
 /// What is different, and what it costs, as in `src/view.js changed (19 -> 20 bytes); 6 steps follow`.
 pub(crate) fn cause(cause: &Cause, shown: &ShownTexts) -> String {
-    let lost = cause.lost.filter(|lost| !lost.is_zero()).map(|lost| format!("{} lost", duration(lost)));
+    with_cost(difference(cause, shown), cause.follow, cause.may_follow, cause.lost)
+}
+
+/// A difference with the number of steps that follow, of those that may, and the time that was lost.
+pub(crate) fn with_cost(
+    difference: String,
+    follow: usize,
+    may_follow: usize,
+    lost: Option<Duration>,
+) -> String {
     let verb = |number: usize| if number == 1 { "follows" } else { "follow" };
     let steps = |number: usize| count(number as u64, "step");
-    let follow = match (cause.follow, cause.may_follow) {
+    let follow = match (follow, may_follow) {
         (0, 0) => None,
         (0, may) => Some(format!("{} may follow", steps(may))),
         (follow, 0) => Some(format!("{} {}", steps(follow), verb(follow))),
@@ -37,8 +48,8 @@ pub(crate) fn cause(cause: &Cause, shown: &ShownTexts) -> String {
             Some(format!("{} {}, {} more may", steps(follow), verb(follow), grouped(may as u64)))
         }
     };
+    let lost = lost.filter(|lost| !lost.is_zero()).map(|lost| format!("{} lost", duration(lost)));
     let cost: Vec<String> = follow.into_iter().chain(lost).collect();
-    let difference = difference(cause, shown);
     if cost.is_empty() { difference } else { format!("{difference}; {}", cost.join(", ")) }
 }
 
@@ -104,7 +115,11 @@ fn difference(cause: &Cause, shown: &ShownTexts) -> String {
     match cause.kind {
         CauseKind::Content => content(cause),
         CauseKind::Inline => "the document in it changed".to_owned(),
+        CauseKind::Base if !cause.is_certain => {
+            "another base image, unless its layers are the same".to_owned()
+        }
         CauseKind::Base => "another base image".to_owned(),
+        CauseKind::Source if !cause.is_certain => "what it downloads may have changed".to_owned(),
         CauseKind::Source => "what it downloads changed".to_owned(),
         CauseKind::Platform => match changed_texts(cause, shown).as_slice() {
             [] => "built for another platform".to_owned(),
