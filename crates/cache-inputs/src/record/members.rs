@@ -74,8 +74,9 @@ impl<'a> Members<'a> {
     /// # Errors
     /// The first member that was not read.
     pub(crate) fn end(self) -> Result<(), MemberFault> {
-        match self.object.keys().find(|name| !self.known.contains(&name.as_str())) {
-            Some(name) => Err(MemberFault::unknown().within(name)),
+        let mut others = self.object.iter().filter(|(name, _)| !self.known.contains(&name.as_str()));
+        match others.find(|(_, value)| !value.is_null()) {
+            Some((name, _)) => Err(MemberFault::unknown().within(name)),
             None => Ok(()),
         }
     }

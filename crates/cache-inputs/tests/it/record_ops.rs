@@ -102,6 +102,11 @@ fn a_command_is_read() {
     } });
     check(&op, &Op::Exec(Box::new(exec)));
     check(&json!({ "exec": {} }), &Op::Exec(Box::default()));
+    // Older builders write what is absent as null.
+    check(
+        &json!({ "exec": { "meta": { "env": null, "moon": null }, "mounts": null } }),
+        &Op::Exec(Box::default()),
+    );
 }
 
 #[test]
