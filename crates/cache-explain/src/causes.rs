@@ -1,9 +1,10 @@
 //! The first causes of a build's misses, each with what is known about it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use cache_keys::{ImageSource, Op, SourceKind, SourceOp, Tree, normalized};
+use cache_keys::{FileAction, FileActionKind, ImageSource, Op, SourceKind, SourceOp, Tree, normalized};
 use cache_model::{Digest, Platform, RecordDigest};
 
 use crate::content_files::{ReadInput, compare_files};
@@ -13,7 +14,7 @@ use crate::keyed_build::KeyedBuild;
 use crate::miss_reason::{MissReason, MissReasons};
 use crate::partners::partners;
 use crate::placing::Placing;
-use crate::top_layer::TopLayer;
+use crate::step_layer::StepLayer;
 use crate::{Cache, Cause, CauseKind, IgnoreChange, MatchState, StepPlace};
 
 /// The platforms for which images are usually made.
@@ -42,6 +43,8 @@ pub(crate) struct Causes<'s> {
     pub(crate) old_contexts: &'s BTreeMap<String, &'s Tree>,
     /// The records of the build in its own cache.
     pub(crate) made: Option<(&'s Placing<'s>, &'s Cache<'s>)>,
+    /// The layers that copies made, in both caches, once they were asked for.
+    pub(crate) copies: OnceCell<HashSet<Digest>>,
     /// Layers that have to be read to know more.
     pub(crate) wanted: Vec<Digest>,
 }
@@ -146,10 +149,13 @@ impl<'s> Causes<'s> {
         let known = key.and_then(|key| self.old.iter().find_map(|old| Some((old, old.step_of_key(&key)?))));
         let (old, old_step) = known.unwrap_or((new, step));
         let contexts = known.map_or(self.old_contexts, |(old, _)| &old.inputs.contexts);
+        let (old_layers, new_layers) = (self.old_layers(step), self.new_layers(step));
+        let (old_layer, new_layer) = (old_layers.first().copied(), new_layers.first().copied());
+        let (old_below, new_below) = (self.copies_below(&old_layers), self.copies_below(&new_layers));
         let old_input =
-            ReadInput { build: old, contexts, step: old_step, input, layer: self.old_layer(step) };
-        let layer = self.made.and_then(|(made, cache)| TopLayer::of(cache, made.step(step)));
-        let new_input = ReadInput { build: new, contexts: &new.inputs.contexts, step, input, layer };
+            ReadInput { build: old, contexts, step: old_step, input, layer: old_layer, below: &old_below };
+        let contexts = &new.inputs.contexts;
+        let new_input = ReadInput { build: new, contexts, step, input, layer: new_layer, below: &new_below };
         let compared = compare_files(old_input, new_input);
         self.wanted.extend(compared.wanted);
         cause.files = compared.files;
@@ -157,12 +163,48 @@ impl<'s> Causes<'s> {
         cause.ignore = ignore_change(old_input, new_input);
     }
 
-    /// The layer that the older step made: of the nearest record, or of another one of its key that has a result.
-    fn old_layer(&self, step: usize) -> Option<TopLayer<'s>> {
-        let nearest = self.reasons.matching.steps.get(step)?.nearest?;
-        let nearest = self.old_cache.graph().at(nearest.record)?;
-        let others = self.old_cache.records(nearest.digest()).iter().copied();
-        TopLayer::of(self.old_cache, [nearest]).or_else(|| TopLayer::of(self.old_cache, others))
+    /// The layers of the older step, the highest first: of the nearest record, or of another one of its key that has a result.
+    fn old_layers(&self, step: usize) -> Vec<StepLayer<'s>> {
+        let nearest = self.reasons.matching.steps.get(step).and_then(|matched| matched.nearest);
+        let Some(nearest) = nearest.and_then(|nearest| self.old_cache.graph().at(nearest.record)) else {
+            return Vec::new();
+        };
+        let layers = StepLayer::stack(self.old_cache, [nearest]);
+        if layers.is_empty() {
+            return StepLayer::stack(
+                self.old_cache,
+                self.old_cache.records(nearest.digest()).iter().copied(),
+            );
+        }
+        layers
+    }
+
+    fn new_layers(&self, step: usize) -> Vec<StepLayer<'s>> {
+        self.made.map(|(made, cache)| StepLayer::stack(cache, made.step(step))).unwrap_or_default()
+    }
+
+    /// Those of a step's layers below its own that copies made.
+    fn copies_below(&self, layers: &[StepLayer<'s>]) -> Vec<StepLayer<'s>> {
+        let copies = self.copies.get_or_init(|| self.copied_layers());
+        layers.iter().skip(1).filter(|layer| copies.contains(&layer.digest)).copied().collect()
+    }
+
+    /// The layers that copies made, in both caches.
+    fn copied_layers(&self) -> HashSet<Digest> {
+        let mut layers = HashSet::new();
+        for (step, matched) in self.reasons.matching.steps.iter().enumerate() {
+            let is_copy = |action: &FileAction| matches!(action.kind, FileActionKind::Copy(_));
+            let op = self.build().step(step).map(|step| &step.op);
+            if !matches!(op, Some(Op::File(file)) if file.actions.iter().any(is_copy)) {
+                continue;
+            }
+            let reached = matched.outputs.iter().flat_map(|output| &output.records);
+            let records = reached.filter_map(|reached| self.old_cache.graph().at(reached.record));
+            layers.extend(StepLayer::top(self.old_cache, records).map(|layer| layer.digest));
+            let made = self.made.and_then(|(made, cache)| StepLayer::top(cache, made.step(step)));
+            layers.extend(made.map(|layer| layer.digest));
+        }
+        layers
     }
 
     /// Says of steps with new definitions what they were.

@@ -8,11 +8,11 @@ use cache_keys::{ContentRule, LayerTree, Op, StepOutput, Tree};
 use cache_model::Digest;
 
 use crate::changed_files::{SourceFiles, changed_files};
-use crate::copied_files::copied_files;
+use crate::copied_files::{CopiedFiles, copied_files};
 use crate::keyed_build::KeyedBuild;
 use crate::made_tree::made_tree;
-use crate::top_layer::TopLayer;
-use crate::{FileChange, FilesUnknown};
+use crate::step_layer::StepLayer;
+use crate::{FileChange, FileChangeKind, FilesUnknown};
 
 /// An input of a step in one of the two builds, with the record of the step in that build's cache.
 #[derive(Clone, Copy)]
@@ -22,7 +22,9 @@ pub(crate) struct ReadInput<'s> {
     pub(crate) contexts: &'s BTreeMap<String, &'s Tree>,
     pub(crate) step: usize,
     pub(crate) input: usize,
-    pub(crate) layer: Option<TopLayer<'s>>,
+    pub(crate) layer: Option<StepLayer<'s>>,
+    /// The layers below it that copies made, the highest first.
+    pub(crate) below: &'s [StepLayer<'s>],
 }
 
 /// What came of a comparison.
@@ -41,6 +43,12 @@ enum InputFiles<'s> {
     None,
 }
 
+/// The files that a step read, from a tree or a layer.
+enum ReadFiles<'f> {
+    Tree(SourceFiles<'f>),
+    Layer(CopiedFiles<'f>),
+}
+
 enum TreeOf<'s> {
     Given(&'s Tree),
     Made(Box<Tree>),
@@ -53,16 +61,31 @@ pub(crate) fn compare_files(old: ReadInput<'_>, new: ReadInput<'_>) -> ComparedF
     for files in [&old_files, &new_files] {
         wanted.extend(files.not_read());
     }
-    let new_side = new.source_files(&new_files, old_files.tree());
-    let old_side = old.source_files(&old_files, new_files.tree());
+    let mut new_side = new.source_files(&new_files, old_files.tree());
+    let mut old_side = old.source_files(&old_files, new_files.tree());
     let unknown = match (&old_side, &new_side) {
         (Some(_), Some(_)) => None,
         (None, _) if !old.is_copied() => Some(FilesUnknown::OnlyMounted),
         (None, _) => Some(FilesUnknown::NoOldFiles),
         (_, None) => Some(FilesUnknown::NoNewFiles),
     };
-    let files = old_side.zip(new_side).map(|(old, new)| changed_files(&old, &new));
-    ComparedFiles { files, unknown, wanted }
+    let (Some(old_side), Some(new_side)) = (&mut old_side, &mut new_side) else {
+        return ComparedFiles { files: None, unknown, wanted };
+    };
+    let mut files = changed_files(old_side.files(), new_side.files());
+    if files.iter().any(|file| matches!(file.change, FileChangeKind::Added | FileChangeKind::Removed)) {
+        wanted.extend(old_side.add_unchanged(old.below, new_side.files()));
+        wanted.extend(new_side.add_unchanged(new.below, old_side.files()));
+        let found = changed_files(old_side.files(), new_side.files());
+        if found.is_empty() && !wanted.is_empty() {
+            return ComparedFiles { files: None, unknown: Some(FilesUnknown::NoOldFiles), wanted };
+        }
+        // Something differs, so not all of these are unchanged files.
+        if !found.is_empty() {
+            files = found;
+        }
+    }
+    ComparedFiles { files: Some(files), unknown, wanted }
 }
 
 impl<'s> ReadInput<'s> {
@@ -76,18 +99,18 @@ impl<'s> ReadInput<'s> {
             return InputFiles::Tree(TreeOf::Made(Box::new(tree)));
         }
         match self.layer.filter(|_| self.is_copied()) {
-            Some(TopLayer { tree: Some(tree), .. }) => InputFiles::Layer(tree),
+            Some(StepLayer { tree: Some(tree), .. }) => InputFiles::Layer(tree),
             Some(layer) => InputFiles::NotRead(layer.digest),
             None => InputFiles::None,
         }
     }
 
     /// The files that the step read. `other` are all files of the input in the other build.
-    fn source_files<'f>(self, files: &'f InputFiles<'_>, other: Option<&Tree>) -> Option<SourceFiles<'f>> {
+    fn source_files<'f>(self, files: &'f InputFiles<'f>, other: Option<&Tree>) -> Option<ReadFiles<'f>> {
         match files {
-            InputFiles::Tree(tree) => selected_files(tree.tree(), &self.rule()?),
+            InputFiles::Tree(tree) => selected_files(tree.tree(), &self.rule()?).map(ReadFiles::Tree),
             InputFiles::Layer(layer) => match &self.build.step(self.step)?.op {
-                Op::File(file) => copied_files(file, self.input, layer, other),
+                Op::File(file) => copied_files(file, self.input, layer, other).map(ReadFiles::Layer),
                 _ => None,
             },
             InputFiles::NotRead(_) | InputFiles::None => None,
@@ -112,6 +135,23 @@ impl<'s> ReadInput<'s> {
 
     fn rule(self) -> Option<ContentRule> {
         self.build.step(self.step)?.deps().into_iter().nth(self.input)?.content
+    }
+}
+
+impl<'f> ReadFiles<'f> {
+    fn files(&self) -> &SourceFiles<'f> {
+        match self {
+            Self::Tree(files) => files,
+            Self::Layer(copied) => &copied.files,
+        }
+    }
+
+    /// Adds files that a layer lacks because a layer below has them: see [`CopiedFiles::add_unchanged`].
+    fn add_unchanged(&mut self, below: &[StepLayer<'f>], other: &SourceFiles<'_>) -> Vec<Digest> {
+        match self {
+            Self::Tree(_) => Vec::new(),
+            Self::Layer(copied) => copied.add_unchanged(below, other),
+        }
     }
 }
 

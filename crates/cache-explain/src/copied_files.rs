@@ -3,25 +3,27 @@
 //! A layer has no modes, owners and attributes that the copying replaced, and not the header of a folder whose contents were copied.
 //! Where it does not tell the path of a file in the source, nothing is said at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cache_keys::{CopyAction, Entry, FileActionKind, FileOp, LayerTree, Tree, has_wildcard, path_match};
+use cache_model::Digest;
 
 use crate::changed_files::{ReplacedHeader, SourceFiles, tree_order};
 use crate::copying::{CopyFilter, above, below, join, split};
+use crate::step_layer::StepLayer;
 
 /// How many folders that were copied into one are told apart.
 const MAX_FOLDERS: usize = 64;
 
 /// The paths in a layer that copies lead to.
 #[derive(Default)]
-struct CopyPlaces<'a> {
+struct CopyPlaces {
     /// The source of each file, by its path in the layer.
     files: HashMap<Vec<u8>, Vec<u8>>,
     /// The folders whose contents were copied into one of the layer, by the path of that.
     folders: HashMap<Vec<u8>, Vec<CopiedFolder>>,
     /// Names that a wildcard at the end of a path matches.
-    wildcards: Vec<WildcardPlace<'a>>,
+    wildcards: Vec<WildcardPlace>,
 }
 
 /// A folder of the source whose contents were copied.
@@ -32,12 +34,18 @@ struct CopiedFolder {
 }
 
 /// The copies of a path with a wildcard in its last name.
-struct WildcardPlace<'a> {
+struct WildcardPlace {
     /// The folder in the layer.
     place: Vec<u8>,
     /// The folder in the source.
     folder: Vec<u8>,
-    pattern: &'a str,
+    pattern: String,
+}
+
+/// The files that a step copied from one input, and where in its layer they are.
+pub(crate) struct CopiedFiles<'l> {
+    pub(crate) files: SourceFiles<'l>,
+    places: CopyPlaces,
 }
 
 /// The files that a step copied from one input. `source` is what is known of the input's files, of this build or another one: it
@@ -47,15 +55,12 @@ pub(crate) fn copied_files<'l>(
     input: usize,
     layer: &'l LayerTree,
     source: Option<&Tree>,
-) -> Option<SourceFiles<'l>> {
+) -> Option<CopiedFiles<'l>> {
     let mut places = CopyPlaces::default();
     let mut replaced = ReplacedHeader { xattrs: true, ..ReplacedHeader::default() };
     for action in op.actions.iter().filter(|action| action.secondary_input == Some(input)) {
         let FileActionKind::Copy(copy) = &action.kind else { return None };
-        if copy.attempt_unpack {
-            return None;
-        }
-        places.add(copy, layer.tree(), source);
+        places.add(copy, layer.tree(), source)?;
         replaced.mode |= copy.mode != -1 || !copy.mode_str.is_empty();
         replaced.owner |= copy.owner.is_some();
     }
@@ -67,12 +72,45 @@ pub(crate) fn copied_files<'l>(
     }
     entries.sort_by(|(a, _), (b, _)| tree_order(a, b));
     entries.dedup_by(|(a, _), (b, _)| a == b);
-    let lost = places.folders.into_values().flatten().map(|folder| folder.source).collect();
-    Some(SourceFiles { entries, lost, replaced })
+    let lost = places.folders.values().flatten().map(|folder| folder.source.clone()).collect();
+    Some(CopiedFiles { files: SourceFiles { entries, lost, replaced }, places })
 }
 
-impl<'a> CopyPlaces<'a> {
-    fn add(&mut self, copy: &'a CopyAction, layer: &Tree, source: Option<&Tree>) {
+impl<'l> CopiedFiles<'l> {
+    /// Adds files that the layer lacks because a layer below has them already: a file that a copy leaves as it was is in no layer
+    /// twice. `below` are the layers below that copies made, the highest first: only copies keep the time of a file. They are
+    /// asked for the files of the other build. Gives the layers that have to be read to know.
+    pub(crate) fn add_unchanged(&mut self, below: &[StepLayer<'l>], other: &SourceFiles<'_>) -> Vec<Digest> {
+        let known: HashSet<&[u8]> = self.files.entries.iter().map(|(path, _)| path.as_slice()).collect();
+        let missing =
+            other.entries.iter().map(|(path, _)| path).filter(|path| !known.contains(path.as_slice()));
+        let (mut found, mut lost, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
+        for path in missing {
+            let Some(place) = self.places.place_of(path) else { continue };
+            for layer in below {
+                let Some(tree) = layer.tree else {
+                    wanted.push(layer.digest);
+                    lost.push(path.clone());
+                    break;
+                };
+                let entry = tree.tree().get(&place);
+                if let Some(entry) = entry.filter(|entry| !entry.is_folder() || tree.describes_folder(&place))
+                {
+                    found.push((path.clone(), entry));
+                    break;
+                }
+            }
+        }
+        self.files.lost.extend(lost);
+        self.files.entries.extend(found);
+        self.files.entries.sort_by(|(a, _), (b, _)| tree_order(a, b));
+        wanted
+    }
+}
+
+impl CopyPlaces {
+    /// `None` if an archive was unpacked: its name is not in the layer.
+    fn add(&mut self, copy: &CopyAction, layer: &Tree, source: Option<&Tree>) -> Option<()> {
         let dest = clean(&copy.dest);
         let is_folder = copy.dest.ends_with('/') || layer.get(&dest).is_some_and(Entry::is_folder);
         if !(copy.allow_wildcard && has_wildcard(&copy.src)) {
@@ -80,25 +118,35 @@ impl<'a> CopyPlaces<'a> {
         }
         let src = clean(&copy.src);
         for path in source.map(|source| matches(source, &src)).unwrap_or_default() {
-            self.add_path(copy, path, layer, source);
+            self.add_path(copy, path, layer, source)?;
         }
         let (folder, _) = split(&src);
-        let pattern = copy.src.rsplit('/').next().unwrap_or_default();
+        let pattern = copy.src.rsplit('/').next().unwrap_or_default().to_owned();
         if is_folder && !has_wildcard(folder) {
             self.wildcards.push(WildcardPlace { place: dest, folder: folder.to_vec(), pattern });
         }
+        Some(())
     }
 
-    fn add_path(&mut self, copy: &CopyAction, path: Vec<u8>, layer: &Tree, source: Option<&Tree>) {
+    fn add_path(
+        &mut self,
+        copy: &CopyAction,
+        path: Vec<u8>,
+        layer: &Tree,
+        source: Option<&Tree>,
+    ) -> Option<()> {
         let dest = clean(&copy.dest);
         let inside = join(&dest, split(&path).1);
         let has_folder = copy.dest.ends_with('/') || layer.get(&dest).is_some_and(Entry::is_folder);
         // A path that is followed counts as what it leads to.
         let real = source.and_then(|source| source.resolve(&path, copy.follow_symlink).ok());
         let entry = source.zip(real.as_ref()).and_then(|(source, real)| source.get(real));
+        let is_file_inside = layer.get(&inside).is_some_and(|found| !found.is_folder());
         let is_folder = match entry {
             Some(entry) => entry.is_folder(),
-            None => has_folder && (path.is_empty() || layer.get(&inside).is_none_or(Entry::is_folder)),
+            // It may be an archive.
+            None if copy.attempt_unpack && has_folder && !is_file_inside => return None,
+            None => has_folder && (path.is_empty() || !is_file_inside),
         };
         let real = real.unwrap_or(path);
         if is_folder {
@@ -106,8 +154,14 @@ impl<'a> CopyPlaces<'a> {
             let folder = CopiedFolder { source: real, filter: CopyFilter::new(copy).ok() };
             self.folders.entry(place).or_default().push(folder);
         } else {
-            self.files.insert(if has_folder { inside } else { dest }, real);
+            let place = if has_folder { inside } else { dest };
+            let is_unpacked = || layer.get(&place).is_none_or(Entry::is_folder);
+            if copy.attempt_unpack && is_unpacked() {
+                return None;
+            }
+            self.files.insert(place, real);
         }
+        Some(())
     }
 
     /// The path in the source of an entry of the layer. The outer `None` means that it cannot be told, the inner that it was not
@@ -117,8 +171,8 @@ impl<'a> CopyPlaces<'a> {
             return Some(Some(named.clone()));
         }
         let (folder, name) = split(path);
-        let is_match = |wildcard: &&WildcardPlace<'_>| {
-            wildcard.place == folder && path_match(wildcard.pattern, name).unwrap_or_default()
+        let is_match = |wildcard: &&WildcardPlace| {
+            wildcard.place == folder && path_match(&wildcard.pattern, name).unwrap_or_default()
         };
         let wildcard = self.wildcards.iter().find(is_match).filter(|_| !entry.is_folder());
         let Some((place, folders)) = self.folder_above(path) else {
@@ -142,6 +196,26 @@ impl<'a> CopyPlaces<'a> {
             (None, Some(wildcard), _) => Some(Some(join(&wildcard.folder, name))),
             (None, None, _) => None,
         }
+    }
+
+    /// The path in the layer of a path of the source.
+    fn place_of(&self, path: &[u8]) -> Option<Vec<u8>> {
+        if let Some((place, _)) = self.files.iter().find(|(_, source)| *source == path) {
+            return Some(place.clone());
+        }
+        let mut folders = self
+            .folders
+            .iter()
+            .flat_map(|(place, folders)| folders.iter().map(move |folder| (place, folder)));
+        let in_folder = folders.find_map(|(place, folder)| {
+            let rest = below(path, &folder.source).filter(|rest| folder.takes(rest))?;
+            Some(join(place, rest))
+        });
+        let (folder, name) = split(path);
+        let is_match = |wildcard: &&WildcardPlace| {
+            wildcard.folder == folder && path_match(&wildcard.pattern, name).unwrap_or_default()
+        };
+        in_folder.or_else(|| self.wildcards.iter().find(is_match).map(|wildcard| join(&wildcard.place, name)))
     }
 
     /// The nearest folder above a path into which folders were copied.
@@ -243,8 +317,8 @@ mod tests {
     ) {
         let (layer, source) = (layer(in_layer), source.map(tree));
         let found = copied_files(&op(copies), 1, &layer, source.as_ref());
-        let found = found.map(|files| {
-            let paths = files.entries.into_iter().map(|(path, _)| String::from_utf8(path).unwrap());
+        let found = found.map(|copied| {
+            let paths = copied.files.entries.into_iter().map(|(path, _)| String::from_utf8(path).unwrap());
             paths.collect::<Vec<_>>()
         });
         assert_eq!(
@@ -308,13 +382,53 @@ mod tests {
         let expected: &[&str] = &["one/sub/a", "two/gone"];
         check([one, two], &["w/sub/a", "w/gone"], Some(&["one/a", "two/b"]), Some(expected));
         let archive = CopyAction { attempt_unpack: true, ..copy("/a.tar", "/") };
-        check([archive], &["a.tar"], None, None);
+        check([archive], &["packed"], None, None);
+    }
+
+    #[test]
+    fn a_file_that_an_archive_could_be_is_found_only_under_its_name() {
+        let add = |src: &str| [CopyAction { attempt_unpack: true, ..copy(src, "/w/") }];
+        check(add("/a"), &["w/", "w/a"], None, Some(&["a"]));
+        check(add("/a.tar"), &["w/", "w/packed"], None, None);
+        check(add("/*.tar"), &["w/", "w/packed"], Some(&["a.tar"]), None);
+    }
+
+    #[test]
+    fn a_file_that_a_layer_below_has_is_in_no_layer_twice() {
+        let (top, low) = (layer(&["app/", "app/new"]), layer(&["app/", "app/same", "app/sub/"]));
+        let source = tree(&["new", "same", "added", "sub/"]);
+        let other = SourceFiles { entries: source.iter().collect(), ..SourceFiles::default() };
+        let digest = Digest::of("low");
+        let copied = || copied_files(&op([copy("/", "/app")]), 1, &top, Some(&source)).unwrap();
+        let paths = |copied: &CopiedFiles<'_>| {
+            let paths = copied.files.entries.iter().map(|(path, _)| String::from_utf8(path.clone()).unwrap());
+            paths.collect::<Vec<_>>()
+        };
+        let mut found = copied();
+        assert!(found.add_unchanged(&[StepLayer { digest, tree: Some(&low) }], &other).is_empty());
+        assert_eq!(paths(&found), ["new", "same", "sub"]);
+        let mut found = copied();
+        let wanted = found.add_unchanged(&[StepLayer { digest, tree: None }], &other);
+        assert_eq!(wanted, [digest, digest, digest]);
+        assert_eq!(paths(&found), ["new"]);
+        assert!(found.files.lost.contains(b"same".as_slice()));
+
+        // Places are found for files and wildcards, too.
+        let (top, low) = (layer(&["etc/"]), layer(&["etc/", "etc/a.conf", "etc/b"]));
+        let copies = || [copy("/conf/*.conf", "/etc/"), copy("/b", "/etc/")];
+        let source = tree(&["conf/a.conf", "b"]);
+        let other = SourceFiles { entries: source.iter().collect(), ..SourceFiles::default() };
+        for known in [Some(&source), None] {
+            let mut found = copied_files(&op(copies()), 1, &top, known).unwrap();
+            found.add_unchanged(&[StepLayer { digest, tree: Some(&low) }], &other);
+            assert_eq!(paths(&found), ["b", "conf/a.conf"]);
+        }
     }
 
     #[test]
     fn headers_that_the_copy_replaced_are_not_those_of_the_source() {
         let replaced =
-            |copy: CopyAction| copied_files(&op([copy]), 1, &layer(&["a"]), None).unwrap().replaced;
+            |copy: CopyAction| copied_files(&op([copy]), 1, &layer(&["a"]), None).unwrap().files.replaced;
         let none = ReplacedHeader { mode: false, owner: false, xattrs: true };
         assert_eq!(replaced(copy("/a", "/")), none);
         assert_eq!(
@@ -339,6 +453,6 @@ mod tests {
         };
         let op = FileOp { actions: vec![other_input] };
         assert!(copied_files(&op, 2, &layer(&["a"]), None).is_none());
-        assert_eq!(copied_files(&op, 1, &layer(&["a"]), None).unwrap().entries.len(), 0);
+        assert_eq!(copied_files(&op, 1, &layer(&["a"]), None).unwrap().files.entries.len(), 0);
     }
 }

@@ -43,24 +43,23 @@ pub(crate) fn definition_change(old: StepOf<'_>, new: StepOf<'_>) -> DefinitionC
     DefinitionChange { kind, changes, declared }
 }
 
-/// The fields that differ, in the order in which they are hashed; those that are gone come last. That a part became empty, or is no
-/// longer, is said by the fields in it.
+/// The fields that differ, in the order in which they are hashed; those that are gone come last. That an empty part came or went is
+/// said only if nothing else differs.
 fn changed_fields(old: &[(String, String)], new: &[(String, String)]) -> Vec<Change> {
     let (old_values, new_values) = (by_name(old), by_name(new));
-    let has_inside = |values: &BTreeMap<&str, &str>, name: &str| {
-        let next = values.range(name..).nth(usize::from(values.contains_key(name)));
-        next.is_some_and(|(next, _)| next.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '['])))
-    };
     let mut changes = Vec::new();
     let mut seen = HashSet::new();
     for (name, _) in new.iter().chain(old) {
         let (old, new) = (old_values.get(&**name).copied(), new_values.get(&**name).copied());
-        let is_said_inside = (old == Some(EMPTY) && has_inside(&new_values, name))
-            || (new == Some(EMPTY) && has_inside(&old_values, name));
-        if old != new && !is_said_inside && seen.insert(name) {
+        if old != new && seen.insert(name) {
             let (at, old, new) = (name.clone(), old.map(str::to_owned), new.map(str::to_owned));
             changes.push(Change { at, old, new, is_secret: false });
         }
+    }
+    let has_text =
+        |change: &Change| [&change.old, &change.new].into_iter().flatten().any(|text| text != EMPTY);
+    if changes.iter().any(has_text) {
+        changes.retain(has_text);
     }
     changes
 }

@@ -1,6 +1,7 @@
 //! Explains why steps of a build were not in an older cache.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashSet};
 
 use cache_keys::Tree;
 
@@ -59,6 +60,7 @@ pub fn explain(new: &NewSide<'_>, old: &OldSide<'_>) -> Explanation {
             old_cache: old.cache,
             old_contexts: old.contexts,
             made: made.as_ref().zip(new.cache),
+            copies: OnceCell::new(),
             wanted: matching.wanted_layers(),
         };
         explanation.steps.extend(steps(&causes, &matching));
@@ -72,6 +74,10 @@ pub fn explain(new: &NewSide<'_>, old: &OldSide<'_>) -> Explanation {
             explanation.notes.extend(runs.steps.into_iter().map(note));
             explanation.wanted_for_notes.extend(runs.wanted);
         }
+    }
+    for wanted in [&mut explanation.wanted_layers, &mut explanation.wanted_for_notes] {
+        let mut seen = HashSet::new();
+        wanted.retain(|layer| seen.insert(*layer));
     }
     explanation
 }

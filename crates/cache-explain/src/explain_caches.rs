@@ -9,7 +9,7 @@ use cache_model::{Digest, RecordRef};
 use crate::changed_files::{SourceFiles, changed_files};
 use crate::following::Following;
 use crate::record_partners::{RecordPartners, SlotMatch};
-use crate::top_layer::TopLayer;
+use crate::step_layer::StepLayer;
 use crate::{Cache, FileChange};
 
 /// Why records are not in an older cache.
@@ -149,8 +149,8 @@ impl Comparison<'_, '_> {
         old: RecordRef<'_>,
         wanted: &mut Vec<Digest>,
     ) -> Option<Vec<FileChange>> {
-        let new = TopLayer::of(self.new, self.new.graph().at(new.position()))?;
-        let old = TopLayer::of(self.old, self.old.graph().at(old.position()))?;
+        let new = StepLayer::top(self.new, self.new.graph().at(new.position()))?;
+        let old = StepLayer::top(self.old, self.old.graph().at(old.position()))?;
         let not_read = [old, new].into_iter().filter(|layer| layer.tree.is_none());
         wanted.extend(not_read.map(|layer| layer.digest));
         Some(changed_files(&SourceFiles::of_layer(old.tree?), &SourceFiles::of_layer(new.tree?)))

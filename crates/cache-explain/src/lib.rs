@@ -39,7 +39,7 @@ mod placing;
 mod record_partners;
 mod slots;
 mod source_keys;
-mod top_layer;
+mod step_layer;
 mod work;
 
 pub use build::{Build, Location, ResolvedDependency, SourceText};

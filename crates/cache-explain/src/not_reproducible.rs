@@ -5,7 +5,7 @@ use cache_model::Digest;
 
 use crate::changed_files::{SourceFiles, changed_files};
 use crate::placing::Placing;
-use crate::top_layer::TopLayer;
+use crate::step_layer::StepLayer;
 use crate::{Cache, FileChange, MatchState, Matching};
 
 /// What is compared.
@@ -60,15 +60,15 @@ impl<'c> Runs<'_, 'c> {
     }
 
     /// The layers of both runs, if the cache had one already and there are two.
-    fn layers(&self, output: StepOutput) -> Option<(TopLayer<'c>, TopLayer<'c>)> {
+    fn layers(&self, output: StepOutput) -> Option<(StepLayer<'c>, StepLayer<'c>)> {
         let matched = self.matching.steps.get(output.step)?;
         if matched.state != MatchState::Hit {
             return None;
         }
         let reached = matched.outputs.iter().find(|matched| matched.output == output.output)?;
         let records = reached.records.iter().filter_map(|reached| self.old.graph().at(reached.record));
-        let old = TopLayer::of(self.old, records)?;
-        let new = TopLayer::of(self.new, self.made.records(output).iter().copied())?;
+        let old = StepLayer::top(self.old, records)?;
+        let new = StepLayer::top(self.new, self.made.records(output).iter().copied())?;
         (old.digest != new.digest).then_some((old, new))
     }
 }
