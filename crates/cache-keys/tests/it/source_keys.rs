@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use cache_keys::{HttpFacts, ImageSource, SourceKind, SourceOp};
-use cache_model::{Digest, Platform};
+use cache_keys::{
+    ContentRule, ContentSelector, Entry, EntryHasher, EntryKind, Header, HttpFacts, ImageSource, SourceKind,
+    SourceOp, Tree,
+};
+use cache_model::{Digest, Platform, RecordDigest};
 
 fn source(identifier: &str, attributes: &[(&str, &str)]) -> SourceOp {
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -139,4 +142,29 @@ fn a_download_has_a_key_by_its_bytes_and_what_the_server_said() {
     let start = r#""Filename":"f","Perm":420,"UID":7,"GID":8"#;
     let header = r#","AuthHeaderSecret":"s","Header":[{"Name":"Accept","Value":"a/b"},{"Name":"User-Agent","Value":"me"}]"#;
     check(url, &all, plain, start, header);
+}
+/// The digests are those of the records of real builds by Docker 20.10: `ADD` of a URL that serves 1,000 zero bytes, and a Git context.
+#[test]
+fn real_builders_have_these_records_of_sources() {
+    let url = source("http://127.0.0.1:18999/f.txt", &[]);
+    let SourceKind::Http(http) = url.kind() else { panic!("a download") };
+    let bytes = [0; 1000];
+    let last_modified = Some("Tue, 02 Jan 2024 03:04:05 GMT");
+    let key = http.key(&HttpFacts { checksum: Digest::of(bytes), filename: None, last_modified });
+    let record = RecordDigest::of_output(key, 0).to_string();
+    assert_eq!(record, "sha256:c13223fc62bbe7a8e271949771c885d8c2aa6cf18811ff09cdf0a56becc5f3c5");
+
+    let (header, kind) = (Header::new(0o600, 0, 0), EntryKind::File { size: 1000 });
+    let mut hasher = EntryHasher::new(&header, &kind);
+    hasher.update(&bytes);
+    let mut tree = Tree::rooted(Header::new(0o755, 0, 0));
+    tree.insert(b"/f.txt", Entry::file(header, 1000, hasher.finish()));
+    let content = tree.content(&ContentRule::new(vec![ContentSelector::new("/f.txt")])).unwrap().to_string();
+    assert_eq!(content, "sha256:a52b641376eb6fe7e058ca765ab13e9edb5a34e6ee3ce84e241e037e58a38d68");
+
+    let context = source("git://127.0.0.1:19418/x.git#main", &[]);
+    let SourceKind::Git(git) = context.kind() else { panic!("a repository") };
+    let keys = git.keys("bb18d96c6a61d56252386c0dcf0b1cc7da51a7a7");
+    let records: Vec<String> = keys.iter().map(|key| RecordDigest::of_output(key, 0).to_string()).collect();
+    assert_eq!(records, ["sha256:d5a83a2a01cb030c1ab3f023019ae75a6a9ea6c40cb4e8944310aa86e976258b"]);
 }
