@@ -39,6 +39,9 @@ pub struct Build {
     pub durations: BTreeMap<usize, Duration>,
     /// The steps whose results came from a cache, if the record has a log.
     pub cached: BTreeSet<usize>,
+    /// By step, the key of a step in whose definition values were [replaced](Self::without_values); empty in a build that has its
+    /// values.
+    pub replaced_keys: BTreeMap<usize, Digest>,
     /// The steps by the digests under which a status log names them.
     pub vertices: HashMap<Digest, usize>,
 }
@@ -91,6 +94,7 @@ impl Build {
             base_diff_ids: Vec::new(),
             durations: BTreeMap::new(),
             cached: BTreeSet::new(),
+            replaced_keys: BTreeMap::new(),
             vertices: HashMap::new(),
         }
     }

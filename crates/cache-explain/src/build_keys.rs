@@ -32,7 +32,7 @@ impl BuildKeys {
             Op::Source(source) if matches!(source.kind(), SourceKind::Local(_)) => StepKeys::Local,
             Op::Source(source) => StepKeys::Source(SourceKeys::of(build, position, step, source, &known)),
             Op::End => StepKeys::End,
-            _ => step.key(&build.platform).map_or(StepKeys::Unknown, |key| StepKeys::Step(key.digest())),
+            _ => build.key(position).map_or(StepKeys::Unknown, |key| StepKeys::Step(key.digest())),
         });
         Self(keys.collect())
     }

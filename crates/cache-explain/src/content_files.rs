@@ -95,7 +95,7 @@ impl<'s> ReadInput<'s> {
         if let Some(tree) = name.and_then(|name| self.contexts.get(name)) {
             return InputFiles::Tree(TreeOf::Given(tree));
         }
-        if let Some(tree) = made_tree(self.build.definition(), output) {
+        if let Some(tree) = made_tree(self.build.build(), output) {
             return InputFiles::Tree(TreeOf::Made(Box::new(tree)));
         }
         match self.layer.filter(|_| self.is_copied()) {

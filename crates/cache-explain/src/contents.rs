@@ -38,12 +38,12 @@ impl<'a> Contents<'a> {
     /// The content of an input that is a local folder, or that follows from its definition alone.
     pub(crate) fn defined(&mut self, output: StepOutput, rule: &ContentRule) -> Selected {
         self.select(output, rule, |contents| {
-            let definition = &contents.inputs.build.definition;
+            let build = contents.inputs.build;
             if let Some(name) = local_name(contents.inputs, output) {
                 return contents.inputs.contexts.get(name).map(|tree| select(tree, rule));
             }
             let made = contents.made.entry(output);
-            let tree = made.or_insert_with(|| made_tree(definition, output).map(Rc::new));
+            let tree = made.or_insert_with(|| made_tree(build, output).map(Rc::new));
             tree.as_deref().map(|tree| select(tree, rule))
         })
     }

@@ -100,6 +100,21 @@ impl Dockerfile {
         }
     }
 
+    /// A text with the same keywords in the same lines, without any value: FROM keeps its names, ARG and ENV those of their
+    /// variables. An instruction that uses variables has a `$`.
+    pub(crate) fn without_values(&self) -> String {
+        let mut text = String::new();
+        let mut line = 1;
+        for instruction in &self.instructions {
+            while line < instruction.first_line {
+                text.push('\n');
+                line += 1;
+            }
+            text.push_str(&instruction.without_values());
+        }
+        text
+    }
+
     fn position(&self, line: usize) -> Option<usize> {
         let after = self.instructions.partition_point(|instruction| instruction.first_line <= line);
         let position = after.checked_sub(1)?;
@@ -160,12 +175,32 @@ impl Instruction {
 
     /// Whether this ARG or ENV is about a variable.
     fn declares(&self, name: &str) -> bool {
+        self.variables().contains(&name)
+    }
+
+    /// The names of the variables of this ARG or ENV.
+    fn variables(&self) -> Vec<&str> {
         let words = shell_words(&self.arguments, '\\');
-        let named = |word: &&str| word.split('=').next() == Some(name);
         // `ENV NAME some text` names one variable.
         let is_old_form = self.keyword == "ENV" && words.first().is_some_and(|word| !word.contains('='));
         let names = if is_old_form { 1 } else { words.len() };
-        words.iter().take(names).any(named)
+        words.into_iter().take(names).map(|word| word.split('=').next().unwrap_or(word)).collect()
+    }
+
+    fn without_values(&self) -> String {
+        let keyword = &self.keyword;
+        let rest = match keyword.as_str() {
+            "FROM" => {
+                let (base, name) = self.stage_names();
+                let name = name.map(|name| format!("AS {name}"));
+                [base.map(str::to_owned), name].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
+            "ARG" => self.variables().join(" "),
+            "ENV" => self.variables().iter().map(|name| format!("{name}=")).collect::<Vec<_>>().join(" "),
+            _ if self.text.contains('$') => "$".to_owned(),
+            _ => String::new(),
+        };
+        format!("{keyword} {rest}").trim_end().to_owned()
     }
 
     /// The names and numbers of stages, or of images, from which it takes files.

@@ -48,7 +48,7 @@ pub fn explain(new: &NewSide<'_>, old: &OldSide<'_>) -> Explanation {
     let old_builds: Vec<KeyedBuild<'_>> = old.builds.iter().map(KeyedBuild::new).collect();
     let mut explanation = Explanation::default();
     for (position, inputs) in new.builds.iter().enumerate() {
-        let build = KeyedBuild::new(inputs);
+        let build = KeyedBuild::new(inputs).compared_with(&old_builds);
         let matching = match_build(inputs, std::slice::from_ref(old.cache), new.cache);
         let made = new.cache.map(|cache| placed(inputs, old.cache, cache));
         let reasons = MissReasons { build: &build, matching: &matching };

@@ -16,17 +16,27 @@ pub(crate) struct KeyedBuild<'a> {
     keys: Vec<Option<StepKey>>,
     by_key: HashMap<Digest, usize>,
     fields: Vec<OnceCell<Vec<(String, String)>>>,
+    /// The build whose fields are compared with one that has digests in the place of values.
+    without_values: Option<Build>,
 }
 
 impl<'a> KeyedBuild<'a> {
     pub(crate) fn new(inputs: &'a BuildInputs<'a>) -> Self {
         let build = inputs.build;
         let steps = build.definition.steps();
-        let keys: Vec<Option<StepKey>> = steps.iter().map(|step| step.key(&build.platform).ok()).collect();
+        let keys: Vec<Option<StepKey>> = (0..steps.len()).map(|step| build.key(step)).collect();
         let digests = keys.iter().enumerate().rev();
         let by_key = digests.filter_map(|(step, key)| Some((key.as_ref()?.digest(), step))).collect();
         let fields = steps.iter().map(|_| OnceCell::new()).collect();
-        Self { inputs, instructions: Instructions::of(build), keys, by_key, fields }
+        let instructions = Instructions::of(build);
+        Self { inputs, instructions, keys, by_key, fields, without_values: None }
+    }
+
+    /// The same build, to be compared with older ones: by digests of values where one of them has no others.
+    pub(crate) fn compared_with(mut self, old: &[KeyedBuild<'_>]) -> Self {
+        let has_digests = old.iter().any(|old| !old.build().replaced_keys.is_empty());
+        self.without_values = has_digests.then(|| self.build().without_values());
+        self
     }
 
     pub(crate) fn build(&self) -> &'a Build {
@@ -54,8 +64,11 @@ impl<'a> KeyedBuild<'a> {
     /// What was hashed for a step's key, as paths with their texts.
     pub(crate) fn fields(&self, step: usize) -> &[(String, String)] {
         let Some(fields) = self.fields.get(step) else { return &[] };
-        let key = self.keys.get(step).and_then(Option::as_ref);
-        fields.get_or_init(|| key.map(StepKey::fields).unwrap_or_default())
+        let key = || match &self.without_values {
+            Some(build) => build.key(step),
+            None => self.keys.get(step).cloned().flatten(),
+        };
+        fields.get_or_init(|| key().as_ref().map(StepKey::fields).unwrap_or_default())
     }
 
     /// The platform of a step: its own or that of the builder.

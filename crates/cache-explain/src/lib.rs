@@ -40,6 +40,7 @@ mod record_partners;
 mod slots;
 mod source_keys;
 mod step_layer;
+mod without_values;
 mod work;
 
 pub use build::{Build, Location, ResolvedDependency, SourceText};

@@ -1,21 +1,26 @@
 //! The files of a step that only makes files and folders: they follow from its definition.
 
 use cache_keys::{
-    Definition, Entry, EntryHasher, EntryKind, FileAction, FileActionKind, FileOp, Header, MkdirAction,
-    MkfileAction, Op, Owner, OwnerPart, StepOutput, Tree,
+    Entry, EntryHasher, EntryKind, FileAction, FileActionKind, FileOp, Header, MkdirAction, MkfileAction, Op,
+    Owner, OwnerPart, StepOutput, Tree,
 };
+
+use crate::Build;
 
 /// How many steps may stand on each other.
 const DEEPEST: usize = 64;
 
 /// The files of an output, if they follow from definitions alone: actions that make files and folders, each on the one before, the
-/// first on nothing or on such a step.
-pub(crate) fn made_tree(definition: &Definition, output: StepOutput) -> Option<Tree> {
+/// first on nothing or on such a step. Not if the documents in them were replaced.
+pub(crate) fn made_tree(build: &Build, output: StepOutput) -> Option<Tree> {
     let mut ops: Vec<&FileOp> = Vec::new();
     let mut at = Some(output);
     while let Some(output) = at {
-        let step = definition.step(output.step)?;
+        let step = build.definition.step(output.step)?;
         let Op::File(file) = &step.op else { return None };
+        if build.replaced_keys.contains_key(&output.step) {
+            return None;
+        }
         if ops.len() == DEEPEST || !is_chain(file, step.inputs.len(), output.output) {
             return None;
         }

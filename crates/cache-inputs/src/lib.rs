@@ -6,6 +6,7 @@
 mod added_file;
 mod also;
 mod context;
+mod label;
 mod layer;
 mod layer_options;
 mod record;
@@ -14,6 +15,7 @@ mod tar;
 pub use added_file::read_added_file;
 pub use also::AlsoHeaders;
 pub use context::{ContextError, ContextOptions, IgnoreFile, read_context};
+pub use label::{Label, LabelError, find_labels, publish_label};
 pub use layer::{LayerRead, LayerReadError, read_layer_tree};
 pub use layer_options::{KeptFiles, LayerOptions};
 pub use record::{RecordError, attached_builds, read_builds};

@@ -20,4 +20,5 @@ mod sniff;
 
 pub use attached::attached_builds;
 pub use error::RecordError;
+pub(crate) use json::build_of_provenance;
 pub use sniff::read_builds;

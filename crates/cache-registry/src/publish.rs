@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use cache_ingest::{Error, ErrorKind, Expect, Name, Verifier};
 use cache_model::{Descriptor, MediaType};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderName};
 use reqwest::{Method, StatusCode};
 
 use crate::call::Call;
@@ -14,6 +14,8 @@ use crate::http::transport::{Request, STORING};
 use crate::protocol::header;
 use crate::repository::RepositoryClient;
 
+/// The header by which a registry says that it lists a manifest for its subject.
+const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// Error codes by which registries refuse the form of a manifest.
 const REFUSED_FORM: [&str; 4] =
@@ -68,14 +70,15 @@ impl RepositoryClient {
         }
     }
 
-    /// Sends a manifest. It is repeated if necessary, since sending it twice changes nothing.
+    /// Sends a manifest. It is repeated if necessary, since sending it twice changes nothing. Gives whether the registry will list
+    /// it for its subject.
     pub(crate) async fn put_manifest(
         &self,
         call: &Call<'_>,
         name: &Name,
         descriptor: &Descriptor,
         bytes: Bytes,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let url = self.client.url(call, &self.path_of_name(call, name)?).await?;
         let mut request = Request::new(Method::PUT, url);
         request.headers.insert(CONTENT_TYPE, header(descriptor.media_type.as_str(), &call.operation)?);
@@ -90,7 +93,7 @@ impl RepositoryClient {
                 return Err(call.operation.error(ErrorKind::Corrupt, reason).tried_enough());
             }
             self.trust_all();
-            return Ok(());
+            return Ok(answer.header(OCI_SUBJECT).is_some());
         }
         let (response, error) = self.client.read_refusal(answer, &call.operation).await;
         let is_index = [MediaType::OCI_INDEX, MediaType::DOCKER_LIST].contains(&descriptor.media_type);

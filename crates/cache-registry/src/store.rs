@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ingest::{
-    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Remover,
-    Resolved, Resolver, Source, Standing, Stored,
+    ByteStream, Error, Expect, Info, Ingester, Listed, Lister, Name, Origin, Provider, Publisher, Referrers,
+    Remover, Resolved, Resolver, Source, Standing, Stored,
 };
 use cache_model::Descriptor;
 use cache_target::Repository;
@@ -38,6 +38,10 @@ impl RegistryStore {
         let store = Self::new(&self.0.client, self.0.repository());
         store.0.will_push();
         store
+    }
+
+    pub(crate) fn client(&self) -> &RepositoryClient {
+        &self.0
     }
 
     /// The repository.
@@ -134,5 +138,22 @@ impl Remover for RegistryStore {
     /// Not every registry removes a tag alone, and some remove nothing.
     async fn remove_name(&self, name: &Name) -> Result<(), Error> {
         self.0.remove(name).await
+    }
+}
+
+#[async_trait]
+impl Referrers for RegistryStore {
+    /// A registry that lists no referrers has them in an index under the tag `ALGORITHM-HEX` of their subject, which clients keep.
+    async fn referrers(&self, subject: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+        self.0.referrers(&subject.digest).await
+    }
+
+    async fn add_referrer(
+        &self,
+        subject: &Descriptor,
+        referrer: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        self.push_with_subject(&subject.digest, referrer, bytes).await
     }
 }

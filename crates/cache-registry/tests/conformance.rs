@@ -44,7 +44,8 @@ async fn conforms(chunk_size: Option<u64>) {
     let fresh = || async {
         let store = store(&registry, &client, &format!("law/{}", made.fetch_add(1, Ordering::Relaxed)));
         let unreachable = RegistryStore::new(&client, &"127.0.0.1:1/app".parse().unwrap());
-        let complete = Store::complete(store.clone()).with_lister(store.clone()).with_remover(store);
+        let complete = Store::complete(store.clone()).with_lister(store.clone());
+        let complete = complete.with_remover(store.clone()).with_referrers(store);
         Ok::<_, Error>(complete.with_unreachable(unreachable))
     };
     assert_conforms(&fresh).await;

@@ -91,6 +91,21 @@ impl Content {
         Some((digest.to_owned(), media_type.clone(), bytes.clone()))
     }
 
+    /// The digest, media type and bytes of the manifests that refer to another one, sorted.
+    pub fn referrers(&self, repository: &str, subject: &str) -> Vec<(String, String, Bytes)> {
+        let inner = self.inner();
+        let Some(repository) = inner.repositories.get(repository) else { return Vec::new() };
+        let refers = |bytes: &Bytes| {
+            let manifest: Value = serde_json::from_slice(bytes).unwrap_or_default();
+            manifest["subject"]["digest"] == subject
+        };
+        let found = repository.manifests.iter().filter(|(_, (_, bytes))| refers(bytes));
+        let mut found: Vec<_> =
+            found.map(|(digest, (kind, bytes))| (digest.clone(), kind.clone(), bytes.clone())).collect();
+        found.sort();
+        found
+    }
+
     /// The tags of a repository, sorted; `None` if it does not exist.
     pub fn tags(&self, repository: &str) -> Option<Vec<String>> {
         Some(self.inner().repositories.get(repository)?.tags.keys().cloned().collect())

@@ -18,6 +18,8 @@ use route::Route;
 
 pub use guard::Auth;
 
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// The form of the Location of an upload.
 #[derive(Clone, Debug, Default)]
 pub enum UploadLocation {
@@ -65,6 +67,8 @@ pub struct Behavior {
     pub trusts_manifests: bool,
     /// What is deleted on request.
     pub deletion: Deletion,
+    /// Lists the manifests that refer to another one.
+    pub lists_referrers: bool,
 }
 
 /// A registry.
@@ -123,6 +127,10 @@ impl Handling<'_> {
             ("GET" | "HEAD", Route::Manifest(name, reference)) => self.manifest(name, reference),
             ("PUT", Route::Manifest(name, reference)) => self.put_manifest(name, reference),
             ("DELETE", Route::Manifest(name, reference)) => self.delete_manifest(name, reference),
+            ("GET", Route::Referrers(name, subject)) if self.behavior.lists_referrers => {
+                self.referrers(name, subject)
+            }
+            ("GET", Route::Referrers(..)) => error(404, "NOT_FOUND", self.request.path()),
             ("POST", Route::Uploads(name)) => self.begin(name),
             ("GET", Route::Upload(name, id)) => {
                 self.upload(name, id, |length| self.progress(name, id, 204, length))
@@ -218,8 +226,35 @@ impl Handling<'_> {
         self.content.store_manifest(name, tag, &digest, media_type, bytes.clone());
         let answer = self.created(&format!("/v2/{name}/manifests/{digest}"), &digest);
         match manifest["subject"]["digest"].as_str() {
-            Some(subject) => answer.with("OCI-Subject", subject),
-            None => answer,
+            Some(subject) if self.behavior.lists_referrers => answer.with("OCI-Subject", subject),
+            _ => answer,
+        }
+    }
+
+    /// One referrer on each page.
+    fn referrers(&self, name: &str, subject: &str) -> Answer {
+        let last = self.request.parameter("last").unwrap_or_default();
+        let mut rest =
+            self.content.referrers(name, subject).into_iter().filter(|(digest, ..)| *digest > last);
+        let entry = rest.next().map(|(digest, media_type, bytes)| {
+            let manifest: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            let entry = json!({
+                "mediaType": media_type,
+                "digest": digest,
+                "size": bytes.len(),
+                "annotations": manifest["annotations"],
+                "artifactType": manifest["artifactType"],
+            });
+            (digest, entry)
+        });
+        let entries: Vec<&Value> = entry.iter().map(|(_, entry)| entry).collect();
+        let answer =
+            Answer::new(200).json(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}));
+        match entry {
+            Some((digest, _)) if rest.next().is_some() => {
+                answer.with("Link", format!("</v2/{name}/referrers/{subject}?last={digest}>; rel=\"next\""))
+            }
+            _ => answer,
         }
     }
 

@@ -199,7 +199,7 @@ impl<'j, 'a> Judge<'j, 'a> {
                 is_other: false,
             };
         }
-        if let Some(made) = made_tree(&self.inputs.build.definition, slot.input) {
+        if let Some(made) = made_tree(self.inputs.build, slot.input) {
             return SourceAtHand {
                 trees: vec![TreeAtHand::Made(Rc::new(made))],
                 is_sure: true,

@@ -46,6 +46,13 @@ impl StepKey {
         Self { digest: Digest::of(hashed.json()), hashed }
     }
 
+    /// The same fields under another digest: that of a step in whose definition values were replaced after its key was
+    /// computed.
+    #[must_use]
+    pub fn with_digest(self, digest: Digest) -> Self {
+        Self { digest, ..self }
+    }
+
     /// The digest: the record of output `n` stands under [`RecordDigest::of_output`](cache_model::RecordDigest::of_output) of it and `n`.
     pub fn digest(&self) -> Digest {
         self.digest

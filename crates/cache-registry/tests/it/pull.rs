@@ -390,19 +390,20 @@ async fn tags_are_listed_over_pages_that_have_to_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_obeys_the_laws_against_the_scripted_registry() {
     let all = [
-        (UploadLocation::Absolute, None, Deletion::TagsAndManifests),
-        (UploadLocation::Relative, Some(50_001), Deletion::Manifests),
-        (UploadLocation::Query, Some(50_001), Deletion::Nothing),
+        (UploadLocation::Absolute, None, Deletion::TagsAndManifests, false),
+        (UploadLocation::Relative, Some(50_001), Deletion::Manifests, true),
+        (UploadLocation::Query, Some(50_001), Deletion::Nothing, true),
     ];
-    for (locations, chunk_size, deletion) in all {
-        let behavior = Behavior { locations, deletion, ..Behavior::default() };
+    for (locations, chunk_size, deletion, lists_referrers) in all {
+        let behavior = Behavior { locations, deletion, lists_referrers, ..Behavior::default() };
         let server = Server::start(Registry::new(behavior)).await;
         let made = AtomicU32::new(0);
         let fresh = || async {
             let path = format!("law/{}", made.fetch_add(1, Ordering::Relaxed));
             let store = store_with(options().with_chunk_size(chunk_size), &server.host(), &path);
             let unreachable = store_with(options(), "127.0.0.1:1", "app");
-            let complete = Store::complete(store.clone()).with_lister(store.clone()).with_remover(store);
+            let complete = Store::complete(store.clone()).with_lister(store.clone());
+            let complete = complete.with_remover(store.clone()).with_referrers(store);
             Ok::<_, Error>(complete.with_unreachable(unreachable).with_sha512())
         };
         assert_conforms(&fresh).await;

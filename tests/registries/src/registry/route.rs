@@ -13,6 +13,7 @@ pub(super) enum Route {
     Upload(String, String),
     Manifest(String, String),
     Tags(String),
+    Referrers(String, String),
 }
 
 impl Route {
@@ -34,6 +35,9 @@ impl Route {
         if let Some(name) = name.strip_suffix("/blobs") {
             return Some(Self::Blob(name.to_owned(), last.to_owned()));
         }
+        if let Some(name) = name.strip_suffix("/referrers") {
+            return Some(Self::Referrers(name.to_owned(), last.to_owned()));
+        }
         Some(Self::Manifest(name.strip_suffix("/manifests")?.to_owned(), last.to_owned()))
     }
 
@@ -44,7 +48,8 @@ impl Route {
             | Self::Uploads(name)
             | Self::Upload(name, _)
             | Self::Manifest(name, _)
-            | Self::Tags(name) => Some(name),
+            | Self::Tags(name)
+            | Self::Referrers(name, _) => Some(name),
         }
     }
 }
