@@ -7,6 +7,7 @@ mod diff;
 mod edit;
 mod inputs;
 mod names;
+mod predict;
 mod prune;
 mod registry;
 mod repair;
@@ -27,6 +28,7 @@ pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
 pub(crate) use inputs::{BuildArgs, ContextFolder};
 pub(crate) use names::{GcArgs, RmArgs, TagArgs};
+pub(crate) use predict::PredictArgs;
 pub(crate) use prune::PruneArgs;
 pub(crate) use registry::RegistryArgs;
 pub(crate) use repair::RepairArgs;
@@ -135,6 +137,10 @@ pub(crate) enum Command {
     /// Explain why a build missed an older cache
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::WHY)]
     Why(WhyArgs),
+
+    /// Say which steps of a build will be in caches, before it is made
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::PREDICT)]
+    Predict(PredictArgs),
 
     /// Check that a cache is complete and correct
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]

@@ -12,6 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod ls;
 pub(crate) mod manifest;
 pub(crate) mod merge;
+pub(crate) mod predict;
 pub(crate) mod prune;
 pub(crate) mod repair;
 pub(crate) mod rm;

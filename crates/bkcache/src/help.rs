@@ -31,11 +31,13 @@ Examples:
   bkcache prune --in-place --older-than 14d registry.example.com/app:cache
   bkcache why ./new --was ./old --record new.dockerbuild
                                           why the new build missed the old cache
+  bkcache predict ./cache --record last.dockerbuild --context .
+                                          which steps the next build will run
   bkcache gc --dry-run ./cache            the blobs that no tag leads to
 
 Credentials come from docker login (config.json in DOCKER_CONFIG, credential helpers), from DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or Podman's auth.json, or from --username.
 
-Exit codes: 0 done, 1 failed (with `--exit-code`: or `diff` found a difference, `why` a miss), 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
+Exit codes: 0 done, 1 failed (with `--exit-code`: or `diff` found a difference, `why` or `predict` a miss), 2 bad usage, 3 verification found problems, 130 interrupted (143 by SIGTERM).";
 
 pub(crate) const PROGRESS: &str = "\
 Show progress on standard error in this way:
@@ -215,6 +217,20 @@ Examples:
     --context . --context docs=../docs    before the build is made
   bkcache why ./new --was ./old --record new.dockerbuild --sarif > why.sarif
   bkcache why ./new --was ./old --json | jq '.causes[] | {line, files}'";
+
+pub(crate) const PREDICT: &str = "\
+Says for each step whether a build will find it in caches: hit, miss or unknown, with the reason. The record (--record) is that of an earlier build with the same Dockerfile, the folder (--context) is as it is now. Nothing is built.
+
+What cannot be known is called unknown and never guessed: files that a step has yet to make, an image whose layers neither the record nor a cache tells, an instruction that changed in the folder's Dockerfile after the record was written. A step without inputs runs in every build. Platforms are told apart by --platform; without it all of the record are listed.
+
+The exit code is 0 whatever the answer is. With --exit-code it is 1 if a step will miss, with --fail-on 'line N' if a step of that line will.
+
+Examples:
+  bkcache predict ./cache --record last.dockerbuild --context .
+  bkcache predict registry.example.com/app:main registry.example.com/app:pr-7 \\
+    --record last.dockerbuild --context . --context docs=../docs
+  bkcache predict ./cache --record last.dockerbuild --context . --fail-on 'line 4' || echo slow
+  bkcache predict ./cache --record last.dockerbuild --context . --json | jq '.steps[] | {line, outcome}'";
 
 pub(crate) const EXPORT: &str = "\
 The file of records has one record per line, as a JSON object, after the records it depends on. Its members, here on several lines:

@@ -18,6 +18,7 @@ mod messages;
 mod metadata_file;
 mod open;
 mod output;
+mod predict;
 mod progress;
 mod record_names;
 mod report;
@@ -94,6 +95,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Repair(args) => commands::repair::run(&args, &global).await,
             Command::Diff(args) => commands::diff::run(&args, &global).await,
             Command::Why(args) => commands::why::run(&args, &global).await,
+            Command::Predict(args) => commands::predict::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,
             Command::Export(args) => commands::export::run(&args, &global).await,
             Command::Tag(args) => commands::tag::run(&args, &global).await,

@@ -22,7 +22,7 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "ls",
     "inspect",
     "manifest",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 16] = [
     "repair",
     "diff",
     "why",
+    "predict",
     "verify",
     "export",
     "tag",
