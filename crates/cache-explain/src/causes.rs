@@ -2,14 +2,13 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use cache_keys::{FileAction, FileActionKind, ImageSource, Op, SourceKind, SourceOp, Tree, normalized};
 use cache_model::{Digest, Platform, RecordDigest};
 
 use crate::content_files::{ReadInput, compare_files};
 use crate::definition_change::{StepOf, definition_change};
-use crate::following::Following;
+use crate::following::followers;
 use crate::keyed_build::KeyedBuild;
 use crate::miss_reason::{MissReason, MissReasons};
 use crate::partners::partners;
@@ -242,21 +241,13 @@ impl<'s> Causes<'s> {
         let missed = |step: usize| self.state(step) == Some(&MatchState::Miss);
         let may_miss = |step: usize| missed(step) || matches!(self.state(step), Some(MatchState::Unknown(_)));
         let durations = &self.build().build().durations;
-        for following in Following::of(&inputs, &steps, missed) {
-            for (position, steps) in following.each() {
-                let Some(cause) = causes.get_mut(position) else { continue };
-                let steps: Vec<usize> = steps.collect();
-                let ran = steps.iter().chain([&cause.at.step]).filter_map(|step| durations.get(step));
-                let ran: Vec<&Duration> = ran.collect();
-                cause.follow = steps.len();
-                cause.lost = (!ran.is_empty()).then(|| ran.into_iter().sum());
-            }
-        }
-        for following in Following::of(&inputs, &steps, may_miss) {
-            for (position, steps) in following.each() {
-                let Some(cause) = causes.get_mut(position) else { continue };
-                cause.may_follow = steps.count() - cause.follow;
-            }
+        let ran = |step: usize| durations.get(&step).copied().unwrap_or_default();
+        let certain = followers(&inputs, &steps, missed, ran);
+        let possible = followers(&inputs, &steps, may_miss, ran);
+        for (cause, (certain, possible)) in causes.iter_mut().zip(certain.iter().zip(possible)) {
+            cause.follow = certain.count;
+            cause.may_follow = possible.count - certain.count;
+            cause.lost = (!durations.is_empty()).then(|| certain.ran.saturating_add(ran(cause.at.step)));
         }
     }
 

@@ -64,7 +64,8 @@ fn changed_fields(old: &[(String, String)], new: &[(String, String)]) -> Vec<Cha
     changes
 }
 
-fn by_name(fields: &[(String, String)]) -> BTreeMap<&str, &str> {
+/// The texts by the paths of their fields.
+pub(crate) fn by_name(fields: &[(String, String)]) -> BTreeMap<&str, &str> {
     fields.iter().map(|(name, value)| (&**name, &**value)).collect()
 }
 
@@ -110,10 +111,10 @@ fn variable(field: &str) -> Option<&str> {
 }
 
 /// Whether the values of a field can be secrets: those of variables, and documents. A command is hashed as it is
-/// written. Any other text of an instruction can have values of variables in it if the instruction names one.
+/// written. Any other text can have values of variables in it, if the instruction names one, or one that gives a folder or a user.
 fn may_be_secret(field: &str, at: StepOf<'_>) -> bool {
-    let has_variables = || at.build.instructions.text(at.step).is_some_and(|text| text.contains('$'));
-    variable(field).is_some() || field.ends_with("].data") || (!field.starts_with(ARGS) && has_variables())
+    let is_expanded = || !field.starts_with(ARGS) && at.build.instructions.names_variables(at.step);
+    variable(field).is_some() || field.ends_with("].data") || is_expanded()
 }
 
 impl<'k> StepOf<'k> {

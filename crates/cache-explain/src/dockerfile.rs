@@ -115,6 +115,12 @@ impl Dockerfile {
         text
     }
 
+    /// Whether a WORKDIR or USER names a variable.
+    pub(crate) fn inherits_variables(&self) -> bool {
+        let inherited = |instruction: &&Instruction| matches!(&*instruction.keyword, "WORKDIR" | "USER");
+        self.instructions.iter().filter(inherited).any(|instruction| instruction.text.contains('$'))
+    }
+
     fn position(&self, line: usize) -> Option<usize> {
         let after = self.instructions.partition_point(|instruction| instruction.first_line <= line);
         let position = after.checked_sub(1)?;

@@ -3,11 +3,12 @@
 //! No build record is needed, so a step is known by its record only: its instruction is not known, nor what differs in it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use cache_model::{Digest, RecordRef};
 
 use crate::changed_files::{SourceFiles, changed_files};
-use crate::following::Following;
+use crate::following::followers;
 use crate::record_partners::{RecordPartners, SlotMatch};
 use crate::step_layer::StepLayer;
 use crate::{Cache, FileChange};
@@ -164,12 +165,10 @@ impl Comparison<'_, '_> {
         let from: Vec<usize> = causes.iter().map(|cause| cause.record).collect();
         let missed: Vec<bool> =
             records.iter().map(|record| record.inputs_len() > 0 && !self.is_cached(*record)).collect();
-        for following in Following::of(&inputs, &from, |record| missed.get(record) == Some(&true)) {
-            for (number, records) in following.each() {
-                if let Some(cause) = causes.get_mut(number) {
-                    cause.follow = records.count();
-                }
-            }
+        let followers =
+            followers(&inputs, &from, |record| missed.get(record) == Some(&true), |_| Duration::ZERO);
+        for (cause, followers) in causes.iter_mut().zip(followers) {
+            cause.follow = followers.count;
         }
     }
 }

@@ -65,6 +65,13 @@ impl Instructions {
         self.files.get(step.source)?.as_ref()?.declaration(step.line, name)
     }
 
+    /// Whether the text of a step's instruction names a variable, or that of any WORKDIR or USER, which other steps inherit.
+    pub(crate) fn names_variables(&self, step: usize) -> bool {
+        let Some(step) = self.step(step) else { return false };
+        let file = self.files.get(step.source).and_then(Option::as_ref);
+        step.text.contains('$') || file.is_some_and(|file| file.inherits_variables())
+    }
+
     fn step(&self, step: usize) -> Option<&StepInstruction> {
         self.steps.get(step)?.as_ref()
     }

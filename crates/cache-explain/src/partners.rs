@@ -1,10 +1,11 @@
 //! Which step of an older build a changed step was.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use cache_keys::Op;
 use cache_model::Digest;
 
+use crate::definition_change::by_name;
 use crate::keyed_build::KeyedBuild;
 
 /// How many older steps are compared with a changed one: those nearest in the order of the steps.
@@ -15,23 +16,20 @@ const WHOLE_FIELD: usize = 1000;
 /// How far two steps are from each other: in their definitions, their inputs, their lines.
 type Distance = (usize, usize, usize);
 
+/// What has to be equal in a step and the one that it was: the kind, and the keyword of the instruction.
+type StepSort<'b> = (u8, Option<&'b str>);
+
 /// Pairs each of some steps with the older step that it was, if there is one: of the same kind and keyword, with a definition
 /// that no new step has, and nearest to it. No older step is taken twice.
 pub(crate) fn partners(old: &KeyedBuild<'_>, new: &KeyedBuild<'_>, steps: &[usize]) -> Vec<Option<usize>> {
-    let kept: HashSet<Digest> =
-        (0..new.definition().steps().len()).filter_map(|step| new.key(step)).collect();
-    let gone = |step: &usize| old.key(*step).is_some_and(|key| !kept.contains(&key));
-    let gone: Vec<usize> = (0..old.definition().steps().len()).filter(gone).collect();
+    let gone = gone_steps(old, new);
     let mut pairs: Vec<(Distance, usize, usize)> = Vec::new();
     for (position, step) in steps.iter().enumerate() {
-        let mut candidates: Vec<usize> =
-            gone.iter().copied().filter(|candidate| is_alike(old, *candidate, new, *step)).collect();
-        candidates.sort_by_key(|candidate| candidate.abs_diff(*step));
-        candidates.truncate(MOST_COMPARED);
-        let distances = candidates
-            .into_iter()
-            .map(|candidate| (distance(old, candidate, new, *step), position, candidate));
-        pairs.extend(distances);
+        let alike = gone.get(&sort_of(new, *step)).map(Vec::as_slice).unwrap_or_default();
+        let candidates = nearest_in_order(alike, *step).iter();
+        pairs.extend(
+            candidates.map(|candidate| (distance(old, *candidate, new, *step), position, *candidate)),
+        );
     }
     pairs.sort_unstable();
     let mut found = vec![None; steps.len()];
@@ -46,19 +44,35 @@ pub(crate) fn partners(old: &KeyedBuild<'_>, new: &KeyedBuild<'_>, steps: &[usiz
     found
 }
 
-/// Whether two steps are of one kind and come from the same instruction.
-fn is_alike(old: &KeyedBuild<'_>, candidate: usize, new: &KeyedBuild<'_>, step: usize) -> bool {
-    let kind = |build: &KeyedBuild<'_>, step| {
-        build.step(step).map(|step| match step.op {
-            Op::Exec(_) => 0,
-            Op::File(_) => 1,
-            Op::Merge(_) => 2,
-            Op::Diff(_) => 3,
-            _ => 4,
-        })
+/// The older steps whose definitions no new step has, in order.
+fn gone_steps<'b>(old: &'b KeyedBuild<'_>, new: &KeyedBuild<'_>) -> HashMap<StepSort<'b>, Vec<usize>> {
+    let kept: HashSet<Digest> =
+        (0..new.definition().steps().len()).filter_map(|step| new.key(step)).collect();
+    let mut gone: HashMap<_, Vec<usize>> = HashMap::new();
+    for step in 0..old.definition().steps().len() {
+        if old.key(step).is_some_and(|key| !kept.contains(&key)) {
+            gone.entry(sort_of(old, step)).or_default().push(step);
+        }
+    }
+    gone
+}
+
+fn sort_of<'b>(build: &'b KeyedBuild<'_>, step: usize) -> StepSort<'b> {
+    let kind = match build.step(step).map(|step| &step.op) {
+        Some(Op::Exec(_)) => 0,
+        Some(Op::File(_)) => 1,
+        Some(Op::Merge(_)) => 2,
+        Some(Op::Diff(_)) => 3,
+        _ => 4,
     };
-    kind(old, candidate) == kind(new, step)
-        && old.instructions.keyword(candidate) == new.instructions.keyword(step)
+    (kind, build.instructions.keyword(step))
+}
+
+/// Of steps in order those around a position.
+fn nearest_in_order(steps: &[usize], position: usize) -> &[usize] {
+    let at = steps.partition_point(|step| *step < position);
+    let start = at.saturating_sub(MOST_COMPARED / 2).min(steps.len().saturating_sub(MOST_COMPARED));
+    steps.get(start..steps.len().min(start + MOST_COMPARED)).unwrap_or_default()
 }
 
 fn distance(old: &KeyedBuild<'_>, candidate: usize, new: &KeyedBuild<'_>, step: usize) -> Distance {
@@ -78,9 +92,6 @@ fn distance(old: &KeyedBuild<'_>, candidate: usize, new: &KeyedBuild<'_>, step: 
 
 /// How far two lists of fields are from each other.
 fn fields_distance(old: &[(String, String)], new: &[(String, String)]) -> usize {
-    let by_name = |fields: &[(String, String)]| -> std::collections::HashMap<String, String> {
-        fields.iter().cloned().collect()
-    };
     let (old, new) = (by_name(old), by_name(new));
     let changed = new.iter().map(|(name, new)| match old.get(name) {
         Some(old) if old == new => 0,

@@ -153,6 +153,8 @@ fn other_fields_of_an_instruction_with_variables_may_have_their_values() {
     assert_eq!(changes(&explanation), [("Actions[0].src", true)]);
     let explanation = explained(&build_of("/b", "COPY b /"), &build_of("/a", "COPY a /"));
     assert_eq!(changes(&explanation), [("Actions[0].src", false)]);
+    let explanation = explained(&build_of("/b", "COPY b /\nWORKDIR $A"), &build_of("/a", "COPY a /"));
+    assert_eq!(changes(&explanation), [("Actions[0].src", true)]);
 }
 
 #[test]
