@@ -328,6 +328,16 @@ pub(crate) struct VerifyArgs {
     /// Check only that layers exist and have their size
     #[arg(long)]
     pub(crate) no_read: bool,
+
+    /// Check that the layers of COPY and ADD hold what their keys name
+    ///
+    /// It needs the record of the build that made the cache, and decides everything if the build's folders are given, too.
+    /// Without them some layers cannot be told.
+    #[arg(long, conflicts_with = "no_read")]
+    pub(crate) content: bool,
+
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
 }
 
 #[derive(Args, Debug)]

@@ -31,6 +31,8 @@ pub(crate) struct Builds {
     pub(crate) builds: Vec<Build>,
     /// By the names that the builds have for them.
     pub(crate) contexts: BTreeMap<String, Tree>,
+    /// Where they are, by the same names.
+    pub(crate) folders: BTreeMap<String, PathBuf>,
 }
 
 /// Layers that were read as trees, by the digests of their blobs.
@@ -57,14 +59,15 @@ impl Builds {
     ) -> Result<Self, Failure> {
         let builds = read_records(stores, &args.records, args.platform.as_ref()).await?;
         let readers = if builds.is_empty() { &others.builds } else { &builds };
-        let mut contexts = BTreeMap::new();
+        let (mut contexts, mut folders) = (BTreeMap::new(), BTreeMap::new());
         for folder in &args.contexts {
             let name = local_name(readers, &folder.name);
+            folders.insert(name.clone(), folder.folder.clone());
             let mut options = context_options(readers, folder, &name, args);
             options.also = also.clone();
             contexts.insert(name, read_folder(stores, folder, options).await?);
         }
-        Ok(Self { builds, contexts })
+        Ok(Self { builds, contexts, folders })
     }
 
     /// Each build with the folders.

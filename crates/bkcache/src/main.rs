@@ -6,10 +6,13 @@
 mod cli;
 mod clock;
 mod commands;
+mod content;
+mod content_report;
 mod credentials;
 mod edit;
 mod edit_report;
 mod failure;
+mod finding_names;
 mod help;
 mod inputs;
 mod interrupt;

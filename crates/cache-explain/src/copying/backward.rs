@@ -46,25 +46,28 @@ pub(crate) fn found_sources(copied: &CopiedLayer<'_>) -> Result<FoundSources, Ca
     let choices = choices(&copies);
     let is_clear = choices.len() == 1;
     let mut best: Option<FoundSources> = None;
+    let mut lost = BTreeSet::new();
     for choice in choices {
         for with_below in [false, true] {
             let claims = Claims::new(copied, &copies, &choice, with_below)?;
             if with_below && !claims.has_unchanged {
                 continue;
             }
-            let mut found = prove(copied, claims);
+            let mut found = prove(copied, &copies, claims);
             if !is_clear && !found.is_proven {
                 found.lost.insert(Lost::Overlap);
             }
             if found.is_proven && found.comparison.flaws.is_empty() {
                 return Ok(found);
             }
+            lost.extend(&found.lost);
             if best.as_ref().is_none_or(|best| found.rank() < best.rank()) {
                 best = Some(found);
             }
         }
     }
-    best.ok_or(CannotCarryOut::NoSource)
+    // Any of the readings can be the right one.
+    best.map(|best| FoundSources { lost, ..best }).ok_or(CannotCarryOut::NoSource)
 }
 
 fn placed_copies<'a>(copied: &CopiedLayer<'a>) -> Result<Vec<PlacedCopy<'a>>, CannotCarryOut> {
@@ -79,11 +82,15 @@ fn placed_copies<'a>(copied: &CopiedLayer<'a>) -> Result<Vec<PlacedCopy<'a>>, Ca
 }
 
 /// Tries the headers that were lost until the contents are those of the inputs.
-fn prove(copied: &CopiedLayer<'_>, claims: Claims) -> FoundSources {
-    let Claims { mut sources, lost, comparison, .. } = claims;
-    let mut is_proven = true;
-    for (source, input) in sources.iter_mut().zip(copied.inputs) {
-        let Some(rule) = &input.rule else { continue };
+fn prove(copied: &CopiedLayer<'_>, copies: &[PlacedCopy<'_>], claims: Claims) -> FoundSources {
+    let Claims { mut sources, lost, comparison, has_unproven, .. } = claims;
+    let mut is_proven = !has_unproven;
+    for (position, (source, input)) in sources.iter_mut().zip(copied.inputs).enumerate() {
+        let Some(rule) = &input.rule else {
+            // Nothing proves what is copied from it.
+            is_proven &= !copies.iter().any(|copy| copy.input == position);
+            continue;
+        };
         let has_content =
             |tree: &Tree| tree.content(rule).is_ok_and(|content| input.contents.contains(&content));
         is_proven &= source.settle(has_content);

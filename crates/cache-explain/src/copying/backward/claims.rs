@@ -25,6 +25,8 @@ pub(crate) struct Claims {
     pub(crate) comparison: Comparison,
     /// Whether files of the layers below stand where a folder was copied to. If the folder has them, unchanged, the layer lacks them.
     pub(crate) has_unchanged: bool,
+    /// Whether something may come from a copy, but is in no source that was found. So no content proves it.
+    pub(crate) has_unproven: bool,
     /// Folders for which no copy has found anything below yet.
     waiting: BTreeSet<Vec<u8>>,
 }
@@ -68,7 +70,14 @@ impl Claims {
         let sources = copied.inputs.iter().map(|input| FoundSource::new(input.is_sent)).collect();
         let comparison = Comparison::default();
         let waiting = BTreeSet::new();
-        let mut claims = Self { sources, lost: BTreeSet::new(), comparison, has_unchanged: false, waiting };
+        let mut claims = Self {
+            sources,
+            lost: BTreeSet::new(),
+            comparison,
+            has_unchanged: false,
+            has_unproven: false,
+            waiting,
+        };
         claims.comparison.check_shape(copied.layer);
         let mut claiming = Vec::new();
         for (placed, reading) in copies.iter().zip(choice) {
@@ -126,6 +135,7 @@ impl Claims {
             match (is_on_the_way && entry.is_folder(), is_waiting) {
                 (true, _) => self.check_way(path, entry, copied, copies),
                 (false, true) => drop(self.waiting.insert(path.to_vec())),
+                (false, false) if is_unchanged_folder(path, entry, copied) => {}
                 (false, false) => self.comparison.add(path, FlawKind::Planted),
             }
             return Ok(());
@@ -141,7 +151,10 @@ impl Claims {
                 }
                 self.take(copied, copy, path, entry, &source);
             }
-            Claim::Lost(lost) => drop(self.lost.insert(lost)),
+            Claim::Lost(lost) => {
+                self.lost.insert(lost);
+                self.has_unproven = true;
+            }
             Claim::No | Claim::Way | Claim::Folder(_) => {}
         }
         Ok(())
@@ -200,6 +213,7 @@ impl Claims {
         if entries.len() < candidates.len() {
             self.lost.insert(Lost::Modes);
         }
+        self.has_unproven |= entries.is_empty();
         if let Some(found) = self.sources.get_mut(copy.placed.input) {
             found.insert(source, entries);
         }
@@ -348,6 +362,12 @@ impl<'a> ClaimingCopy<'a> {
         let xattrs: Vec<_> = xattrs.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
         comparison.check_header(path, entry, &Header::new(mode, uid, gid).with_xattrs(xattrs));
     }
+}
+
+/// Whether a folder is as it is below. An archive names the folders above its entries.
+fn is_unchanged_folder(path: &[u8], entry: &Entry, copied: &CopiedLayer<'_>) -> bool {
+    let existing = copied.below.get(path).filter(|existing| existing.is_folder());
+    entry.is_folder() && existing.is_some_and(|existing| existing.header() == entry.header())
 }
 
 fn file_of(bytes: &[u8], header: &Header) -> Entry {
