@@ -73,6 +73,7 @@
 mod cache_keys;
 mod content_rule;
 mod find;
+mod go_path;
 mod key_id;
 mod link_index;
 mod links;

@@ -12,7 +12,6 @@ mod file;
 mod file_deps;
 mod hashed;
 mod merge;
-mod path;
 mod platform;
 mod source;
 mod step;

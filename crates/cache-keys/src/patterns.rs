@@ -2,7 +2,6 @@
 //!
 //! Two languages with one look: wildcards are Go's `path.Match`, patterns are those of moby/patternmatcher.
 
-mod clean;
 mod go_regex;
 mod ignore_file;
 mod path_pattern;

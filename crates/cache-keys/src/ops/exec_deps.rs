@@ -2,9 +2,9 @@
 
 use cache_model::Digest;
 
+use crate::go_path::{clean_absolute, topmost};
 use crate::ops::dep::Dep;
 use crate::ops::exec::{ContentCache, ExecOp, Mount, MountKind};
-use crate::ops::path::{clean_absolute, topmost};
 use crate::{ContentRule, ContentSelector};
 
 impl ExecOp {

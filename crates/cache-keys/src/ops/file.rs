@@ -2,8 +2,8 @@
 
 use data_encoding::BASE64;
 
+use crate::go_path::base;
 use crate::ops::hashed::{Object, Value};
-use crate::ops::path::base;
 use crate::ops::step_key::NoKey;
 
 /// Actions on files, each on the result of another or on an input.

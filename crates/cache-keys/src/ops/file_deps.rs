@@ -2,9 +2,9 @@
 
 use cache_model::Digest;
 
+use crate::go_path::{clean_absolute, topmost};
 use crate::ops::dep::Dep;
 use crate::ops::file::{CopyAction, FileAction, FileActionKind, FileOp, OwnerPart};
-use crate::ops::path::{clean_absolute, topmost};
 use crate::{ContentRule, ContentSelector, has_wildcard};
 
 /// The selectors of one input, in the order of the actions, and whether an action changes the input.

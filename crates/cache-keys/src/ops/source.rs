@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use cache_model::{Digest, Platform};
 
+use crate::go_path::base;
 use crate::ops::hashed::{Object, Value};
-use crate::ops::path::base;
 use crate::ops::platform::with_platform;
 
 /// Fetches an image, a repository, a file or a local folder.

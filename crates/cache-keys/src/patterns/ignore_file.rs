@@ -1,6 +1,6 @@
 //! The lines of an ignore file as patterns, as BuildKit reads `.dockerignore` (moby/patternmatcher, `ignorefile`).
 
-use super::clean::clean;
+use crate::go_path::clean;
 
 /// The patterns in an ignore file. A line with `#` in front is a comment; spaces around a pattern, and one `/` in front of it,
 /// do not count; a `!` in front makes it an exception.

@@ -2,11 +2,11 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::clean::clean;
 use super::go_regex::rust_regex;
 use super::ignore_file::go_text;
 use super::path_pattern::PathPattern;
 use super::pattern_error::PatternError;
+use crate::go_path::clean;
 
 /// The most memory that a regular expression may take, in bytes, and the most for its cache while it matches. A pattern of a
 /// thousand characters takes far less.

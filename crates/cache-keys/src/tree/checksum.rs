@@ -9,8 +9,9 @@ use super::content_error::ContentError;
 use super::filtered::{FilteredEntry, filtered};
 use super::{Child, FolderIx, Tree, TreeNode, TreeWalk, without_slash};
 use crate::content_rule::{ContentRule, ContentSelector};
+use crate::go_path::base;
 
-/// The most entries that one folder hashes a second time.
+/// The most bytes of paths that one folder hashes a second time.
 const MOST_REPEATED: usize = 1 << 16;
 
 impl Tree {
@@ -27,7 +28,7 @@ impl Tree {
         let digests = listed.entries.iter().map(|entry| self.filtered_digest(entry));
         let digests = digests.collect::<Result<Vec<Digest>, ContentError>>()?;
         if let ([entry], [digest]) = (listed.entries.as_slice(), digests.as_slice())
-            && base_name(selector.path.as_bytes()) == base_name(&entry.path)
+            && base(&selector.path).as_bytes() == last_name(&entry.path)
         {
             return Ok(*digest);
         }
@@ -162,7 +163,7 @@ impl Tree {
         let mut text = vec![0];
         self.folder_header(folder).write_to(&mut text);
         hash.update(&text);
-        let mut repeats = 0;
+        let mut repeated = 0;
         for (name, child) in &self.folders[folder].children {
             let mut walk = TreeWalk::from_name(self, child.as_node(), [b"/", &**name].concat(), b"\xff");
             let mut next = Some(child.as_node());
@@ -172,8 +173,8 @@ impl Tree {
                 self.ready_digest(node).write_to(&mut text);
                 hash.update(&text);
                 next = walk.next();
-                repeats += usize::from(next.is_some());
-                if repeats > MOST_REPEATED {
+                repeated += next.map_or(0, |_| walk.path.len());
+                if repeated > MOST_REPEATED {
                     return Err(ContentError::TooManyRepeats { most: MOST_REPEATED });
                 }
             }
@@ -197,11 +198,10 @@ fn key(path: &[u8]) -> impl Iterator<Item = u8> {
     path.iter().map(|byte| if *byte == b'/' { 0 } else { *byte })
 }
 
-/// The last name of a path, as Go's `path.Base` gives it.
-fn base_name(path: &[u8]) -> &[u8] {
-    if path.is_empty() {
-        return b".";
+/// The last name of a path of the tree, as [`base`] gives it.
+fn last_name(path: &[u8]) -> &[u8] {
+    match path.rsplit(|byte| *byte == b'/').next() {
+        None | Some(b"") => b".",
+        Some(name) => name,
     }
-    let mut names = path.rsplit(|byte| *byte == b'/').filter(|name| !name.is_empty());
-    names.next().unwrap_or(b"/")
 }

@@ -16,12 +16,12 @@ pub enum ContentError {
     /// More links than BuildKit follows; nearly always they lead in a circle.
     #[error("{0} leads through more than 255 symbolic links: remove the link that leads in a circle")]
     TooManyLinks(TreePath),
-    /// More entries have names that begin with the byte 0xff than are hashed again.
+    /// BuildKit hashes names that begin with the byte 0xff again for the folder above theirs. These are too many.
     #[error(
-        "more than {most} entries in folders of one folder have names that begin with the byte 0xff: rename them"
+        "the paths below one folder whose names begin with the byte 0xff have more than {most} bytes: rename the files"
     )]
     TooManyRepeats {
-        /// How many there may be.
+        /// How many bytes they may have.
         most: usize,
     },
     /// A wildcard or a pattern cannot be read.

@@ -18,7 +18,8 @@ type HeaderDigest = (Header, [u8; 32]);
 ///
 /// The digest of a file covers its header. So two files of different modes cannot be compared by their digests. An entry can
 /// therefore hold more digests of the same bytes, each under another header; all are computed in one pass over the bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Entries are equal if they are of one kind and have the same header and digest, whatever else is known of their bytes.
+#[derive(Clone, Debug)]
 pub struct Entry {
     kind: EntryKind,
     header: Header,
@@ -113,16 +114,17 @@ impl Entry {
 
     /// Its digest under another header. `None` for a file whose bytes were not hashed under it.
     pub fn digest_as(&self, header: &Header) -> Option<[u8; 32]> {
-        match self.kind {
-            EntryKind::File { size: 1.. } => {
-                self.digests().find(|(known, _)| *known == header).map(|(_, digest)| *digest)
-            }
-            _ => Some(Self::of(header.clone(), self.kind.clone()).digest),
+        if !self.has_bytes() {
+            return Some(Self::of(header.clone(), self.kind.clone()).digest);
         }
+        self.digests().find(|(known, _)| *known == header).map(|(_, digest)| *digest)
     }
 
     /// The same entry under another header. `None` for a file whose bytes were not hashed under it.
     pub fn under(&self, header: &Header) -> Option<Self> {
+        if !self.has_bytes() {
+            return Some(Self::of(header.clone(), self.kind.clone()));
+        }
         let digest = self.digest_as(header)?;
         let others = self.digests().filter(|(known, _)| *known != header);
         let others: Vec<_> = others.map(|(known, digest)| (known.clone(), *digest)).collect();
@@ -136,7 +138,7 @@ impl Entry {
         if self.kind != other.kind {
             return Some(false);
         }
-        if !matches!(self.kind, EntryKind::File { size: 1.. }) {
+        if !self.has_bytes() {
             return Some(true);
         }
         let mut common =
@@ -149,12 +151,24 @@ impl Entry {
         self.kind == EntryKind::Folder
     }
 
+    fn has_bytes(&self) -> bool {
+        matches!(self.kind, EntryKind::File { size: 1.. })
+    }
+
     fn digests(&self) -> impl Iterator<Item = (&Header, &[u8; 32])> {
         let others = self.others.as_deref().map(Vec::as_slice).unwrap_or_default();
         let others = others.iter().map(|(header, digest)| (header, digest));
         std::iter::once((&self.header, &self.digest)).chain(others)
     }
 }
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, &self.header, &self.digest) == (&other.kind, &other.header, &other.digest)
+    }
+}
+
+impl Eq for Entry {}
 
 impl EntryKind {
     /// The letter of the kind in a tar header.

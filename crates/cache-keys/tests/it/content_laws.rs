@@ -75,7 +75,7 @@ fn sent_paths(tree: &Tree, filter: &SentFilter) -> Option<Vec<Vec<u8>>> {
 #[test]
 fn random_selections_have_the_checksums_of_the_reference() {
     let (mut checksums, mut errors) = (0, 0);
-    for seed in 0..2_000 {
+    for seed in 0..600 {
         let dice = &mut Dice::seeded(seed);
         let is_local = dice.percent(50);
         let reference = random_tree(dice, is_local);
@@ -91,13 +91,13 @@ fn random_selections_have_the_checksums_of_the_reference() {
             *if expected.is_some() { &mut checksums } else { &mut errors } += 1;
         }
     }
-    assert!(checksums > 6_000 && errors > 1_000, "{checksums} checksums, {errors} errors");
+    assert!(checksums > 2_000 && errors > 300, "{checksums} checksums, {errors} errors");
 }
 
 #[test]
 fn a_client_sends_what_the_reference_sends() {
     let mut trees = 0;
-    for seed in 0..2_000 {
+    for seed in 0..600 {
         let dice = &mut Dice::seeded(seed);
         let folder = random_tree(dice, true);
         let patterns = |dice: &mut Dice| if dice.percent(60) { random_patterns(dice) } else { Vec::new() };
@@ -117,7 +117,7 @@ fn a_client_sends_what_the_reference_sends() {
         assert_eq!(found, expected, "seed {seed}: {include:?} {exclude:?}");
         trees += 1;
     }
-    assert!(trees > 1_000, "{trees}");
+    assert!(trees > 300, "{trees}");
 }
 
 proptest! {

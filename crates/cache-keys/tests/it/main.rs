@@ -9,10 +9,12 @@
 )]
 
 mod adds;
+mod content_entries;
 mod content_laws;
 mod content_vectors;
 mod definitions;
 mod find;
+mod hostile_content;
 mod layer_oddities;
 mod layers;
 mod queries;

@@ -69,8 +69,7 @@ fn class(rest: &mut Peekable<Chars<'_>>) -> Result<Class, Failed> {
     while is_first || rest.next_if_eq(&']').is_none() {
         is_first = false;
         let left: String = rest.clone().collect();
-        if left.starts_with("[:") && left.contains(":]") {
-            let name = &left[2..left.find(":]").unwrap()];
+        if let Some((name, _)) = left.strip_prefix("[:").and_then(|left| left.split_once(":]")) {
             class.nested.push(named(name)?);
             rest.nth(name.chars().count() + 3);
             continue;

@@ -44,7 +44,7 @@ const WILDCARDS: [&str; 14] = [
     "\\*",
     "[\u{fffd}-\u{ffff}]",
 ];
-const PATTERN_PARTS: [&str; 40] = [
+const PATTERN_PARTS: [&str; 41] = [
     "a",
     "b",
     "*",
@@ -84,6 +84,7 @@ const PATTERN_PARTS: [&str; 40] = [
     "\\q",
     "[\\d-x]",
     "#",
+    "[[:]",
     "&&",
 ];
 

@@ -1,18 +1,27 @@
 //! Paths as texts, in the way of Go's `path` package.
 
-/// The clean form of a path as if it stood below the root: absolute, without `.`, `..` and doubled slashes (Go's `path.Join("/", path)`).
-pub(crate) fn clean_absolute(path: &str) -> String {
+/// A path without empty parts and `.`; each `..` takes away the part before it. The empty path is `.` (Go's `path.Clean`).
+pub(crate) fn clean(path: &str) -> String {
+    let is_absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            ".." if is_absolute => {}
+            _ => parts.push(part),
         }
     }
-    format!("/{}", parts.join("/"))
+    match (is_absolute, parts.join("/")) {
+        (true, joined) => format!("/{joined}"),
+        (false, joined) if joined.is_empty() => ".".to_owned(),
+        (false, joined) => joined,
+    }
+}
+
+/// The clean form of a path as if it stood below the root (Go's `path.Join("/", path)`).
+pub(crate) fn clean_absolute(path: &str) -> String {
+    clean(&format!("/{path}"))
 }
 
 /// The paths that stand below no other, each once, in the order of bytes.
@@ -41,5 +50,25 @@ pub(crate) fn base(path: &str) -> &str {
         "" if path.is_empty() => ".",
         "" => "/",
         path => path.rsplit('/').next().unwrap_or(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn a_path_is_cleaned_by_its_text() {
+        for (path, cleaned) in [
+            ("", "."),
+            ("a//b/./c/", "a/b/c"),
+            ("/", "/"),
+            ("//a/../..", "/"),
+            ("../a/../..", "../.."),
+            ("a/..", "."),
+            ("!a/", "!a"),
+        ] {
+            assert_eq!(clean(path), cleaned, "{path}");
+        }
     }
 }
