@@ -38,8 +38,7 @@ fn files_of_other_modes_are_compared_by_a_header_that_both_have() {
 #[test]
 fn entries_without_bytes_have_every_header() {
     let (one, other) = (Header::new(0o755, 0, 0), Header::new(0o700, 1, 2));
-    let mut number = DeviceNumber::default();
-    number.minor = 3;
+    let number = DeviceNumber { major: 0, minor: 3 };
     for kind in
         [EntryKind::Folder, EntryKind::Fifo, EntryKind::BlockDevice(number), EntryKind::File { size: 0 }]
     {

@@ -24,9 +24,7 @@ fn entry(entry: &ContentEntry) -> Entry {
         ContentKind::Folder => EntryKind::Folder,
         ContentKind::Link(target) => EntryKind::Symlink { target: target.clone() },
         ContentKind::Device(major, minor) => {
-            let mut number = DeviceNumber::default();
-            (number.major, number.minor) = (*major, *minor);
-            EntryKind::CharDevice(number)
+            EntryKind::CharDevice(DeviceNumber { major: *major, minor: *minor })
         }
         ContentKind::Fifo => EntryKind::Fifo,
     };
