@@ -101,13 +101,20 @@ impl WhyCase {
 
     /// The cache.
     pub fn chains(&self) -> CacheChains {
+        self.chains_of_edited_config(|_| ()).unwrap()
+    }
+
+    /// The cache with another config. `None` if the config makes no sense.
+    pub fn chains_of_edited_config(&self, edit: impl FnOnce(&mut Value)) -> Option<CacheChains> {
         let index = json_file(&self.cache_folder().join("index.json"));
         let digest: Digest = index["manifests"][0]["digest"].as_str().unwrap().parse().unwrap();
         let root = self.blob(&digest);
         let descriptor = Descriptor::of(MediaType::OCI_MANIFEST, &root);
         let Unpacked::Cache(manifest) = unpack(&descriptor, &root).unwrap() else { panic!("a cache") };
-        let config = decode_config(&self.blob(&manifest.config.digest)).unwrap();
-        CacheChains::from_config(&config, &manifest.layers).unwrap().chains
+        let mut config = serde_json::from_slice(&self.blob(&manifest.config.digest)).unwrap();
+        edit(&mut config);
+        let config = decode_config(&serde_json::to_vec(&config).unwrap()).unwrap();
+        Some(CacheChains::from_config(&config, &manifest.layers).ok()?.chains)
     }
 }
 

@@ -131,9 +131,12 @@ Examples, for a matrix with a job for each platform, whose last job merges:
 pub(crate) const VERIFY: &str = "\
 Reads every blob and checks its size, its digest, and that it unpacks to its diff ID. Prints a line for each finding. The exit code is 3 if there are errors; warnings and notes alone leave it at 0.
 
+With --content it also checks that the layers of COPY, ADD and WORKDIR hold what their keys name, and nothing else. BuildKit does not: it takes a cache in which a file was planted. The record has to come from the build, not from where the cache is. Layers of RUN cannot be checked. With --record alone, findings say what their records stand for.
+
 Examples:
   bkcache verify ./cache
-  bkcache verify --json ./cache | jq '.findings[]'";
+  bkcache verify --json ./cache | jq '.findings[]'
+  bkcache verify --content --record app.dockerbuild --context . ./cache";
 
 pub(crate) const PRUNE_USAGE: &str = "\
 bkcache prune [OPTIONS] SRC... DST

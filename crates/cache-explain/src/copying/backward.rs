@@ -23,8 +23,6 @@ pub(crate) use headers::{gives_headers, to_hash};
 
 /// What a layer tells of the files that its step copied.
 pub(crate) struct FoundSources {
-    /// The files, by the positions of the inputs.
-    pub(crate) trees: Vec<Tree>,
     /// What may be different in truth.
     pub(crate) lost: BTreeSet<Lost>,
     /// Whether the contents are those of the inputs.
@@ -95,8 +93,7 @@ fn prove(copied: &CopiedLayer<'_>, copies: &[PlacedCopy<'_>], claims: Claims) ->
             |tree: &Tree| tree.content(rule).is_ok_and(|content| input.contents.contains(&content));
         is_proven &= source.settle(has_content);
     }
-    let trees = sources.into_iter().map(|source| source.tree).collect();
-    FoundSources { trees, lost, is_proven, comparison }
+    FoundSources { lost, is_proven, comparison }
 }
 
 /// The readings of all copies to try: the most likely one of each, and then another one of one copy at a time.
