@@ -416,4 +416,46 @@ RUN last
         assert_eq!(lines_on_one("a", 7, 3), "");
         assert_eq!(lines_on_one("a", 0, usize::MAX), "a");
     }
+
+    #[test]
+    fn any_text_gives_instructions_in_order_that_do_not_overlap() {
+        const PARTS: [&str; 16] = [
+            "FROM a",
+            "RUN ",
+            "COPY ",
+            "<<A",
+            "<<-'B'",
+            "\nA",
+            "\n\tB",
+            "\\\n",
+            "\n",
+            " ",
+            "\"",
+            "# escape=`\n",
+            "ENV A=",
+            "\u{feff}",
+            "é\r\n",
+            "ONBUILD ADD",
+        ];
+        let mut state: u64 = 1;
+        for _ in 0..5000 {
+            let mut text = String::new();
+            for _ in 0..20 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(PARTS[usize::try_from(state >> 60).unwrap()]);
+            }
+            let file = Dockerfile::parse(&text);
+            let mut last = 0;
+            for instruction in &file.instructions {
+                assert!(
+                    last < instruction.first_line && instruction.first_line <= instruction.last_line,
+                    "{text:?}"
+                );
+                assert_eq!(file.at(instruction.last_line), Some(instruction), "{text:?}");
+                file.declaration(instruction.first_line, "A");
+                last = instruction.last_line;
+            }
+            assert!(last <= text.split('\n').count(), "{text:?}");
+        }
+    }
 }

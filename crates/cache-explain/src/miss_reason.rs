@@ -78,12 +78,12 @@ impl MissReasons<'_> {
             MissReason::Follows
         } else if self.build.local_name(from).is_some() {
             MissReason::Folder { input }
-        } else if self.is_reached(from) {
-            MissReason::Order
-        } else if self.is_keyed_source(from) {
+        } else if self.is_keyed_source(from) && !self.is_reached(from) {
             MissReason::Source { source: from }
-        } else {
+        } else if self.has_state(from, &MatchState::Always) && !self.is_reached(from) {
             MissReason::Made { input, kind: self.made_kind(step, from) }
+        } else {
+            MissReason::Order
         }
     }
 
@@ -104,13 +104,14 @@ impl MissReasons<'_> {
 
     /// Whether a step missed, or is one without inputs that is another one.
     fn is_missed(&self, step: usize) -> bool {
-        self.step(step).is_some_and(|matched| matched.state == MatchState::Miss) || self.is_changed_root(step)
+        self.has_state(step, &MatchState::Miss) || self.is_changed_root(step)
     }
 
     /// Whether an instruction defines a step without inputs that the cache does not know.
     fn is_changed_root(&self, step: usize) -> bool {
-        let is_unknown = |matched: &MatchedStep| matched.state == MatchState::Always && !matched.is_reached();
-        self.step(step).is_some_and(is_unknown) && self.build.instructions.line(step).is_some()
+        self.has_state(step, &MatchState::Always)
+            && !self.is_reached(step)
+            && self.build.instructions.line(step).is_some()
     }
 
     /// The source because of which it is unknown whether a step misses.
@@ -126,6 +127,10 @@ impl MissReasons<'_> {
     fn is_other_source(&self, step: usize) -> bool {
         let has_key = self.step(step).is_some_and(|matched| !matched.keys.is_empty());
         has_key && self.is_keyed_source(step) && !self.is_reached(step)
+    }
+
+    fn has_state(&self, step: usize, state: &MatchState) -> bool {
+        self.step(step).is_some_and(|matched| matched.state == *state)
     }
 
     fn is_keyed_source(&self, step: usize) -> bool {

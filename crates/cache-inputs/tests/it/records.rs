@@ -305,3 +305,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_patterns_of_an_ignore_file_are_read() {
+    let record = |patterns: &str| {
+        let source =
+            json!({ "identifier": "local://context", "attrs": { "local.excludepatterns": patterns } });
+        let mut steps = steps();
+        steps[0]["op"]["Op"]["source"] = source;
+        version_1(steps, Value::Null)
+    };
+    let build = read(&record(r#"["drafts","!a"]"#)).unwrap();
+    assert_eq!(build.excluded, BTreeMap::from([(0, vec!["drafts".to_owned(), "!a".to_owned()])]));
+    let message = "the build record is damaged: the attribute local.excludepatterns of step 0: expected value at line 1 column 1";
+    check_error(&record("drafts"), message);
+}
