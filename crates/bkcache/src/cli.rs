@@ -6,6 +6,7 @@ mod age;
 mod diff;
 mod edit;
 mod inputs;
+mod layers;
 mod names;
 mod predict;
 mod prune;
@@ -27,6 +28,7 @@ use values::{default_max_metadata, form_parser, parse_size};
 pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
 pub(crate) use inputs::{BuildArgs, ContextFolder};
+pub(crate) use layers::LayersArgs;
 pub(crate) use names::{GcArgs, RmArgs, TagArgs};
 pub(crate) use predict::PredictArgs;
 pub(crate) use prune::PruneArgs;
@@ -121,6 +123,10 @@ pub(crate) enum Command {
     /// Show what a cache contains
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::INSPECT)]
     Inspect(Box<InspectArgs>),
+
+    /// Show what each layer of a cache holds, largest first
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::LAYERS)]
+    Layers(LayersArgs),
 
     /// Print the manifest of a cache exactly as it is stored
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::MANIFEST)]

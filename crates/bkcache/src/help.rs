@@ -80,6 +80,14 @@ Examples:
   bkcache inspect --tree --record build.dockerbuild --context . ./cache
   bkcache inspect --json ./cache | jq '.caches[0].records | length'";
 
+pub(crate) const LAYERS: &str = "\
+Reads every layer, and lists them from the largest: what it holds and where, what it hides of the layers below, and its largest files. With the record of the build (--record), each layer has the line of the Dockerfile that made it. Nothing is unpacked to the disk.
+
+Examples:
+  bkcache layers ./cache
+  bkcache layers --files 10 --record last.dockerbuild ./cache:main
+  bkcache layers --json ./cache | jq -r '.layers[] | .size, .steps[]'";
+
 pub(crate) const MANIFEST: &str = "\
 Examples:
   bkcache manifest ./cache | jq .

@@ -264,7 +264,8 @@ async fn read_folder(
     }
 }
 
-async fn read_layer(
+/// Reads a layer as a tree, and reports the progress.
+pub(crate) async fn read_layer(
     stores: &Stores,
     provider: &dyn Provider,
     layer: &Descriptor,

@@ -90,6 +90,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         match cli.command {
             Command::Ls(args) => commands::ls::run(&args, &global).await,
             Command::Inspect(args) => commands::inspect::run(&args, &global).await,
+            Command::Layers(args) => commands::layers::run(&args, &global).await,
             Command::Manifest(args) => commands::manifest::run(&args, &global).await,
             Command::Config(args) => commands::config::run(&args, &global).await,
             Command::Copy(args) => commands::copy::run(&args, &global).await,

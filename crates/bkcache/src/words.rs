@@ -6,7 +6,7 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What users of other programs type, and what it is called here.
-const WORDS: [(&str, &str); 40] = [
+const WORDS: [(&str, &str); 42] = [
     ("check", "verify"),
     ("fsck", "verify"),
     ("validate", "verify"),
@@ -44,6 +44,8 @@ const WORDS: [(&str, &str); 40] = [
     ("info", "inspect"),
     ("show", "inspect"),
     ("tree", "inspect"),
+    ("files", "layers"),
+    ("sizes", "layers"),
     ("create", "export"),
     ("completion", "completions"),
     ("version", "--version"),

@@ -22,9 +22,10 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "ls",
     "inspect",
+    "layers",
     "manifest",
     "config",
     "copy",
