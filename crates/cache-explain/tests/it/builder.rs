@@ -106,6 +106,7 @@ impl Builder {
     pub(crate) fn run(mut self, build: &Build) -> CacheChains {
         let mut made: Vec<Vec<RecordId>> = Vec::new();
         let base = layer("base");
+        let mut stacks: Vec<Vec<Descriptor>> = Vec::new();
         for (position, step) in build.definition.steps().iter().enumerate() {
             let keys = match &step.op {
                 Op::Source(source) => source_keys(source, build, &base),
@@ -129,9 +130,15 @@ impl Builder {
                 .collect();
             let links: Vec<&[Link<'_>]> = links.iter().map(Vec::as_slice).collect();
             let own = layer(&format!("layer of step {position}{}", self.mark));
-            let stack = self.chains.layers([&base, &own]).unwrap();
+            let mut stack = match step.inputs.first() {
+                Some(input) if !stacks[input.step].is_empty() => stacks[input.step].clone(),
+                _ => vec![base.clone()],
+            };
+            stack.push(own);
+            let layers = self.chains.layers(&stack).unwrap();
+            stacks.push(if step.inputs.is_empty() { Vec::new() } else { stack });
             let has_result = !links.is_empty() && !self.without_results.contains(&position);
-            let results = [NewResult::new(stack, Timestamp::from_unix(1, 0).unwrap())];
+            let results = [NewResult::new(layers, Timestamp::from_unix(1, 0).unwrap())];
             let results: &[NewResult] = if has_result { &results } else { &[] };
             let records = keys.iter().map(|key| {
                 self.chains.add(&RecordDigest::of_output(key, 0), &links, results).unwrap().unwrap()

@@ -330,6 +330,39 @@ fn the_older_files_come_from_the_layer_of_the_copy() {
 }
 
 #[test]
+fn a_file_that_two_copies_have_is_not_taken_for_an_added_one() {
+    let files_of = |b: &str| {
+        let mut tree = folder("same");
+        tree.insert(b"b", file(b));
+        tree
+    };
+    let steps = || {
+        build([image(), source("local://context"), copy("/a", 0, 1), copy("/", 2, 1), run("make", 3), end(4)])
+    };
+    let old = Side::new(steps(), Builder::default().with_files(1, files_of("old")));
+    let old = old.with_layer("layer of step 3", &[("b", "old")]);
+    let new = Side::new(steps(), Builder::default().with_files(1, files_of("new!")));
+    let tree = files_of("new!");
+    let found = |old: &Side| {
+        let (new_graph, old_graph) = (new.chains.graph().unwrap(), old.chains.graph().unwrap());
+        let (new_cache, old_cache) =
+            (Cache::new(&new_graph, &new.layers), Cache::new(&old_graph, &old.layers));
+        let contexts = BTreeMap::new();
+        let builds = [BuildInputs::new(&new.build).with_context("context", &tree)];
+        let new = NewSide { builds: &builds, cache: Some(&new_cache) };
+        explain(&new, &OldSide { builds: &[], contexts: &contexts, cache: &old_cache })
+    };
+    // The layer of the second copy lacks the file, since the first one has put it there.
+    let explanation = found(&old);
+    assert_eq!(causes(&explanation), [(CauseKind::Content, 3, 1)]);
+    assert_eq!(files(explanation.causes[0].files.as_ref()), [("b".to_owned(), "modified")]);
+    assert_eq!(explanation.wanted_layers, [layer("layer of step 2").digest]);
+    let explanation = found(&old.with_layer("layer of step 2", &[("a", "same")]));
+    assert_eq!(files(explanation.causes[0].files.as_ref()), [("b".to_owned(), "modified")]);
+    assert_eq!(explanation.wanted_layers, []);
+}
+
+#[test]
 fn seconds_are_lost_to_a_cause_and_all_that_follows() {
     let mut new = one(run("make all", 0));
     assert_eq!(explained(&new, &one(run("make", 0))).causes[0].lost, None);
