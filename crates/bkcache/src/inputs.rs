@@ -70,6 +70,15 @@ impl Builds {
         Ok(Self { builds, contexts, folders })
     }
 
+    /// Keeps only the builds for a platform, if there are any.
+    pub(crate) fn prefer(&mut self, platform: Option<&Platform>) {
+        let Some(platform) = platform else { return };
+        let fits = |build: &Build| is_for(build, platform);
+        if self.builds.iter().any(fits) {
+            self.builds.retain(fits);
+        }
+    }
+
     /// Each build with the folders.
     pub(crate) fn inputs(&self) -> Vec<BuildInputs<'_>> {
         let with_contexts = |build| {
@@ -139,6 +148,11 @@ pub(crate) fn platform_of(build: &Build) -> &Platform {
     build.target.as_ref().unwrap_or(&build.platform)
 }
 
+/// Whether a build was made for a platform, whatever name that has.
+fn is_for(build: &Build, platform: &Platform) -> bool {
+    normalized(platform_of(build)) == normalized(platform)
+}
+
 /// Reads the builds of some records; with a platform, those for it.
 async fn read_records(
     stores: &Stores,
@@ -150,9 +164,8 @@ async fn read_records(
         builds.extend(read_record(stores, record).await?);
     }
     let Some(platform) = platform.filter(|_| !builds.is_empty()) else { return Ok(builds) };
-    let wanted = normalized(platform);
     let (fitting, others): (Vec<Build>, Vec<Build>) =
-        builds.into_iter().partition(|build| normalized(platform_of(build)) == wanted);
+        builds.into_iter().partition(|build| is_for(build, platform));
     if fitting.is_empty() {
         let others: BTreeSet<String> = others.iter().map(|build| platform_of(build).to_string()).collect();
         let others: Vec<String> = others.into_iter().collect();

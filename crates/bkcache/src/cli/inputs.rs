@@ -70,11 +70,11 @@ pub(crate) struct OldBuildArgs {
 }
 
 impl OldBuildArgs {
-    /// The same as the build of the older cache, for a platform.
-    pub(crate) fn of_platform(&self, platform: Option<&Platform>) -> BuildArgs {
+    /// The same options, as those of a build.
+    pub(crate) fn as_build(&self) -> BuildArgs {
         let Self { old_records: records, old_contexts: contexts, old_ignore_file: ignore_file } =
             self.clone();
-        BuildArgs { records, contexts, ignore_file, platform: platform.cloned() }
+        BuildArgs { records, contexts, ignore_file, platform: None }
     }
 }
 

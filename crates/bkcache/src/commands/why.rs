@@ -67,8 +67,8 @@ impl<'a> Question<'a> {
         options.also = Arc::new(|_, _, _| vec![comparison_header()]);
         let caches = open_sources(stores, caches).await?;
         let new = Builds::read(stores, &args.build, &options.also).await?;
-        let old = args.old_build.of_platform(args.build.platform.as_ref());
-        let old = Builds::read_like(stores, &old, &options.also, &new).await?;
+        let mut old = Builds::read_like(stores, &args.old_build.as_build(), &options.also, &new).await?;
+        old.prefer(args.build.platform.as_ref());
         Ok(Self { args, caches, new, old, options })
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 use cache_explain::{CachesExplanation, CauseKind, RecordCause, RecordCauseKind};
-use cache_model::{ANNOTATION_DESCRIPTION, Graph, count, grouped};
+use cache_model::{ANNOTATION_DESCRIPTION, Graph, count};
 use cache_report::text::{cut, printable, shorten};
 use serde_json::{Map, Value, json};
 
@@ -46,9 +46,7 @@ impl CachesReport<'_> {
             return Ok(());
         }
         let CachesExplanation { cached, ran, .. } = *self.explanation;
-        let all = count((cached + ran) as u64, "step");
-        let [cached, ran] = [cached, ran].map(|number| grouped(number as u64));
-        writeln!(out, "{BOLD}{cached} of {all} cached, {ran} ran{BOLD:#}")?;
+        writeln!(out, "{BOLD}{}{BOLD:#}", words::summary(cached, ran, 0, "ran"))?;
         let hints = self.compared.hints.iter();
         hints.map(|hint| printable(hint)).try_for_each(|hint| writeln!(out, "{DIM}hint:{DIM:#} {hint}"))
     }

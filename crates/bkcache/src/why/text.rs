@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use cache_explain::{Cause, CauseKind, Explanation, StepOutcome};
-use cache_model::{count, grouped};
 use cache_report::text::{cut, printable};
 
 use crate::cli::GlobalArgs;
@@ -35,10 +34,14 @@ pub(crate) fn write_lines(
         let place = cut(&words::place(&note.at), INSTRUCTION);
         writeln!(out, "{DIM}note:{DIM:#} {place}: {}", printable(&words::note(note)))?;
     }
+    let (of_step, of_all) = if report.compared.new.is_some() { ("ran", "ran") } else { ("runs", "to run") };
     if global.verbose {
-        write_steps(out, report.explanation)?;
+        write_steps(out, report.explanation, of_step)?;
     }
-    writeln!(out, "{BOLD}{}{BOLD:#}", summary(report.explanation))?;
+    let explanation = report.explanation;
+    let unknown = explanation.count(StepOutcome::Unknown);
+    let summary = words::summary(explanation.cached(), explanation.ran(), unknown, of_all);
+    writeln!(out, "{BOLD}{summary}{BOLD:#}")?;
     for hint in &report.compared.hints {
         writeln!(out, "{DIM}hint:{DIM:#} {}", printable(hint))?;
     }
@@ -91,39 +94,16 @@ fn write_changes(out: &mut dyn Write, cause: &Cause, report: &WhyReport<'_>) -> 
     Ok(())
 }
 
-fn write_steps(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
+/// Writes a line for each step; `ran` says that one ran, or will.
+fn write_steps(out: &mut dyn Write, explanation: &Explanation, ran: &str) -> io::Result<()> {
     for step in &explanation.steps {
         let outcome = match step.outcome {
             StepOutcome::Cached => "cached",
-            StepOutcome::Ran => "ran",
+            StepOutcome::Ran => ran,
             StepOutcome::Always => "always",
             _ => "unknown",
         };
         writeln!(out, "{DIM}{outcome:>7}{DIM:#}  {}", printable(&words::place(&step.at)))?;
     }
     Ok(())
-}
-
-/// As in `5 of 12 steps cached, 7 ran`.
-fn summary(explanation: &Explanation) -> String {
-    let number = |outcome| explanation.count(outcome);
-    let known = explanation.steps.len() - number(StepOutcome::Always);
-    let (cached, unknown) = (explanation.cached(), number(StepOutcome::Unknown));
-    if known == cached {
-        return match known {
-            0 => "no step to cache".to_owned(),
-            1 => "the only step is cached".to_owned(),
-            many => format!("all {} are cached", count(many as u64, "step")),
-        };
-    }
-    let unknown = match unknown {
-        0 => String::new(),
-        many => format!(", {} unknown", grouped(many as u64)),
-    };
-    format!(
-        "{} of {} cached, {} ran{unknown}",
-        grouped(cached as u64),
-        count(known as u64, "step"),
-        grouped(explanation.ran() as u64),
-    )
 }

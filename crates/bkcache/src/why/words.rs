@@ -12,6 +12,9 @@ use cache_model::{count, duration, grouped};
 
 use crate::why::shown::ShownTexts;
 
+/// The least time that is called lost.
+const LEAST_LOSS: Duration = Duration::from_millis(100);
+
 /// Where a step stands, as in `line 10, COPY src ./src`.
 pub(crate) fn place(at: &StepPlace) -> String {
     let line = at.line.map(|line| format!("line {line}"));
@@ -48,7 +51,7 @@ pub(crate) fn with_cost(
             Some(format!("{} {}, {} more may", steps(follow), verb(follow), grouped(may as u64)))
         }
     };
-    let lost = lost.filter(|lost| !lost.is_zero()).map(|lost| format!("{} lost", duration(lost)));
+    let lost = lost.filter(|lost| *lost >= LEAST_LOSS).map(|lost| format!("{} lost", duration(lost)));
     let cost: Vec<String> = follow.into_iter().chain(lost).collect();
     if cost.is_empty() { difference } else { format!("{difference}; {}", cost.join(", ")) }
 }
@@ -56,14 +59,32 @@ pub(crate) fn with_cost(
 /// What a remark says.
 pub(crate) fn note(note: &Note) -> String {
     let files = match note.files.as_slice() {
-        [] => "other files".to_owned(),
-        [file] => format!("another {}", path(&file.path)),
-        files => format!("{} that differ", count(files.len() as u64, "file")),
+        [] => String::new(),
+        [file] => format!(" in {}", path(&file.path)),
+        files => format!(" in {}", count(files.len() as u64, "file")),
     };
     match note.kind {
-        NoteKind::NotReproducible => format!("two runs over equal files made {files}"),
+        NoteKind::NotReproducible => format!("not reproducible: two runs over equal files differ{files}"),
         kind => kind.to_string(),
     }
+}
+
+/// As in `5 of 12 steps cached, 7 ran`. `verb` says that the others ran, or will.
+pub(crate) fn summary(cached: usize, ran: usize, unknown: usize, verb: &str) -> String {
+    let all = cached + ran + unknown;
+    if all == cached {
+        return match all {
+            0 => "no step to cache".to_owned(),
+            1 => "the only step is cached".to_owned(),
+            many => format!("all {} are cached", count(many as u64, "step")),
+        };
+    }
+    let [cached, ran] = [cached, ran].map(|number| grouped(number as u64));
+    let unknown = match unknown {
+        0 => String::new(),
+        many => format!(", {} unknown", grouped(many as u64)),
+    };
+    format!("{cached} of {} cached, {ran} {verb}{unknown}", count(all as u64, "step"))
 }
 
 /// A file that differs, as in `src/view.js changed (19 -> 20 bytes)`.
@@ -97,8 +118,9 @@ pub(crate) fn file(file: &FileChange) -> String {
 
 /// A changed field of a step's definition, as in `dest: /app/public -> /app/pub`.
 pub(crate) fn field(change: &Change, shown: Option<[Option<&str>; 2]>) -> String {
-    let name = change.at.strip_prefix("Exec.meta.").or_else(|| change.at.strip_prefix("Exec."));
-    let name = name.unwrap_or(&change.at);
+    // Most steps have one action, so its number says nothing.
+    let parts = ["Exec.meta.", "Exec.", "Actions[0]."];
+    let name = parts.iter().find_map(|part| change.at.strip_prefix(part)).unwrap_or(&change.at);
     let text = |text: Option<&str>| text.map_or_else(|| "(none)".to_owned(), str::to_owned);
     match shown {
         Some([old, new]) => format!("{name}: {} -> {}", text(old), text(new)),
@@ -140,7 +162,9 @@ fn difference(cause: &Cause, shown: &ShownTexts) -> String {
 
 fn content(cause: &Cause) -> String {
     match (cause.files.as_deref(), cause.files_unknown) {
-        (Some([]), _) => "the files that it reads changed".to_owned(),
+        (Some([]), _) => {
+            "modes, owners or attributes of its files changed, which the older layer does not keep".to_owned()
+        }
         (Some([one]), _) => file(one),
         (Some(files), _) => format!("{} changed", count(files.len() as u64, "file")),
         (None, Some(FilesUnknown::OnlyMounted)) => {
@@ -161,13 +185,15 @@ fn variables(cause: &Cause, shown: &ShownTexts, noun: &str) -> String {
     let name = |change: &Change| change.at.rsplit('.').next().unwrap_or_default().to_owned();
     let names: Vec<String> = cause.changes.iter().map(name).collect();
     let declared = cause.declared.map(|line| format!(" (line {line})")).unwrap_or_default();
-    let changes = match cause.changes.as_slice() {
-        [change] => match shown.texts(cause, change) {
-            Some([old, new]) => format!(": {} -> {}", old.unwrap_or("(unset)"), new.unwrap_or("(unset)")),
-            None => String::new(),
-        },
-        _ => String::new(),
+    let values = |change: &Change| {
+        let [old, new] = shown.texts(cause, change)?.map(|text| text.unwrap_or("(unset)"));
+        Some(match cause.changes.len() {
+            1 => format!("{old} -> {new}"),
+            _ => format!("{}: {old} -> {new}", name(change)),
+        })
     };
+    let values: Vec<String> = cause.changes.iter().filter_map(values).collect();
+    let changes = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
     format!("{noun} {}{declared} changed{changes}", names.join(", "))
 }
 
