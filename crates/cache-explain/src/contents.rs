@@ -99,7 +99,7 @@ fn select(tree: &Tree, rule: &ContentRule) -> Selected {
 }
 
 /// The tree of layers that are laid on each other, if all of them were read.
-fn lay(blobs: &[Digest], layers: &HashMap<Digest, LayerTree>) -> Option<Tree> {
+pub(crate) fn lay(blobs: &[Digest], layers: &HashMap<Digest, LayerTree>) -> Option<Tree> {
     let mut tree = Tree::rooted(cache_keys::Header::default());
     for blob in blobs {
         tree.apply(layers.get(blob)?).ok()?;

@@ -13,6 +13,7 @@ mod changed_files;
 mod content_check;
 mod content_files;
 mod contents;
+mod copied_contents;
 mod copied_files;
 mod copying;
 mod definition_change;

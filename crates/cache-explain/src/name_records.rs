@@ -9,6 +9,7 @@ use cache_model::{Digest, RecordDigest, RecordRef};
 
 use crate::build_keys::{BuildKeys, StepKeys};
 use crate::contents::{Contents, Selected};
+use crate::copied_contents::copied_contents;
 use crate::placing::Placing;
 use crate::slots::Slot;
 use crate::work::Work;
@@ -26,6 +27,7 @@ pub fn name_records(cache: &Cache<'_>, builds: &[BuildInputs<'_>]) -> Dictionary
         cache,
         images: image_records(cache),
         computed: HashSet::new(),
+        computed_contents: HashSet::new(),
         dictionary: Dictionary::default(),
     };
     let mut work = Work::new();
@@ -33,6 +35,7 @@ pub fn name_records(cache: &Cache<'_>, builds: &[BuildInputs<'_>]) -> Dictionary
     for (build, placed) in placed.iter().enumerate() {
         naming.name_keys(build, placed);
         naming.name_contents(build, placed);
+        naming.name_copied_contents(build, placed);
     }
     for (build, placed) in placed.iter().enumerate() {
         naming.name_by_place(build, placed);
@@ -46,6 +49,8 @@ struct Naming<'c, 'a> {
     images: HashMap<RecordDigest, usize>,
     /// The inputs whose content was computed and is in the cache, with the position of their build.
     computed: HashSet<(usize, StepInput)>,
+    /// These contents.
+    computed_contents: HashSet<RecordDigest>,
     dictionary: Dictionary,
 }
 
@@ -119,10 +124,46 @@ impl<'a> Naming<'_, 'a> {
                     let meaning = Meaning::content(step, input, rule);
                     if self.add(&digest, build, meaning, NameSource::Computed) {
                         self.computed.insert((build, StepInput { step, input }));
+                        self.computed_contents.insert(digest);
                     }
                 }
             }
         }
+    }
+
+    /// Names contents that have no name yet, by the layers of the steps that copied them.
+    fn name_copied_contents(&mut self, build: usize, placed: &PlacedBuild<'_, 'a>) {
+        let definition = &placed.inputs.build.definition;
+        let mut named = Vec::new();
+        for (position, slots) in placed.steps() {
+            let Some(step) = definition.step(position) else { continue };
+            for output in definition.outputs(position) {
+                for record in placed.placing.records(StepOutput { step: position, output }) {
+                    if !self.has_unnamed_content(*record, &slots) {
+                        continue;
+                    }
+                    let copied = (step, slots.as_slice(), output);
+                    let contents = copied_contents(placed.inputs.build, self.cache, copied, *record);
+                    for (input, (slot, content)) in slots.iter().zip(contents).enumerate() {
+                        if let (Some(rule), Some(digest)) = (&slot.content, content)
+                            && self.dictionary.names(&digest).is_empty()
+                        {
+                            named.push((digest, Meaning::content(position, input, rule)));
+                        }
+                    }
+                }
+            }
+        }
+        for (digest, meaning) in named {
+            self.add(&digest, build, meaning, NameSource::Computed);
+        }
+    }
+
+    /// Whether a content without a name hangs on a record.
+    fn has_unnamed_content(&self, record: RecordRef<'a>, slots: &[Slot]) -> bool {
+        slots.iter().zip(record.inputs()).any(|(slot, mut links)| {
+            links.any(|link| slot.is_content(link) && self.dictionary.names(link.source.digest()).is_empty())
+        })
     }
 
     /// The layers of an output's newest result, or of an image; none if they are not known.
@@ -159,8 +200,9 @@ impl<'a> Naming<'_, 'a> {
         }
     }
 
-    /// Names a content that hangs on a record of a step. If the content of this input was computed, another one that hangs there is not
-    /// that of this step. A content that another build names hangs on a record that both builds have.
+    /// Names a content that hangs on a record of a step, unless it was computed from its source. If the content of this input was computed,
+    /// another one that hangs there is not that of this step. A content that another build names hangs on a record that both
+    /// builds have.
     fn name_content_by_place(
         &mut self,
         build: usize,
@@ -169,7 +211,10 @@ impl<'a> Naming<'_, 'a> {
         digest: &RecordDigest,
     ) {
         let is_of_other = |name: &Name| name.build != build;
-        if self.computed.contains(&(build, at)) || self.dictionary.names(digest).iter().any(is_of_other) {
+        if self.computed.contains(&(build, at))
+            || self.computed_contents.contains(digest)
+            || self.dictionary.names(digest).iter().any(is_of_other)
+        {
             return;
         }
         self.add(digest, build, Meaning::content(at.step, at.input, rule), NameSource::ByPlace);

@@ -234,13 +234,13 @@ fn a_document_is_known_from_the_definition() {
 }
 
 /// A folder that is made with its parents, and one that is made in it, each by a step of its own.
-fn folders(owner: Option<Owner>) -> Vec<Step> {
+fn folders(owner: Option<&Owner>) -> Vec<Step> {
     let mkdir = |path: &str, input: Option<usize>| {
         let mkdir = MkdirAction {
             path: path.to_owned(),
             mode: 0o750,
             make_parents: input.is_none(),
-            owner: owner.clone(),
+            owner: owner.cloned(),
             timestamp: -1,
         };
         FileAction { input, ..action(FileActionKind::Mkdir(mkdir)) }
@@ -257,7 +257,7 @@ fn folders_that_are_made_on_nothing_are_known_from_the_definition() {
         (owner(|| OwnerPart::Id(7)), Some(7)),
         (owner(|| OwnerPart::Name { name: "a".to_owned(), input: 0 }), None),
     ] {
-        let mut steps = folders(owner);
+        let mut steps = folders(owner.as_ref());
         steps.extend([image(), copy("/x", 2, 1), end(3)]);
         let build = build(steps);
         let mut made = Tree::rooted(Header::default());
