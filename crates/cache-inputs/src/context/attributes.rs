@@ -47,14 +47,23 @@ pub(super) fn mode_of(metadata: &Metadata) -> u32 {
 #[cfg(unix)]
 pub(super) fn special_kind(metadata: &Metadata) -> Option<EntryKind> {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
-    let (kind, device) = (metadata.file_type(), metadata.rdev());
-    let device =
-        cache_keys::DeviceNumber { major: rustix::fs::major(device), minor: rustix::fs::minor(device) };
+    let kind = metadata.file_type();
+    let device = device_number(metadata.rdev());
     match (kind.is_char_device(), kind.is_block_device(), kind.is_fifo()) {
         (true, ..) => Some(EntryKind::CharDevice(device)),
         (_, true, _) => Some(EntryKind::BlockDevice(device)),
         (.., true) => Some(EntryKind::Fifo),
         _ => None,
+    }
+}
+
+/// The parts of a device's number, as the client takes them apart on every system.
+#[cfg(unix)]
+fn device_number(device: u64) -> cache_keys::DeviceNumber {
+    let part = |bits: u64| u32::try_from(bits).unwrap_or_default();
+    cache_keys::DeviceNumber {
+        major: part((device >> 8) & 0xfff),
+        minor: part((device & 0xff) | ((device >> 12) & 0xf_ff00)),
     }
 }
 
@@ -102,5 +111,18 @@ fn grown(call: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::R
             Err(rustix::io::Errno::RANGE) if buffer.len() < 1 << 20 => buffer.resize(buffer.len() * 8, 0),
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_number_is_taken_apart() {
+        let parts = |device| (device_number(device).major, device_number(device).minor);
+        // `/dev/null`, and a device of many partitions.
+        assert_eq!(parts(0x103), (1, 3));
+        assert_eq!(parts((0x12345 >> 8 << 20) | (0x103 << 8) | 0x45), (0x103, 0x12345));
     }
 }
