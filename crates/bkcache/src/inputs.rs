@@ -22,7 +22,7 @@ use crate::open::open_source;
 use crate::stores::Stores;
 
 /// The name that a build has for the folder with which it is called.
-const MAIN_CONTEXT: &str = "context";
+pub(crate) const MAIN_CONTEXT: &str = "context";
 
 /// Builds, and the folders that they read.
 #[derive(Default)]

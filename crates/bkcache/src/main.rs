@@ -9,6 +9,7 @@ mod commands;
 mod content;
 mod content_report;
 mod credentials;
+mod dockerfile_edits;
 mod edit;
 mod edit_report;
 mod failure;

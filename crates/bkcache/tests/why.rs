@@ -92,6 +92,26 @@ fn before_a_build_its_record_and_folder_explain_it() {
 }
 
 #[test]
+fn before_a_build_steps_that_changed_in_the_dockerfile_are_unknown() {
+    let pair = Pair::load("web-file");
+    let dockerfile = std::fs::read_to_string(pair.new.folder.join("Dockerfile")).unwrap();
+    let path = pair.new.context().join("Dockerfile");
+    let line = format!("why --was OLD {RECORDS} --context NEWDIR --json");
+    std::fs::write(&path, &dockerfile).unwrap();
+    let same = pair.run(&line).ok().json();
+    assert_eq!((&same["unknown"], &same["hints"]), (&json!(4), &json!([])));
+    std::fs::write(&path, dockerfile.replace("WORKDIR /app\nCOPY package", "WORKDIR /web\nCOPY package"))
+        .unwrap();
+    let edited = pair.run(&line).ok().json();
+    assert!(edited["unknown"].as_u64().unwrap() > 4, "{edited}");
+    let hint = edited["hints"][0].as_str().unwrap();
+    assert!(hint.contains("changed after the record was written: "), "{hint}");
+    // Of a build that was made, the record tells the steps.
+    let made = pair.run(&format!("why NEW --was OLD {RECORDS} --context NEWDIR --json")).ok().json();
+    assert_eq!((&made["unknown"], &made["hints"]), (&json!(0), &json!([])));
+}
+
+#[test]
 fn the_exit_code_is_an_answer_on_request_only() {
     let (missed, cached) = (Pair::load("web-file"), Pair::load("web-env"));
     let line = format!("why NEW --was OLD {RECORDS}");

@@ -1,15 +1,13 @@
 //! `bkcache predict`: which steps of a build will be in caches, before it is made.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use cache_explain::{BuildInputs, Cache, Matching, edited_steps, match_build};
+use cache_explain::{Cache, Matching, match_build};
 use cache_ingest::Provider;
 use cache_inputs::LayerOptions;
-use cache_model::count;
 
-use crate::cli::{BuildArgs, GlobalArgs, PredictArgs};
+use crate::cli::{GlobalArgs, PredictArgs};
+use crate::dockerfile_edits::note_edits;
 use crate::failure::{Doing, Failure};
 use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::unless_interrupted;
@@ -68,10 +66,7 @@ async fn predict(
     let graphs = sources.iter().map(|source| source.chains.graph().doing(|| source.opened.reading()));
     let graphs: Vec<_> = graphs.collect::<Result<_, Failure>>()?;
     let mut inputs = builds.inputs();
-    let mut hints = Vec::new();
-    for inputs in &mut inputs {
-        note_edits(inputs, &args.build, &mut hints);
-    }
+    let mut hints = note_edits(&mut inputs, builds);
     let provider = blobs_of(sources);
     let mut layers = LayerTrees::default();
     let matchings = loop {
@@ -97,23 +92,4 @@ async fn predict(
         manifest: source.opened.cache.descriptor.digest.to_string(),
     };
     Ok(Prediction { caches: sources.iter().map(cache).collect(), steps, hints })
-}
-
-/// Leaves open the steps whose instructions changed in the Dockerfile that lies in the folder.
-fn note_edits(inputs: &mut BuildInputs<'_>, args: &BuildArgs, hints: &mut Vec<String>) {
-    let Some(folder) = args.contexts.iter().find(|folder| folder.name == "context") else { return };
-    for (position, source) in inputs.build.sources.iter().enumerate() {
-        let path = folder.folder.join(Path::new(&source.filename));
-        let is_dockerfile = source.language.eq_ignore_ascii_case("Dockerfile");
-        let Some(now) = is_dockerfile.then(|| fs::read_to_string(&path).ok()).flatten() else { continue };
-        if now != source.text {
-            let edited = edited_steps(inputs.build, position, &now);
-            hints.push(format!(
-                "{} changed after the record was written, {} of it with it; steps that were added are not in this list",
-                path.display(),
-                count(edited.len() as u64, "step"),
-            ));
-            inputs.edited.extend(edited);
-        }
-    }
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use cache_explain::{
-    Cache, CachesExplanation, Cause, CauseKind, Explanation, FilesUnknown, NewSide, OldSide, StepOutcome,
-    comparison_header, explain, explain_caches,
+    BuildInputs, Cache, CachesExplanation, Cause, CauseKind, Explanation, FilesUnknown, NewSide, OldSide,
+    StepOutcome, comparison_header, explain, explain_caches,
 };
 use cache_ingest::Provider;
 use cache_inputs::LayerOptions;
 use cache_model::Graph;
 
 use crate::cli::{GlobalArgs, WhyArgs};
+use crate::dockerfile_edits::note_edits;
 use crate::failure::{Doing, Failure};
 use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::unless_interrupted;
@@ -75,7 +76,8 @@ impl<'a> Question<'a> {
     /// Explains, and reads the layers that tell more, until no more is to be read.
     async fn answer(&self, stores: &Stores) -> Result<Answer, Failure> {
         let graphs = self.graphs()?;
-        let (new, old, contexts) = (self.new.inputs(), self.old.inputs(), self.old.trees());
+        let (mut new, old, contexts) = (self.new.inputs(), self.old.inputs(), self.old.trees());
+        self.note_edits(&mut new);
         let provider = blobs_of(&self.caches);
         let mut layers = LayerTrees::default();
         loop {
@@ -105,6 +107,11 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Leaves open what changed in the Dockerfile since the record, of a build that is still to be made.
+    fn note_edits(&self, new: &mut [BuildInputs<'_>]) -> Vec<String> {
+        if self.args.new.is_some() { Vec::new() } else { note_edits(new, &self.new) }
+    }
+
     /// The records of the caches.
     fn graphs(&self) -> Result<Vec<Graph<'_>>, Failure> {
         let caches = self.caches.iter();
@@ -115,7 +122,9 @@ impl<'a> Question<'a> {
         let args = self.args;
         let builds = self.new.builds.iter().chain(&self.old.builds);
         let shown = ShownTexts::of(args.values.show_values, builds);
-        let compared = self.compared(hints(explanation, args, &self.new));
+        let mut hints = hints(explanation, args, &self.new);
+        hints.extend(self.note_edits(&mut self.new.inputs()));
+        let compared = self.compared(hints);
         let report = WhyReport { explanation, shown, compared };
         let files = SourceFiles::of(&self.new.builds, &args.build.contexts);
         write_text(|out| match (args.json, args.sarif) {
