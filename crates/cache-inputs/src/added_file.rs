@@ -31,7 +31,7 @@ pub fn read_added_file(file: impl Read, options: &LayerOptions) -> io::Result<Ad
         return Ok(AddedFile::Plain);
     }
     Ok(match read_tar(io::Cursor::new(head).chain(tar), options) {
-        Ok(archive) if !archive.is_empty() => AddedFile::Archive(archive),
+        Ok(archive) if !archive.is_empty() => AddedFile::Archive(Box::new(archive)),
         Err(TarError::Damaged { position, .. }) if position <= BLOCK as u64 => AddedFile::Plain,
         _ => AddedFile::Unknown,
     })

@@ -10,7 +10,7 @@ pub enum AddedFile {
     /// It is no archive, so it is copied.
     Plain,
     /// It is an archive with these entries. It hides nothing: in an archive, a name that begins with `.wh.` is a name as any other.
-    Archive(LayerTree),
+    Archive(Box<LayerTree>),
     /// It cannot be told.
     Unknown,
 }

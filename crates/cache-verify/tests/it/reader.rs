@@ -1,7 +1,6 @@
 //! Another reader gets the tars of layers in the pass that verifies them.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use cache_ingest::Name;
