@@ -335,9 +335,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) no_read: bool,
 
-    /// Check that the layers of COPY and ADD hold what their keys name
+    /// Check what the layers of COPY and ADD hold
     ///
-    /// It needs the record of the build that made the cache, and decides everything if the build's folders are given, too.
+    /// Their keys name it, and nothing else may be in them. It needs the record of the build that made the cache, and decides everything if the build's folders are given, too.
     /// Without them some layers cannot be told.
     #[arg(long, conflicts_with = "no_read")]
     pub(crate) content: bool,
