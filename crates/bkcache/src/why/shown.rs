@@ -11,8 +11,6 @@ use cache_keys::Op;
 const PLATFORM: [&str; 5] = ["OS", "Arch", "Variant", "OSVersion", "OSFeatures"];
 /// The arguments of a command. A Dockerfile's frontend puts no values into them.
 const ARGUMENTS: &str = "Exec.meta.args";
-/// What the shells of a Dockerfile begin a command with.
-const VARIABLE: char = '$';
 /// Values of fewer characters are recognised as whole words only.
 const LONG_VALUE: usize = 4;
 
@@ -62,11 +60,9 @@ impl ShownTexts {
         self.sources.iter().any(|source| source.contains(&text))
     }
 
-    /// Whether a value was put into it, as far as that can be seen.
+    /// Whether a value may have been put into it: if it holds one, or if no Dockerfile has the step.
     fn may_hold_a_value(&self, text: &str, cause: &Cause) -> bool {
-        let has_variables = |instruction: &String| instruction.contains(VARIABLE);
-        cause.at.instruction.as_ref().is_none_or(has_variables)
-            || self.values.iter().any(|value| holds(text, value))
+        cause.at.instruction.is_none() || self.values.iter().any(|value| holds(text, value))
     }
 }
 
