@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layer_error::LayerError;
-use super::{Child, Entry, EntryKind, FolderIx, Header, Tree, TreePath, names_of};
+use super::{Entry, EntryKind, Header, Tree, TreeNode, TreePath, names_of};
 
 /// What the name of a file begins with that hides another.
 const WHITEOUT: &[u8] = b".wh.";
@@ -14,8 +14,6 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// The longest path, and the longest text of a link, that Linux takes.
 const MAX_PATH: usize = 4095;
-/// How many links are followed to one name, as containerd does.
-const MAX_LINKS: usize = 255;
 /// How many names are looked up for links in a whole layer. Archives have the real paths of their entries, so links are hardly
 /// ever followed; without a bound an archive could ask for years of work.
 const MAX_LINK_WORK: usize = 1 << 22;
@@ -269,39 +267,14 @@ impl LayerTree {
     /// The real names of a folder of this layer: links on the way are followed inside of the layer. What is missing needs no
     /// link followed.
     fn place(&mut self, name: &[u8], parents: &[&[u8]]) -> Result<Vec<Vec<u8>>, LayerError> {
-        let mut pending: Vec<Vec<u8>> = parents.iter().rev().map(|name| name.to_vec()).collect();
-        let mut above: Vec<(Vec<u8>, Option<FolderIx>)> = Vec::new();
-        let mut followed = 0;
-        while let Some(next) = pending.pop() {
-            self.link_work += usize::from(followed > 0);
-            match &*next {
-                b"" | b"." => continue,
-                b".." => {
-                    above.pop();
-                    continue;
-                }
-                _ => {}
-            }
-            let folder = above.last().map_or(Some(self.own.root), |(_, folder)| *folder);
-            match folder.and_then(|folder| self.own.folders[folder].children.get(&*next)) {
-                Some(Child::Folder(folder)) => above.push((next, Some(*folder))),
-                Some(Child::Other(entry)) => {
-                    let EntryKind::Symlink { target } = entry.kind() else {
-                        return Err(LayerError::BelowFile { name: TreePath(name.to_vec()) });
-                    };
-                    followed += 1;
-                    if followed > MAX_LINKS || self.link_work > MAX_LINK_WORK {
-                        return Err(LayerError::TooManyLinks { name: TreePath(name.to_vec()) });
-                    }
-                    if target.first() == Some(&b'/') {
-                        above.clear();
-                    }
-                    pending.extend(target.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));
-                }
-                None => above.push((next, None)),
-            }
+        let path = parents.join(&b'/');
+        let way = self.own.way(&path, true, &mut self.link_work);
+        let way = way.filter(|_| self.link_work <= MAX_LINK_WORK);
+        let way = way.ok_or_else(|| LayerError::TooManyLinks { name: TreePath(name.to_vec()) })?;
+        if way.iter().any(|(_, node)| matches!(node, Some(TreeNode::Other(_)))) {
+            return Err(LayerError::BelowFile { name: TreePath(name.to_vec()) });
         }
-        let names: Vec<_> = above.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<Vec<u8>> = way.into_iter().map(|(name, _)| name.to_vec()).collect();
         match self.is_below_link(&names) {
             true => Err(LayerError::BelowFile { name: TreePath(name.to_vec()) }),
             false => Ok(names),

@@ -36,12 +36,29 @@ impl Tree {
         follow: bool,
     ) -> Result<Option<ResolvedPath<'_>>, ContentError> {
         let clean = names_of(path).join(&b'/');
+        let way = self.way(&clean, follow, &mut 0);
+        let way = way.ok_or_else(|| ContentError::TooManyLinks(TreePath(path.to_vec())))?;
+        let node = way.last().map_or(Some(TreeNode::Folder(self.root)), |(_, node)| *node);
+        let names = way.iter().flat_map(|(name, _)| [b"/".as_slice(), *name]);
+        let path = names.collect::<Vec<_>>().concat();
+        Ok(node.map(|node| ResolvedPath { path, node }))
+    }
+
+    /// The names of a path from the root, and what stands at each. Links on the way are followed; `..` leads back. What is
+    /// missing has no node. `None` if there are too many links. Each name after a link adds one to `work`.
+    pub(super) fn way<'t: 'p, 'p>(
+        &'t self,
+        path: &'p [u8],
+        follow: bool,
+        work: &mut usize,
+    ) -> Option<Vec<(&'p [u8], Option<TreeNode<'t>>)>> {
         let root = TreeNode::Folder(self.root);
         // What is still to go through: the path, and the links on the way. The last one comes next.
-        let mut left: Vec<&[u8]> = vec![&clean];
-        let mut way: Vec<(&[u8], Option<TreeNode<'_>>)> = Vec::new();
+        let mut left: Vec<&'p [u8]> = vec![path];
+        let mut way: Vec<(&'p [u8], Option<TreeNode<'t>>)> = Vec::new();
         let mut links = 0;
         while let Some(name) = next_name(&mut left) {
+            *work += usize::from(links > 0);
             if matches!(name, b"" | b".") {
                 continue;
             }
@@ -59,17 +76,14 @@ impl Tree {
             };
             links += 1;
             if links > MOST_LINKS {
-                return Err(ContentError::TooManyLinks(TreePath(path.to_vec())));
+                return None;
             }
             if target.starts_with(b"/") {
                 way.clear();
             }
             left.push(target);
         }
-        let node = way.last().map_or(Some(root), |(_, node)| *node);
-        let names = way.iter().flat_map(|(name, _)| [b"/".as_slice(), *name]);
-        let path = names.collect::<Vec<_>>().concat();
-        Ok(node.map(|node| ResolvedPath { path, node }))
+        Some(way)
     }
 }
 
