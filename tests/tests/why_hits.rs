@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 
 use cache_explain::{Build, Cache, Instructions, MatchState, Matching, match_build};
+use cache_inputs::read_builds;
 use serde_json::Value;
 use tests::why::WhyCase;
 use tests::why_inputs::WhyInputs;
@@ -113,4 +114,19 @@ fn known_answers_are_those_of_buildkit_and_with_both_caches_all_are_known() {
         let expected = Counts { right, unknown };
         assert_eq!(counts, expected, "new cache {new_cache}, contexts {contexts}, layers {layers}");
     }
+}
+
+#[test]
+fn the_record_of_the_builders_history_tells_the_layers_of_more_images() {
+    let pairs: Vec<Pair> = pairs()
+        .into_iter()
+        .map(|mut pair| {
+            pair.read.builds = read_builds(&pair.case.dockerbuild().unwrap()).unwrap();
+            pair
+        })
+        .collect();
+    let counts = check(&pairs, AtHand { new_cache: false, contexts: true, layers: true });
+    assert_eq!(counts, Counts { right: 235, unknown: 81 });
+    let counts = check(&pairs, AtHand { new_cache: true, contexts: true, layers: true });
+    assert_eq!(counts, Counts { right: 316, unknown: 0 });
 }

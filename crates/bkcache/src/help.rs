@@ -232,7 +232,7 @@ Examples:
 pub(crate) const PREDICT: &str = "\
 Says for each step whether a build will find it in caches: hit, miss or unknown, with the reason. The record (--record) is that of an earlier build with the same Dockerfile, the folder (--context) is as it is now. Nothing is built.
 
-What cannot be known is called unknown and never guessed: files that a step has yet to make, an image whose layers neither the record nor a cache tells, an instruction that changed in the folder's Dockerfile after the record was written. A step without inputs runs in every build. Platforms are told apart by --platform; without it all of the record are listed.
+What cannot be known is called unknown and never guessed: files that a step has yet to make, an image whose layers neither the record nor a cache tells, an instruction that changed in the folder's Dockerfile after the record was written. A step without inputs runs in every build. A record of several platforms gives the steps of each, and --platform those of one.
 
 The exit code is 0 whatever the answer is. With --exit-code it is 1 if a step will miss, with --fail-on 'line N' if a step of that line will.
 
@@ -240,8 +240,10 @@ Examples:
   bkcache predict ./cache --record last.dockerbuild --context .
   bkcache predict registry.example.com/app:main registry.example.com/app:pr-7 \\
     --record last.dockerbuild --context . --context docs=../docs
-  bkcache predict ./cache --record last.dockerbuild --context . --fail-on 'line 4' || echo slow
-  bkcache predict ./cache --record last.dockerbuild --context . --json | jq '.steps[] | {line, outcome}'";
+  bkcache predict ./cache --record last.dockerbuild --context . \\
+    --fail-on 'line 4' || echo 'dependencies will be installed again'
+  bkcache predict ./cache --record last.dockerbuild --context . --json |
+    jq '.steps[] | {line, outcome}'";
 
 pub(crate) const EXPORT: &str = "\
 The file of records has one record per line, as a JSON object, after the records it depends on. Its members, here on several lines:

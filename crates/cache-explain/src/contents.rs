@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use cache_keys::{ContentRule, LayerTree, Op, SourceKind, StepOutput, Tree};
+use cache_keys::{ContentRule, ContentSelector, LayerTree, Op, SourceKind, StepOutput, Tree};
 use cache_model::{Digest, RecordDigest};
 
 use crate::BuildInputs;
 use crate::made_tree::made_tree;
+
+/// How many contents are computed that need a walk over a whole tree, or a tree that is laid together anew. Real builds need a few
+/// hundred; the bound is for records that were made to be slow.
+const MOST_WALKS: usize = 5_000;
 
 /// The contents of a build's inputs. Each is computed once.
 pub(crate) struct Contents<'a> {
@@ -17,6 +21,7 @@ pub(crate) struct Contents<'a> {
     /// The last tree that was laid together of layers. Steps that read one stage mostly follow each other.
     laid: Option<(Vec<Digest>, Option<Rc<Tree>>)>,
     known: HashMap<(StepOutput, ContentRule), Selected>,
+    walks: usize,
 }
 
 /// What a rule selects from an input.
@@ -26,13 +31,15 @@ pub(crate) enum Selected {
     NoFiles,
     /// The files are at hand, and lack a path of the rule, or cannot be evaluated. A build would fail.
     Fails,
+    /// Too many contents were computed already.
+    TooMany,
     /// The content, as the digest of its record.
     Content(RecordDigest),
 }
 
 impl<'a> Contents<'a> {
     pub(crate) fn new(inputs: &'a BuildInputs<'a>) -> Self {
-        Self { inputs, made: HashMap::new(), laid: None, known: HashMap::new() }
+        Self { inputs, made: HashMap::new(), laid: None, known: HashMap::new(), walks: 0 }
     }
 
     /// The content of an input that is a local folder, or that follows from its definition alone.
@@ -42,9 +49,12 @@ impl<'a> Contents<'a> {
             if let Some(name) = local_name(contents.inputs, output) {
                 return contents.inputs.contexts.get(name).map(|tree| select(tree, rule));
             }
-            let made = contents.made.entry(output);
-            let tree = made.or_insert_with(|| made_tree(build, output).map(Rc::new));
-            tree.as_deref().map(|tree| select(tree, rule))
+            if !contents.made.contains_key(&output) {
+                let made = made_tree(build, output).map(Rc::new);
+                contents.walks += usize::from(made.is_some());
+                contents.made.insert(output, made);
+            }
+            contents.made.get(&output)?.as_deref().map(|tree| select(tree, rule))
         })
     }
 
@@ -58,6 +68,7 @@ impl<'a> Contents<'a> {
     ) -> Selected {
         self.select(output, rule, |contents| {
             if contents.laid.as_ref().is_none_or(|(laid, _)| laid != blobs) {
+                contents.walks += 1;
                 contents.laid = Some((blobs.to_vec(), lay(blobs, layers).map(Rc::new)));
             }
             let (_, tree) = contents.laid.as_ref()?;
@@ -75,6 +86,10 @@ impl<'a> Contents<'a> {
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
+        if self.walks >= MOST_WALKS {
+            return Selected::TooMany;
+        }
+        self.walks += usize::from(rule.selectors.iter().any(ContentSelector::is_filtered));
         let selected = compute(self).unwrap_or(Selected::NoFiles);
         if selected != Selected::NoFiles {
             self.known.insert(key, selected.clone());

@@ -118,6 +118,7 @@ impl<'m, 'a> InputContents<'m, 'a> {
     fn known(&self, step: usize, selected: Selected) -> InputContent {
         match selected {
             Selected::Content(digest) => InputContent::Known(vec![digest]),
+            Selected::TooMany => InputContent::Unknown(UnknownReason::TooTangled),
             Selected::Fails | Selected::NoFiles => InputContent::Unknown(UnknownReason::Content(step)),
         }
     }

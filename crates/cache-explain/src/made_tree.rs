@@ -9,6 +9,10 @@ use crate::Build;
 
 /// How many steps may stand on each other.
 const DEEPEST: usize = 64;
+/// How many files and folders they may make. A document of a Dockerfile is one.
+const MOST_ACTIONS: usize = 10_000;
+/// The longest path that Linux takes.
+const LONGEST: usize = 4095;
 
 /// The files of an output, if they follow from definitions alone: actions that make files and folders, each on the one before, the
 /// first on nothing or on such a step. Not if the documents in them were replaced.
@@ -26,6 +30,9 @@ pub(crate) fn made_tree(build: &Build, output: StepOutput) -> Option<Tree> {
         }
         ops.push(file);
         at = step.inputs.first().copied();
+    }
+    if ops.iter().map(|file| file.actions.len()).sum::<usize>() > MOST_ACTIONS {
+        return None;
     }
     let mut tree = Tree::rooted(Header::default());
     let actions = ops.iter().rev().flat_map(|file| &file.actions);
@@ -55,7 +62,7 @@ fn is_chain(file: &FileOp, inputs: usize, output: usize) -> bool {
 
 fn make_folder(tree: &mut Tree, mkdir: &MkdirAction) -> Option<()> {
     let header = header(mkdir.mode, mkdir.owner.as_ref())?;
-    let path = mkdir.path.as_bytes();
+    let path = Some(mkdir.path.as_bytes()).filter(|path| path.len() <= LONGEST)?;
     let ends = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0).map(|(at, _)| at);
     for end in ends.filter(|_| mkdir.make_parents).chain([path.len()]) {
         let path = path.get(..end)?;

@@ -137,7 +137,7 @@ pub enum UnknownReason {
     Edited(usize),
     /// The step reads a path that this input does not have, or a rule that cannot be evaluated.
     Content(usize),
-    /// The caches have too many records of one key to compare them all.
+    /// The caches have too many records of one key to compare them all, or the build reads too many contents.
     TooTangled,
 }
 

@@ -377,3 +377,25 @@ fn an_edited_step_and_what_stands_on_it_are_unknown() {
     assert_eq!(states(&matching), [Source, Source, unknown.clone(), unknown, End]);
     assert!(matching.steps[2].keys.is_empty());
 }
+
+#[test]
+fn a_build_that_reads_more_than_any_real_one_is_not_read_to_the_end() {
+    let mut tree = Tree::sent();
+    tree.insert(b"a", file("a"));
+    let copies = (0..6000).map(|at| {
+        let mut step = copy("/", 0, 1);
+        let Op::File(file) = &mut step.op else { panic!() };
+        let FileActionKind::Copy(copy) = &mut file.actions[0].kind else { panic!() };
+        copy.exclude_patterns = vec![format!("b{at}")];
+        step
+    });
+    let all: Vec<usize> = (2..6002).collect();
+    let merge = step(Op::Merge(MergeOp { inputs: (0..all.len()).collect() }), &all);
+    let build =
+        build([image(), source("local://context")].into_iter().chain(copies).chain([merge, end(6002)]));
+    let chains = Builder::default().with_files(1, tree.clone()).run(&build);
+    let inputs = BuildInputs::new(&build).with_context("context", &tree);
+    let matching = matched(&inputs, &[chains], None);
+    let states = states(&matching);
+    assert_eq!((&states[2], &states[6001]), (&Hit, &Unknown(UnknownReason::TooTangled)));
+}
