@@ -241,10 +241,10 @@ async fn is_found(text: Vec<u8>) {
     for publisher in [&layout as &dyn Publisher, &memory] {
         publisher.publish(&Name::Unspecified, &cache, bytes.to_vec().into(), Expect::Any).await.unwrap();
     }
-    assert_eq!(find_labels(&cache, &layout, &layout, &job).await.unwrap(), Vec::<bytes::Bytes>::new());
-    let artifact = publish_label(text.clone(), &cache, (&layout, &layout), &job).await.unwrap();
-    assert_eq!(publish_label(text.clone(), &cache, (&layout, &layout), &job).await.unwrap(), artifact);
-    publish_label(text.clone(), &cache, (&memory, &memory), &job).await.unwrap();
+    assert_eq!(find_labels(&cache, &layout, &layout, &job).await.unwrap(), Vec::<Vec<u8>>::new());
+    let artifact = publish_label(text.clone(), &cache, &layout, &job).await.unwrap();
+    assert_eq!(publish_label(text.clone(), &cache, &layout, &job).await.unwrap(), artifact);
+    publish_label(text.clone(), &cache, &memory, &job).await.unwrap();
     assert_eq!(find_labels(&cache, &layout, &layout, &job).await.unwrap(), [text.clone()]);
     assert_eq!(find_labels(&cache, &memory, &memory, &job).await.unwrap(), [text]);
 }

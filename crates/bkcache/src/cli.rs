@@ -6,6 +6,7 @@ mod age;
 mod diff;
 mod edit;
 mod inputs;
+mod label;
 mod layers;
 mod names;
 mod predict;
@@ -28,6 +29,7 @@ use values::{default_max_metadata, form_parser, parse_size};
 pub(crate) use diff::DiffArgs;
 pub(crate) use edit::{EditArgs, MergeArgs, PreferredSource};
 pub(crate) use inputs::{BuildArgs, ContextFolder};
+pub(crate) use label::LabelArgs;
 pub(crate) use layers::LayersArgs;
 pub(crate) use names::{GcArgs, RmArgs, TagArgs};
 pub(crate) use predict::PredictArgs;
@@ -147,6 +149,10 @@ pub(crate) enum Command {
     /// Say which steps of a build will be in caches, before it is made
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::PREDICT)]
     Predict(PredictArgs),
+
+    /// Keep beside a cache what explains it
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::LABEL)]
+    Label(LabelArgs),
 
     /// Check that a cache is complete and correct
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]

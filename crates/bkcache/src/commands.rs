@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod inspect;
+pub(crate) mod label;
 pub(crate) mod layers;
 pub(crate) mod ls;
 pub(crate) mod manifest;

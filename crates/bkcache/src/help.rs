@@ -245,6 +245,16 @@ Examples:
   bkcache predict ./cache --record last.dockerbuild --context . --json |
     jq '.steps[] | {line, outcome}'";
 
+pub(crate) const LABEL: &str = "\
+A label has what `why` needs of the older of two caches: the builds that made it, the names of its records, and the files of its copies, and of the folders that --context names, with their digests: about 80 bytes a file. With it, `why` needs neither the record of that build nor its layers. It is an OCI artifact that refers to the manifest of the cache. `copy` takes it along. In a folder it goes with the last tag of the cache.
+
+Values of variables, build arguments and inline documents, and commands, are stored as digests, never as they are. A short or common value can be guessed from its digest by anyone who can read the label. Paths, users, image references and the names of variables are stored as they are.
+
+Examples:
+  bkcache label ./cache --record app.dockerbuild --context .
+  bkcache label ghcr.io/user/app:cache --record build.json
+  bkcache why ./new --was ./cache --record new.dockerbuild";
+
 pub(crate) const EXPORT: &str = "\
 The file of records has one record per line, as a JSON object, after the records it depends on. Its members, here on several lines:
   {\"digest\":\"sha256:…\",

@@ -17,6 +17,7 @@ mod finding_names;
 mod help;
 mod inputs;
 mod interrupt;
+mod labels;
 mod lock;
 mod messages;
 mod metadata_file;
@@ -99,6 +100,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Prune(args) => commands::prune::run(&args, &global).await,
             Command::Repair(args) => commands::repair::run(&args, &global).await,
             Command::Diff(args) => commands::diff::run(&args, &global).await,
+            Command::Label(args) => commands::label::run(&args, &global).await,
             Command::Why(args) => commands::why::run(&args, &global).await,
             Command::Predict(args) => commands::predict::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,

@@ -22,7 +22,7 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "ls",
     "inspect",
     "layers",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 18] = [
     "prune",
     "repair",
     "diff",
+    "label",
     "why",
     "predict",
     "verify",

@@ -65,7 +65,7 @@ pub use read_once::ReadOnce;
 pub use referrer_list::ReferrerList;
 pub use seams::{
     ByteStream, Expect, Info, Ingester, Listed, Lister, Mismatch, Name, NameStore, Origin, Provider,
-    ProviderExt, Publisher, ReadStore, Referrers, Remover, Resolved, Resolver, Source, SourceReader,
-    Standing, Stored, Verifier, WriteStore,
+    ProviderExt, Publisher, ReadStore, ReferrerStore, Referrers, Remover, Resolved, Resolver, Source,
+    SourceReader, Standing, Stored, Verifier, WriteStore,
 };
 pub use swap::Swap;

@@ -30,6 +30,6 @@ pub use remover::Remover;
 pub use resolver::{Resolved, Resolver};
 pub use source::Source;
 pub(crate) use source::chunks;
-pub use store::{NameStore, ReadStore, WriteStore};
+pub use store::{NameStore, ReadStore, ReferrerStore, WriteStore};
 pub use stored::Stored;
 pub use verifier::{Mismatch, Verifier};

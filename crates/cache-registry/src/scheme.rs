@@ -126,6 +126,6 @@ impl Scheme for RegistryScheme {
                 Opened::destination(location, name, Arc::new(store.clone().for_push()))
             }
         };
-        Ok(opened.with_names(Arc::new(store)))
+        Ok(opened.with_names(Arc::new(store.clone())).with_referrers(Arc::new(store)))
     }
 }

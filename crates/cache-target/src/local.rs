@@ -81,12 +81,13 @@ impl Scheme for LocalScheme {
                     (None, None) => Name::Unspecified,
                 };
                 let store = self.open_folder(path, false).await?;
-                Ok(Opened::source(path, name, Arc::new(store.clone())).with_names(Arc::new(store)))
+                let opened = Opened::source(path, name, Arc::new(store.clone()));
+                Ok(opened.with_names(Arc::new(store.clone())).with_referrers(Arc::new(store)))
             }
             Role::Destination => {
                 let name = Name::Tag(tag.unwrap_or(Name::LATEST).to_owned());
                 let store = self.open_folder(path, true).await?;
-                Ok(Opened::destination(path, name, Arc::new(store)))
+                Ok(Opened::destination(path, name, Arc::new(store.clone())).with_referrers(Arc::new(store)))
             }
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ingest::{Lister, Name, NameStore, ReadStore, WriteStore};
+use cache_ingest::{Lister, Name, NameStore, ReadStore, ReferrerStore, WriteStore};
 
 use crate::attribute::Attribute;
 use crate::attributes::Attributes;
@@ -46,6 +46,8 @@ pub struct Opened {
     pub lister: Option<Arc<dyn Lister>>,
     /// Lists and removes the names of its manifests, if the store can.
     pub names: Option<Arc<dyn NameStore>>,
+    /// Finds the manifests that refer to its manifests, and adds some, if the store can.
+    pub referrers: Option<Arc<dyn ReferrerStore>>,
     /// Writes blobs and manifests, if it is a destination.
     pub writer: Option<Arc<dyn WriteStore>>,
     /// How a cache is to be written to it. [`Targets`](crate::Targets) reads it from the attributes.
@@ -62,6 +64,7 @@ impl Opened {
             store,
             lister: None,
             names: None,
+            referrers: None,
             writer: None,
             export: ExportAttributes::default(),
         }
@@ -87,6 +90,12 @@ impl Opened {
     pub fn with_names<S: NameStore + 'static>(self, store: Arc<S>) -> Self {
         let names: Arc<dyn NameStore> = store.clone();
         Self { names: Some(names), ..self.with_lister(store) }
+    }
+
+    /// Adds the manifests that refer to others.
+    #[must_use]
+    pub fn with_referrers(self, referrers: Arc<dyn ReferrerStore>) -> Self {
+        Self { referrers: Some(referrers), ..self }
     }
 }
 

@@ -8,6 +8,7 @@ use cache_target::Role;
 use crate::cli::{CopyArgs, GlobalArgs};
 use crate::failure::{Doing, Failure};
 use crate::interrupt::{CANCELLING, unless_interrupted};
+use crate::labels::copy_labels;
 use crate::metadata_file::MetadataFile;
 use crate::open::{OpenedDestination, OpenedSource};
 use crate::report::{RESUMES, repair_advice, report_export, with_a_result};
@@ -49,6 +50,9 @@ async fn copy(
             rebuild(imported, &source, &destination, &stores, advice).await
         }
     };
+    if let Ok(Exported { manifest: Some(manifest), .. }) = &copied {
+        copy_labels(&stores, &source, destination.target().referrers.as_deref(), manifest).await;
+    }
     drop(stores);
     report_export(copied, &destination, metadata, global)
 }

@@ -1,5 +1,6 @@
 //! `bkcache why`: the first causes for which a build missed an older cache.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cache_explain::{
@@ -8,13 +9,15 @@ use cache_explain::{
 };
 use cache_ingest::Provider;
 use cache_inputs::LayerOptions;
-use cache_model::Graph;
+use cache_keys::LayerTree;
+use cache_model::{Digest, Graph};
 
 use crate::cli::{GlobalArgs, WhyArgs};
 use crate::dockerfile_edits::note_edits;
 use crate::failure::{Doing, Failure};
 use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::unless_interrupted;
+use crate::labels::read_labels;
 use crate::output::{report_then, write_text};
 use crate::sources::{CacheSource, blobs_of, open_sources};
 use crate::stores::Stores;
@@ -52,6 +55,8 @@ struct Question<'a> {
     caches: Vec<CacheSource>,
     new: Builds,
     old: Builds,
+    /// The layers that the label of the older cache has.
+    labelled: HashMap<Digest, LayerTree>,
     options: LayerOptions,
 }
 
@@ -69,8 +74,17 @@ impl<'a> Question<'a> {
         let caches = open_sources(stores, caches).await?;
         let new = Builds::read(stores, &args.build, &options.also).await?;
         let mut old = Builds::read_like(stores, &args.old_build.as_build(), &options.also, &new).await?;
+        let mut labelled = HashMap::new();
+        if let (true, Some(was)) = (old.builds.is_empty() && !new.builds.is_empty(), caches.first()) {
+            let (label, layers) = read_labels(stores, &was.opened).await;
+            old.builds = label.builds;
+            labelled = layers.trees;
+            for (name, tree) in label.contexts {
+                old.contexts.entry(name).or_insert(tree);
+            }
+        }
         old.prefer(args.build.platform.as_ref());
-        Ok(Self { args, caches, new, old, options })
+        Ok(Self { args, caches, new, old, labelled, options })
     }
 
     /// Explains, and reads the layers that tell more, until no more is to be read.
@@ -80,6 +94,7 @@ impl<'a> Question<'a> {
         self.note_edits(&mut new);
         let provider = blobs_of(&self.caches);
         let mut layers = LayerTrees::default();
+        layers.trees.clone_from(&self.labelled);
         loop {
             let caches: Vec<Cache<'_>> =
                 graphs.iter().map(|graph| Cache::new(graph, &layers.trees)).collect();
@@ -122,7 +137,7 @@ impl<'a> Question<'a> {
         let args = self.args;
         let builds = self.new.builds.iter().chain(&self.old.builds);
         let shown = ShownTexts::of(args.values.show_values, builds);
-        let mut hints = hints(explanation, args, &self.new);
+        let mut hints = hints(explanation, args, &self.new, &self.old);
         hints.extend(self.note_edits(&mut self.new.inputs()));
         let compared = self.compared(hints);
         let report = WhyReport { explanation, shown, compared };
@@ -155,7 +170,7 @@ impl<'a> Question<'a> {
 }
 
 /// What would tell more.
-fn hints(explanation: &Explanation, args: &WhyArgs, new: &Builds) -> Vec<String> {
+fn hints(explanation: &Explanation, args: &WhyArgs, new: &Builds, old: &Builds) -> Vec<String> {
     let mut hints = Vec::new();
     if args.build.records.is_empty() {
         hints.push(
@@ -164,7 +179,7 @@ fn hints(explanation: &Explanation, args: &WhyArgs, new: &Builds) -> Vec<String>
         return hints;
     }
     let is_any = |wanted: &dyn Fn(&Cause) -> bool| explanation.causes.iter().any(wanted);
-    if args.old_build.old_records.is_empty() && is_any(&|cause| cause.kind == CauseKind::Definition) {
+    if old.builds.is_empty() && is_any(&|cause| cause.kind == CauseKind::Definition) {
         hints.push(
             "--was-record, with the record of the older build, adds what changed in a definition".to_owned(),
         );

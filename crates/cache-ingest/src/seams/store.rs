@@ -2,7 +2,7 @@
 //!
 //! Every type with both traits is one.
 
-use crate::{Ingester, Lister, Provider, Publisher, Remover, Resolver};
+use crate::{Ingester, Lister, Provider, Publisher, Referrers, Remover, Resolver};
 
 /// A store that caches are read from.
 pub trait ReadStore: Provider + Resolver {}
@@ -18,3 +18,8 @@ impl<S: Ingester + Publisher + ?Sized> WriteStore for S {}
 pub trait NameStore: Resolver + Lister + Remover {}
 
 impl<S: Resolver + Lister + Remover + ?Sized> NameStore for S {}
+
+/// A store in which manifests can refer to others, with the blobs that they need.
+pub trait ReferrerStore: Ingester + Referrers {}
+
+impl<S: Ingester + Referrers + ?Sized> ReferrerStore for S {}

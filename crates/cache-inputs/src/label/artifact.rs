@@ -5,7 +5,9 @@
 
 use bytes::Bytes;
 use cache_format::{ImageManifest, ManifestOrIndex};
-use cache_ingest::{Error, ErrorKind, Ingester, Job, Provider, ProviderExt, Referrers, Step, copy_bytes};
+use cache_ingest::{
+    Error, ErrorKind, Job, Provider, ProviderExt, ReferrerStore, Referrers, Step, copy_bytes,
+};
 use cache_model::{Descriptor, MediaType};
 
 /// The type of the artifact, and the media type of its only layer.
@@ -21,20 +23,19 @@ const EMPTY_CONFIG: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}")
 pub async fn publish_label(
     text: Vec<u8>,
     subject: &Descriptor,
-    to: (&dyn Ingester, &dyn Referrers),
+    store: &dyn ReferrerStore,
     job: &Job,
 ) -> Result<Descriptor, Error> {
-    let (ingester, referrers) = to;
     let config = Descriptor::of(MediaType::new(EMPTY_CONFIG.0), EMPTY_CONFIG.1);
-    copy_bytes(Step::Config, &config, Bytes::from_static(EMPTY_CONFIG.1), ingester, job).await?;
+    copy_bytes(Step::Config, &config, Bytes::from_static(EMPTY_CONFIG.1), store, job).await?;
     let layer = Descriptor::of(MediaType::new(LABEL), &text);
-    copy_bytes(Step::Layer, &layer, text.into(), ingester, job).await?;
+    copy_bytes(Step::Layer, &layer, text.into(), store, job).await?;
     let mut manifest = ImageManifest::new(config, vec![layer]);
     LABEL.clone_into(&mut manifest.artifact_type);
     manifest.subject = Some(Descriptor::new(subject.media_type.clone(), subject.digest, subject.size));
     let bytes = manifest.encode();
     let artifact = Descriptor::of(MediaType::OCI_MANIFEST, &bytes).with_artifact_type(LABEL);
-    referrers.add_referrer(subject, &artifact, bytes.into()).await?;
+    store.add_referrer(subject, &artifact, bytes.into()).await?;
     Ok(artifact)
 }
 
@@ -47,7 +48,7 @@ pub async fn find_labels(
     provider: &dyn Provider,
     referrers: &dyn Referrers,
     job: &Job,
-) -> Result<Vec<Bytes>, Error> {
+) -> Result<Vec<Vec<u8>>, Error> {
     let mut labels = Vec::new();
     let found = referrers.referrers(subject).await?;
     for artifact in found.iter().filter(|artifact| artifact.artifact_type() == LABEL) {
@@ -60,7 +61,7 @@ pub async fn find_labels(
         };
         let layer = manifest.layers.iter().find(|layer| layer.media_type.as_str() == LABEL);
         let layer = layer.ok_or_else(|| corrupt("it has no label among its layers"))?;
-        labels.push(provider.read(layer, job).await?);
+        labels.push(provider.read(layer, job).await?.into());
     }
     Ok(labels)
 }

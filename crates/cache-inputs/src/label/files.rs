@@ -3,7 +3,7 @@
 //! Paths are bytes. One that is no text stands in base64, in an object.
 
 use cache_explain::comparison_header;
-use cache_keys::{DeviceNumber, Entry, EntryKind, Header, LayerEntry, LayerTree, Tree};
+use cache_keys::{DeviceNumber, Entry, EntryKind, Header, LayerEntry, LayerTree, LinkBelow, Tree};
 use data_encoding::{BASE64, BASE64_NOPAD};
 use serde_json::{Value, json};
 
@@ -43,7 +43,6 @@ fn file_text(size: u64, entry: &Entry) -> Value {
 /// Reads the line of an entry.
 pub(crate) fn read_entry(line: &[Value]) -> Option<(Vec<u8>, Entry)> {
     let [path, kind, mode, uid, gid, rest @ ..] = line else { return None };
-    let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
     let mut header = Header::new(number(mode)?, number(uid)?, number(gid)?);
     if let Some(attributes) = rest.get(1) {
         let read = |pair: &Value| {
@@ -76,12 +75,17 @@ pub(crate) fn read_entry(line: &[Value]) -> Option<(Vec<u8>, Entry)> {
     Some((text_bytes(path)?, Entry::of(header, kind)))
 }
 
-/// The lines of a layer's entries, and `[path, "w"]` or `[path, "o"]` for what it hides.
+/// The lines of a layer's entries, `[path, "w"]` or `[path, "o"]` for what it hides, and `[path, "h", mode, uid, gid, target]` for hard
+/// links to files of the layers below.
 pub(crate) fn layer_lines(layer: &LayerTree) -> Vec<Value> {
     let entries = layer.entries().map(|(path, entry)| entry_line(&path, entry));
     let whiteouts = layer.whiteouts().map(|path| json!([bytes_text(path), "w"]));
     let opaque = layer.opaque_folders().map(|path| json!([bytes_text(path), "o"]));
-    entries.chain(whiteouts).chain(opaque).collect()
+    let links = layer.links_below().map(|(path, link)| {
+        let LinkBelow { target, header } = link;
+        json!([bytes_text(path), "h", header.mode, header.uid, header.gid, bytes_text(target)])
+    });
+    entries.chain(whiteouts).chain(opaque).chain(links).collect()
 }
 
 /// Adds a line to a layer. `None` for a line that a layer cannot have.
@@ -98,11 +102,18 @@ pub(crate) fn add_to_layer(layer: &mut LayerTree, line: &[Value]) -> Option<()> 
                 "o" => [&path, &b"/.wh..wh..opq"[..]].concat(),
                 _ => return None,
             };
-            (name, Entry::of(Header::default(), EntryKind::File { size: 0 }))
+            (name, LayerEntry::Entry(Entry::of(Header::default(), EntryKind::File { size: 0 })))
         }
-        line => read_entry(line)?,
+        [path, kind, mode, uid, gid, target] if kind == "h" => {
+            let header = Header::new(number(mode)?, number(uid)?, number(gid)?);
+            (text_bytes(path)?, LayerEntry::HardLink { target: text_bytes(target)?, header })
+        }
+        line => {
+            let (path, entry) = read_entry(line)?;
+            (path, LayerEntry::Entry(entry))
+        }
     };
-    layer.add(&name, LayerEntry::Entry(entry)).ok()
+    layer.add(&name, entry).ok()
 }
 
 /// Adds a line to the tree of a folder. `None` if it is none, or if the folder above it has not come before: a deep path is then
@@ -113,6 +124,10 @@ pub(crate) fn add_to_tree(tree: &mut Tree, line: &[Value]) -> Option<()> {
     tree.get(folder.unwrap_or_default()).filter(|folder| folder.is_folder())?;
     tree.insert(&path, entry);
     Some(())
+}
+
+fn number(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
 }
 
 /// Bytes as a text, or in base64 where they are none.
