@@ -412,3 +412,19 @@ fn a_result_on_other_layers_than_those_of_its_input_is_found() {
     }
     assert!(changed >= 7, "{changed}");
 }
+
+#[test]
+fn a_layer_that_cannot_be_read_does_not_escape_its_check() {
+    let case = WhyCase::load("content-honest-modes");
+    let build = &read_builds(&case.provenance()).unwrap()[0];
+    let chains = case.chains();
+    let graph = chains.graph().unwrap();
+    let layers = HashMap::new();
+    let mut checks = content_checks(&BuildInputs::new(build), &Cache::new(&graph, &layers));
+    assert!(checks.checks.iter().all(|check| check.verdict.name() == "unknown"), "nothing was read");
+    let layer = checks.checks[0].layer.unwrap();
+    checks.mark_unreadable([&layer]);
+    let verdicts: Vec<&str> = checks.checks.iter().map(|check| check.verdict.name()).collect();
+    assert_eq!(verdicts, ["mismatch", "unknown", "unknown", "unknown"]);
+    assert!(shown(&checks.checks[0]).ends_with("mismatch [\"unreadable \"]"), "{}", shown(&checks.checks[0]));
+}

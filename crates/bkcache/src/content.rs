@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_explain::{AddedFiles, Cache, ContentChecks, ContentPlan, ContentVerdict, content_checks};
 use cache_ingest::{Error, Event};
-use cache_inputs::{AlsoHeaders, LayerOptions, read_added_file, read_tar};
-use cache_keys::LayerTree;
+use cache_inputs::{AlsoHeaders, LayerOptions, TarError, read_added_file, read_tar};
+use cache_keys::{LayerError, LayerTree};
 use cache_model::{Digest, Graph};
 use cache_verify::{LayerDone, LayerReader, LayerTask};
 
@@ -28,8 +28,8 @@ pub(crate) struct ContentReader {
 #[derive(Default)]
 struct ReadLayers {
     trees: HashMap<Digest, LayerTree>,
-    /// Those that are no layers, and why.
-    unreadable: BTreeMap<Digest, String>,
+    /// Those that could not be read as layers, and why.
+    unreadable: BTreeMap<Digest, TarError>,
 }
 
 /// The content checks of one build.
@@ -57,10 +57,11 @@ impl ContentReader {
     ) -> Result<Vec<BuildChecks>, Failure> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let ReadLayers { trees, unreadable } = std::mem::take(&mut *read);
-        for (layer, reason) in unreadable {
+        for (layer, reason) in &unreadable {
             let message = format!("layer {layer} cannot be read: {reason}; what it holds is not known");
             stores.job.event(&Event::Warning { message: &message });
         }
+        let wrong = unreadable.iter().filter(|(_, error)| !is_limit(error)).map(|(layer, _)| layer);
         let cache = Cache::new(graph, &trees);
         let mut checked = Vec::new();
         for ((build, plan), inputs) in builds.builds.iter().zip(&*self.plans).zip(builds.inputs()) {
@@ -68,7 +69,9 @@ impl ContentReader {
             let inputs =
                 added.iter().fold(inputs, |inputs, (name, files)| inputs.with_added_files(name, files));
             let platform = (builds.builds.len() > 1).then(|| platform_of(build).to_string());
-            checked.push(BuildChecks { platform, checks: content_checks(&inputs, &cache) });
+            let mut checks = content_checks(&inputs, &cache);
+            checks.mark_unreadable(wrong.clone());
+            checked.push(BuildChecks { platform, checks });
         }
         Ok(checked)
     }
@@ -94,7 +97,7 @@ impl LayerReader for ContentReader {
                 let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
                 match tree {
                     Ok(tree) => drop(read.trees.insert(layer, tree)),
-                    Err(error) => drop(read.unreadable.insert(layer, error.to_string())),
+                    Err(error) => drop(read.unreadable.insert(layer, error)),
                 }
             }) as LayerDone
         }))
@@ -120,6 +123,17 @@ impl BuildChecks {
     pub(crate) fn count(&self, verdict: &str) -> usize {
         self.checks.checks.iter().filter(|check| check.verdict.name() == verdict).count()
     }
+}
+
+/// Whether a layer can be right, and only has more than is read, or cannot be decompressed, which is a finding already.
+fn is_limit(error: &TarError) -> bool {
+    use LayerError::{TooManyEntries, TooManyNames};
+    matches!(
+        error,
+        TarError::Read(_)
+            | TarError::TooLarge { .. }
+            | TarError::Layer(TooManyEntries { .. } | TooManyNames { .. })
+    )
 }
 
 /// Folders are hashed under one more header, so that copies with other permissions and owners can be compared.

@@ -148,6 +148,7 @@ fn flaw_text(flaw: &ContentFlaw, layer: Option<&Digest>) -> String {
             format!("in {layer}, {path} has other capabilities than the step gives it")
         }
         FlawKind::Layers => format!("{layer} stands on other layers than those of its input"),
+        FlawKind::Unreadable => format!("{layer} is no layer that BuildKit writes, and cannot be read"),
         _ => format!("in {layer}, {path} is not as the step leaves it"),
     };
     format!("{what}; do not build from this cache")

@@ -2,6 +2,8 @@
 //!
 //! Nothing is computed here.
 
+use std::collections::HashSet;
+
 use cache_model::Digest;
 
 use crate::Instructions;
@@ -80,9 +82,21 @@ pub enum FlawKind {
     Capabilities,
     /// The layers below it are not those of the step's input, or there are more of them.
     Layers,
+    /// The layer is not what BuildKit writes: it cannot be read as a layer.
+    Unreadable,
 }
 
 impl ContentChecks {
+    /// Says of layers that their blobs are right, but that they cannot be read as layers. BuildKit writes none that cannot, so this is
+    /// wrong, too: otherwise a layer could escape its check.
+    pub fn mark_unreadable<'d>(&mut self, layers: impl IntoIterator<Item = &'d Digest>) {
+        let layers: HashSet<&Digest> = layers.into_iter().collect();
+        let untold = self.checks.iter_mut().filter(|check| check.verdict.name() == "unknown");
+        for check in untold.filter(|check| check.layer.is_some_and(|layer| layers.contains(&layer))) {
+            check.verdict = mismatch([ContentFlaw { path: Vec::new(), kind: FlawKind::Unreadable }]);
+        }
+    }
+
     /// Adds what was found about one layer of a step. The worst counts.
     pub(crate) fn add(
         &mut self,
@@ -114,6 +128,7 @@ impl FlawKind {
             Self::Owner => "owner",
             Self::Capabilities => "capabilities",
             Self::Layers => "layers",
+            Self::Unreadable => "unreadable",
         }
     }
 }
