@@ -81,8 +81,9 @@ pub(crate) fn write_sarif(
 impl ReviewComment<'_> {
     fn result(&self, files: &SourceFiles) -> Value {
         let place = words::place(self.at);
-        // What the review recognises the comment by when lines move.
-        let identity = Digest::of(format!("{}\n{place}", self.rule).as_bytes());
+        // A review recognises the comment by it, also when the lines move.
+        let parts = [&self.at.platform, &self.at.instruction].map(|part| part.as_deref().unwrap_or_default());
+        let identity = Digest::of(format!("{}\n{}", self.rule, parts.join("\n")).as_bytes());
         json!({
             "ruleId": self.rule,
             "level": self.level,
