@@ -112,6 +112,19 @@ fn before_a_build_steps_that_changed_in_the_dockerfile_are_unknown() {
 }
 
 #[test]
+fn without_layers_the_files_of_a_cause_are_unknown() {
+    let pair = Pair::load("web-file");
+    let text = pair.run(&format!("why NEW --was OLD {RECORDS} --no-read")).ok().text();
+    assert!(text.starts_with("line 10, COPY src ./src: the files that it reads changed; "), "{text}");
+    assert!(text.contains("hint: without --no-read, layers may tell which files changed"), "{text}");
+    let text = pair.run("why NEW --was OLD --no-read").ok().text();
+    assert!(
+        text.starts_with("record d340c4b5610f: the content that it reads changed; 6 steps follow"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_exit_code_is_an_answer_on_request_only() {
     let (missed, cached) = (Pair::load("web-file"), Pair::load("web-env"));
     let line = format!("why NEW --was OLD {RECORDS}");

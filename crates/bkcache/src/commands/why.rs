@@ -139,6 +139,9 @@ impl<'a> Question<'a> {
         let shown = ShownTexts::of(args.values.show_values, builds);
         let mut hints = hints(explanation, args, &self.new, &self.old);
         hints.extend(self.note_edits(&mut self.new.inputs()));
+        if shown.hides_any(explanation) {
+            hints.push("--show-values shows the values that changed".to_owned());
+        }
         let compared = self.compared(hints);
         let report = WhyReport { explanation, shown, compared };
         let files = SourceFiles::of(&self.new.builds, &args.build.contexts);
@@ -185,6 +188,9 @@ fn hints(explanation: &Explanation, args: &WhyArgs, new: &Builds, old: &Builds) 
         );
     }
     let are_unknown = |reason| is_any(&|cause| cause.files_unknown == Some(reason));
+    if args.no_read && (are_unknown(FilesUnknown::NoOldFiles) || are_unknown(FilesUnknown::NoNewFiles)) {
+        hints.push("without --no-read, layers may tell which files changed".to_owned());
+    }
     if are_unknown(FilesUnknown::OnlyMounted) || are_unknown(FilesUnknown::NoOldFiles) {
         hints.push("--was-context, with the folder of the older build, adds which files changed".to_owned());
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cache_explain::{Build, Cause, Change};
+use cache_explain::{Build, Cause, Change, Explanation};
 use cache_keys::Op;
 
 /// Fields of a definition that say for which platform a step is.
@@ -52,6 +52,13 @@ impl ShownTexts {
                     false => !self.may_hold_a_value(text, cause),
                 });
         may_be_shown.then_some(texts)
+    }
+
+    /// Whether any of the changed texts is hidden.
+    pub(crate) fn hides_any(&self, explanation: &Explanation) -> bool {
+        let is_hidden =
+            |cause: &Cause| cause.changes.iter().any(|change| self.texts(cause, change).is_none());
+        explanation.causes.iter().any(is_hidden)
     }
 
     /// Whether a Dockerfile says it.
