@@ -14,6 +14,9 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use cache_explain::Dictionary;
+use cache_inputs::{Label, read_builds};
+
 /// Larger files make a fuzzer slow.
 const LARGEST: usize = 64 << 10;
 
@@ -252,7 +255,32 @@ fn records(builds: &Path) -> Vec<Vec<u8>> {
         read("raw/dockerbuild"),
     ];
     let plain = plain.iter().map(|record| [&[0], record.as_slice()].concat());
-    plain.chain([one, several].iter().map(|record| [&[1], archive(record).as_slice()].concat())).collect()
+    let label = Label::new(&read_builds(&predicate).unwrap()).text(&Dictionary::default());
+    let files = concat!(
+        r#"{"context":"context"}"#,
+        "\n",
+        r#"["a","d",493,0,0]"#,
+        "\n",
+        r#"["a/b","f",420,0,0,[1,"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"]]"#,
+        "\n",
+        r#"["a/c","l",511,0,0,"b",[["user.x","AQ=="]]]"#,
+        "\n",
+        r#"{"layer":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}"#,
+        "\n",
+        r#"["gone","w"]"#,
+        "\n",
+        r#"["empty","o"]"#,
+        "\n",
+        r#"["link","h",420,0,0,"below"]"#,
+        "\n",
+        r#"[{"base64":"/w=="},"c",384,0,0,[1,3]]"#,
+        "\n",
+    );
+    let label = [&[2], label.as_slice(), files.as_bytes()].concat();
+    plain
+        .chain([one, several].iter().map(|record| [&[1], archive(record).as_slice()].concat()))
+        .chain([label])
+        .collect()
 }
 
 /// Bytes that decide about something random.

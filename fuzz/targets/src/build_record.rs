@@ -1,11 +1,11 @@
 //! Any bytes as a build record: they give builds in which everything refers to a step, or an error on one line. Every step of
 //! such a build says what its key is, or why it has none.
 //!
-//! The first byte chooses: the bytes as they are, or three parts as the documents of an archive whose digests are right. A
-//! fuzzer finds no digest by itself.
+//! The first byte chooses: the bytes as they are, three parts as the documents of an archive whose digests are right, as a
+//! fuzzer finds no digest by itself, or the bytes as a label, which is the same when it is written and read again.
 
-use cache_explain::Build;
-use cache_inputs::read_builds;
+use cache_explain::{Build, Dictionary};
+use cache_inputs::{Label, read_builds};
 use cache_model::{Descriptor, MediaType};
 
 use crate::check::assert_one_line;
@@ -19,8 +19,9 @@ const NAMES: [&str; 2] = ["LOG", "PROVENANCE"];
 pub fn run(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let archived;
-    let record = match first % 2 {
+    let record = match first % 3 {
         0 => rest,
+        2 => return run_label(rest),
         _ => {
             archived = archive(rest);
             &archived
@@ -31,6 +32,19 @@ pub fn run(bytes: &[u8]) {
             assert!(!builds.is_empty());
             builds.iter().for_each(check);
             assert_eq!(read_builds(record).expect("it was read before"), builds);
+        }
+        Err(error) => assert_one_line(&error),
+    }
+}
+
+fn run_label(bytes: &[u8]) {
+    match Label::read(bytes) {
+        Ok(label) => {
+            label.builds.iter().for_each(check);
+            let text = label.text(&Dictionary::default());
+            let again = Label::read(&text).expect("a label that was written");
+            assert_eq!(again.builds, label.builds);
+            assert_eq!(again.text(&Dictionary::default()), text);
         }
         Err(error) => assert_one_line(&error),
     }
