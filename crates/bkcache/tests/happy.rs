@@ -114,6 +114,8 @@ fn bash_completes_values_and_files() {
     assert_eq!(complete(&["copy", "--form", ""]), "manifest index docker inline");
     assert_eq!(complete(&["export", "--progress", ""]), "auto bar plain json none");
     assert_eq!(complete(&["ls", "--ca", "auth"]), "authority.pem");
+    assert_eq!(complete(&["why", "--record", "auth"]), "authority.pem");
+    assert_eq!(complete(&["why", "--was-c"]), "--was-context");
     let zsh = bkcache(["completions", "zsh"]).ok().text();
     for path in ["':source -- ", "':destination -- "] {
         assert!(zsh.lines().any(|line| line.contains(path) && line.contains("_files")), "{path}");
