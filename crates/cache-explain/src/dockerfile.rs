@@ -458,4 +458,31 @@ RUN last
             assert!(last <= text.split('\n').count(), "{text:?}");
         }
     }
+
+    /// The keywords keep their lines, and variables are declared where they were; nothing else is left.
+    #[test]
+    fn without_values_the_lines_the_keywords_and_the_names_of_variables_are_left() {
+        let text = Dockerfile::parse(STAGES).without_values();
+        let lines: Vec<&str> = text.split('\n').collect();
+        let first = STAGES.split('\n').count() - lines.len();
+        assert_eq!(first, 1, "only the line break at the end is gone");
+        assert_eq!(lines[1..4], ["ARG BASE", "FROM tiny AS tools", "ENV CGO= LANG= MODE="]);
+        assert_eq!(lines[7..13], ["", "FROM Tools AS gen", "ARG MODE VERSION", "RUN", "ENV PORT=", "RUN"]);
+        let (before, after) = (Dockerfile::parse(STAGES), Dockerfile::parse(&text));
+        for name in ["BASE", "CGO", "LANG", "MODE", "VERSION", "PORT"] {
+            for line in 1..=lines.len() {
+                let keyword = |file: &Dockerfile| file.at(line).map(|found| found.keyword.clone());
+                if keyword(&after).is_some() {
+                    assert_eq!(keyword(&after), keyword(&before), "{line}");
+                    assert_eq!(
+                        after.declaration(line, name),
+                        before.declaration(line, name),
+                        "{name} {line}"
+                    );
+                }
+            }
+        }
+        let with_variable = Dockerfile::parse("FROM x\nRUN echo $secret token\nCOPY a b");
+        assert_eq!(with_variable.without_values(), "FROM x\nRUN $\nCOPY");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache_explain::{Cache, ContentPlan, comparison_header, name_records};
 use cache_inputs::{Label, LayerOptions, publish_label};
-use cache_model::Descriptor;
+use cache_model::{Descriptor, count};
 use cache_report::text::printable;
 use serde_json::json;
 
@@ -103,7 +103,8 @@ impl Labelled {
     fn write_line(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let Self { builds, records, files, bytes, .. } = self;
         let place = printable(&self.place);
-        let what = format!("{builds} builds, {records} records with names, {files} files, {bytes} bytes");
+        let what = [(builds, "build"), (records, "named record"), (files, "file"), (bytes, "byte")];
+        let what = what.map(|(number, noun)| count(*number as u64, noun)).join(", ");
         match &self.label {
             Some(label) => {
                 writeln!(out, "{place}: {} has the label {} ({what})", self.cache.digest, label.digest)
