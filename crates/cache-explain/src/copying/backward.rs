@@ -15,11 +15,15 @@ use cache_keys::{FileActionKind, Tree};
 use crate::content_check::compare::Comparison;
 use crate::copying::actions::actions_in_order;
 use crate::copying::backward::claims::Claims;
+use crate::copying::backward::found_source::MOST_WORK;
 use crate::copying::backward::readings::{PlacedCopy, Reading};
 use crate::copying::cannot_carry_out::CannotCarryOut;
 
 pub(crate) use copied_layer::{CopiedInput, CopiedLayer, Lost};
 pub(crate) use headers::{gives_headers, to_hash};
+
+/// The most readings of one layer that are tried.
+const MOST_CHOICES: usize = 64;
 
 /// What a layer tells of the files that its step copied.
 pub(crate) struct FoundSources {
@@ -45,13 +49,14 @@ pub(crate) fn found_sources(copied: &CopiedLayer<'_>) -> Result<FoundSources, Ca
     let is_clear = choices.len() == 1;
     let mut best: Option<FoundSources> = None;
     let mut lost = BTreeSet::new();
+    let mut work = MOST_WORK;
     for choice in choices {
         for with_below in [false, true] {
             let claims = Claims::new(copied, &copies, &choice, with_below)?;
             if with_below && !claims.has_unchanged {
                 continue;
             }
-            let mut found = prove(copied, &copies, claims);
+            let mut found = prove(copied, &copies, claims, &mut work);
             if !is_clear && !found.is_proven {
                 found.lost.insert(Lost::Overlap);
             }
@@ -80,8 +85,13 @@ fn placed_copies<'a>(copied: &CopiedLayer<'a>) -> Result<Vec<PlacedCopy<'a>>, Ca
 }
 
 /// Tries the headers that were lost until the contents are those of the inputs.
-fn prove(copied: &CopiedLayer<'_>, copies: &[PlacedCopy<'_>], claims: Claims) -> FoundSources {
-    let Claims { mut sources, lost, comparison, has_unproven, .. } = claims;
+fn prove(
+    copied: &CopiedLayer<'_>,
+    copies: &[PlacedCopy<'_>],
+    claims: Claims,
+    work: &mut usize,
+) -> FoundSources {
+    let Claims { mut sources, mut lost, comparison, has_unproven, .. } = claims;
     let mut is_proven = !has_unproven;
     for (position, (source, input)) in sources.iter_mut().zip(copied.inputs).enumerate() {
         let Some(rule) = &input.rule else {
@@ -91,7 +101,10 @@ fn prove(copied: &CopiedLayer<'_>, copies: &[PlacedCopy<'_>], claims: Claims) ->
         };
         let has_content =
             |tree: &Tree| tree.content(rule).is_ok_and(|content| input.contents.contains(&content));
-        is_proven &= source.settle(has_content);
+        if !source.can_try_all(*work) {
+            lost.insert(Lost::Modes);
+        }
+        is_proven &= source.settle(work, has_content);
     }
     FoundSources { lost, is_proven, comparison }
 }
@@ -109,5 +122,6 @@ fn choices<'r>(copies: &'r [PlacedCopy<'_>]) -> Vec<Vec<Option<&'r Reading>>> {
             choices.push(choice);
         }
     }
+    choices.truncate(MOST_CHOICES);
     choices
 }

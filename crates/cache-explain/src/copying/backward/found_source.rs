@@ -4,8 +4,8 @@ use cache_keys::{Entry, Header, Tree};
 
 /// The most trees that are tried for one reading of a layer.
 const MOST_TRIES: usize = 4096;
-/// The most entries that are hashed in all tries together.
-const MOST_WORK: usize = 1 << 22;
+/// The most entries that are hashed in all tries together, for all readings.
+pub(crate) const MOST_WORK: usize = 1 << 22;
 
 /// A source as it was found, with the headers that were lost.
 pub(crate) struct FoundSource {
@@ -32,17 +32,30 @@ impl FoundSource {
     }
 
     /// Settles what was lost, so that a test holds. All combinations are tried if they are few; else those in which all files have
-    /// one set of permissions, and all folders one.
-    pub(crate) fn settle(&mut self, holds: impl Fn(&Tree) -> bool) -> bool {
+    /// one set of permissions, and all folders one. `work` is how many entries may be hashed.
+    pub(crate) fn settle(&mut self, work: &mut usize, holds: impl Fn(&Tree) -> bool) -> bool {
         if holds(&self.tree) {
             return true;
         }
-        let tries = (MOST_WORK / self.entries.max(1)).min(MOST_TRIES);
-        let all = self.unsettled.iter().try_fold(1_usize, |all, (_, entries)| all.checked_mul(entries.len()));
-        match all {
+        let tries = self.tries(*work);
+        *work = work.saturating_sub(tries * self.entries.max(1));
+        match self.combinations() {
             Some(all) if all <= tries => self.settle_each(all, holds),
             _ => self.settle_alike(tries, holds),
         }
+    }
+
+    /// Whether `work` is enough to try everything. Of one folder the usual permissions are.
+    pub(crate) fn can_try_all(&self, work: usize) -> bool {
+        self.unsettled.len() <= 1 || self.combinations().is_some_and(|all| all <= self.tries(work))
+    }
+
+    fn combinations(&self) -> Option<usize> {
+        self.unsettled.iter().try_fold(1_usize, |all, (_, entries)| all.checked_mul(entries.len()))
+    }
+
+    fn tries(&self, work: usize) -> usize {
+        (work / self.entries.max(1)).min(MOST_TRIES)
     }
 
     fn settle_each(&mut self, all: usize, holds: impl Fn(&Tree) -> bool) -> bool {
