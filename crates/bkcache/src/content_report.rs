@@ -120,7 +120,8 @@ fn summary(build: &BuildChecks) -> String {
         let commands = count(build.checks.commands as u64, "command");
         text.push_str(&format!("; layers of {commands} cannot be checked"));
     }
-    if build.checks.unnamed > 0 {
+    // With several builds, they may be of another one.
+    if build.checks.unnamed > 0 && build.platform.is_none() {
         let unnamed = count(build.checks.unnamed as u64, "record");
         text.push_str(&format!("; {unnamed} with layers are not of this build"));
     }
