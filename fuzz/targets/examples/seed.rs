@@ -137,9 +137,12 @@ fn tars(builds: &Path) -> Vec<Vec<u8>> {
     layers.chain(odd_tars()).enumerate().map(|(at, tar)| [vec![(at * 37) as u8], tar].concat()).collect()
 }
 
+/// An entry of a tar: its name, its kind, its bytes or the target of a link, and records of an extended header.
+type TarEntry<'e> = (&'e str, tar::EntryType, &'e str, &'e [(&'e str, &'e [u8])]);
+
 fn odd_tars() -> Vec<Vec<u8>> {
     use tar::EntryType;
-    let tar = |entries: &[(&str, EntryType, &str, &[(&str, &[u8])])]| {
+    let tar = |entries: &[TarEntry<'_>]| {
         let mut tar = tar::Builder::new(Vec::new());
         for (name, kind, data, records) in entries {
             tar.append_pax_extensions(records.iter().copied()).unwrap();
