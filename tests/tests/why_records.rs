@@ -289,6 +289,17 @@ fn an_archive_that_holds_no_builds_says_why() {
     );
 }
 
+/// The reader of the archive quotes what it does not understand.
+#[test]
+fn the_error_of_a_damaged_archive_has_one_line() {
+    let mut plain = Vec::new();
+    GzDecoder::new(&WhyCase::load("raw").dockerbuild().unwrap()[..]).read_to_end(&mut plain).unwrap();
+    plain[148..156].copy_from_slice(b"a\nb\rc\nd\n");
+    let error = read_builds(&plain).unwrap_err().to_string();
+    assert!(error.starts_with("the build record is damaged: it is no tar that can be read: "), "{error}");
+    assert!(!error.contains(['\n', '\r']), "{error:?}");
+}
+
 /// A damaged file is refused, wherever it is cut, and never read in part.
 #[test]
 fn an_exported_record_that_is_cut_short_is_refused() {

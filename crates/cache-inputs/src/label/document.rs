@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use cache_explain::{Build, Dictionary, Instructions, Meaning, Name, NameSource, SourceIdentity};
 use cache_keys::{LayerLimits, LayerTree, Tree};
-use cache_model::Digest;
+use cache_model::{Digest, OneLine};
 use serde_json::{Value, json};
 
 use crate::label::build_text::{build_text, read_build};
@@ -84,7 +84,8 @@ impl Label {
         let mut open = Open::Nothing;
         let lines = text.split(|byte| *byte == b'\n').enumerate();
         for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-            let failed = |reason: String| LabelError { line: number + 1, reason };
+            let failed =
+                |reason: String| LabelError { line: number + 1, reason: OneLine(reason).to_string() };
             let value: Value = serde_json::from_slice(line).map_err(|error| failed(error.to_string()))?;
             match &value {
                 Value::Array(items) => {

@@ -1,7 +1,10 @@
 //! What is wrong with a build record.
 
+use std::fmt;
+
 use cache_format::FormatError;
 use cache_keys::DefinitionError;
+use cache_model::OneLine;
 
 /// Why a build record cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +59,9 @@ impl RecordError {
         Self::Json(error.to_string())
     }
 
-    pub(crate) fn damaged(part: impl Into<String>) -> Self {
-        Self::Damaged { part: part.into() }
+    /// `part` may quote the record, so it is brought on one line.
+    pub(crate) fn damaged(part: impl fmt::Display) -> Self {
+        Self::Damaged { part: OneLine(part).to_string() }
     }
 }
 
