@@ -9,9 +9,7 @@
 
 use cache_explain::Build;
 use cache_format::{ImageIndex, ImageManifest};
-use cache_ingest::{
-    ErrorKind, Expect, Job, LayoutOptions, LayoutStore, Name, Publisher, ReadStore, Source, WriteStore,
-};
+use cache_ingest::{ErrorKind, Expect, Job, LayoutOptions, LayoutStore, Name, ReadStore, Source, WriteStore};
 use cache_inputs::{RecordError, attached_builds, read_builds};
 use cache_model::{Descriptor, MediaType, Platform};
 use cache_registry::{Client, ClientOptions, RegistryStore};

@@ -113,7 +113,7 @@ fn every_copy_of_the_builds_with_known_content_is_judged_as_it_is() {
             for with_folders in [true, false] {
                 let checks = checks_of(&case, build, &case.chains(), with_folders);
                 for step in steps {
-                    let line = step["line"].as_u64().unwrap() as usize;
+                    let line = usize::try_from(step["line"].as_u64().unwrap()).unwrap();
                     let check = checks.checks.iter().find(|check| check.line == Some(line));
                     let check = check.unwrap_or_else(|| panic!("{}: line {line}", case.name));
                     assert_eq!(check.instruction, step["instruction"].as_str().unwrap(), "{}", case.name);

@@ -192,7 +192,7 @@ fn a_file_with_several_records_has_the_builds_of_all() {
     let expected: Vec<Build> =
         cases.iter().flat_map(|case| read_builds(&case.dockerbuild().unwrap()).unwrap()).collect();
     let index = all.add(INDEX, &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}));
-    all.name(&[index.clone()]);
+    all.name(std::slice::from_ref(&index));
     assert_eq!(all.builds().unwrap(), expected);
     // buildx names the index; other tools may name the records.
     all.name(&entries);
@@ -240,7 +240,7 @@ fn an_archive_that_holds_no_builds_says_why() {
     archive.change(|_, record| record["Result"] = Value::Null);
     assert_eq!(archive.failure(), "the build record has no provenance: the build failed too early");
     archive.change(|_, record| {
-        record["Result"] = json!({"Attestations": [{"digest": "x", "annotations": null}]})
+        record["Result"] = json!({"Attestations": [{"digest": "x", "annotations": null}]});
     });
     assert_eq!(archive.failure(), "the build record has no provenance: the build failed too early");
 

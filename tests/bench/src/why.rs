@@ -153,7 +153,7 @@ impl Why {
             [("verify --content", backward, true), ("verify --content --context", forward, false)]
         {
             let times = ran.time.as_secs_f64() / plain.time.as_secs_f64();
-            let peak = ran.used.peak.map(|bytes| mebibytes(bytes as f64 as u64)).unwrap_or_default();
+            let peak = ran.used.peak.map(mebibytes).unwrap_or_default();
             let line =
                 format!("{name}: {:.0} ms and {peak:.0} MiB, {times:.2} times verify", millis(ran.time));
             println!("{line}");
