@@ -344,7 +344,7 @@ pub(crate) struct VerifyArgs {
     /// Check what the layers of COPY and ADD hold
     ///
     /// Their keys name it, and nothing else may be in them. It needs the record of the build that made the cache, and decides everything if the build's folders are given, too.
-    /// Without them some layers cannot be told.
+    /// Without them some layers cannot be judged.
     #[arg(long, conflicts_with = "no_read")]
     pub(crate) content: bool,
 

@@ -12,7 +12,7 @@ use crate::cli::GlobalArgs;
 use crate::content::BuildChecks;
 use crate::output::first_lines;
 
-/// A line for each thing that is wrong, one for each step that cannot be told, and what was checked.
+/// A line for each thing that is wrong, one for each step that cannot be judged, and what was checked.
 pub(crate) fn write_content(
     out: &mut dyn Write,
     builds: &[BuildChecks],

@@ -21,7 +21,7 @@ use crate::failure::{Doing, Failure};
 use crate::open::open_source;
 use crate::stores::Stores;
 
-/// The name that a build has for the folder with which it is called.
+/// The name in a build of the folder that its command names.
 pub(crate) const MAIN_CONTEXT: &str = "context";
 
 /// Builds, and the folders that they read.
@@ -178,7 +178,7 @@ async fn read_records(
     Ok(fitting)
 }
 
-/// Reads the builds of a record: a file, or an image to which it is attached.
+/// Reads the builds of a record: a file, or an image that has it as an attestation.
 async fn read_record(stores: &Stores, record: &str) -> Result<Vec<Build>, Failure> {
     let doing = || format!("cannot read the record {record}");
     stores.job.event(&Event::Importing { what: "build record", from: record });

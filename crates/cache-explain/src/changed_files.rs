@@ -72,7 +72,7 @@ pub(crate) fn changed_files(old: &SourceFiles<'_>, new: &SourceFiles<'_>) -> Vec
 
 /// What differs between two entries: the first that applies.
 ///
-/// If it is not known whether the bytes differ, their headers differ, and that is what is said.
+/// If it is not known whether the bytes differ, the difference of the headers is reported.
 fn changed_entry(old: &Entry, new: &Entry, replaced: ReplacedHeader) -> Option<FileChangeKind> {
     let (old_header, new_header) = (old.header(), new.header());
     if facts(old).kind != facts(new).kind {

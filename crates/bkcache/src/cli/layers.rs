@@ -14,7 +14,7 @@ pub(crate) struct LayersArgs {
     #[arg(value_name = "SRC", value_hint = ValueHint::AnyPath)]
     pub(crate) source: String,
 
-    /// List so many of the largest files of each layer
+    /// List the N largest files of each layer
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) files: usize,
 

@@ -135,7 +135,7 @@ fn steps(
     Ok(steps)
 }
 
-/// Sums a layer up, with so many of its largest files.
+/// What a layer holds, with this many of its largest files.
 fn layer_files(layer: &LayerTree, most: usize) -> LayerFiles {
     let mut files = LayerFiles::default();
     let mut sizes: Vec<(u64, Vec<u8>)> = Vec::new();

@@ -7,7 +7,7 @@ use cache_model::OneLine;
 #[non_exhaustive]
 pub enum PatternError {
     /// The syntax is wrong. BuildKit refuses the pattern, too.
-    #[error("the pattern {:?} is malformed: {reason}", OneLine(.pattern).to_string())]
+    #[error("the pattern {:?} is malformed: {}", OneLine(.pattern).to_string(), OneLine(.reason))]
     Malformed {
         /// The pattern.
         pattern: String,

@@ -105,6 +105,7 @@ fn patterns_are_refused_with_the_reason() {
     };
     assert_eq!(error("!"), r#"the pattern "!" is malformed: there is no exception behind the !"#);
     assert_eq!(error("a["), r#"the pattern "a[" is malformed: a [ has no ]"#);
+    assert!(error(r"[z-\r]").ends_with(r"is malformed: the range z-\r ends before it begins"));
     assert_eq!(error("[z-a]"), r#"the pattern "[z-a]" is malformed: the range z-a ends before it begins"#);
     assert!(
         error(r"src\out").contains(r"\o has no meaning: write / between folders"),
