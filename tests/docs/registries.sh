@@ -1,0 +1,3 @@
+# A repository that has a cache.
+bkcache copy -q "$FIXTURES/app-max-manifest-oci-gzip" registry.example.com/app:cache
+echo secret >token
