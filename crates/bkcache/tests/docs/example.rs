@@ -1,0 +1,70 @@
+//! Runs the blocks of a page in one session, and compares the output of each command with what the page shows.
+
+use std::collections::BTreeMap;
+
+use snapbox::{Assert, Data, Redactions};
+
+use crate::page::{Block, Command, blocks};
+use crate::session::{Ran, Session};
+use crate::workflow;
+use crate::world::World;
+
+/// Runs a page. The error names the line, and has the difference.
+pub fn check(world: &World, name: &str, path: &str, text: &str) -> Result<(), String> {
+    let blocks = blocks(text).map_err(|why| format!("{path}, {why}"))?;
+    if blocks.is_empty() {
+        return Ok(());
+    }
+    let Some(session) = Session::start(world, name, text)? else { return Ok(()) };
+    for block in blocks {
+        match block {
+            Block::Console(commands) => {
+                for command in commands {
+                    let ran = session.typed(&command.text);
+                    compare(&command, &ran)
+                        .map_err(|why| format!("{path}:{}: $ {}\n{why}", command.line, command.text))?;
+                }
+            }
+            Block::Yaml(line, text) => {
+                run_workflow(&session, &text).map_err(|why| format!("{path}:{line}: {why}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compare(command: &Command, ran: &Ran) -> Result<(), String> {
+    if ran.code != command.code {
+        return Err(format!("exit code {} instead of {}:\n{}", ran.code, command.code, ran.output));
+    }
+    let expected = trimmed(&command.output);
+    if expected.is_empty() {
+        return Ok(());
+    }
+    let assert = Assert::new().redact_with(Redactions::new()).normalize_paths(false);
+    // Not raw: `...` stands for lines, `[..]` for text within a line.
+    let compared = assert.try_eq(None, Data::text(trimmed(&ran.output)), Data::text(expected));
+    compared.map_err(|difference| difference.to_string())
+}
+
+/// Without spaces at the ends of lines, and without empty lines at the end.
+fn trimmed(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+fn run_workflow(session: &Session, text: &str) -> Result<(), String> {
+    for script in workflow::scripts(text, &session.values)? {
+        let mut variables = BTreeMap::from([("CI".to_owned(), "true".to_owned())]);
+        for file in ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV"] {
+            let path = session.page().with_file_name("state").join(file);
+            variables.insert(file.to_owned(), path.display().to_string());
+        }
+        variables.extend(script.variables);
+        let ran = session.script(&script.text, &variables);
+        if ran.code != 0 && !script.may_fail {
+            return Err(format!("exit code {} of\n{}\n{}", ran.code, script.text, ran.output));
+        }
+    }
+    Ok(())
+}

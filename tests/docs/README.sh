@@ -1,0 +1,3 @@
+# The reader is in a fresh clone.
+mkdir tests
+cp -a "$FIXTURES" tests/fixtures
