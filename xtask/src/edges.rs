@@ -204,7 +204,7 @@ const ROWS: &[Row] = &[
     },
     Row { name: CRASH, uses: &[MODEL, FORMAT, INGEST, EXPORT, IMPORT, VERIFY], tests_use: &[], never: &[] },
     // No crate of the product, so that it builds in seconds.
-    Row { name: XTASK, uses: &[], tests_use: &[], never: &["reqwest", "rustls*", "tokio*"] },
+    Row { name: XTASK, uses: &[], tests_use: &[REGISTRIES], never: &["reqwest", "rustls*", "tokio*"] },
     Row { name: FUZZ_TARGETS, uses: FUZZED, tests_use: &[], never: &[] },
 ];
 
@@ -295,6 +295,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             folder: PathBuf::new(),
             roots: Vec::new(),
+            is_library: true,
             published: true,
             dependencies: dependencies.iter().map(dependency).collect(),
         }

@@ -59,7 +59,7 @@ enum Task {
     MinimalVersions,
     /// Run a fuzz target for a while; without one, list them
     Fuzz(fuzz::Fuzz),
-    /// Check that a version can be released, and print the commands that publish it
+    /// Release a version: check, package, and with `--execute` publish
     Release(release::Release),
 }
 
@@ -88,7 +88,7 @@ impl Task {
             Self::Crash(arguments) => return Harness::Crash.run(arguments),
             Self::Fuzz(fuzz) => fuzz.run()?,
             Self::MinimalVersions => minimal_versions::check()?,
-            Self::Release(release) => release.run()?,
+            Self::Release(release) => release.run().map(|()| true)?,
         };
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -1,220 +1,139 @@
-//! `cargo xtask release`: the checks before a version is released, and the commands that release it.
+//! `cargo xtask release`: from a clean main to published crates and a tag, each step once.
 //!
-//! It changes nothing without `--execute`, and with it only after every check has passed.
+//! The commit of the release is made, checked and packaged in a worktree of its own, below `target`. Without `--execute`
+//! nothing else changes. With it main, the registry and the tag follow, in this order, after every check has passed. A
+//! release that was interrupted is continued by the same command. This file holds the order of the steps.
 
+mod changelog;
+mod checkout;
+mod compatibility;
+mod git;
+mod index;
+mod manifests;
+mod order;
+mod packages;
+mod prepare;
+mod proof;
+mod publish;
+mod step;
+mod target;
+
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::command::{cargo, line, root, step};
-use crate::report::report;
-use crate::workspace::{Kind, Package, Workspace};
-use crate::{circles, edges, minimal_versions, tidy};
+use crate::command::{cargo, root};
+use crate::workspace::{Package, Workspace};
 
-/// The branch that releases are made from.
-const BRANCH: &str = "main";
+use git::Git;
+use index::Index;
+use packages::Packager;
+use prepare::Worktree;
+use proof::Proof;
+use publish::Publisher;
+use step::{MEND, run, section};
+use target::{Target, Wanted};
 
 /// Options of `cargo xtask release`.
 #[derive(Args)]
+#[command(after_help = "Example: cargo xtask release minor\n\n\
+    CONTRIBUTING.md, \"Releases\", says what each step does and how a release is continued.")]
 pub(crate) struct Release {
-    /// Check, and print the commands (the default)
-    #[arg(long, conflicts_with = "execute")]
-    dry_run: bool,
-    /// Run the commands once every check has passed
+    /// The version, or the part of the present version that grows: patch, minor or major
+    #[arg(value_name = "VERSION|patch|minor|major")]
+    version: Wanted,
+    /// Push main, publish the crates and push the tag, once every check has passed
     #[arg(long)]
     execute: bool,
+    /// The checkout to release; by default this one
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
+    /// The registry to publish to, whose sparse index CARGO_REGISTRIES_NAME_INDEX names; by default crates.io
+    #[arg(long, value_name = "NAME")]
+    registry: Option<String>,
 }
 
 impl Release {
-    /// Runs all checks and reports all failures; true when there is none.
-    pub(crate) fn run(&self) -> Result<bool> {
-        let workspace = Workspace::load(&root())?;
-        let published = publication_order(&workspace.packages)?;
-        let version = one_version(&published)?;
-        let tag = format!("v{version}");
-        println!("== {tag}: {} crates", published.len());
+    /// Runs the steps. An error says which command failed, and what to do.
+    pub(crate) fn run(&self) -> Result<()> {
+        let index = Index::of(self.registry.as_deref())?;
+        let checkout = Git::at(&self.root.clone().unwrap_or_else(root))?;
 
-        let mut good = report("tree", &tree(&tag)?);
-        good &= report("changelog", &changelog(&version));
-        good &= report("edges", &edges::check(&workspace.packages));
-        good &= report("circle", &circles::check(&workspace.packages)?);
-        good &= report("tidy", &tidy::check(&root())?);
-        good &= step(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
-        good &= step(cargo().args(["test", "--workspace"]))?;
-        good &= minimal_versions::check()?;
-        let mut package = cargo();
-        package.args(["package", "--no-verify"]);
-        package.args(published.iter().flat_map(|name| ["-p", name.name.as_str()]));
-        good &= step(&mut package)?;
-
-        println!("== {}", if good { "to publish" } else { "not ready; to publish once it is" });
-        for mut command in commands(&published, &tag) {
-            if self.execute && !self.dry_run && good {
-                if !step(&mut command)? {
-                    bail!("stopped at: {}", line(&command));
-                }
-            } else {
-                println!("{}", line(&command));
-            }
+        section("checkout");
+        let head = checkout::check(&checkout)?;
+        section("version");
+        let target = Target::choose(&checkout, &self.version)?;
+        println!("{target}");
+        if target.is_finished {
+            println!("{} is released: nothing to do", target.tag());
+            return Ok(());
         }
-        Ok(good)
-    }
-}
-
-/// The published crates, each after the crates that it depends on.
-fn publication_order(packages: &[Package]) -> Result<Vec<&Package>> {
-    let mut waiting: Vec<&Package> = packages.iter().filter(|package| package.published).collect();
-    let mut order = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let needs = |package: &Package| {
-            let mut needed = package.dependencies.iter().filter(|dep| dep.kind != Kind::Dev || dep.versioned);
-            needed.any(|dep| waiting.iter().any(|other| other.name == dep.name))
-        };
-        let (blocked, ready): (Vec<&Package>, Vec<&Package>) =
-            waiting.iter().partition(|package| needs(package));
-        if ready.is_empty() {
-            let names: Vec<&str> = blocked.iter().map(|package| package.name.as_str()).collect();
-            bail!("these crates need one another, so none can be published first: {}", names.join(", "));
+        if target.commit.is_none() {
+            let changelog = fs::read_to_string(checkout.folder.join("CHANGELOG.md"));
+            changelog::check(&changelog.context("cannot read CHANGELOG.md")?)?;
         }
-        order.extend(ready);
-        waiting = blocked;
-    }
-    Ok(order)
-}
 
-/// The version that all crates share.
-fn one_version(packages: &[&Package]) -> Result<String> {
-    let first = packages.first().context("no crate of this workspace is published")?;
-    if let Some(other) = packages.iter().find(|package| package.version != first.version) {
-        bail!("{} has version {}, {} has {}", first.name, first.version, other.name, other.version);
-    }
-    Ok(first.version.clone())
-}
+        section("commit");
+        let tree = Worktree::prepare(&checkout, &target)?;
+        let workspace = Workspace::load(&tree.git.folder)?;
+        let published = order::publication_order(&workspace.packages)?;
+        section("compatibility");
+        compatibility::check(&tree.git, &target, &published)?;
+        section("checks");
+        check(&checkout, &tree)?;
+        section("packages");
+        let publisher = self.package(index, &checkout, &tree, &published)?;
+        section("to publish");
+        publisher.compare()?;
 
-/// Findings about the working tree.
-fn tree(tag: &str) -> Result<Vec<String>> {
-    let mut findings = Vec::new();
-    let branch = git(&["rev-parse", "--abbrev-ref", "HEAD"])?;
-    if branch != BRANCH {
-        findings.push(format!("on {branch}, not on {BRANCH}"));
-    }
-    let changed = git(&["status", "--porcelain"])?.lines().count();
-    if changed > 0 {
-        findings.push(format!("{changed} files are not committed"));
-    }
-    if !git(&["tag", "--list", tag])?.is_empty() {
-        findings.push(format!("{tag} is tagged already"));
-    }
-    Ok(findings)
-}
-
-/// Findings about the changelog.
-fn changelog(version: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap_or_default();
-    if has_section(&text, version) {
-        Vec::new()
-    } else {
-        vec![format!("CHANGELOG.md has no section `## {version}`")]
-    }
-}
-
-/// Whether a second-level heading names the version, with or without brackets, a `v`, a date.
-fn has_section(text: &str, version: &str) -> bool {
-    text.lines().filter_map(|line| line.strip_prefix("## ")).any(|heading| {
-        let word = heading.split_whitespace().next().unwrap_or_default();
-        let word = word.trim_start_matches('[').trim_end_matches(']');
-        word.strip_prefix('v').unwrap_or(word) == version
-    })
-}
-
-/// The commands that release, in order.
-fn commands(packages: &[&Package], tag: &str) -> Vec<Command> {
-    let mut commands = Vec::new();
-    for package in packages {
-        let mut publish = cargo();
-        publish.args(["publish", "-p", &package.name]);
-        commands.push(publish);
-    }
-    for args in [vec!["tag", "-a", tag, "-m", tag], vec!["push", "origin", tag]] {
-        let mut command = Command::new("git");
-        command.current_dir(root()).args(args);
-        commands.push(command);
-    }
-    commands
-}
-
-fn git(args: &[&str]) -> Result<String> {
-    let output = Command::new("git").current_dir(root()).args(args).output().context("cannot run git")?;
-    if !output.status.success() {
-        bail!("git {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::*;
-    use crate::workspace::Dependency;
-
-    fn package(name: &str, dependencies: &[(&str, Kind, bool)]) -> Package {
-        let dependency = |(name, kind, versioned): &(&str, Kind, bool)| Dependency {
-            name: (*name).to_owned(),
-            kind: *kind,
-            versioned: *versioned,
-        };
-        Package {
-            name: name.to_owned(),
-            version: "1.2.3".to_owned(),
-            folder: PathBuf::new(),
-            roots: Vec::new(),
-            published: true,
-            dependencies: dependencies.iter().map(dependency).collect(),
+        if !self.execute {
+            section("nothing was published");
+            println!(
+                "--execute pushes {} to main, publishes the crates, and pushes {}",
+                tree.commit,
+                target.tag()
+            );
+            return Ok(());
         }
-    }
-
-    fn order(packages: &[Package]) -> Result<Vec<&str>> {
-        Ok(publication_order(packages)?.iter().map(|package| package.name.as_str()).collect())
-    }
-
-    #[test]
-    fn a_crate_is_published_after_its_dependencies() {
-        let packages = [
-            package("program", &[("library", Kind::Normal, true)]),
-            package("library", &[("base", Kind::Normal, true), ("program", Kind::Dev, false)]),
-            package("base", &[]),
-        ];
-        assert_eq!(order(&packages).unwrap(), ["base", "library", "program"]);
-    }
-
-    #[test]
-    fn crates_that_depend_on_one_another_cannot_be_published() {
-        let packages = [package("a", &[("b", Kind::Dev, true)]), package("b", &[("a", Kind::Normal, true)])];
-        assert!(order(&packages).unwrap_err().to_string().ends_with(": a, b"));
-    }
-
-    #[test]
-    fn this_workspace_has_an_order_and_one_version() {
-        let workspace = Workspace::load(&root()).unwrap();
-        let published = publication_order(&workspace.packages).unwrap();
-        assert!(one_version(&published).is_ok());
-        let is_ours = |name: &str| name == "bkcache" || name.starts_with("cache-");
-        assert!(published.iter().all(|package| is_ours(&package.name)));
-    }
-
-    #[test]
-    fn a_section_of_the_changelog_is_a_heading_with_the_version() {
-        for (text, expected) in [
-            ("# Changes\n\n## 1.2.3\n", true),
-            ("## [1.2.3] - 2026-01-02\n", true),
-            ("## v1.2.3\n", true),
-            ("## 1.2.30\n", false),
-            ("1.2.3\n", false),
-            ("", false),
-        ] {
-            assert_eq!(has_section(text, "1.2.3"), expected, "{text:?}");
+        section("checkout, again");
+        if checkout::check(&checkout)? != head {
+            bail!("main has moved during the checks; run the release again");
         }
+        publish::push_main(&checkout, &tree.commit)?;
+        publisher.publish()?;
+        publish::push_tag(&checkout, &tree.commit, &target)?;
+        tree.remove(&checkout)
     }
+
+    /// Makes and verifies the packages.
+    fn package(
+        &self,
+        index: Index,
+        checkout: &Git,
+        tree: &Worktree,
+        published: &[&Package],
+    ) -> Result<Publisher> {
+        let version = order::one_version(published)?;
+        let names: Vec<String> = published.iter().map(|package| package.name.clone()).collect();
+        let packager = Packager::new(checkout, tree, self.registry.as_deref(), &version)?;
+        let verified = packager.verify(&names)?;
+        run(cargo().current_dir(&tree.git.folder).args(["xtask", "package"]), MEND)?;
+        Ok(Publisher { index, packager, verified })
+    }
+}
+
+/// Runs the checks of the repository in the worktree, unless they have passed on the same files.
+fn check(checkout: &Git, tree: &Worktree) -> Result<()> {
+    let proof = Proof::of(checkout, &tree.commit)?;
+    if proof.exists() {
+        println!("passed before, on the same files");
+        return Ok(());
+    }
+    let folder = &tree.git.folder;
+    run(Command::new("bash").current_dir(folder).arg(".ci/run"), MEND)?;
+    run(cargo().current_dir(folder).args(["xtask", "minimal-versions"]), MEND)?;
+    proof.write()
 }

@@ -23,6 +23,8 @@ pub(crate) struct Package {
     pub(crate) folder: PathBuf,
     /// The root files of its crates: libraries, programs, tests, benches, examples.
     pub(crate) roots: Vec<PathBuf>,
+    /// Whether it has a library.
+    pub(crate) is_library: bool,
     /// Whether it is published to a registry.
     pub(crate) published: bool,
     pub(crate) dependencies: Vec<Dependency>,
@@ -68,6 +70,7 @@ fn package(value: &Value) -> Package {
         version: text(value, "version"),
         folder: Path::new(&text(value, "manifest_path")).parent().map(Path::to_owned).unwrap_or_default(),
         roots: list(value, "targets").iter().map(|target| text(target, "src_path").into()).collect(),
+        is_library: list(value, "targets").iter().any(|target| list(target, "kind").contains(&"lib".into())),
         published: value.get("publish").is_none_or(Value::is_null),
         dependencies: list(value, "dependencies").iter().map(dependency).collect(),
     }
