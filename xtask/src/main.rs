@@ -12,6 +12,7 @@
 mod circles;
 mod command;
 mod coverage;
+mod docs;
 mod edges;
 mod fuzz;
 mod harness;
@@ -53,6 +54,8 @@ enum Task {
     Bench(Arguments),
     /// Run the tests and report the share of each crate's lines that they run
     Coverage(coverage::Coverage),
+    /// Write the list of commands and the picture of the documentation
+    Docs(docs::Docs),
     /// Crash copies, and check the folders that they leave
     Crash(Arguments),
     /// Check that the oldest versions that the manifests allow compile: of each dependency, and of Rust
@@ -85,6 +88,7 @@ impl Task {
             Self::Tidy => report("tidy", &tidy::check(&command::root())?),
             Self::Bench(arguments) => return Harness::Bench.run(arguments),
             Self::Coverage(coverage) => coverage.run()?,
+            Self::Docs(docs) => docs.run()?,
             Self::Crash(arguments) => return Harness::Crash.run(arguments),
             Self::Fuzz(fuzz) => fuzz.run()?,
             Self::MinimalVersions => minimal_versions::check()?,

@@ -15,6 +15,8 @@
 #[cfg(unix)]
 mod example;
 #[cfg(unix)]
+mod generated;
+#[cfg(unix)]
 mod itself;
 #[cfg(unix)]
 mod links;
@@ -38,6 +40,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let world = std::sync::Arc::new(world::World::default());
     let mut trials = itself::trials(&world);
+    trials.extend(generated::trials(&world));
     trials.extend(links::trials());
     for path in page::examples() {
         let world = world.clone();
