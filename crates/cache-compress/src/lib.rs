@@ -43,3 +43,8 @@ pub use undecodable::{DecodeFailure, Undecodable};
 
 /// How many bytes a compressed layer may have when it is decompressed, unless the caller sets another limit: 64 GiB.
 pub const DEFAULT_MAX_EXPANSION: u64 = 64 << 30;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -44,3 +44,8 @@ pub use run::{assert_conforms, run_all};
 pub use store::{Factory, Store};
 pub use strict::{Operation, StrictStore};
 pub use violation::Violation;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

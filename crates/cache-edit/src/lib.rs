@@ -78,3 +78,8 @@ pub use repair_report::{BrokenResult, RepairReport};
 pub use selection::Selection;
 pub use source::Source;
 pub use used_on::{ANNOTATION_USED, UsedOn, UsedOnError};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -68,3 +68,8 @@ pub use matching::{
     UnknownReason,
 };
 pub use name_records::name_records;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -62,3 +62,8 @@ pub use records::{RecordsError, RecordsRead, add_records};
 pub use republish::{ExistingCache, republish};
 pub use salvage::salvage;
 pub use warning::ExportWarning;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -64,3 +64,8 @@ pub use manifest::queue::ManifestQueue;
 #[cfg(feature = "oci-spec")]
 pub use manifest::{descriptor_from_oci, descriptor_to_oci};
 pub use records::{RECORDS_SCHEMA, RecordLine, RecordLink, RecordResult, decode_record_line};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

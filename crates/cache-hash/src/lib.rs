@@ -21,3 +21,8 @@ mod x86_64;
 
 pub use sha256::Sha256;
 pub use together::{LANES, is_faster_together, update_together};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -49,3 +49,8 @@ pub use contents::{Contents, contents};
 pub use error::ImportError;
 pub use imported::{Image, ImportWarning, Imported, ImportedCache};
 pub use open::{OpenedCache, open, open_resolved};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -69,3 +69,8 @@ pub use seams::{
     SourceReader, Standing, Stored, Verifier, WriteStore,
 };
 pub use swap::Swap;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,3 +20,8 @@ pub use layer::{LayerRead, LayerReadError, read_layer_tree};
 pub use layer_options::{KeptFiles, LayerOptions};
 pub use record::{RecordError, attached_builds, read_builds};
 pub use tar::{TarError, read_tar};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -102,3 +102,8 @@ pub use tree::{
     ContentError, DeviceNumber, Entry, EntryHasher, EntryKind, Header, LayerEntry, LayerError, LayerLimits,
     LayerOddity, LayerTree, LinkBelow, Tree, TreePath, Xattrs, clean_path,
 };
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -43,3 +43,8 @@ pub use words::number::{count, duration, grouped};
 pub use words::one_line::OneLine;
 pub use words::record_digest::RecordDigest;
 pub use words::timestamp::{Timestamp, TimestampError};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -67,3 +67,8 @@ pub use credentials::{Credentials, Secret};
 pub use options::{ClientCertificate, ClientOptions};
 pub use scheme::RegistryScheme;
 pub use store::RegistryStore;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

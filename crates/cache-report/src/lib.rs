@@ -45,3 +45,8 @@ pub use record_names::{RecordKind, RecordName, RecordNames};
 pub use summary::Summary;
 pub use survey::{Content, Survey};
 pub use tree::Tree;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -42,3 +42,8 @@ pub use role::Role;
 pub use scheme::{Opened, Scheme};
 pub use targets::Targets;
 pub use value::ValueKind;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -49,3 +49,8 @@ pub use options::VerifyOptions;
 pub use report::Report;
 pub use severity::Severity;
 pub use verify::{verify, verify_with};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
