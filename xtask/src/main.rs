@@ -17,6 +17,7 @@ mod edges;
 mod fuzz;
 mod harness;
 mod minimal_versions;
+mod packages;
 mod release;
 mod report;
 mod tidy;
