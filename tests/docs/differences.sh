@@ -1,0 +1,2 @@
+# A cache that BuildKit writes in several orders.
+cp -a "$FIXTURES/matrix-two" .
