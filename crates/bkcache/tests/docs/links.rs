@@ -14,6 +14,17 @@ pub fn trials() -> Vec<Trial> {
             let broken: Vec<String> = pages().iter().flat_map(|page| broken(page)).collect();
             if broken.is_empty() { Ok(()) } else { Err(broken.join("\n").into()) }
         }),
+        Trial::test("the_book_has_every_page", || {
+            let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md"))?;
+            let missing: Vec<PathBuf> = below("docs")
+                .into_iter()
+                .filter(|page| !page.ends_with("SUMMARY.md"))
+                .filter(|page| {
+                    !summary.contains(&format!("]({})", page.strip_prefix("docs").unwrap().display()))
+                })
+                .collect();
+            if missing.is_empty() { Ok(()) } else { Err(format!("docs/SUMMARY.md lacks {missing:?}").into()) }
+        }),
         Trial::test("a_heading_has_the_anchor_of_a_forge", || {
             let found =
                 anchors("# The `--json` form\n## Twice\n## Twice\n### 7. A, b & c_d\n<a id=\"own\"></a>\n");

@@ -1,0 +1,2 @@
+cp -a "$WHY/raw/cache" cache
+cp "$WHY/raw/dockerbuild" build.dockerbuild
