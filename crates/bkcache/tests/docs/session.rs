@@ -110,7 +110,7 @@ impl Session {
         let stand_ins = root().join("tests/docs/bin");
         let path = format!("{}:{}:{inherited}", world.programs().display(), stand_ins.display());
         let at = |part: &str| self.folder.path().join(part).display().to_string();
-        let mut environment = BTreeMap::from([
+        let environment = BTreeMap::from([
             ("FIXTURES", world.fixtures().display().to_string()),
             ("HOME", at("home")),
             ("LANG", "C.UTF-8".to_owned()),
@@ -120,10 +120,6 @@ impl Session {
             ("TMPDIR", at("tmp")),
             ("WHY", world.why().display().to_string()),
         ]);
-        // Set when coverage is measured.
-        if let Ok(profiles) = std::env::var("LLVM_PROFILE_FILE") {
-            environment.insert("LLVM_PROFILE_FILE", profiles);
-        }
         environment.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
