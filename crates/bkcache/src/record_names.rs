@@ -21,6 +21,12 @@ pub(crate) fn record_names(graphs: &[Graph<'_>], builds: &Builds, layers: &Layer
     names
 }
 
+/// Whether a cache has no step of the builds whose records it was named by. Then they are not the records of its builds.
+pub(crate) fn has_no_step(names: &Dictionary) -> bool {
+    let is_step = |name: &Name| matches!(name.meaning, Meaning::Step { .. });
+    !names.digests().any(|digest| names.names(digest).iter().any(is_step))
+}
+
 /// Puts the names of a dictionary into words. `builds` are those that it was made of.
 fn add_names(names: &mut RecordNames, dictionary: &Dictionary, builds: &[Build]) {
     let instructions: Vec<Instructions> = builds.iter().map(Instructions::of).collect();

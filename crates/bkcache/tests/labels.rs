@@ -135,6 +135,15 @@ fn a_label_needs_a_record() {
 }
 
 #[test]
+fn a_record_of_another_build_is_no_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = labelled(folder.path());
+    let ran = bkcache(["label", "--progress", "none", &cache, "--record", &build("svc", "dockerbuild")]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("give the record of the build that wrote the cache"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_label_goes_with_the_last_tag_of_its_cache_and_not_before() {
     let folder = tempfile::tempdir().unwrap();
     let cache = labelled(folder.path());

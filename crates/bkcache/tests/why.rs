@@ -125,6 +125,17 @@ fn without_layers_the_files_of_a_cause_are_unknown() {
 }
 
 #[test]
+fn a_record_of_another_build_is_pointed_out() {
+    let line = "why NEW --was OLD --json --record";
+    let other = WhyCase::load("svc").folder.join("dockerbuild");
+    let pair = Pair::load("web-file");
+    let hints = |record: &str| pair.run(&format!("{line} {record}")).ok().json()["hints"].clone();
+    assert!(hints(&other.display().to_string())[0].as_str().unwrap().contains("the record of another build"));
+    let own = WhyCase::load("web-file").folder.join("dockerbuild");
+    assert_eq!(hints(&own.display().to_string()), json!([]));
+}
+
+#[test]
 fn the_exit_code_is_an_answer_on_request_only() {
     let (missed, cached) = (Pair::load("web-file"), Pair::load("web-env"));
     let line = format!("why NEW --was OLD {RECORDS}");

@@ -14,6 +14,7 @@ use crate::failure::{Doing, Failure};
 use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::{CANCELLING, unless_interrupted};
 use crate::output::write_text;
+use crate::record_names::has_no_step;
 use crate::sources::{CacheSource, blobs_of, open_sources};
 use crate::stores::Stores;
 
@@ -65,6 +66,12 @@ async fn label(args: &LabelArgs, stores: &Stores) -> Result<Labelled, Failure> {
     let layers = read_layers(stores, source, &builds, &options).await?;
     let graph = source.chains.graph().doing(|| source.opened.reading())?;
     let names = name_records(&Cache::new(&graph, &layers.trees), &builds.inputs());
+    if has_no_step(&names) {
+        return Err(Failure::Usage(format!(
+            "{}: no record of the cache is a step of the build that --record describes; give the record of the build that wrote the cache",
+            doing()
+        )));
+    }
     let mut label = Label::new(&builds.builds);
     label.contexts = builds.contexts;
     label.layers = layers.trees;

@@ -44,7 +44,15 @@ fn merge_caches(caches: &[CacheSource], args: &MergeArgs, today: Option<UsedOn>)
     let Merged { chains, report, .. } =
         merge(&sources, options(args)).map_err(|error| edit_failure(error, caches))?;
     let texts: Vec<&str> = caches.iter().map(|cache| cache.text.as_str()).collect();
-    Ok(Edited { chains, report: report_of(&report, &texts) })
+    let mut report = report_of(&report, &texts);
+    if let ([source], [_, destination], false) = (texts.as_slice(), args.edit.caches.as_slice(), args.append)
+    {
+        // Who forgets the destination names the last source in its place.
+        report.lines.push(format!(
+            "only {source} was merged: what {destination} had before is not kept; --append keeps it"
+        ));
+    }
+    Ok(Edited { chains, report })
 }
 
 fn options(args: &MergeArgs) -> MergeOptions {

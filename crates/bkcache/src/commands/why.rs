@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache_explain::{
     BuildInputs, Cache, CachesExplanation, Cause, CauseKind, Explanation, FilesUnknown, NewSide, OldSide,
-    StepOutcome, comparison_header, explain, explain_caches,
+    StepOutcome, comparison_header, explain, explain_caches, name_records,
 };
 use cache_ingest::Provider;
 use cache_inputs::LayerOptions;
@@ -19,6 +19,7 @@ use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::unless_interrupted;
 use crate::labels::read_labels;
 use crate::output::{report_then, write_text};
+use crate::record_names::has_no_step;
 use crate::sources::{CacheSource, blobs_of, open_sources};
 use crate::stores::Stores;
 use crate::why::{
@@ -28,6 +29,10 @@ use crate::why::{
 
 /// What would tell more, where no record was given.
 const NO_RECORD: &str = "--record, with the record of the newer build, adds the lines of its Dockerfile";
+
+/// Why the answer may be about nothing.
+const ANOTHER_BUILD: &str =
+    "the newer cache has no step of the build that --record describes: is it the record of another build?";
 
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let texts: Vec<String> = [Some(&args.was), args.new.as_ref()].into_iter().flatten().cloned().collect();
@@ -137,7 +142,11 @@ impl<'a> Question<'a> {
         let args = self.args;
         let builds = self.new.builds.iter().chain(&self.old.builds);
         let shown = ShownTexts::of(args.values.show_values, builds);
-        let mut hints = hints(explanation, args, &self.new, &self.old);
+        let mut hints = Vec::new();
+        if self.is_record_of_another_build()? {
+            hints.push(ANOTHER_BUILD.to_owned());
+        }
+        hints.extend(self::hints(explanation, args, &self.new, &self.old));
         hints.extend(self.note_edits(&mut self.new.inputs()));
         if shown.hides_any(explanation) {
             hints.push("--show-values shows the values that changed".to_owned());
@@ -150,6 +159,14 @@ impl<'a> Question<'a> {
             (_, true) => write_sarif(out, &report, &files),
             _ => write_lines(out, &report, global),
         })
+    }
+
+    /// Whether the newer cache has no step of the builds that `--record` describes.
+    fn is_record_of_another_build(&self) -> Result<bool, Failure> {
+        let graphs = self.graphs()?;
+        let ([_, newer], false) = (graphs.as_slice(), self.new.builds.is_empty()) else { return Ok(false) };
+        let layers = LayerTrees::default();
+        Ok(has_no_step(&name_records(&Cache::new(newer, &layers.trees), &self.new.inputs())))
     }
 
     fn write_records(&self, explanation: &CachesExplanation, global: &GlobalArgs) -> Result<(), Failure> {
