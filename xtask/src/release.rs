@@ -12,6 +12,7 @@ mod index;
 mod manifests;
 mod order;
 mod packages;
+mod pages;
 mod prepare;
 mod proof;
 mod publish;

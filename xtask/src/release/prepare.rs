@@ -4,7 +4,7 @@
 //! same ID whenever it is made from the same commit on the same day, so a dry run shows what `--execute` publishes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use time::{Date, OffsetDateTime};
@@ -14,7 +14,7 @@ use crate::command::cargo;
 use super::git::Git;
 use super::step::{MEND, run};
 use super::target::Target;
-use super::{changelog, manifests};
+use super::{changelog, manifests, pages};
 
 /// The folders with a lockfile of their own, if they exist: the workspace and those outside of it.
 const LOCKED: [&str; 3] = ["", "fuzz", "tests/downstream"];
@@ -30,9 +30,10 @@ impl Worktree {
     pub(crate) fn prepare(checkout: &Git, target: &Target) -> Result<Self> {
         let git = at(checkout, target.commit.as_deref().unwrap_or("HEAD"))?;
         if target.commit.is_none() {
-            edit(&git.folder, target, today())?;
+            let today = OffsetDateTime::now_utc().date();
+            edit(&git, target, today)?;
             run(cargo().current_dir(&git.folder).args(["xtask", "docs"]), MEND)?;
-            commit(&git, target)?;
+            commit(&git, target, today)?;
         }
         let commit = git.output(&["rev-parse", "HEAD"])?;
         println!("{}", git.output(&["show", "--stat", "--format=%H %s", "HEAD"])?);
@@ -65,11 +66,17 @@ fn at(checkout: &Git, start: &str) -> Result<Git> {
     Git::at(&folder)
 }
 
-/// Writes the version and the date into the files that have them.
-fn edit(tree: &Path, target: &Target, date: Date) -> Result<()> {
-    let version = target.version.to_string();
-    rewrite(&tree.join("Cargo.toml"), |text| manifests::with_version(text, &target.version))?;
+/// Writes the version and the date, which is in UTC, into the files that have them.
+fn edit(git: &Git, target: &Target, date: Date) -> Result<()> {
+    let (tree, version) = (&git.folder, target.version.to_string());
+    let manifest = tree.join("Cargo.toml");
+    let old = manifests::version(&read(&manifest)?)?.to_string();
+    rewrite(&manifest, |text| manifests::with_version(text, &target.version))?;
     rewrite(&tree.join("CHANGELOG.md"), |text| changelog::release(text, &version, &date.to_string()))?;
+    let listed = git.output(&[&["ls-files", "-z", "--"], pages::FILES.as_slice()].concat())?;
+    for name in listed.split_terminator('\0') {
+        rewrite(&tree.join(name), |text| Ok(pages::with_version(text, &old, &version)))?;
+    }
     let folders = LOCKED.iter().map(|folder| tree.join(folder));
     for folder in folders.filter(|folder| folder.join("Cargo.lock").exists()) {
         // Versions of other crates stay: the option limits the update to the workspace.
@@ -78,22 +85,25 @@ fn edit(tree: &Path, target: &Target, date: Date) -> Result<()> {
     Ok(())
 }
 
-fn rewrite(file: &PathBuf, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    fs::write(file, change(&text)?).with_context(|| format!("cannot write {}", file.display()))
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-fn commit(git: &Git, target: &Target) -> Result<()> {
+fn rewrite(file: &Path, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+    let old = read(file)?;
+    let new = change(&old)?;
+    if new != old {
+        fs::write(file, new).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn commit(git: &Git, target: &Target, today: Date) -> Result<()> {
     git.output(&["add", "--all"])?;
     let parent = git.output(&["show", "--no-patch", "--format=%ct", "HEAD"])?;
     let parent: i64 = parent.parse().context("the commit has no date")?;
-    let date = format!("@{} +0000", parent.max(today().midnight().assume_utc().unix_timestamp()));
+    let date = format!("@{} +0000", parent.max(today.midnight().assume_utc().unix_timestamp()));
     let mut commit = git.command(&["commit", "--quiet", "--message", &target.subject()]);
     commit.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date);
     run(&mut commit, MEND)
-}
-
-/// The present date in UTC.
-fn today() -> Date {
-    OffsetDateTime::now_utc().date()
 }

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
         "#!/usr/bin/env bash\nset -eu\ncd \"$(dirname \"$0\")/..\"\ngit rev-parse HEAD >>\"$CI_LOG\"\neval \"$DURING_CI\"\n",
     ),
     ("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- Everything.\n"),
+    ("README.md", "Get https://example.com/download/v0.1.0/tool, which needs sh 0.1.0.\n"),
     ("docs/commands.md", "tool 0.1.0\n"),
     (
         "Cargo.toml",

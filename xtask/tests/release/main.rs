@@ -88,6 +88,10 @@ async fn a_release_starts_from_what_the_remote_has_and_changes_every_file_that_h
     assert_eq!(bench.registry.service.crates(), all("0.2.0"));
     assert_eq!(bench.remote_tags(), "v0.2.0 tag release: 0.2.0");
     assert_eq!(bench.read("docs/commands.md"), "tool 0.2.0\n");
+    assert_eq!(
+        bench.read("README.md"),
+        "Get https://example.com/download/v0.2.0/tool, which needs sh 0.1.0.\n"
+    );
     let today = bench.git("checkout", &["show", "--no-patch", "--date=short", "--format=%cd"]);
     assert_eq!(
         bench.read("CHANGELOG.md"),
