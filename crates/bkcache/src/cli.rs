@@ -202,6 +202,16 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+
+    /// Write the manual pages into a folder
+    ///
+    /// The folder is made if it is absent. It gets bkcache.1, and bkcache-COMMAND.1 for each command.
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -12,6 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod label;
 pub(crate) mod layers;
 pub(crate) mod ls;
+pub(crate) mod man;
 pub(crate) mod manifest;
 pub(crate) mod merge;
 pub(crate) mod predict;

@@ -109,6 +109,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Rm(args) => commands::rm::run(&args, &global).await,
             Command::Gc(args) => commands::gc::run(&args, &global).await,
             Command::Completions { shell } => commands::completions::run(shell),
+            Command::Man { folder } => commands::man::run(&folder),
         }
     });
     if let Err(Failure::Interrupted { .. }) = done {
