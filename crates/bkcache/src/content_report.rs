@@ -54,7 +54,7 @@ pub(crate) fn findings_json(builds: &[BuildChecks]) -> Vec<Value> {
             findings.extend(flaws.iter().map(|flaw| {
                 json!({
                     "severity": "error",
-                    "kind": format!("content-{}", flaw.kind.name()),
+                    "kind": finding_kind(flaw),
                     "message": format!("{}: {}", step_text(check, build), flaw_text(flaw, check.layer.as_ref())),
                     "digest": check.layer.map(|layer| layer.to_string()),
                     "image": Value::Null,
@@ -67,6 +67,21 @@ pub(crate) fn findings_json(builds: &[BuildChecks]) -> Vec<Value> {
         }
     }
     findings
+}
+
+/// The kinds of the findings, as `findings_json` names them.
+pub(crate) fn finding_kinds(builds: &[BuildChecks]) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for check in builds.iter().flat_map(|build| &build.checks.checks) {
+        if let ContentVerdict::Mismatch { flaws } = &check.verdict {
+            kinds.extend(flaws.iter().map(finding_kind));
+        }
+    }
+    kinds
+}
+
+fn finding_kind(flaw: &ContentFlaw) -> String {
+    format!("content-{}", flaw.kind.name())
 }
 
 /// The verdict on each step.

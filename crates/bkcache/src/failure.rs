@@ -17,6 +17,7 @@ use cache_target::TargetError;
 use cache_verify::VerifyError;
 use serde_json::{Value, json};
 
+use crate::help::help_address;
 use crate::signal::Signal;
 
 /// A command that did not succeed.
@@ -108,8 +109,14 @@ impl Failure {
             "side": store.and_then(cache_ingest::Error::side).map(side_name),
             "causes": self.causes(),
             "advice": self.hint(),
+            "help": self.help(),
             "exitCode": self.exit_number(),
         }))
+    }
+
+    /// The address of the page about this kind of failure; `None` for no error.
+    pub(crate) fn help(&self) -> Option<String> {
+        self.kind_name().map(help_address)
     }
 
     /// What failed, and why, without the advice; `None` for no error.
@@ -132,15 +139,15 @@ impl Failure {
         }
     }
 
-    fn kind_name(&self) -> &'static str {
-        match self {
+    /// The name of the kind of failure; `None` for no error.
+    fn kind_name(&self) -> Option<&'static str> {
+        Some(match self {
             Self::Failed { kind, .. } => kind.name(),
             Self::Usage(_) => "usage",
             Self::Unsound { .. } => "unsound",
             Self::Interrupted { .. } => "interrupted",
-            Self::Negative => "negative",
-            Self::Closed => "closed",
-        }
+            Self::Negative | Self::Closed => return None,
+        })
     }
 
     /// The causes behind the line, nearest first. A cause whose text has been shown already is left out.
@@ -380,6 +387,7 @@ mod tests {
             "event": "error", "kind": "no-space", "message": "cannot copy ./a: destination: put a blob: no room",
             "subject": "a blob", "side": "destination", "causes": ["the disk"],
             "advice": "free some space and run the same command again to continue", "exitCode": 1,
+            "help": help_address("no-space"),
         });
         assert_eq!(failure.unwrap_err().event(), Some(expected));
         let interrupted = Failure::Interrupted { signal: Signal::Interrupt, hint: None }.event().unwrap();

@@ -2,6 +2,18 @@
 //!
 //! Prose has no line breaks, so that it is wrapped to the terminal. Examples are at most 80 columns wide.
 
+/// The page about errors and findings, as it was when this version was released.
+const TROUBLESHOOTING: &str = concat!(
+    "https://github.com/bkcache/bkcache/blob/v",
+    env!("CARGO_PKG_VERSION"),
+    "/docs/troubleshooting.md"
+);
+
+/// The address of what the documentation says about a kind of error or finding.
+pub(crate) fn help_address(kind: &str) -> String {
+    format!("{TROUBLESHOOTING}#{kind}")
+}
+
 /// The end of `bkcache -h`.
 pub(crate) const MORE: &str = "\
 Run `bkcache --help` for the names of caches, examples and exit codes, and `bkcache COMMAND --help` for a command.";

@@ -73,7 +73,12 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
             messages.error(&failure);
             failure.exit_code()
         }
-        _ => ExitCode::from(if error.use_stderr() { 2 } else { 0 }),
+        _ if error.use_stderr() => {
+            let failure = Failure::Usage(String::new());
+            messages.see(&failure);
+            failure.exit_code()
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -33,14 +33,15 @@ impl Messages {
         let arguments: Vec<String> = arguments.take_while(|argument| argument != "--").collect();
         let is_json = arguments.iter().any(|argument| argument == "--progress=json")
             || arguments.windows(2).any(|pair| pair == ["--progress", "json"]);
-        Self { is_json, is_quiet: false, is_verbose: false }
+        let is_verbose = arguments.iter().any(|argument| argument == "-v" || argument == "--verbose");
+        Self { is_json, is_quiet: false, is_verbose }
     }
 
     pub(crate) fn is_json(self) -> bool {
         self.is_json
     }
 
-    /// Writes a failure: its line, and with `-v` its causes.
+    /// Writes a failure: its line, and with `-v` its causes and where to read more.
     pub(crate) fn error(self, failure: &Failure) {
         if self.is_json {
             if let Some(event) = failure.event() {
@@ -56,6 +57,15 @@ impl Messages {
             for cause in failure.causes() {
                 let _ = writeln!(stderr, "  caused by: {cause}");
             }
+        }
+        drop(stderr);
+        self.see(failure);
+    }
+
+    /// With `-v`, writes where to read more about a failure, unless its event says that.
+    pub(crate) fn see(self, failure: &Failure) {
+        if let (true, false, Some(address)) = (self.is_verbose, self.is_json, failure.help()) {
+            print(&format!("  see {address}"));
         }
     }
 

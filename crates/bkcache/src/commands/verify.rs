@@ -1,5 +1,6 @@
 //! `bkcache verify`: a line for each finding, and an exit code that says whether something is wrong.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -11,9 +12,10 @@ use serde_json::{Value, json};
 
 use crate::cli::{GlobalArgs, VerifyArgs};
 use crate::content::{BuildChecks, ContentReader, also_common_header};
-use crate::content_report::{content_json, findings_json, write_content};
+use crate::content_report::{content_json, finding_kinds, findings_json, write_content};
 use crate::failure::{Doing, Failure};
 use crate::finding_names::FindingNames;
+use crate::help::help_address;
 use crate::inputs::{Builds, images_of};
 use crate::interrupt::unless_interrupted;
 use crate::open::{OpenedSource, advise_to_list, open_source, place, replaceable};
@@ -175,6 +177,11 @@ fn write_lines(
     if global.quiet {
         return Ok(());
     }
+    if global.verbose {
+        for kind in kinds(verified) {
+            writeln!(out, "  see {}", help_address(&kind))?;
+        }
+    }
     let flaws: usize = verified.content.iter().map(BuildChecks::flaws).sum();
     let errors = (report.count(Severity::Error) + flaws) as u64;
     let others =
@@ -200,6 +207,15 @@ fn write_lines(
         size(report.bytes),
         count(report.records, "record"),
     )
+}
+
+/// The kinds of the findings, each once, in the order in which they were printed first.
+fn kinds(verified: &Verified) -> Vec<String> {
+    let findings = verified.report.findings.iter().map(|finding| finding.kind.code().to_owned());
+    let mut kinds: Vec<String> = findings.chain(finding_kinds(&verified.content)).collect();
+    let mut seen = HashSet::new();
+    kinds.retain(|kind| seen.insert(kind.clone()));
+    kinds
 }
 
 fn write_json(out: &mut dyn Write, verified: &Verified, args: &VerifyArgs) -> std::io::Result<()> {
