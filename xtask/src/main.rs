@@ -13,6 +13,7 @@ mod circles;
 mod command;
 mod coverage;
 mod docs;
+mod downstream;
 mod edges;
 mod fuzz;
 mod harness;
@@ -63,6 +64,8 @@ enum Task {
     MinimalVersions,
     /// Run a fuzz target for a while; without one, list them
     Fuzz(fuzz::Fuzz),
+    /// Test the crates of tests/downstream, which use the published crates from outside of the workspace
+    Downstream,
     /// Release a version: check, package, and with `--execute` publish
     Release(release::Release),
 }
@@ -93,6 +96,7 @@ impl Task {
             Self::Crash(arguments) => return Harness::Crash.run(arguments),
             Self::Fuzz(fuzz) => fuzz.run()?,
             Self::MinimalVersions => minimal_versions::check()?,
+            Self::Downstream => downstream::check()?,
             Self::Release(release) => release.run().map(|()| true)?,
         };
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

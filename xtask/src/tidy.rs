@@ -136,6 +136,10 @@ fn rust(name: &str, text: &str) -> Vec<String> {
 /// The rules for the manifest of a crate.
 fn manifest(name: &str, text: &str) -> Vec<String> {
     let mut findings = Vec::new();
+    // The manifest of a workspace alone.
+    if !text.contains("[package]\n") {
+        return findings;
+    }
     let description = text.lines().find_map(|line| line.strip_prefix("description = "));
     if description.is_none_or(|text| text.len() < SHORTEST_DESCRIPTION) {
         findings.push(format!("{name}: has no description"));
