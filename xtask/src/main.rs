@@ -18,6 +18,7 @@ mod edges;
 mod fuzz;
 mod harness;
 mod minimal_versions;
+mod package;
 mod packages;
 mod release;
 mod report;
@@ -66,6 +67,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Test the crates of tests/downstream, which use the published crates from outside of the workspace
     Downstream,
+    /// Build and test each published crate from its .crate file alone
+    Package(package::Package),
     /// Release a version: check, package, and with `--execute` publish
     Release(release::Release),
 }
@@ -97,6 +100,7 @@ impl Task {
             Self::Fuzz(fuzz) => fuzz.run()?,
             Self::MinimalVersions => minimal_versions::check()?,
             Self::Downstream => downstream::check()?,
+            Self::Package(package) => package.run()?,
             Self::Release(release) => release.run().map(|()| true)?,
         };
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

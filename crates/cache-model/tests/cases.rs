@@ -122,35 +122,6 @@ fn a_merge_that_would_close_a_cycle_drops_the_link_and_the_record_that_it_emptie
 }
 
 #[test]
-fn a_merge_drops_the_links_of_the_younger_record_also_where_that_has_more_of_them() {
-    // First the older x depends on y, and y on the younger x; then the younger depends on y, and y on the older.
-    let dependents = |of: usize| (0..4).map(move |n| Add::new(&format!("d{n}"), &[&[(of, "")]]));
-    let roots = [
-        Add::new("r1", &[]),
-        Add::new("r2", &[]),
-        Add::new("x", &[&[(0, "")]]),
-        Add::new("x", &[&[(1, "")]]),
-    ];
-    let mut younger_below = roots.to_vec();
-    younger_below.extend(dependents(3));
-    younger_below.push(Add::new("y", &[&[(3, "")]]));
-    younger_below.push(Add::new("x", &[&[(0, ""), (8, "")]]));
-    younger_below.push(Add::new("x", &[&[(0, ""), (1, "")]]));
-    let mut older_below = roots.to_vec();
-    older_below.extend(dependents(3));
-    older_below.push(Add::new("y", &[&[(2, "")]]));
-    older_below.push(Add::new("x", &[&[(1, ""), (8, "")]]));
-    older_below.push(Add::new("x", &[&[(0, ""), (1, "")]]));
-    for (script, records) in [(younger_below, 7), (older_below, 8)] {
-        let chains = chains(&script);
-        assert_eq!(chains.graph().unwrap().len(), records);
-        let mut expected = support::reference_of(&script).by_order();
-        reference::leave_out(&mut expected);
-        assert_eq!(expected.len(), records);
-    }
-}
-
-#[test]
 fn a_link_to_the_record_itself_is_dropped() {
     let script = [Add::new("A", &[]), Add::new("x", &[&[(0, "")]]), Add::new("x", &[&[(0, ""), (1, "")]])];
     insta::assert_snapshot!(shown(&script));

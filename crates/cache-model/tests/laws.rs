@@ -19,9 +19,8 @@ use cache_model::{
     RecordDigest, RecordId, Rule, Timestamp,
 };
 use proptest::prelude::*;
-use support::{
-    Add, Kind, add_in_order, again, chains, closed, descriptor, marshal, reference_of, script, shuffled, text,
-};
+use reference::Reference;
+use support::{Add, Kind, add_in_order, again, chains, closed, descriptor, marshal, script, shuffled, text};
 
 const APART: Kind = Kind { digests: 0, inputs: 3, inputs_by_digest: false, selectors: 3, len: 24 };
 const OVERLAPPING: Kind = Kind { digests: 4, inputs: 2, inputs_by_digest: false, selectors: 3, len: 16 };
@@ -78,6 +77,19 @@ fn closed_text(chains: &CacheChains) -> String {
 
 /// The digest and the links of each record. The first add of a record names it, also in links.
 type Meaning = BTreeMap<usize, (String, Vec<BTreeSet<(usize, String)>>)>;
+
+/// The reference after adding a script.
+pub fn reference_of<'s>(script: &'s [Add]) -> Reference<'s> {
+    let mut reference = Reference::default();
+    for add in script {
+        let links = |links: &'s Vec<(usize, String)>| -> Vec<reference::Link<'s>> {
+            links.iter().map(|(source, selector)| (*source, selector.as_str())).collect()
+        };
+        let inputs = add.inputs.iter().map(links).collect();
+        reference.add(&reference::Add { digest: &add.digest, inputs, results: Vec::new() }).unwrap();
+    }
+    reference
+}
 
 /// The meaning of the reference's records, without the records that are left out.
 fn expected(mut records: reference::Records<'_>) -> Meaning {
@@ -365,4 +377,33 @@ fn a_million_records_deep_needs_no_stack() {
         assert_eq!(first.config.layers().len(), 62_500);
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_merge_drops_the_links_of_the_younger_record_also_where_that_has_more_of_them() {
+    // First the older x depends on y, and y on the younger x; then the younger depends on y, and y on the older.
+    let dependents = |of: usize| (0..4).map(move |n| Add::new(&format!("d{n}"), &[&[(of, "")]]));
+    let roots = [
+        Add::new("r1", &[]),
+        Add::new("r2", &[]),
+        Add::new("x", &[&[(0, "")]]),
+        Add::new("x", &[&[(1, "")]]),
+    ];
+    let mut younger_below = roots.to_vec();
+    younger_below.extend(dependents(3));
+    younger_below.push(Add::new("y", &[&[(3, "")]]));
+    younger_below.push(Add::new("x", &[&[(0, ""), (8, "")]]));
+    younger_below.push(Add::new("x", &[&[(0, ""), (1, "")]]));
+    let mut older_below = roots.to_vec();
+    older_below.extend(dependents(3));
+    older_below.push(Add::new("y", &[&[(2, "")]]));
+    older_below.push(Add::new("x", &[&[(1, ""), (8, "")]]));
+    older_below.push(Add::new("x", &[&[(0, ""), (1, "")]]));
+    for (script, records) in [(younger_below, 7), (older_below, 8)] {
+        let chains = chains(&script);
+        assert_eq!(chains.graph().unwrap().len(), records);
+        let mut expected = reference_of(&script).by_order();
+        reference::leave_out(&mut expected);
+        assert_eq!(expected.len(), records);
+    }
 }

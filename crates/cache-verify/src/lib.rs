@@ -7,14 +7,27 @@
 //! It never prints, never writes, and never holds a blob in memory.
 //!
 //! ```
-//! use cache_ingest::{Job, LayoutOptions, LayoutStore, Name};
+//! use cache_format::{Form, pack};
+//! use cache_ingest::{Expect, Job, MemoryStore, Name, Publisher};
+//! use cache_model::{CacheChains, Descriptor, MediaType, NewResult, RecordDigest, Timestamp};
 //! use cache_verify::{VerifyOptions, verify};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/app-max-manifest-oci-gzip");
-//! let store = LayoutStore::open(folder, LayoutOptions::default()).await?;
-//! let report = verify(&store, &Name::Unspecified, &VerifyOptions::default(), &Job::default()).await?;
-//! assert!(report.is_sound());
+//! // A cache whose layer was lost.
+//! let layer = Descriptor::of(MediaType::OCI_LAYER_GZIP, "a layer");
+//! let mut chains = CacheChains::new();
+//! let result = NewResult::new(chains.layers([&layer])?, Timestamp::now());
+//! chains.add(&RecordDigest::of_output("sha256:step", 0), &[], &[result])?;
+//! let packed = pack(Form::Manifest, &chains.marshal(&|_| true)?.config, &[layer])?;
+//! let store = MemoryStore::new();
+//! for document in &packed.metadata {
+//!     store.insert(document.descriptor.media_type.clone(), document.bytes.clone());
+//! }
+//! let (root, name) = (&packed.root, Name::Tag("main".into()));
+//! store.publish(&name, &root.descriptor, root.bytes.clone(), Expect::Any).await?;
+//!
+//! let report = verify(&store, &name, &VerifyOptions::default(), &Job::default()).await?;
+//! assert!(!report.is_sound());
 //! for finding in &report.findings {
 //!     println!("{}: {finding}", finding.severity());
 //! }

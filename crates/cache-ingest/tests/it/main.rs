@@ -13,7 +13,6 @@ mod copying;
 #[cfg(unix)]
 mod disk_faults;
 mod faults;
-mod fixtures;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod large_files;
@@ -25,7 +24,6 @@ mod layout_referrers;
 mod local_files;
 mod memory;
 mod presence;
-mod provider_faults;
 mod providers;
 mod reading;
 mod resuming;

@@ -10,8 +10,6 @@
 
 mod adds;
 mod content_entries;
-mod content_laws;
-mod content_vectors;
 mod definitions;
 mod find;
 mod hostile_content;

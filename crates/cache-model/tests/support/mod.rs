@@ -16,7 +16,6 @@ use cache_model::{
     RecordDigest, RecordId, Rule, Timestamp,
 };
 use proptest::prelude::*;
-use reference::Reference;
 
 /// One add: its digest, links to earlier adds, results.
 #[derive(Clone, Debug)]
@@ -144,19 +143,6 @@ pub fn chains(script: &[Add]) -> CacheChains {
     let mut chains = CacheChains::new();
     add_in_order(&mut chains, script, &(0..script.len()).collect::<Vec<_>>());
     chains
-}
-
-/// The reference after adding a script.
-pub fn reference_of<'s>(script: &'s [Add]) -> Reference<'s> {
-    let mut reference = Reference::default();
-    for add in script {
-        let links = |links: &'s Vec<(usize, String)>| -> Vec<reference::Link<'s>> {
-            links.iter().map(|(source, selector)| (*source, selector.as_str())).collect()
-        };
-        let inputs = add.inputs.iter().map(links).collect();
-        reference.add(&reference::Add { digest: &add.digest, inputs, results: Vec::new() }).unwrap();
-    }
-    reference
 }
 
 /// The same chains under the closed rule.

@@ -1,0 +1,127 @@
+//! `cargo xtask package`: whether each crate builds and passes its tests from its `.crate` file alone.
+//!
+//! The files are unpacked to a workspace of their own in `target/packages`, where the crates depend on one another as
+//! unpacked, for they may not be published yet. What is compiled goes to the target folder of the workspace.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::command::{cargo, root, step};
+use crate::workspace::{self, Workspace};
+
+/// Options of `cargo xtask package`.
+#[derive(Args)]
+pub(crate) struct Package {
+    /// The crates to build and test; by default all that are published
+    #[arg(value_name = "CRATE")]
+    crates: Vec<String>,
+}
+
+impl Package {
+    /// Packages all published crates, then builds and tests those that are asked for; true if all succeed.
+    pub(crate) fn run(&self) -> Result<bool> {
+        let packages = Workspace::load(&root())?.packages;
+        let published: Vec<_> = packages.iter().filter(|package| package.published).collect();
+        if let Some(unknown) =
+            self.crates.iter().find(|name| !published.iter().any(|package| package.name == **name))
+        {
+            bail!("{unknown} is no published crate of this workspace");
+        }
+        let folder = root().join("target/packages");
+        if !step(&mut package_command(&published, &folder))? {
+            return Ok(false);
+        }
+        let unpacked = folder.join("unpacked");
+        unpack(&published, &folder.join("package"), &unpacked)?;
+        let mut good = true;
+        for package in published {
+            if self.crates.is_empty() || self.crates.contains(&package.name) {
+                good &= verify(&package.name, &unpacked)?;
+            }
+        }
+        Ok(good)
+    }
+}
+
+/// `cargo package` of some crates. Whether the tree is clean is for a release to say.
+fn package_command(packages: &[&workspace::Package], folder: &Path) -> Command {
+    let mut command = cargo();
+    command.args(["package", "--quiet", "--no-verify", "--allow-dirty", "--target-dir"]).arg(folder);
+    command.args(packages.iter().flat_map(|package| ["--package", &package.name]));
+    command
+}
+
+/// Unpacks the `.crate` files of some packages to a workspace, which is made anew.
+fn unpack(packages: &[&workspace::Package], from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
+    }
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for package in packages {
+        let archive = from.join(format!("{}.crate", folder_name(package)));
+        let mut tar = Command::new("tar");
+        tar.arg("-xzf").arg(&archive).arg("-C").arg(to);
+        if !tar.status().context("cannot run tar")?.success() {
+            bail!("cannot unpack {}", archive.display());
+        }
+    }
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
+    fs::write(to.join("Cargo.toml"), workspace_manifest(packages, &manifest))
+        .context("cannot write the manifest of the unpacked crates")?;
+    // The versions that the workspace was tested with.
+    fs::copy(root().join("Cargo.lock"), to.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
+    Ok(())
+}
+
+/// The folder in a `.crate` file.
+fn folder_name(package: &workspace::Package) -> String {
+    format!("{}-{}", package.name, package.version)
+}
+
+/// The manifest of a workspace of unpacked packages, with the profiles of this one, so that dependencies are compiled once.
+fn workspace_manifest(packages: &[&workspace::Package], own: &str) -> String {
+    let mut text =
+        String::from("[workspace]\nresolver = \"3\"\nmembers = [\"*-[0-9]*\"]\n\n[patch.crates-io]\n");
+    for package in packages {
+        text += &format!("{} = {{ path = \"{}\" }}\n", package.name, folder_name(package));
+    }
+    for section in own.split("\n\n").filter(|section| section.contains("[profile.")) {
+        text += &format!("\n{}\n", section.trim());
+    }
+    text
+}
+
+/// Whether an unpacked crate builds without its dev-dependencies, and passes its tests.
+fn verify(name: &str, workspace: &Path) -> Result<bool> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let run = |task: &str| {
+        let mut command = cargo();
+        command.current_dir(workspace).env("CARGO_TARGET_DIR", &target);
+        // A snapshot that differs is a failure, and no file is written beside it.
+        command.env("INSTA_UPDATE", "no");
+        step(command.args([task, "--quiet", "--package", name]))
+    };
+    Ok(run("build")? && run("test")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_of_unpacked_crates_has_the_profiles_and_no_other_section() {
+        let own = "[workspace]\nmembers = []\n\n[profile.dev]\ndebug = false\n\n# Why.\n[profile.dev.package.sha2]\nopt-level = 2\n";
+        let text = workspace_manifest(&[], own);
+        assert!(
+            text.ends_with(
+                "\n[profile.dev]\ndebug = false\n\n# Why.\n[profile.dev.package.sha2]\nopt-level = 2\n"
+            ),
+            "{text}"
+        );
+        assert_eq!(text.matches("[workspace]").count(), 1);
+    }
+}
