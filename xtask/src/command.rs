@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -29,6 +29,16 @@ pub(crate) fn step(command: &mut Command) -> Result<bool> {
         eprintln!("failed: {line}");
     }
     Ok(status.success())
+}
+
+/// Runs a command; its standard output. It is an error if it fails.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let line = line(command);
+    let output = command.output().with_context(|| format!("cannot run {line}"))?;
+    if !output.status.success() {
+        bail!("{line} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(output.stdout)
 }
 
 /// A command as one would type it.

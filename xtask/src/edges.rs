@@ -214,7 +214,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap*", &[CLI, XTASK, BENCH, CRASH]),
     ("indicatif", &[CLI]),
     ("tracing-subscriber", &[CLI]),
-    ("flate2", &[COMPRESS, BENCH]),
+    ("flate2", &[COMPRESS, BENCH, XTASK]),
     ("zstd", &[COMPRESS]),
     ("oci-spec", &[FORMAT]),
     ("reqwest", &[REGISTRY]),

@@ -12,6 +12,7 @@
 mod circles;
 mod command;
 mod coverage;
+mod dist;
 mod docs;
 mod downstream;
 mod edges;
@@ -63,6 +64,8 @@ enum Task {
     Crash(Arguments),
     /// Check that the oldest versions that the manifests allow compile: of each dependency, and of Rust
     MinimalVersions,
+    /// Build the program, and pack it with its texts into target/dist
+    Dist(dist::Dist),
     /// Run a fuzz target for a while; without one, list them
     Fuzz(fuzz::Fuzz),
     /// Test the crates of tests/downstream, which use the published crates from outside of the workspace
@@ -97,6 +100,7 @@ impl Task {
             Self::Coverage(coverage) => coverage.run()?,
             Self::Docs(docs) => docs.run()?,
             Self::Crash(arguments) => return Harness::Crash.run(arguments),
+            Self::Dist(dist) => dist.run()?,
             Self::Fuzz(fuzz) => fuzz.run()?,
             Self::MinimalVersions => minimal_versions::check()?,
             Self::Downstream => downstream::check()?,
