@@ -158,6 +158,10 @@ pub(crate) enum Command {
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::VERIFY)]
     Verify(VerifyArgs),
 
+    /// Say whether BuildKit will import a cache, and what mends it
+    #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
+
     /// Copy a cache as it is, or convert it to another form
     #[command(after_help = help::MORE_OF_A_COMMAND, after_long_help = help::COPY)]
     Copy(CopyArgs),
@@ -330,6 +334,16 @@ pub(crate) struct CopyArgs {
 
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// Print the points as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -158,6 +158,14 @@ Examples:
   bkcache verify --json ./cache | jq '.findings[]'
   bkcache verify --content --record app.dockerbuild --context . ./cache";
 
+pub(crate) const DOCTOR: &str = "\
+A line for each point, with the command that mends it: the manifest, the size of the config, the records, the blobs, the layers, which registries take the form, the age and the size. Manifests and configs are read; blobs are looked up, many at once, and not read (bkcache verify reads them). The exit code is 3 if BuildKit will not import the cache, or if builds from it will fail.
+
+Examples:
+  bkcache doctor ./cache
+  bkcache doctor registry.example.com/app:cache
+  bkcache doctor --json ./cache | jq -r '.points[].command // empty'";
+
 pub(crate) const PRUNE_USAGE: &str = "\
 bkcache prune [OPTIONS] SRC... DST
        bkcache prune [OPTIONS] --in-place CACHE

@@ -3,6 +3,7 @@
 //! Presentation only: every operation is a function of a library. Results go to standard output, progress and errors
 //! to standard error.
 
+mod checkup;
 mod cli;
 mod clock;
 mod commands;
@@ -19,6 +20,7 @@ mod inputs;
 mod interrupt;
 mod labels;
 mod lock;
+mod mending;
 mod messages;
 mod metadata_file;
 mod open;
@@ -109,6 +111,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Why(args) => commands::why::run(&args, &global).await,
             Command::Predict(args) => commands::predict::run(&args, &global).await,
             Command::Verify(args) => commands::verify::run(&args, &global).await,
+            Command::Doctor(args) => commands::doctor::run(&args, &global).await,
             Command::Export(args) => commands::export::run(&args, &global).await,
             Command::Tag(args) => commands::tag::run(&args, &global).await,
             Command::Rm(args) => commands::rm::run(&args, &global).await,

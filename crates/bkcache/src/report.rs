@@ -134,7 +134,12 @@ pub(crate) fn with_a_result(
 /// The advice for a cache with missing or damaged blobs: the command that keeps the rest, with the words that it needs.
 pub(crate) fn repair_advice<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let words: Vec<String> = words.into_iter().map(quoted).collect();
-    format!("`bkcache repair {}` keeps the results that are complete", words.join(" "))
+    keeps_the_rest(&format!("bkcache repair {}", words.join(" ")))
+}
+
+/// What a command that repairs a cache does.
+pub(crate) fn keeps_the_rest(command: &str) -> String {
+    format!("`{command}` keeps the results that are complete")
 }
 
 /// Blobs of layers, config and manifest that came to be in the destination in one way, counted apart.

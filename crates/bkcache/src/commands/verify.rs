@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use cache_model::{CacheChains, count, grouped};
 use cache_report::text::{printable, size};
 use cache_target::Opened;
-use cache_verify::{Finding, FindingKind, LayerReader, Report, Severity, VerifyOptions, verify_with};
+use cache_verify::{LayerReader, Report, Severity, VerifyOptions, verify_with};
 use serde_json::{Value, json};
 
 use crate::cli::{GlobalArgs, VerifyArgs};
@@ -18,9 +18,10 @@ use crate::finding_names::FindingNames;
 use crate::help::help_address;
 use crate::inputs::{Builds, images_of};
 use crate::interrupt::unless_interrupted;
-use crate::open::{OpenedSource, advise_to_list, open_source, place, replaceable};
+use crate::mending;
+use crate::open::{OpenedSource, advise_to_list, open_source, place};
 use crate::output::{report_then, write_text};
-use crate::report::repair_advice;
+use crate::report::keeps_the_rest;
 use crate::stores::Stores;
 
 /// What `--content` says without a record.
@@ -59,8 +60,8 @@ pub(crate) async fn run(args: &VerifyArgs, global: &GlobalArgs) -> Result<(), Fa
         false => write_lines(out, &place, &verified, args, global),
     });
     let failure = (!report.is_sound() || !is_content_sound).then(|| {
-        let advises = !global.quiet && can_be_repaired(report);
-        Failure::Unsound { advice: advises.then(|| advice(report, args)) }
+        let advice = mending::repair(report, &args.source).filter(|_| !global.quiet);
+        Failure::Unsound { advice: advice.as_deref().map(keeps_the_rest) }
     });
     report_then(written, failure)
 }
@@ -113,37 +114,6 @@ async fn load(stores: &Stores, text: &str, builds: &Builds) -> Result<(CacheChai
     let imported = source.import(stores).await?;
     let names = FindingNames::of(&imported, builds).doing(|| source.reading())?;
     Ok((imported.into_chains().doing(|| source.reading())?, names))
-}
-
-/// The command that repairs the cache: under its tag if it has one of its own, else in a copy.
-fn advice(report: &Report, args: &VerifyArgs) -> String {
-    let source = args.source.source.as_str();
-    let in_place = report.form.is_some() && replaceable(source).is_ok();
-    // Without --read, only what a store says of its blobs counts.
-    let is_found_by_reading =
-        |finding: &Finding| is_about_a_blob(finding) && finding.kind != FindingKind::MissingBlob;
-    let reads = report.findings.iter().any(is_found_by_reading);
-    let options = args.source.registry.words();
-    let words = in_place.then_some("--in-place").into_iter().chain(reads.then_some("--read"));
-    let words = words.chain(options.iter().map(String::as_str)).chain([source]);
-    repair_advice(words.chain((!in_place).then_some("DST")))
-}
-
-/// Whether a cache can be made of what is left: only blobs of layers are missing or damaged, and the records can be read.
-fn can_be_repaired(report: &Report) -> bool {
-    use FindingKind::{ConfigUnreadable, GraphTangled, GraphUnsound};
-    let is_unreadable = |finding: &Finding| {
-        matches!(finding.kind, GraphUnsound { .. } | GraphTangled { .. } | ConfigUnreadable { .. })
-    };
-    report.findings.iter().any(is_about_a_blob) && !report.findings.iter().any(is_unreadable)
-}
-
-/// Whether a layer's blob is missing or damaged.
-fn is_about_a_blob(finding: &Finding) -> bool {
-    use FindingKind::{LongBlob, MissingBlob, ShortBlob, WrongDigest};
-    let is_damage =
-        matches!(finding.kind, MissingBlob | ShortBlob { .. } | LongBlob { .. } | WrongDigest { .. });
-    is_damage && !finding.layers().is_empty()
 }
 
 fn write_lines(

@@ -1,0 +1,149 @@
+//! A point of a checkup: its topic, a mark, a sentence, and the command that mends it.
+
+use anstyle::AnsiColor;
+use cache_verify::{Finding, FindingKind, Report, Severity};
+
+use crate::cli::SourceArgs;
+use crate::mending;
+
+/// A point.
+pub(super) struct Point {
+    pub(super) topic: Topic,
+    pub(super) mark: Mark,
+    /// One line.
+    pub(super) text: String,
+    /// The kinds of the findings, as `verify --json` names them.
+    pub(super) kinds: Vec<&'static str>,
+    /// The command that mends it.
+    pub(super) command: Option<String>,
+}
+
+/// How good a point is, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mark {
+    Ok,
+    Warning,
+    /// BuildKit does not import the cache, or builds from it fail.
+    Error,
+}
+
+/// What a point is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    Form,
+    Config,
+    Records,
+    Blobs,
+    Layers,
+    History,
+    Registries,
+    Age,
+    Size,
+}
+
+impl Point {
+    /// A point of the findings about a topic; without findings, what is fine about it.
+    pub(super) fn of(
+        topic: Topic,
+        report: &Report,
+        source: &SourceArgs,
+        fine: impl FnOnce() -> Option<String>,
+    ) -> Self {
+        let mut findings: Vec<&Finding> =
+            report.findings.iter().filter(|finding| Topic::of(&finding.kind) == topic).collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(Mark::of(finding)));
+        let Some(worst) = findings.first() else { return Self::fine(topic, fine().unwrap_or_default()) };
+        let mut text = worst.to_string();
+        if findings.len() > 1 {
+            text.push_str(&format!(" (and {} more)", findings.len() - 1));
+        }
+        let mut kinds: Vec<&str> = findings.iter().map(|finding| finding.kind.code()).collect();
+        kinds.dedup();
+        Self { topic, mark: Mark::of(worst), text, kinds, command: command(&findings, report, source) }
+    }
+
+    pub(super) fn fine(topic: Topic, text: String) -> Self {
+        Self { topic, mark: Mark::Ok, text, kinds: Vec::new(), command: None }
+    }
+}
+
+/// The command that mends what was found.
+fn command(findings: &[&Finding], report: &Report, source: &SourceArgs) -> Option<String> {
+    findings.iter().find_map(|finding| match finding.kind {
+        FindingKind::AboveImportLimit { .. } => Some(mending::prune_to_fit(report, source)),
+        FindingKind::HistoryTooShort { .. } => Some(mending::copy_as("manifest", source)),
+        FindingKind::MissingBlob | FindingKind::ShortBlob { .. } | FindingKind::LongBlob { .. } => {
+            mending::repair(report, source)
+        }
+        _ => None,
+    })
+}
+
+impl Mark {
+    fn of(finding: &Finding) -> Self {
+        match (&finding.kind, finding.severity()) {
+            // A warning of `verify`, as the cache is whole; but BuildKit ignores it.
+            (FindingKind::AboveImportLimit { .. }, _) | (_, Severity::Error) => Self::Error,
+            (_, Severity::Warning) => Self::Warning,
+            _ => Self::Ok,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    pub(super) fn colour(self) -> AnsiColor {
+        match self {
+            Self::Ok => AnsiColor::Green,
+            Self::Warning => AnsiColor::Yellow,
+            Self::Error => AnsiColor::Red,
+        }
+    }
+}
+
+impl Topic {
+    /// The topic of a finding.
+    fn of(kind: &FindingKind) -> Self {
+        use FindingKind as Kind;
+        match kind {
+            Kind::AboveImportLimit { .. } | Kind::ConfigUnreadable { .. } => Self::Config,
+            Kind::GraphUnsound { .. }
+            | Kind::GraphTangled { .. }
+            | Kind::MergeTangled { .. }
+            | Kind::DuplicateRecord { .. }
+            | Kind::RecordLeftOut
+            | Kind::DroppedResult { .. } => Self::Records,
+            Kind::MissingBlob
+            | Kind::ShortBlob { .. }
+            | Kind::LongBlob { .. }
+            | Kind::UnreadableBlob { .. } => Self::Blobs,
+            Kind::HistoryTooShort { .. } => Self::History,
+            Kind::ManifestUnreadable { .. }
+            | Kind::MissingManifest
+            | Kind::TooManyManifests { .. }
+            | Kind::TooLarge { .. }
+            | Kind::SkippedImage { .. }
+            | Kind::LayerListMismatch { .. } => Self::Form,
+            _ => Self::Layers,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Config => "config",
+            Self::Records => "records",
+            Self::Blobs => "blobs",
+            Self::Layers => "layers",
+            Self::History => "history",
+            Self::Registries => "registries",
+            Self::Age => "age",
+            Self::Size => "size",
+        }
+    }
+}
