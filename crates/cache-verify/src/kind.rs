@@ -287,7 +287,7 @@ impl FindingKind {
             }
             Self::LayerListMismatch { listed, config, position } => write!(
                 f,
-                "its {} are not those of the config's {} in order: they differ at position {position}; BuildKit finds them by digest all the same",
+                "it lists {}, the config has {}, and the first difference is at position {position}; BuildKit finds them by digest all the same",
                 count(*listed as u64, "layer"),
                 grouped(*config as u64)
             ),

@@ -7,7 +7,7 @@ use crate::arena::index::{BlobIx, ConfigRecordIx, Idx, IndexVec, LayerIx, OpIx, 
 use crate::arena::walk::post_order;
 use crate::chains::CacheChains;
 use crate::chains::log::{AddError, LogLink, LogResult};
-use crate::{CacheConfig, ConfigRecord, Descriptor, Digest, RecordDigest};
+use crate::{CacheConfig, ConfigRecord, Descriptor, Digest, RecordDigest, count};
 
 /// A config as chains.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl std::fmt::Display for DroppedResult {
 #[non_exhaustive]
 pub enum LoadError {
     /// A link to a position at which the config has no record.
-    #[error("record {record}: input {input} links to record {link}, but the config has {records} records")]
+    #[error("record {record}: input {input} links to record {link}, but the config has {}", count(*.records as u64, "record"))]
     RecordOutOfRange {
         /// The record with the link.
         record: usize,
@@ -74,7 +74,7 @@ pub enum LoadError {
         through: usize,
     },
     /// A result or a parent leads to a position at which the config has no layer.
-    #[error("record {record}: a result leads to layer {layer}, but the config has {layers} layers")]
+    #[error("record {record}: a result leads to layer {layer}, but the config has {}", count(*.layers as u64, "layer"))]
     LayerOutOfRange {
         /// The record with the result.
         record: usize,

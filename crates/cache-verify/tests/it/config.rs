@@ -130,10 +130,10 @@ async fn a_manifest_that_lists_the_layers_in_another_order_is_a_warning() {
     let text = encode_config(&config(&[(&layers[0], -1), (&layers[1], 0), (&layers[2], 1)], &[2]));
     let swapped = [layers[0].clone(), layers[2].clone(), layers[1].clone()];
     publish(&store, &swapped, text.clone()).await;
-    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-list-mismatch: manifest sha256:#0: its 3 layers are not those of the config's 3 in order: they differ at position 1; BuildKit finds them by digest all the same");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-list-mismatch: manifest sha256:#0: it lists 3 layers, the config has 3, and the first difference is at position 1; BuildKit finds them by digest all the same");
     let repeated = [&layers[..], &layers[1..2]].concat();
     publish(&store, &repeated, text).await;
-    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-list-mismatch: manifest sha256:#0: its 4 layers are not those of the config's 3 in order: they differ at position 3; BuildKit finds them by digest all the same");
+    insta::assert_snapshot!(only_finding(&store).await.1, @"warning layer-list-mismatch: manifest sha256:#0: it lists 4 layers, the config has 3, and the first difference is at position 3; BuildKit finds them by digest all the same");
 }
 
 #[tokio::test]
