@@ -60,7 +60,8 @@ impl BlobPutter {
             return Ok(Stored::AlreadyPresent);
         }
         match source.file() {
-            Some(file) if descriptor.size >= LARGE => {
+            // Windows lets nobody else read a locked file, and these copies are read by a second handle.
+            Some(file) if cfg!(unix) && descriptor.size >= LARGE => {
                 self.large.copy(&self.folder, descriptor, source, file).await?;
             }
             Some(file) => put_small_file(&self.folder, &self.pool, descriptor, source, file).await?,
