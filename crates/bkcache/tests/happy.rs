@@ -22,7 +22,7 @@ fn path(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "ls",
     "inspect",
     "layers",
@@ -37,6 +37,7 @@ const COMMANDS: [&str; 19] = [
     "why",
     "predict",
     "verify",
+    "doctor",
     "export",
     "tag",
     "rm",
