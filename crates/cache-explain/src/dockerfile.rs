@@ -209,7 +209,7 @@ impl Instruction {
         format!("{keyword} {rest}").trim_end().to_owned()
     }
 
-    /// The names and numbers of stages, or of images, from which it takes files.
+    /// The stages, by name or number, and the images from which the instruction takes files.
     pub(crate) fn takes_from(&self) -> impl Iterator<Item = &str> {
         let base = (self.keyword == "FROM").then(|| self.stage_names().0).flatten();
         let words = self.arguments.split(|char: char| char.is_whitespace() || char == ',');

@@ -10,7 +10,7 @@ impl Work {
         Self(5_000_000)
     }
 
-    /// Takes some looks. If so many are not left, none is left, and it gives `false`.
+    /// Takes this many looks from the budget. If fewer are left, the budget becomes empty, and the result is `false`.
     pub(crate) fn take(&mut self, looks: usize) -> bool {
         let left = self.0.checked_sub(looks);
         self.0 = left.unwrap_or(0);

@@ -15,7 +15,8 @@ const OTHER_COMPRESSIONS: &[&[u8]] = &[b"BZh", b"\xfd7zXZ\0"];
 /// A header of a tar.
 const BLOCK: usize = 512;
 
-/// Reads a file that an `ADD` takes. What cannot be decompressed, or is damaged after its first header, cannot be told.
+/// Reads a file that an `ADD` takes. The result is unknown for a file that
+/// cannot be decompressed, or that is damaged after its first header.
 ///
 /// # Errors
 ///

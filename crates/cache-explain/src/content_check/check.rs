@@ -42,7 +42,7 @@ pub struct ContentCheck {
 pub enum ContentVerdict {
     /// It does, and nothing else.
     Sound,
-    /// It cannot be told.
+    /// There is not enough data to judge the step.
     CannotTell {
         /// Why, as a part of a sentence: "the source is an archive".
         reason: String,

@@ -18,7 +18,7 @@ const ACCOUNTS: &[&[u8]] = &[b"etc/passwd", b"etc/group"];
 const MOST_ACCOUNTS: u64 = 1 << 20;
 /// Larger files that got other permissions are not kept.
 const SMALL: u64 = 16 << 10;
-/// So many of them are kept of a layer.
+/// The most small files that are kept of one layer.
 const MOST_KEPT: usize = 8;
 
 /// What the content checks of a build need of a cache and of folders.

@@ -11,7 +11,7 @@ pub enum AddedFile {
     Plain,
     /// It is an archive with these entries. It hides nothing: in an archive, a name that begins with `.wh.` is a name as any other.
     Archive(Box<LayerTree>),
-    /// It cannot be told.
+    /// The data at hand does not decide it.
     Unknown,
 }
 
