@@ -1,74 +1,10 @@
 //! Content checksums and patterns, against a slow reference that is written by the definitions.
 
-use cache_keys::{
-    ContentRule, ContentSelector, DeviceNumber, Entry, EntryHasher, EntryKind, Header, Patterns, SentFilter,
-    SentFolder, Tree, ignore_patterns, path_match,
-};
+use cache_keys::{ContentRule, ContentSelector, Patterns, SentFilter, ignore_patterns, path_match};
 use proptest::prelude::*;
-use reference::{
-    ContentEntry, ContentKind, ContentSelection, ContentTree, Dice, content_checksum, random_patterns,
-    random_selection, random_tree, sent,
-};
+use reference::{Dice, content_checksum, random_patterns, random_selection, random_tree, sent};
 
-/// The entry of the reference as one of the crate.
-fn entry(entry: &ContentEntry) -> Entry {
-    let xattrs = entry.xattrs.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let header = Header::new(entry.mode, entry.uid, entry.gid).with_xattrs(xattrs);
-    let kind = match &entry.kind {
-        ContentKind::File(data) => {
-            let size = data.len() as u64;
-            let mut hasher = EntryHasher::new(&header, &EntryKind::File { size });
-            hasher.update(data);
-            return Entry::file(header, size, hasher.finish());
-        }
-        ContentKind::Folder => EntryKind::Folder,
-        ContentKind::Link(target) => EntryKind::Symlink { target: target.clone() },
-        ContentKind::Device(major, minor) => {
-            EntryKind::CharDevice(DeviceNumber { major: *major, minor: *minor })
-        }
-        ContentKind::Fifo => EntryKind::Fifo,
-    };
-    Entry::of(header, kind)
-}
-
-fn path(key: &[u8]) -> Vec<u8> {
-    key.iter().map(|byte| if *byte == 0 { b'/' } else { *byte }).collect()
-}
-
-/// The tree of the reference as one of the crate, with its entries put in from the last one on.
-fn tree(reference: &ContentTree) -> Tree {
-    let mut tree = if reference.is_sent { Tree::sent() } else { Tree::rooted(Header::default()) };
-    for (key, value) in reference.entries.iter().rev() {
-        if !key.is_empty() || !reference.is_sent {
-            tree.insert(&path(key), entry(value));
-        }
-    }
-    tree
-}
-
-fn selector(selection: &ContentSelection) -> ContentSelector {
-    let mut selector = ContentSelector::new(&selection.path);
-    (selector.wildcard, selector.follow) = (selection.wildcard, selection.follow);
-    (selector.include, selector.exclude) = (selection.include.clone(), selection.exclude.clone());
-    selector
-}
-
-/// The paths that a client sends without the folders above them, by a walk that enters only folders that the filter names.
-fn sent_paths(tree: &Tree, filter: &SentFilter) -> Option<Vec<Vec<u8>>> {
-    let mut paths = Vec::new();
-    let mut left: Vec<(Vec<u8>, SentFolder)> = vec![(Vec::new(), filter.root())];
-    while let Some((folder, known)) = left.pop() {
-        for (name, entry) in tree.children(&folder) {
-            let path = if folder.is_empty() { name.to_vec() } else { [&folder, name].join(&b'/') };
-            let verdict = filter.check(&known, &path, entry.is_folder()).ok()?;
-            if verdict.is_sent {
-                paths.push(path.clone());
-            }
-            left.extend(verdict.folder.map(|known| (path, known)));
-        }
-    }
-    Some(paths)
-}
+use crate::from_reference::{entry, path, paths, selector, sent_paths, tree};
 
 #[test]
 fn random_selections_have_the_checksums_of_the_reference() {
@@ -101,18 +37,11 @@ fn a_client_sends_what_the_reference_sends() {
         let patterns = |dice: &mut Dice| if dice.percent(60) { random_patterns(dice) } else { Vec::new() };
         let (include, exclude) = (patterns(dice), patterns(dice));
         let expected = sent(&folder, &include, &exclude);
-        let found = SentFilter::new(&include, &exclude).ok();
-        let paths = found.and_then(|filter| sent_paths(&tree(&folder), &filter));
         // A malformed pattern is found only where it is tried, and the reference tries more.
         let Ok(expected) = expected else { continue };
-        let all = tree(&folder);
-        let mut sent = Tree::sent();
-        for path in paths.unwrap() {
-            sent.insert(&path, all.get(&path).unwrap().clone());
-        }
-        let found: Vec<Vec<u8>> = sent.iter().map(|(path, _)| path).collect();
-        let expected: Vec<Vec<u8>> = expected.entries.keys().skip(1).map(|key| path(&key[1..])).collect();
-        assert_eq!(found, expected, "seed {seed}: {include:?} {exclude:?}");
+        let filter = SentFilter::new(&include, &exclude).unwrap();
+        let found = sent_paths(&tree(&folder), &filter).unwrap();
+        assert_eq!(found, paths(&expected), "seed {seed}: {include:?} {exclude:?}");
         trees += 1;
     }
     assert!(trees > 300, "{trees}");

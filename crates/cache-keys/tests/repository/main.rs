@@ -9,3 +9,5 @@
 
 mod content_laws;
 mod content_vectors;
+#[path = "../../../../fuzz/targets/src/content_checksum/from_reference.rs"]
+mod from_reference;
