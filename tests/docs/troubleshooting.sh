@@ -1,4 +1,4 @@
-# Caches that are damaged in one way each. What they are made of is two layers, `one` and `two`, and a record for each.
+# Caches that are wrong in one way each. Most have two layers, `one` and `two`, and a record for each.
 date=2026-11-24T00:00:00Z
 tar=application/vnd.oci.image.layer.v1.tar
 
@@ -82,7 +82,20 @@ cache $in/no-diff-id "{$both}" "$a" "$(layer two $tar)"
 cache $in/odd-diff-id "{$both}" "$a" "$(layer two $tar odd)"
 cache $in/unlisted "{$both}" "$a"
 cache $in/repeated "{\"layers\":[$one,$two],\"records\":[$first,$second,$second]}" "$a" "$b"
-cache $in/cycle "{\"layers\":[$one,$two],\"records\":[$first,$(record x 1 2),$(record y 1 1)]}" "$a" "$b"
+# keys FILTER: two roots, and the records that a filter of jq gives.
+keys() {
+    jq -nc "[{digest: \"r\"}, {digest: \"s\"}, $1] | map(.digest |= \"sha256:\" + .)"
+}
+# Records 3, 5 and 6 become one; the only link of the first input of 4 would then close a cycle.
+cache $in/left-out "{\"records\":$(keys '
+    {digest: "x", inputs: [[{link: 0}]]}, {digest: "x", inputs: [[{link: 1}]]}, {digest: "w", inputs: [[{link: 3}], [{link: 0}]]},
+    {digest: "x", inputs: [[{link: 0}, {link: 4}]]}, {digest: "x", inputs: [[{link: 0}, {link: 1}]]}')}" "$a"
+# Each record shares a link of an input with half of the others, and all of its links with none.
+cache $in/tangled "{\"records\":$(keys 'range(2048) as $n |
+    {digest: "x", inputs: [range(11) as $bit | [{link: (($n / pow(2; $bit) | floor) % 2)}]]}')}" "$a"
+# All records share the link of one input, and none of the links of the other.
+cache $in/merge-tangled "{\"records\":$(keys 'range(175) as $n |
+    {digest: "x", inputs: [[{link: 0}], [range(180) | {selector: "\($n) \(.)", link: 1}]]}')}" "$a"
 
 # The form manifest, with the layers in another order.
 bkcache copy -q --form manifest $in/sound $in/reordered
@@ -134,8 +147,43 @@ printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json"
     "$(entry "$(digest parts/plain.manifest)" "$(wc -c <parts/plain.manifest)")" \
     "$(entry "sha256:$(printf gone | sha256sum | cut -d ' ' -f 1)" 100)" >parts/list
 publish images parts/list application/vnd.oci.image.index.v1+json
-for case in content-planted content-changed content-setuid content-outside; do
+# An index of more manifests than are looked at.
+cp -r image many
+jq -c '.manifests += [range(1000) | {mediaType: "application/vnd.oci.image.manifest.v1+json", size: 100,
+    digest: "sha256:\("0" * 60)\(. + 1000)"}]' image/index.json >parts/many
+publish many parts/many application/vnd.oci.image.index.v1+json
+
+# Caches whose layer of one COPY is not as its key says: three that were recorded, and others that are made of an honest one.
+for case in content-planted content-changed content-setuid; do
     cp -a "$WHY/$case" .
 done
+cp -a "$WHY/content-honest-wildcards" honest
+layer=sha256:0fae8e6b729b1e4142486c23809e70222413da80902e45da3478745f1de9ad21
+# dishonest FOLDER TAR FILTER: the honest cache with this tar as the layer, and with its config after a filter of jq.
+dishonest() {
+    cp -r honest/cache "$1"
+    gzip -nc "$2" >parts/layer
+    bkcache config "$1" | jq -j "$3" | sed "s/$layer/$(digest parts/layer)/" >parts/config
+    image=$(bkcache manifest "$1") manifest_of parts/config |
+        jq -j --arg tar "$(digest "$2")" --arg layer "$(digest parts/layer)" --argjson size "$(wc -c <parts/layer)" \
+            '.layers[0] |= (.digest = $layer | .size = $size | .annotations["containerd.io/uncompressed"] = $tar)' >parts/manifest
+    store "$1" parts/layer
+    store "$1" parts/config
+    publish "$1" parts/manifest application/vnd.oci.image.manifest.v1+json
+}
+gzip -dc "honest/cache/blobs/sha256/${layer#sha256:}" >parts/tar
+tar -xf parts/tar -C parts
+packed() {
+    tar -C parts --owner=0 --group=0 --sort=name "$@" -c c
+}
+packed --exclude=util.c >parts/missing
+packed --owner=1000 >parts/owner
+packed --pax-option=SCHILY.xattr.security.capability:=any >parts/capabilities
+for name in missing owner capabilities; do
+    dishonest content-$name parts/$name .
+done
+dishonest content-layers parts/tar '.layers[0].parent = 4'
+dishonest content-unreadable parts/hello .
+
 # A repository with a cache.
 bkcache copy -q "$FIXTURES/app-max-manifest-oci-gzip" registry.example.com/app:cache
