@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::command::{cargo, output, root, step};
@@ -39,7 +40,9 @@ impl Dist {
     pub(crate) fn run(&self) -> Result<bool> {
         let time = commit_time()?;
         let program = match &self.program {
-            Some(program) => program.clone(),
+            Some(program) => {
+                program.canonicalize().with_context(|| format!("cannot find {}", program.display()))?
+            }
             None => self.build(time)?,
         };
         let folder = root().join("target/dist");
@@ -60,37 +63,26 @@ impl Dist {
 
     /// Builds the program, without the paths of this machine in it.
     fn build(&self, time: u64) -> Result<PathBuf> {
-        let flags: Vec<String> = mapped_paths()?
-            .iter()
-            .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-            .collect();
-        let c_flags: Vec<String> = mapped_paths()?
-            .iter()
-            .map(|(from, to)| format!("-ffile-prefix-map={}={to}", from.display()))
-            .collect();
+        let target = target_folder()?;
+        let paths = mapped_paths(&target)?;
+        let map = |option: &str| -> Vec<String> {
+            paths.iter().map(|(from, to)| format!("{option}={}={to}", from.display())).collect()
+        };
+        let mut flags = rust_flags();
+        flags.extend(map("--remap-path-prefix"));
         let mut build = cargo();
-        build
-            .args([
-                "build",
-                "--locked",
-                "--package",
-                "bkcache",
-                "--profile",
-                "dist",
-                "--target",
-                &self.target,
-            ])
-            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-            .env("SOURCE_DATE_EPOCH", time.to_string());
+        build.args(["build", "--locked", "--package", "bkcache", "--profile", "dist", "--target"]);
+        build.arg(&self.target).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+        build.env("SOURCE_DATE_EPOCH", time.to_string());
         // The C compiler of MSVC has no such option.
         if !self.target.ends_with("-msvc") {
-            build.env(format!("CFLAGS_{}", self.target.replace('-', "_")), c_flags.join(" "));
+            let variable = format!("CFLAGS_{}", self.target.replace('-', "_"));
+            let own = std::env::var(&variable).unwrap_or_default();
+            build.env(variable, format!("{own} {}", map("-ffile-prefix-map").join(" ")));
         }
         if !step(&mut build)? {
             bail!("the program was not built");
         }
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         Ok(target.join(&self.target).join("dist").join(self.program_name()))
     }
 
@@ -105,25 +97,52 @@ impl Dist {
             entries.push(Entry::text(text, read(&root().join(text))?));
         }
         let linked = Linked::of(&self.target)?;
+        let program = runnable(program)?;
         entries.push(Entry::text("THIRD-PARTY-LICENSES", linked.licenses()?.into_bytes()));
         entries.push(Entry::text("bkcache.cdx.json", linked.bill_of_materials()?));
-        entries.extend(manual_pages()?);
+        entries.extend(manual_pages(&program)?);
         for shell in SHELLS {
-            let script = own_output(&["completions", shell])?;
+            let script = output(Command::new(&program).args(["completions", shell]))?;
             entries.push(Entry::text(&format!("completions/bkcache.{shell}"), script));
         }
         Ok(entries)
     }
 }
 
-/// The paths of this machine that a compiler would put into the program, and their replacements.
-fn mapped_paths() -> Result<Vec<(PathBuf, &'static str)>> {
+/// The paths of this machine that a compiler would put into the program, and their replacements. Of a path and one below
+/// it, the one below follows, because compilers take the last that fits.
+fn mapped_paths(target: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     #[allow(deprecated, reason = "cargo finds its folder in the same way")]
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let home = home.context("the folder of cargo is not known: set CARGO_HOME")?;
-    Ok(vec![(root(), "/bkcache"), (home, "/cargo"), (String::from_utf8(sysroot)?.trim().into(), "/rust")])
+    let mut paths = vec![
+        (root(), "/bkcache"),
+        (target.to_owned(), "/bkcache/target"),
+        (home, "/cargo"),
+        (String::from_utf8(sysroot)?.trim().into(), "/rust"),
+    ];
+    paths.sort_by_key(|(path, _)| path.as_os_str().len());
+    Ok(paths)
+}
+
+/// The flags for rustc that the caller asks for.
+fn rust_flags() -> Vec<String> {
+    let split =
+        |text: String, at: char| text.split(at).filter(|flag| !flag.is_empty()).map(str::to_owned).collect();
+    match std::env::var("CARGO_ENCODED_RUSTFLAGS") {
+        Ok(flags) => split(flags, '\u{1f}'),
+        Err(_) => split(std::env::var("RUSTFLAGS").unwrap_or_default(), ' '),
+    }
+}
+
+/// Where cargo puts what it builds.
+fn target_folder() -> Result<PathBuf> {
+    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_slice(&metadata).context("cargo metadata wrote no JSON")?;
+    let folder = metadata.get("target_directory").and_then(Value::as_str);
+    folder.map(PathBuf::from).context("cargo metadata names no target folder")
 }
 
 /// `SOURCE_DATE_EPOCH`, or when the commit was made, in seconds since 1970.
@@ -141,12 +160,23 @@ fn commit_time() -> Result<u64> {
         .with_context(|| format!("{text:?} is no time: set SOURCE_DATE_EPOCH to seconds since 1970"))
 }
 
-/// The manual pages, by a program for this machine: that of another target cannot be run here.
-fn manual_pages() -> Result<Vec<Entry>> {
+/// A program of this version that runs on this machine: the given one, or one that is built for it.
+fn runnable(program: &Path) -> Result<PathBuf> {
+    let expected = format!("bkcache {}", env!("CARGO_PKG_VERSION"));
+    match Command::new(program).arg("--version").output() {
+        Ok(shown) if shown.stdout.starts_with(expected.as_bytes()) => Ok(program.to_owned()),
+        Ok(_) => bail!("{} is not {expected}: name another program", program.display()),
+        // It is for another machine.
+        Err(_) => {
+            output(cargo().args(["build", "--locked", "--package", "bkcache"]))?;
+            Ok(target_folder()?.join("debug/bkcache").with_extension(std::env::consts::EXE_EXTENSION))
+        }
+    }
+}
+
+fn manual_pages(program: &Path) -> Result<Vec<Entry>> {
     let folder = tempfile::tempdir().context("cannot make a folder for the manual pages")?;
-    let path =
-        folder.path().to_str().context("the folder for temporary files has a name that is not UTF-8")?;
-    own_output(&["man", path])?;
+    output(Command::new(program).arg("man").arg(folder.path()))?;
     let listed = fs::read_dir(folder.path()).context("cannot list the manual pages")?;
     listed
         .map(|page| {
@@ -154,11 +184,6 @@ fn manual_pages() -> Result<Vec<Entry>> {
             Ok(Entry::text(&format!("man/{}", page.file_name().to_string_lossy()), read(&page.path())?))
         })
         .collect()
-}
-
-/// The output of the program, built for this machine.
-fn own_output(arguments: &[&str]) -> Result<Vec<u8>> {
-    output(cargo().args(["run", "--quiet", "--locked", "--package", "bkcache", "--"]).args(arguments))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
