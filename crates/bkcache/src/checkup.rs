@@ -33,36 +33,23 @@ impl Checkup {
         source: &SourceArgs,
         now: Timestamp,
     ) -> Self {
-        use Topic::{Blobs, Config, History, Layers, Records};
-        let form = report.form.map_or("images with caches inside", Form::name);
-        let of_numbers = |text: &dyn Fn(&Numbers) -> String| numbers.map(text);
-        let mut points = vec![
-            Point::of(Topic::Form, report, source, || {
-                Some(format!("{form}, {}", count(report.caches, "cache")))
-            }),
-            Point::of(Config, report, source, || of_numbers(&|numbers| config_text(report, numbers))),
-            Point::of(Records, report, source, || {
-                of_numbers(&|numbers| {
-                    let Numbers { records, results, .. } = *numbers;
-                    format!("{}, {}", count(records as u64, "record"), count(results as u64, "result"))
-                })
-            }),
-            Point::of(Blobs, report, source, || {
-                (report.blobs > 0).then(|| format!("{}, none missing", count(report.blobs, "blob")))
-            }),
-            Point::of(Layers, report, source, || {
-                Some("media types and diff IDs as BuildKit needs them".to_owned())
-            }),
+        let point = |topic, fine| Point::of(topic, report, source, fine);
+        let is_image = matches!(report.form, None | Some(Form::Inline));
+        let points = [
+            point(Topic::Form, Some(form_text(report))),
+            point(Topic::Config, numbers.map(|numbers| config_text(report, numbers))),
+            point(Topic::Records, numbers.map(Numbers::records_text)),
+            point(
+                Topic::Blobs,
+                (report.blobs > 0).then(|| format!("{}, none missing", count(report.blobs, "blob"))),
+            ),
+            point(Topic::Layers, Some("media types and diff IDs as BuildKit needs them".to_owned())),
+            point(Topic::History, is_image.then(|| "a step for each layer of the image".to_owned())),
+            Some(registries::point(report, numbers, source)),
+            numbers.and_then(|numbers| Some(Point::fine(Topic::Age, numbers.age_text(now)?))),
+            numbers.map(|numbers| Point::fine(Topic::Size, numbers.size_text())),
         ];
-        if matches!(report.form, None | Some(Form::Inline)) {
-            points.push(Point::of(History, report, source, || {
-                Some("a step for each layer of the image".to_owned())
-            }));
-        }
-        points.push(registries::point(report, numbers, source));
-        points.extend(numbers.into_iter().flat_map(|numbers| numbers.points(now)));
-        points.retain(|point| !point.text.is_empty());
-        Self { points }
+        Self { points: points.into_iter().flatten().collect() }
     }
 
     /// Whether BuildKit imports the cache, and can use all of it.
@@ -71,13 +58,14 @@ impl Checkup {
     }
 
     fn verdict(&self) -> &'static str {
-        let mut wrong = self.points.iter().filter(|point| point.mark == Mark::Error);
-        match wrong.clone().next() {
-            None => "BuildKit will import it",
-            Some(_) if wrong.all(|point| matches!(point.topic, Topic::Blobs | Topic::Layers)) => {
-                "BuildKit will import it, but builds that need what is missing or wrong will fail"
+        let wrong = || self.points.iter().filter(|point| point.mark == Mark::Error);
+        let are_parts_usable = wrong().all(|point| matches!(point.topic, Topic::Blobs | Topic::Layers));
+        match (wrong().count(), are_parts_usable) {
+            (0, _) => "BuildKit will import it",
+            (_, true) => {
+                "BuildKit will import it, but steps that need what is missing or wrong will fail or run again"
             }
-            Some(_) => "BuildKit will not import it",
+            (_, false) => "BuildKit will not import it",
         }
     }
 
@@ -121,6 +109,11 @@ impl Checkup {
             "points": points.collect::<Vec<_>>(),
         })
     }
+}
+
+fn form_text(report: &Report) -> String {
+    let form = report.form.map_or("images with caches inside", Form::name);
+    format!("{form}, {}", count(report.caches, "cache"))
 }
 
 fn config_text(report: &Report, numbers: &Numbers) -> String {

@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Ran, bkcache, blob, copy_of, fixture, layout, program, run};
+use support::{Ran, bkcache, blob, copy_of, fixture, layout, program, run, sha256};
 
 /// Runs it at a time at which the results of the fixtures are some days old.
 fn doctor(args: &[&str]) -> Ran {
@@ -55,6 +55,28 @@ fn a_missing_blob_is_an_error_that_its_command_mends() {
     assert_eq!((&found["mark"], &found["kinds"]), (&json!("error"), &json!(["missing-blob"])));
     paste(found["command"].as_str().unwrap());
     doctor(&[cache.to_str().unwrap()]).ok();
+}
+
+#[test]
+fn the_verdict_says_whether_anything_is_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let verdict = |cache: &str| {
+        let ran = doctor(&[cache]);
+        assert_eq!(ran.code, 3);
+        ran.text().rsplit_once(": ").unwrap().1.to_owned()
+    };
+    let parts =
+        "BuildKit will import it, but steps that need what is missing or wrong will fail or run again\n";
+    let cache = copy_of("app-max-manifest-oci-gzip", &folder.path().join("cache"));
+    fs::remove_file(blob(&cache, "sha256:2d8e0f4f7ab80e41eb7ecd327341f550c33778be7dc4bd878ed04fcfcd42b545"))
+        .unwrap();
+    assert_eq!(verdict(cache.to_str().unwrap()), parts);
+    let config = r#"{"layers":[{"blob":"sha256:00","parent":-1}],"records":[{"digest":"r","layers":[{"layer":0,"createdAt":"2026-01-02T00:00:00Z"}]}]}"#;
+    let config = config.replace("sha256:00", &sha256(b"not listed"));
+    assert_eq!(verdict(&layout(folder.path(), "unlisted", config.as_bytes(), &[])), parts);
+    fs::remove_file(blob(&cache, "sha256:ad91037b41fb8ffbf6e19fec2645b597992fd6f1dec8d79dae75a2e5789e4322"))
+        .unwrap();
+    assert_eq!(verdict(cache.to_str().unwrap()), "BuildKit will not import it\n");
 }
 
 #[test]

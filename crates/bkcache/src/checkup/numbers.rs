@@ -6,8 +6,6 @@ use cache_model::{Timestamp, count};
 use cache_report::text::{age, seconds, size};
 use cache_report::{Cache, Inspection};
 
-use super::point::{Point, Topic};
-
 /// What the records of all caches behind a name say.
 #[derive(Default)]
 pub(crate) struct Numbers {
@@ -37,17 +35,20 @@ impl Numbers {
         numbers
     }
 
-    /// The points that are numbers only.
-    pub(super) fn points(&self, now: Timestamp) -> Vec<Point> {
-        let at = |time: Timestamp| {
-            let now = u64::try_from(now.unix_seconds()).unwrap_or_default();
-            let now = UNIX_EPOCH + Duration::from_secs(now);
-            format!("{} old ({})", age(time, now), seconds(time))
-        };
-        let times = self.newest.zip(self.oldest);
-        let age =
-            times.map(|(newest, oldest)| format!("newest result {}, oldest {}", at(newest), at(oldest)));
-        let stored = format!("{} in {}", size(self.bytes), count(self.blobs as u64, "blob"));
-        vec![Point::fine(Topic::Age, age.unwrap_or_default()), Point::fine(Topic::Size, stored)]
+    pub(super) fn records_text(&self) -> String {
+        let (records, results) = (self.records as u64, self.results as u64);
+        format!("{}, {}", count(records, "record"), count(results, "result"))
+    }
+
+    /// How old the results are; `None` if there are none.
+    pub(super) fn age_text(&self, now: Timestamp) -> Option<String> {
+        let now = UNIX_EPOCH + Duration::from_secs(u64::try_from(now.unix_seconds()).unwrap_or_default());
+        let at = |time: Timestamp| format!("{} old ({})", age(time, now), seconds(time));
+        Some(format!("newest result {}, oldest {}", at(self.newest?), at(self.oldest?)))
+    }
+
+    /// How large the blobs are.
+    pub(super) fn size_text(&self) -> String {
+        format!("{} in {}", size(self.bytes), count(self.blobs as u64, "blob"))
     }
 }

@@ -1,7 +1,7 @@
 //! A point of a checkup: its topic, a mark, a sentence, and the command that mends it.
 
 use anstyle::AnsiColor;
-use cache_verify::{Finding, FindingKind, Report, Severity};
+use cache_verify::{Finding, FindingKind, Place, Report, Severity};
 
 use crate::cli::SourceArgs;
 use crate::mending;
@@ -42,24 +42,29 @@ pub(super) enum Topic {
 }
 
 impl Point {
-    /// A point of the findings about a topic; without findings, what is fine about it.
+    /// A point of the findings about a topic; without findings, what is fine about it, if anything is to be said.
     pub(super) fn of(
         topic: Topic,
         report: &Report,
         source: &SourceArgs,
-        fine: impl FnOnce() -> Option<String>,
-    ) -> Self {
+        fine: Option<String>,
+    ) -> Option<Self> {
         let mut findings: Vec<&Finding> =
-            report.findings.iter().filter(|finding| Topic::of(&finding.kind) == topic).collect();
+            report.findings.iter().filter(|finding| Topic::of(finding) == topic).collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(Mark::of(finding)));
-        let Some(worst) = findings.first() else { return Self::fine(topic, fine().unwrap_or_default()) };
+        let Some(worst) = findings.first() else { return fine.map(|text| Self::fine(topic, text)) };
         let mut text = worst.to_string();
         if findings.len() > 1 {
             text.push_str(&format!(" (and {} more)", findings.len() - 1));
         }
-        let mut kinds: Vec<&str> = findings.iter().map(|finding| finding.kind.code()).collect();
-        kinds.dedup();
-        Self { topic, mark: Mark::of(worst), text, kinds, command: command(&findings, report, source) }
+        let mut kinds: Vec<&str> = Vec::new();
+        for kind in findings.iter().map(|finding| finding.kind.code()) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        let command = command(&findings, report, source);
+        Some(Self { topic, mark: Mark::of(worst), text, kinds, command })
     }
 
     pub(super) fn fine(topic: Topic, text: String) -> Self {
@@ -107,28 +112,17 @@ impl Mark {
 }
 
 impl Topic {
-    /// The topic of a finding.
-    fn of(kind: &FindingKind) -> Self {
+    /// The topic of a finding. Errors about blobs and layers leave the rest of the cache usable, others do not.
+    fn of(finding: &Finding) -> Self {
         use FindingKind as Kind;
-        match kind {
-            Kind::AboveImportLimit { .. } | Kind::ConfigUnreadable { .. } => Self::Config,
-            Kind::GraphUnsound { .. }
-            | Kind::GraphTangled { .. }
-            | Kind::MergeTangled { .. }
-            | Kind::DuplicateRecord { .. }
-            | Kind::RecordLeftOut
-            | Kind::DroppedResult { .. } => Self::Records,
-            Kind::MissingBlob
-            | Kind::ShortBlob { .. }
-            | Kind::LongBlob { .. }
-            | Kind::UnreadableBlob { .. } => Self::Blobs,
-            Kind::HistoryTooShort { .. } => Self::History,
-            Kind::ManifestUnreadable { .. }
-            | Kind::MissingManifest
-            | Kind::TooManyManifests { .. }
-            | Kind::TooLarge { .. }
-            | Kind::SkippedImage { .. }
-            | Kind::LayerListMismatch { .. } => Self::Form,
+        match (&finding.place, &finding.kind) {
+            (_, Kind::HistoryTooShort { .. }) => Self::History,
+            (_, Kind::GraphUnsound { .. } | Kind::GraphTangled { .. } | Kind::MergeTangled { .. })
+            | (_, Kind::DuplicateRecord { .. } | Kind::RecordLeftOut) => Self::Records,
+            (Place::Manifest { .. }, _) => Self::Form,
+            (Place::Config { .. }, _) => Self::Config,
+            (Place::Layer { .. }, Kind::MissingBlob | Kind::ShortBlob { .. } | Kind::LongBlob { .. })
+            | (Place::Layer { .. }, Kind::UnreadableBlob { .. }) => Self::Blobs,
             _ => Self::Layers,
         }
     }
