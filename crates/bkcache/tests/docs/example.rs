@@ -1,7 +1,5 @@
 //! Runs the blocks of a page in one session, and compares the output of each command with what the page shows.
 
-use std::collections::BTreeMap;
-
 use snapbox::{Assert, Data, Redactions};
 
 use crate::page::{Block, Command, blocks};
@@ -55,13 +53,7 @@ fn trimmed(text: &str) -> String {
 
 fn run_workflow(session: &Session, text: &str) -> Result<(), String> {
     for script in workflow::scripts(text, &session.values)? {
-        let mut variables = BTreeMap::from([("CI".to_owned(), "true".to_owned())]);
-        for file in ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV"] {
-            let path = session.page().with_file_name("state").join(file);
-            variables.insert(file.to_owned(), path.display().to_string());
-        }
-        variables.extend(script.variables);
-        let ran = session.script(&script.text, &variables);
+        let ran = session.script(&script.text, &script.variables);
         if ran.code != 0 && !script.may_fail {
             return Err(format!("exit code {} of\n{}\n{}", ran.code, script.text, ran.output));
         }

@@ -11,7 +11,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 pub enum Block {
     /// Commands, each with its output.
     Console(Vec<Command>),
-    /// The text of a workflow, with the line at which it begins.
+    /// A workflow: the line of its fence in the page, and its text.
     Yaml(usize, String),
 }
 
