@@ -59,7 +59,7 @@ enum Task {
     /// Run the tests and report the share of each crate's lines that they run
     Coverage(coverage::Coverage),
     /// Write the list of commands and the picture of the documentation
-    Docs(docs::Docs),
+    Docs,
     /// Crash copies, and check the folders that they leave
     Crash(Arguments),
     /// Check that the oldest versions that the manifests allow compile: of each dependency, and of Rust
@@ -98,7 +98,7 @@ impl Task {
             Self::Tidy => report("tidy", &tidy::check(&command::root())?),
             Self::Bench(arguments) => return Harness::Bench.run(arguments),
             Self::Coverage(coverage) => coverage.run()?,
-            Self::Docs(docs) => docs.run()?,
+            Self::Docs => docs::write()?,
             Self::Crash(arguments) => return Harness::Crash.run(arguments),
             Self::Dist(dist) => dist.run()?,
             Self::Fuzz(fuzz) => fuzz.run()?,

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::command::{cargo, root, step};
+use crate::command::{cargo, output, root, step};
 
 /// Folders of tracked files that no build reads.
 const SKIPPED: [&str; 3] = ["tests/fixtures/", "tests/vectors/", "fuzz/corpus/"];
@@ -48,12 +48,8 @@ fn copy(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    let listed = Command::new("git").current_dir(root()).args(["ls-files", "-z"]).output();
-    let listed = listed.context("cannot run git")?;
-    if !listed.status.success() {
-        bail!("git ls-files: {}", String::from_utf8_lossy(&listed.stderr).trim());
-    }
-    let names = String::from_utf8(listed.stdout).context("a tracked file has a name that is not UTF-8")?;
+    let listed = output(Command::new("git").current_dir(root()).args(["ls-files", "-z"]))?;
+    let names = String::from_utf8(listed).context("a tracked file has a name that is not UTF-8")?;
     for name in
         names.split_terminator('\0').filter(|name| !SKIPPED.iter().any(|skipped| name.starts_with(skipped)))
     {

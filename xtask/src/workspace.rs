@@ -4,10 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::command::cargo;
+use crate::command::{cargo, output};
 
 /// The packages of the workspace.
 pub(crate) struct Workspace {
@@ -50,15 +50,10 @@ pub(crate) enum Kind {
 impl Workspace {
     /// Reads the manifests of the workspace in a folder.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
-        let output = cargo()
-            .current_dir(folder)
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .output()
-            .context("cannot run cargo metadata")?;
-        if !output.status.success() {
-            bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata is not JSON")?;
+        let mut command = cargo();
+        command.current_dir(folder).args(["metadata", "--no-deps", "--format-version", "1"]);
+        let metadata: Value =
+            serde_json::from_slice(&output(&mut command)?).context("cargo metadata is not JSON")?;
         let packages = list(&metadata, "packages").iter().map(package).collect();
         Ok(Self { packages })
     }
