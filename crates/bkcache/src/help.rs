@@ -159,7 +159,7 @@ Examples:
   bkcache verify --content --record app.dockerbuild --context . ./cache";
 
 pub(crate) const DOCTOR: &str = "\
-A line for each point, with the command that mends it: the manifest, the size of the config, the records, the blobs, the layers, which registries take the form, the age and the size. Manifests and configs are read; blobs are looked up, many at once, and not read (bkcache verify reads them). The exit code is 3 if BuildKit will not import the cache, or if builds from it will fail.
+A line for each point, with the command that mends it: the manifest, the size of the config, the records, the blobs, the layers, which registries take the form, the age and the size. Manifests and configs are read; blobs are looked up, many at once, and not read (bkcache verify reads them). The exit code is 3 if BuildKit will not import the cache, or cannot use a part of it.
 
 Examples:
   bkcache doctor ./cache
