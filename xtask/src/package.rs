@@ -36,7 +36,7 @@ impl Package {
             return Ok(false);
         }
         let unpacked = folder.join("unpacked");
-        unpack(&published, &folder.join("package"), &unpacked)?;
+        unpack(&packages, &folder.join("package"), &unpacked)?;
         let mut good = true;
         for package in published {
             if self.crates.is_empty() || self.crates.contains(&package.name) {
@@ -55,19 +55,14 @@ fn package_command(packages: &[&workspace::Package], folder: &Path) -> Command {
     command
 }
 
-/// Unpacks the `.crate` files of some packages to a workspace, which is made anew.
-fn unpack(packages: &[&workspace::Package], from: &Path, to: &Path) -> Result<()> {
+/// Unpacks the `.crate` files of the published packages to a workspace, which is made anew.
+fn unpack(packages: &[workspace::Package], from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
     }
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    for package in packages {
-        let archive = from.join(format!("{}.crate", folder_name(package)));
-        let mut tar = Command::new("tar");
-        tar.arg("-xzf").arg(&archive).arg("-C").arg(to);
-        if !tar.status().context("cannot run tar")?.success() {
-            bail!("cannot unpack {}", archive.display());
-        }
+    for package in packages.iter().filter(|package| package.published) {
+        extract(&from.join(format!("{}.crate", folder_name(package))), to)?;
     }
     let manifest = fs::read_to_string(root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
     fs::write(to.join("Cargo.toml"), workspace_manifest(packages, &manifest))
@@ -77,19 +72,36 @@ fn unpack(packages: &[&workspace::Package], from: &Path, to: &Path) -> Result<()
     Ok(())
 }
 
+/// Unpacks a `.crate` file; its files get the present time.
+///
+/// In the `.crate` file all have the same time, which is long past. With it, cargo would run tests that it compiled from
+/// an older package.
+fn extract(archive: &Path, to: &Path) -> Result<()> {
+    let mut tar = Command::new("tar");
+    tar.args(["-x", "-z", "-m", "-f"]).arg(archive).arg("-C").arg(to);
+    if !tar.status().context("cannot run tar")?.success() {
+        bail!("cannot unpack {}", archive.display());
+    }
+    Ok(())
+}
+
 /// The folder in a `.crate` file.
 fn folder_name(package: &workspace::Package) -> String {
     format!("{}-{}", package.name, package.version)
 }
 
-/// The manifest of a workspace of unpacked packages, with the profiles of this one, so that dependencies are compiled once.
-fn workspace_manifest(packages: &[&workspace::Package], own: &str) -> String {
+/// The manifest of a workspace of the unpacked packages, with the profiles of this one, so that dependencies are compiled
+/// once. Profiles of packages that are not published are left out, for cargo warns of a profile without a package.
+fn workspace_manifest(packages: &[workspace::Package], own: &str) -> String {
+    let (published, others): (Vec<_>, Vec<_>) = packages.iter().partition(|package| package.published);
     let mut text =
         String::from("[workspace]\nresolver = \"3\"\nmembers = [\"*-[0-9]*\"]\n\n[patch.crates-io]\n");
-    for package in packages {
+    for package in published {
         text += &format!("{} = {{ path = \"{}\" }}\n", package.name, folder_name(package));
     }
-    for section in own.split("\n\n").filter(|section| section.contains("[profile.")) {
+    let is_of_others =
+        |section: &str| others.iter().any(|other| section.contains(&format!(".package.{}]", other.name)));
+    for section in own.split("\n\n").filter(|text| text.contains("[profile.") && !is_of_others(text)) {
         text += &format!("\n{}\n", section.trim());
     }
     text
@@ -110,18 +122,50 @@ fn verify(name: &str, workspace: &Path) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
+    fn package(name: &str, published: bool) -> workspace::Package {
+        workspace::Package {
+            name: name.to_owned(),
+            version: "1.2.3".to_owned(),
+            folder: PathBuf::new(),
+            roots: Vec::new(),
+            is_library: true,
+            published,
+            dependencies: Vec::new(),
+        }
+    }
+
     #[test]
-    fn the_workspace_of_unpacked_crates_has_the_profiles_and_no_other_section() {
-        let own = "[workspace]\nmembers = []\n\n[profile.dev]\ndebug = false\n\n# Why.\n[profile.dev.package.sha2]\nopt-level = 2\n";
-        let text = workspace_manifest(&[], own);
-        assert!(
-            text.ends_with(
-                "\n[profile.dev]\ndebug = false\n\n# Why.\n[profile.dev.package.sha2]\nopt-level = 2\n"
-            ),
-            "{text}"
+    fn the_workspace_of_unpacked_crates_has_their_profiles_and_no_other_section() {
+        let own = "[workspace]\nmembers = []\n\n[profile.dev]\ndebug = false\n\n# Why.\n[profile.dev.package.sha2]\nopt-level = 2\n\n\
+             [profile.dev.package.other]\nopt-level = 2\n";
+        assert_eq!(
+            workspace_manifest(&[package("one", true), package("other", false)], own),
+            "[workspace]\nresolver = \"3\"\nmembers = [\"*-[0-9]*\"]\n\n\
+             [patch.crates-io]\none = { path = \"one-1.2.3\" }\n\n\
+             [profile.dev]\ndebug = false\n\n# Why.\n[profile.dev.package.sha2]\nopt-level = 2\n"
         );
-        assert_eq!(text.matches("[workspace]").count(), 1);
+    }
+
+    #[test]
+    fn an_unpacked_file_is_newer_than_what_was_compiled_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, archive, to) =
+            (folder.path().join("lib.rs"), folder.path().join("one.crate"), folder.path().join("unpacked"));
+        fs::write(&file, "").unwrap();
+        // As cargo does it.
+        fs::File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let mut tar = Command::new("tar");
+        tar.args(["-c", "-z", "-f"]).arg(&archive).arg("-C").arg(folder.path()).arg("lib.rs");
+        assert!(tar.status().unwrap().success());
+        fs::create_dir(&to).unwrap();
+
+        extract(&archive, &to).unwrap();
+        let age = fs::metadata(to.join("lib.rs")).unwrap().modified().unwrap().elapsed().unwrap_or_default();
+        assert!(age < Duration::from_secs(3600), "{age:?}");
     }
 }
