@@ -14,6 +14,5 @@ mod live;
 mod pull;
 mod push;
 mod scene;
-mod scheme;
 mod tls;
 mod waiting;

@@ -1,4 +1,5 @@
 //! `type=registry`: what opens, and what is refused before any registry is asked.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use cache_ingest::Name;
 use cache_registry::RegistryScheme;
