@@ -26,7 +26,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::command::{cargo, root};
+use crate::command::{cargo, line, root};
 use crate::workspace::{Package, Workspace};
 
 use git::Git;
@@ -121,20 +121,26 @@ impl Release {
         let names: Vec<String> = published.iter().map(|package| package.name.clone()).collect();
         let packager = Packager::new(checkout, tree, self.registry.as_deref(), &version)?;
         let verified = packager.verify(&names)?;
-        run(cargo().current_dir(&tree.git.folder).args(["xtask", "package"]), MEND)?;
         Ok(Publisher { index, packager, verified })
     }
 }
 
-/// Runs the checks of the repository in the worktree, unless they have passed on the same files.
+/// Runs the checks of the repository in the worktree, except those that have passed on the same files.
 fn check(checkout: &Git, tree: &Worktree) -> Result<()> {
     let proof = Proof::of(checkout, &tree.commit)?;
-    if proof.exists() {
-        println!("passed before, on the same files");
-        return Ok(());
+    let mut checks = [
+        ("ci", Command::new("bash"), [".ci/run"].as_slice()),
+        ("minimal-versions", cargo(), &["xtask", "minimal-versions"]),
+        ("package", cargo(), &["xtask", "package"]),
+    ];
+    for (name, command, args) in &mut checks {
+        command.current_dir(&tree.git.folder).args(*args);
+        if proof.has(name) {
+            println!("{}: passed before, on the same files", line(command));
+        } else {
+            run(command, MEND)?;
+            proof.note(name)?;
+        }
     }
-    let folder = &tree.git.folder;
-    run(Command::new("bash").current_dir(folder).arg(".ci/run"), MEND)?;
-    run(cargo().current_dir(folder).args(["xtask", "minimal-versions"]), MEND)?;
-    proof.write()
+    Ok(())
 }

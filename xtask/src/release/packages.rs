@@ -84,7 +84,10 @@ impl Packager {
     pub(crate) fn publish(&self, name: &str) -> Result<()> {
         let mut publish = self.cargo("publish");
         publish.args(["--no-verify", "--package", name]);
-        run(&mut publish, "see what the registry says, and run the release again: it continues here")
+        run(
+            &mut publish,
+            "do what the registry says above, then run the same command again: it skips what is published",
+        )
     }
 
     fn cargo(&self, task: &str) -> Command {

@@ -1,6 +1,7 @@
-//! The proof that the checks have passed on a tree of files, so that a release that is continued need not repeat them.
+//! The proof that checks have passed on a tree of files, so that a release that is continued need not repeat them.
 //!
-//! It is an empty file below `target`, named by git's ID of the tree. Whoever removes `target` removes the proof.
+//! It is an empty file for each check, in a folder below `target` that is named by git's ID of the tree. To repeat the
+//! checks, remove the folder.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,28 +10,27 @@ use anyhow::{Context, Result};
 
 use super::git::Git;
 
-/// The place of the proof for one tree.
+/// The proofs for one tree.
 pub(crate) struct Proof {
-    file: PathBuf,
+    folder: PathBuf,
 }
 
 impl Proof {
-    /// The proof for the tree of a commit.
+    /// The proofs for the tree of a commit.
     pub(crate) fn of(checkout: &Git, commit: &str) -> Result<Self> {
         let tree = checkout.output(&["rev-parse", &format!("{commit}^{{tree}}")])?;
-        Ok(Self { file: checkout.folder.join("target/xtask-release/passed").join(tree) })
+        Ok(Self { folder: checkout.folder.join("target/xtask-release/passed").join(tree) })
     }
 
-    /// Whether the checks have passed.
-    pub(crate) fn exists(&self) -> bool {
-        self.file.exists()
+    /// Whether a check has passed.
+    pub(crate) fn has(&self, check: &str) -> bool {
+        self.folder.join(check).exists()
     }
 
-    /// Notes that the checks have passed.
-    pub(crate) fn write(&self) -> Result<()> {
-        let folder = self.file.parent().context("a proof is in a folder")?;
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&self.file, ""))
-            .with_context(|| format!("cannot write {}", self.file.display()))
+    /// Notes that a check has passed.
+    pub(crate) fn note(&self, check: &str) -> Result<()> {
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(self.folder.join(check), ""))
+            .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 }

@@ -33,8 +33,9 @@ impl Publisher {
 
     /// Publishes the crates that the registry does not have.
     pub(crate) fn publish(&self) -> Result<()> {
-        for package in &self.verified {
-            section(&format!("publish {} {}", package.name, self.packager.version()));
+        let count = self.verified.len();
+        for (number, package) in (1..).zip(&self.verified) {
+            section(&format!("publish {} {}, {number} of {count}", package.name, self.packager.version()));
             if self.has(package)? {
                 println!("the registry has it");
             } else {

@@ -49,16 +49,10 @@ gamma = { path = "crates/gamma", version = "0.1.0", registry = "stub" }
     ("crates/tool/src/main.rs", "fn main() {\n    println!(\"{}\", gamma::three());\n}\n"),
     (
         "xtask/src/main.rs",
-        r#"use std::process::Command;
-
-fn main() {
+        r#"fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("docs") => std::fs::write("docs/commands.md", concat!("tool ", env!("CARGO_PKG_VERSION"), "\n")).unwrap(),
-        Some("minimal-versions") => {}
-        Some("package") => {
-            let script = std::env::var("DURING_PACKAGE").unwrap();
-            assert!(Command::new("sh").args(["-euc", &script]).status().unwrap().success());
-        }
+        Some("minimal-versions" | "package") => {}
         other => panic!("{other:?}"),
     }
 }
@@ -81,8 +75,6 @@ pub(crate) struct Bench {
     pub(crate) registry: Server<CrateRegistry>,
     /// Shell commands that the checks of the repository run.
     pub(crate) during_ci: String,
-    /// Shell commands that run after the packages were verified.
-    pub(crate) during_package: String,
 }
 
 /// What a run of the release has printed.
@@ -110,7 +102,6 @@ impl Bench {
             folder: tempfile::tempdir().unwrap(),
             registry: Server::start(CrateRegistry::default()).await,
             during_ci: String::new(),
-            during_package: String::new(),
         };
         fs::create_dir(bench.path("remote.git")).unwrap();
         bench.git("remote.git", &["init", "--quiet", "--bare", "--initial-branch", "main"]);
@@ -192,6 +183,13 @@ impl Bench {
         format!("{git} pull --quiet; {git} commit --quiet --allow-empty -m other; {git} push --quiet")
     }
 
+    /// Makes git run shell commands before each push from the checkout: after the packages were verified.
+    pub(crate) fn before_push(&self, script: &str) {
+        let hook = self.path("checkout/.git/hooks/pre-push");
+        fs::write(&hook, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
+        self.succeed(self.command("chmod", "").arg("+x").arg(hook));
+    }
+
     /// Makes the remote refuse changes of references whose name begins so, or none.
     pub(crate) fn refuse_push(&self, references: Option<&str>) {
         let hook = self.path("remote.git/hooks/update");
@@ -254,8 +252,7 @@ impl Bench {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("CI_LOG", self.path("ci.log"))
-            .env("DURING_CI", &self.during_ci)
-            .env("DURING_PACKAGE", &self.during_package);
+            .env("DURING_CI", &self.during_ci);
         for who in ["AUTHOR", "COMMITTER"] {
             command
                 .env(format!("GIT_{who}_NAME"), "Test")

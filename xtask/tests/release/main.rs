@@ -176,31 +176,41 @@ async fn nothing_leaves_the_machine_before_every_check_has_passed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_continued_where_it_stopped() {
-    let Some(mut bench) = Bench::new().await else { return };
+    let Some(bench) = Bench::new().await else { return };
     let all = all("0.2.0");
 
     // The packages that are uploaded would be of another commit than those that were verified.
-    bench.during_package = "git commit --quiet --allow-empty --message other".to_owned();
+    bench.before_push(
+        "cd target/xtask-release/tree; env --unset=GIT_DIR git commit --quiet --allow-empty --message other",
+    );
     let error = bench.execute("minor").error();
     assert!(error.starts_with("the package of alpha has SHA-256 "), "{error}");
     let main = bench.remote_main();
     assert!(main.ends_with(" release: 0.2.0"));
     assert_eq!(bench.registry.service.crates(), [""; 0]);
-    bench.during_package = String::new();
+    bench.before_push("");
 
-    let refused = || Fault::Answer(refusal(503, "come back later"));
-    for (nth, fault, published) in [
-        (1, refused(), 0),
-        (2, refused(), 1),
+    let busy = "come back later";
+    // What crates.io answers after five new crates.
+    let limit = "You have published too many new crates in a short period of time. Please try again after \
+                 Tue, 03 Mar 2026 10:20:00 GMT and see https://crates.io/docs/rate-limits for more details.";
+    let refused = |status, detail| Fault::Answer(refusal(status, detail));
+    for (nth, fault, shown, published) in [
+        (1, refused(503, busy), busy, 0),
+        (2, refused(429, limit), limit, 1),
         // The registry takes this crate, and cargo does not learn of it.
-        (2, Fault::LoseAnswer, 3),
-        (1, refused(), 3),
+        (2, Fault::LoseAnswer, "failed to publish", 3),
+        (1, refused(503, busy), busy, 3),
     ] {
         bench.registry.heal();
         bench.registry.fault(On::new("PUT", "/api/v1/crates/new").nth(nth), fault);
-        let error = bench.execute("minor").error();
+        let run = bench.execute("minor");
+        assert!(run.text.contains(shown), "{}", run.text);
+        let error = run.error();
         assert!(
-            error.ends_with("; see what the registry says, and run the release again: it continues here"),
+            error.ends_with(
+                "; do what the registry says above, then run the same command again: it skips what is published"
+            ),
             "{error}"
         );
         assert_eq!(bench.registry.service.crates(), all[..published]);
