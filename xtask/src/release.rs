@@ -41,6 +41,7 @@ use target::{Target, Wanted};
 /// Options of `cargo xtask release`.
 #[derive(Args)]
 #[command(after_help = "Example: cargo xtask release minor\n\n\
+    Without --execute it prints what it would publish, and changes nothing but target.\n\
     CONTRIBUTING.md, \"Releases\", says what each step does and how a release is continued.")]
 pub(crate) struct Release {
     /// The version, or the part of the present version that grows: patch, minor or major

@@ -13,13 +13,14 @@ pub(crate) const REMOTE: &str = "origin";
 
 /// The commit that is checked out, after a look at the remote; an error if it is not what the remote has.
 pub(crate) fn check(git: &Git) -> Result<String> {
-    let branch = git.output(&["rev-parse", "--abbrev-ref", "HEAD"])?;
+    let branch = git.output(&["branch", "--show-current"])?;
     if branch != BRANCH {
+        let branch = if branch.is_empty() { "no branch" } else { &branch };
         bail!("the checkout is on {branch}; a release is made from {BRANCH}: git switch {BRANCH}");
     }
     let changed = git.output(&["status", "--porcelain"])?.lines().count();
     if changed > 0 {
-        bail!("{changed} files are not committed; commit or remove them: git status");
+        bail!("files that are not committed: {changed}; commit or remove them: git status");
     }
     git.output(&["fetch", "--quiet", "--tags", REMOTE, BRANCH])
         .with_context(|| format!("cannot fetch {BRANCH} and the tags of {REMOTE}"))?;
@@ -27,10 +28,10 @@ pub(crate) fn check(git: &Git) -> Result<String> {
     let count = |range: String| git.output(&["rev-list", "--count", &range]);
     let (ahead, behind) = (count(format!("{remote}..HEAD"))?, count(format!("HEAD..{remote}"))?);
     if ahead != "0" {
-        bail!("{ahead} commits are not on {remote}; push them first: git push {REMOTE} {BRANCH}");
+        bail!("commits that are not on {remote}: {ahead}; push them first: git push {REMOTE} {BRANCH}");
     }
     if behind != "0" {
-        bail!("{remote} has {behind} commits that are not here; pull them first: git pull --ff-only");
+        bail!("commits of {remote} that are not here: {behind}; pull them first: git pull --ff-only");
     }
     let head = git.output(&["rev-parse", "HEAD"])?;
     println!("{BRANCH} is clean, and is {remote}: {head}");

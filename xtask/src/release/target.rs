@@ -43,7 +43,10 @@ impl FromStr for Wanted {
             "patch" => Ok(Self::Patch),
             "minor" => Ok(Self::Minor),
             "major" => Ok(Self::Major),
-            _ => text.parse().map(Self::Exact).map_err(|error| format!("{error}; a version is like 1.2.3")),
+            _ => text
+                .parse()
+                .map(Self::Exact)
+                .map_err(|_| "give a version such as 1.2.3, or patch, minor or major".to_owned()),
         }
     }
 }
@@ -111,9 +114,7 @@ impl Target {
             bail!("{version} is not greater than {last}, the last release; choose a greater version");
         }
         if version < present {
-            bail!(
-                "{version} is not greater than {present}, which the manifests have; choose a greater version"
-            );
+            bail!("{version} is less than {present}, the version in Cargo.toml; choose a greater version");
         }
         Ok(())
     }
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn what_is_no_version_is_refused() {
         for text in ["v1.2.3", "1.2", "next", ""] {
-            assert!(text.parse::<Wanted>().unwrap_err().ends_with("; a version is like 1.2.3"), "{text}");
+            assert!(text.parse::<Wanted>().unwrap_err().starts_with("give a version such as 1.2.3"), "{text}");
         }
     }
 }

@@ -68,19 +68,21 @@ async fn a_release_starts_from_what_the_remote_has_and_changes_every_file_that_h
     };
 
     bench.write("notes.txt", "a note\n");
-    refused("1 files are not committed; commit or remove them");
+    refused("files that are not committed: 1; commit or remove them");
     bench.commit("all: add a note");
     bench.git("checkout", &["switch", "--quiet", "--create", "other"]);
     refused("the checkout is on other; a release is made from main");
+    bench.git("checkout", &["switch", "--quiet", "--detach"]);
+    refused("the checkout is on no branch; a release is made from main");
     bench.git("checkout", &["switch", "--quiet", "main"]);
-    refused("1 commits are not on origin/main; push them first");
+    refused("commits that are not on origin/main: 1; push them first");
     bench.git("checkout", &["push", "--quiet"]);
     // A fetch changes what the checkout knows of the remote.
     bench.git("colleague", &["pull", "--quiet"]);
     bench.git("colleague", &["commit", "--quiet", "--allow-empty", "--message", "all: wait"]);
     bench.git("colleague", &["push", "--quiet"]);
     bench.git("checkout", &["fetch", "--quiet"]);
-    refused("origin/main has 1 commits that are not here; pull them first");
+    refused("commits of origin/main that are not here: 1; pull them first");
     bench.git("checkout", &["pull", "--quiet", "--ff-only"]);
     assert_eq!(bench.checks(), 0);
 
@@ -153,7 +155,7 @@ async fn nothing_leaves_the_machine_before_every_check_has_passed() {
     bench.push("all: add a note");
     bench.during_ci = bench.push_by_a_colleague();
     let error = bench.execute("0.1.0").error();
-    assert!(error.starts_with("origin/main has 1 commits that are not here; pull them first"), "{error}");
+    assert!(error.starts_with("commits of origin/main that are not here: 1; pull them first"), "{error}");
     assert!(bench.remote_main().ends_with(" other"));
     assert_eq!(bench.registry.service.crates(), [""; 0]);
     bench.during_ci = String::new();
