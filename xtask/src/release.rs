@@ -29,6 +29,7 @@ use clap::Args;
 use crate::command::{cargo, line, root};
 use crate::workspace::{Package, Workspace};
 
+use checkout::BRANCH;
 use git::Git;
 use index::Index;
 use packages::Packager;
@@ -94,7 +95,7 @@ impl Release {
         if !self.execute {
             section("nothing was published");
             println!(
-                "--execute pushes {} to main, publishes the crates, and pushes {}",
+                "the same command with --execute pushes {} to {BRANCH}, publishes these crates, and pushes {}",
                 tree.commit,
                 target.tag()
             );
@@ -107,7 +108,10 @@ impl Release {
         publish::push_main(&checkout, &tree.commit)?;
         publisher.publish()?;
         publish::push_tag(&checkout, &tree.commit, &target)?;
-        tree.remove(&checkout)
+        tree.remove(&checkout)?;
+        section("released");
+        println!("the workflow release.yml makes the archives of {}; see that it succeeds", target.tag());
+        Ok(())
     }
 
     /// Makes and verifies the packages.

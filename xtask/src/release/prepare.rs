@@ -16,8 +16,8 @@ use super::step::{MEND, run};
 use super::target::Target;
 use super::{changelog, manifests, pages};
 
-/// The folders with a lockfile of their own, if they exist: the workspace and those outside of it.
-const LOCKED: [&str; 3] = ["", "fuzz", "tests/downstream"];
+/// The manifests with a lockfile beside them, if they exist: of the workspace and of those outside of it.
+const MANIFESTS: [&str; 3] = ["Cargo.toml", "fuzz/Cargo.toml", "tests/downstream/Cargo.toml"];
 
 /// A worktree that has the commit of the release.
 pub(crate) struct Worktree {
@@ -77,10 +77,10 @@ fn edit(git: &Git, target: &Target, date: Date) -> Result<()> {
     for name in listed.split_terminator('\0') {
         rewrite(&tree.join(name), |text| Ok(pages::with_version(text, &old, &version)))?;
     }
-    let folders = LOCKED.iter().map(|folder| tree.join(folder));
-    for folder in folders.filter(|folder| folder.join("Cargo.lock").exists()) {
+    for manifest in MANIFESTS.iter().filter(|manifest| tree.join(manifest).with_extension("lock").exists()) {
         // Versions of other crates stay: the option limits the update to the workspace.
-        run(cargo().current_dir(&folder).args(["update", "--quiet", "--workspace"]), MEND)?;
+        let update = ["update", "--quiet", "--workspace", "--manifest-path", manifest];
+        run(cargo().current_dir(tree).args(update), MEND)?;
     }
     Ok(())
 }

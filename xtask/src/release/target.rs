@@ -182,7 +182,10 @@ mod tests {
     #[test]
     fn what_is_no_version_is_refused() {
         for text in ["v1.2.3", "1.2", "next", ""] {
-            assert!(text.parse::<Wanted>().unwrap_err().starts_with("give a version such as 1.2.3"), "{text}");
+            assert!(
+                text.parse::<Wanted>().unwrap_err().starts_with("give a version such as 1.2.3"),
+                "{text}"
+            );
         }
     }
 }

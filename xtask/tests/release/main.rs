@@ -32,6 +32,8 @@ async fn a_dry_run_changes_nothing_and_names_the_bytes_that_are_published() {
     assert_eq!(bench.everything(), before);
     assert_eq!(bench.registry.seen_with("PUT", "").len(), 0);
     assert!(dry.contains("there is nothing to compare with"), "{dry}");
+    let next = dry.lines().find(|line| line.starts_with("the same command with --execute pushes ")).unwrap();
+    assert!(next.ends_with(" to main, publishes these crates, and pushes v0.1.0"), "{next}");
 
     let done = bench.execute("0.1.0").done();
     assert_eq!(bench.checks(), 1, "the proof of the dry run counts: {done}");
