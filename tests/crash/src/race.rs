@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,11 +68,13 @@ pub(crate) struct Counts {
     pub(crate) locked: AtomicU64,
 }
 
-/// The folder, the layers, and when it ends.
+/// The folder, the layers, and when the race ends.
 struct Track {
     cache: PathBuf,
     pool: Vec<Vec<u8>>,
     ends: Instant,
+    /// Nothing that happens after a breach counts.
+    has_breach: AtomicBool,
     counts: Counts,
     /// BuildKit's processes disturb each other where they unlink the lock; that is not what is tested.
     buildkit: Mutex<()>,
@@ -90,6 +92,12 @@ impl Race {
     }
 }
 
+impl Track {
+    fn is_over(&self) -> bool {
+        self.has_breach.load(Ordering::Relaxed) || Instant::now() >= self.ends
+    }
+}
+
 fn add(count: &AtomicU64, number: u64) {
     count.fetch_add(number, Ordering::Relaxed);
 }
@@ -103,7 +111,14 @@ pub(crate) async fn race(time: Duration, seed: u64, collecting: Collecting) -> R
     let (cache, ends) = (folder.path().join("cache"), Instant::now() + time);
     LayoutStore::open(&cache, LayoutOptions::create().with_sync(false)).await?;
     fs::write(cache.join("index.json"), r#"{"schemaVersion":2,"manifests":[]}"#)?;
-    let track = Track { cache, pool, ends, counts: Counts::default(), buildkit: Mutex::default() };
+    let track = Track {
+        cache,
+        pool,
+        ends,
+        has_breach: AtomicBool::new(false),
+        counts: Counts::default(),
+        buildkit: Mutex::default(),
+    };
     let track = Arc::new(track);
     let mut exporters = Vec::new();
     for number in 0..EXPORTERS {
@@ -115,9 +130,10 @@ pub(crate) async fn race(time: Duration, seed: u64, collecting: Collecting) -> R
         exporters.push(tokio::task::spawn_blocking(buildkit));
     }
     let mut breaches = Vec::new();
-    while Instant::now() < track.ends && breaches.is_empty() {
+    while !track.is_over() {
         collect(&track, collecting).await?;
         breaches = incomplete(&track.cache)?;
+        track.has_breach.store(!breaches.is_empty(), Ordering::Relaxed);
         let left = track.ends.saturating_duration_since(Instant::now()).as_secs();
         progress(format_args!(
             "{left} s left, {} blobs deleted",
@@ -176,7 +192,7 @@ fn choose<'t>(track: &'t Track, rng: &mut Random) -> Vec<&'t Vec<u8>> {
 /// Exports one cache after the other to a tag, as the program does.
 async fn export_until_the_end(track: &Track, number: u64, mut rng: Random) -> Result<()> {
     let name = Name::Tag(format!("ours{number}"));
-    while Instant::now() < track.ends {
+    while !track.is_over() {
         let layers = MemoryStore::new();
         let mut descriptors = Vec::new();
         for layer in choose(track, &mut rng) {
@@ -204,7 +220,7 @@ async fn export_until_the_end(track: &Track, number: u64, mut rng: Random) -> Re
 /// Exports one cache after the other to a tag, with BuildKit's sequence of changes.
 fn export_as_buildkit_until_the_end(track: &Track, number: u64, mut rng: Random) -> Result<()> {
     let tag = format!("buildkit{number}");
-    while Instant::now() < track.ends {
+    while !track.is_over() {
         let mut layers = Vec::new();
         for layer in choose(track, &mut rng) {
             layers.push(store_as_buildkit(track, layer, "application/vnd.oci.image.layer.v1.tar", &mut rng)?);
