@@ -18,7 +18,7 @@ Windows-X64) target=x86_64-pc-windows-msvc ;;
 esac
 
 version=${BKCACHE_VERSION#v}
-[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || fail "the version $BKCACHE_VERSION is none: give one such as 1.2.3"
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || fail "the version $BKCACHE_VERSION is none: give one such as 1.2.3"
 name=bkcache-$version-$target
 url=$BKCACHE_RELEASES/v$version/$name.tar.gz
 folder=$RUNNER_TEMP/bkcache-$version

@@ -20,7 +20,7 @@ mod fuzz;
 mod harness;
 mod minimal_versions;
 mod package;
-mod packages;
+mod published;
 mod release;
 mod report;
 mod tidy;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::packages;
+use crate::published;
 
 /// Folders of generated files and test data.
 const SKIPPED: &[&str] = &["target", "fixtures", "vectors", "corpus", "artifacts"];
@@ -38,7 +38,7 @@ const MACHINE_PATHS: &[(&str, &str)] =
 
 /// One line for each finding, sorted by path.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
-    let mut findings = packages::check(root)?;
+    let mut findings = published::check(root)?;
     for path in files(root)? {
         let name = display(root, &path);
         if name.ends_with(".snap.new") {

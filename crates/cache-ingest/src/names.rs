@@ -145,7 +145,7 @@ async fn other_names(
 
 fn would_lose(name: &Name, manifest: Digest, others: OtherNames) -> Error {
     let how = if matches!(name, Name::Digest(_)) {
-        "its names go"
+        "a digest goes with all of its names"
     } else {
         "this store removes a manifest with all of its names"
     };

@@ -1,7 +1,7 @@
 //! A small repository that is released: a workspace of the layout of this one, its remote, and its registry.
 //!
-//! All of it is in a temporary folder and on loopback. Programs get no variable of the surroundings save what finds the
-//! toolchain.
+//! All of it is in a temporary folder and on loopback. Programs get no variable of the surroundings, except those that
+//! find the toolchain.
 
 use std::ffi::OsString;
 use std::fs;

@@ -85,6 +85,7 @@ fn nothing_is_installed_that_is_not_what_was_asked_for() {
     runner.is_refused(&[("BKCACHE_SHA256", "00")], "nothing was installed");
     runner.is_refused(&[("BKCACHE_VERSION", "0.2.0")], "cannot fetch");
     runner.is_refused(&[("BKCACHE_VERSION", "latest")], "the version latest is none");
+    runner.is_refused(&[("BKCACHE_VERSION", "0.1.0/../0.1.0")], "the version 0.1.0/../0.1.0 is none");
     runner.is_refused(&[("RUNNER_OS", "macOS")], "bkcache-0.1.0-x86_64-apple-darwin");
     runner.is_refused(&[("RUNNER_OS", "Windows")], "bkcache-0.1.0-x86_64-pc-windows-msvc");
     runner.is_refused(&[("RUNNER_ARCH", "ARM")], "no archive for a runner of Linux on ARM");
