@@ -2,6 +2,3 @@
 cp -a "$WHY/plat/context/." .
 printf '%s\n' plat plat-386 plat-386 > "$STATE/builds"
 cp -a "$WHY/plat/cache" shared
-# The recipe, as the workflow has it.
-mkdir ci
-cp "$ROOT/tests/recipes/fan-in.sh" ci/

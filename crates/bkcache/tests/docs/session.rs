@@ -108,7 +108,6 @@ impl Session {
             ("HOME", at("home")),
             ("LANG", "C.UTF-8".to_owned()),
             ("PATH", path),
-            ("ROOT", root().display().to_string()),
             ("STATE", at("state")),
             ("TMPDIR", at("tmp")),
             ("WHY", world.why().display().to_string()),
