@@ -122,8 +122,10 @@ fn check_action(step: &Yaml<'_>) -> Result<(), String> {
 fn job_of_gitlab(job: &Yaml<'_>, pipeline: &Yaml<'_>, scripts: &mut Vec<Script>) {
     let default = pipeline.as_mapping_get("default").unwrap_or(pipeline);
     let parallel = job.as_mapping_get("parallel").and_then(|parallel| parallel.as_mapping_get("matrix"));
-    let alternatives = parallel.and_then(Yaml::as_sequence).map(|list| list.iter().collect::<Vec<_>>());
-    let matrices = alternatives.map_or_else(|| vec![None], |list| list.into_iter().map(Some).collect());
+    let matrices: Vec<Option<&Yaml<'_>>> = match parallel.and_then(Yaml::as_sequence) {
+        Some(list) => list.iter().map(Some).collect(),
+        None => vec![None],
+    };
     for combination in matrices.into_iter().flat_map(combinations) {
         let variables = [pipeline, job].into_iter().filter_map(|part| part.as_mapping_get("variables"));
         let variables = variables.flat_map(entries).map(|(key, value)| (key, scalar(value)));
@@ -142,13 +144,10 @@ fn job_of_gitlab(job: &Yaml<'_>, pipeline: &Yaml<'_>, scripts: &mut Vec<Script>)
     }
 }
 
-/// The combinations of a matrix: its lists multiplied, and then each of `include`. One without values if there is none.
+/// The combinations of a matrix: its lists multiplied. One without values if there is none.
 fn combinations(matrix: Option<&Yaml<'_>>) -> Vec<Values> {
-    let Some(matrix) = matrix else { return vec![Values::new()] };
     let mut all = vec![Values::new()];
-    let mut multiplied = false;
-    for (key, list) in entries(matrix).filter(|(key, _)| key != "include" && key != "exclude") {
-        multiplied = true;
+    for (key, list) in matrix.into_iter().flat_map(entries) {
         let choices: Vec<String> = match list.as_sequence() {
             Some(list) => list.iter().map(scalar).collect(),
             None => vec![scalar(list)],
@@ -158,16 +157,9 @@ fn combinations(matrix: Option<&Yaml<'_>>) -> Vec<Values> {
             values.insert(key.clone(), choice.clone());
             values
         };
-        all = all
-            .iter()
-            .flat_map(|values| choices.iter().map(|choice| with(values, choice)).collect::<Vec<_>>())
-            .collect();
+        let each = |values: Values| choices.iter().map(|choice| with(&values, choice)).collect::<Vec<_>>();
+        all = all.into_iter().flat_map(each).collect();
     }
-    if !multiplied {
-        all.clear();
-    }
-    let included = matrix.as_mapping_get("include").and_then(Yaml::as_sequence).into_iter().flatten();
-    all.extend(included.map(|entry| entries(entry).map(|(key, value)| (key, scalar(value))).collect()));
     all
 }
 
