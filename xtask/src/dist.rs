@@ -4,6 +4,8 @@
 //! of this machine replaced. It publishes nothing.
 
 mod archive;
+mod debian;
+mod files;
 mod linked;
 
 use std::fs;
@@ -17,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::command::{cargo, output, root, step};
 use archive::{Entry, archive};
+use files::{read, write};
 use linked::Linked;
 
 /// Files of the repository that the archive holds.
@@ -33,10 +36,14 @@ pub(crate) struct Dist {
     /// Pack this program in place of one that is built now
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+
+    /// Make a Debian package of the same files, too; it needs cargo-deb
+    #[arg(long)]
+    deb: bool,
 }
 
 impl Dist {
-    /// Writes the archive and its checksum to `target/dist`.
+    /// Writes the archive, the package if it is asked for, and their checksums to `target/dist`.
     pub(crate) fn run(&self) -> Result<bool> {
         let time = commit_time()?;
         let program = match &self.program {
@@ -47,17 +54,15 @@ impl Dist {
         };
         let folder = root().join("target/dist");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let entries = self.entries(&program)?;
+        if self.deb {
+            let package = debian::package(&self.target, &entries, time)?;
+            write_checksum(&package)?;
+        }
         let name = format!("bkcache-{}-{}", env!("CARGO_PKG_VERSION"), self.target);
-        let bytes = archive(&name, self.entries(&program)?, time)?;
         let file = folder.join(format!("{name}.tar.gz"));
-        write(&file, &bytes)?;
-        // As sha256sum writes it, so that `sha256sum --check` reads it beside the archive.
-        let checksum = const_hex::encode(Sha256::digest(&bytes));
-        write(
-            &folder.join(format!("{name}.tar.gz.sha256")),
-            format!("{checksum}  {name}.tar.gz\n").as_bytes(),
-        )?;
-        println!("{checksum}  {} ({} bytes)", file.display(), bytes.len());
+        write(&file, &archive(&name, entries, time)?)?;
+        write_checksum(&file)?;
         Ok(true)
     }
 
@@ -186,10 +191,12 @@ fn manual_pages(program: &Path) -> Result<Vec<Entry>> {
         .collect()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+/// Writes the checksum of a file beside it, as `sha256sum` does, so that `sha256sum --check` reads it.
+fn write_checksum(file: &Path) -> Result<()> {
+    let bytes = read(file)?;
+    let checksum = const_hex::encode(Sha256::digest(&bytes));
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    write(&file.with_file_name(format!("{name}.sha256")), format!("{checksum}  {name}\n").as_bytes())?;
+    println!("{checksum}  {} ({} bytes)", file.display(), bytes.len());
+    Ok(())
 }
