@@ -395,6 +395,22 @@ fn a_server_that_cannot_be_used_is_named_with_its_port() {
     fails_with(&unknown, ": registry.invalid cannot be looked up; check the name of the registry");
 }
 
+/// As in an image without files.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_system_without_certificates_is_told_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, "").unwrap();
+    let variables = vec![("SSL_CERT_FILE", file), ("SSL_CERT_DIR", folder.path().to_owned())];
+    let way = Way { variables, ..Way::with(&[]) };
+    let ran = way.run(&["inspect", "registry.invalid/app:v1"]);
+    fails_with(
+        &ran,
+        ": no authority's certificate is found on this system; install them (in Debian the package ca-certificates)",
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_with_authentication() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();

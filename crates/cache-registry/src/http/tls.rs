@@ -23,6 +23,8 @@ use crate::http::certificate_error::UnknownAuthority;
 use crate::http::certs_d::RegistryFiles;
 use crate::options::ClientOptions;
 
+const NO_AUTHORITIES: &str = "no authority's certificate is found on this system; install them (in Debian the package ca-certificates), or name the registry's authority with --ca";
+
 /// Which certificates are trusted and shown, and how strictly servers are verified.
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -116,9 +118,7 @@ impl Tls {
         }
         let (named, files) = (certificates.authorities.clone(), certificates.files.clone());
         let verifier = Verifier::new_with_extra_roots(named.iter().cloned(), provider.clone());
-        let verifier = verifier.map_err(|cause| {
-            failed(format_args!("the system's certificates cannot be used: {cause}")).with_cause(cause)
-        })?;
+        let verifier = verifier.map_err(|cause| failed(NO_AUTHORITIES).with_cause(cause))?;
         Ok(ServerTrust { provider, authorities: Some(Authorities { verifier, named, files }) })
     }
 
