@@ -19,6 +19,7 @@ mod differences;
 mod doctor;
 mod edit;
 mod happy;
+mod image;
 mod inline;
 mod interrupted;
 mod labels;
