@@ -50,7 +50,7 @@ impl Dist {
             Some(program) => {
                 program.canonicalize().with_context(|| format!("cannot find {}", program.display()))?
             }
-            None => self.build(time)?,
+            None => self.build()?,
         };
         let folder = root().join("target/dist");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -67,7 +67,7 @@ impl Dist {
     }
 
     /// Builds the program, without the paths of this machine in it.
-    fn build(&self, time: u64) -> Result<PathBuf> {
+    fn build(&self) -> Result<PathBuf> {
         let target = target_folder()?;
         let paths = mapped_paths(&target)?;
         let map = |option: &str| -> Vec<String> {
@@ -82,7 +82,8 @@ impl Dist {
         let mut build = cargo();
         build.args(["build", "--locked", "--package", "bkcache", "--profile", "dist", "--target"]);
         build.arg(&self.target).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-        build.env("SOURCE_DATE_EPOCH", time.to_string());
+        // C code may hold the date of its compilation. It gets one for all: cargo does not compile it anew for a commit.
+        build.env("SOURCE_DATE_EPOCH", "0");
         // The C compiler of MSVC has no such option.
         if !self.target.ends_with("-msvc") {
             let variable = format!("CFLAGS_{}", self.target.replace('-', "_"));
