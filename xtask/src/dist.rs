@@ -121,17 +121,21 @@ impl Dist {
 
 /// The paths of this machine that a compiler would put into the program, and their replacements. Of a path and one below
 /// it, the one below follows, because compilers take the last that fits.
-fn mapped_paths(target: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
-    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+fn mapped_paths(target: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let sysroot = String::from_utf8(output(Command::new("rustc").args(["--print", "sysroot"]))?)?;
+    let version = String::from_utf8(output(Command::new("rustc").arg("-vV"))?)?;
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
+    let commit = commit.context("rustc -vV names no commit-hash")?;
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     #[allow(deprecated, reason = "cargo finds its folder in the same way")]
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let home = home.context("the folder of cargo is not known: set CARGO_HOME")?;
     let mut paths = vec![
-        (root(), "/bkcache"),
-        (target.to_owned(), "/bkcache/target"),
-        (home, "/cargo"),
-        (String::from_utf8(sysroot)?.trim().into(), "/rust"),
+        (root(), "/bkcache".to_owned()),
+        (target.to_owned(), "/bkcache/target".to_owned()),
+        (home, "/cargo".to_owned()),
+        // Where the sources of the standard library are installed, as they are named where they are not.
+        (Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")),
     ];
     paths.sort_by_key(|(path, _)| path.as_os_str().len());
     Ok(paths)
