@@ -84,7 +84,7 @@ fn open_inside(folder: &Path, name: &str) -> io::Result<File> {
     if is_symlink(folder) || is_symlink(&path) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    File::open(path)
+    open_at_once(&path)
 }
 
 /// Opens a file for reading, also behind a link. Does not wait for a pipe.
@@ -97,7 +97,12 @@ pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
 /// Opens a file for reading, also behind a link.
 #[cfg(not(unix))]
 pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
-    File::open(path)
+    let mut options = File::options();
+    options.read(true);
+    // FILE_FLAG_BACKUP_SEMANTICS: a folder is opened as on Unix, so that the caller can say what is in the file's place.
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, 0x0200_0000);
+    options.open(path)
 }
 
 /// Reads a small file whole; `None` where there is none, the error `too_large` above `limit` bytes,

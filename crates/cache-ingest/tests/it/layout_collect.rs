@@ -114,8 +114,17 @@ fn of(algorithm: Algorithm, media_type: &str, bytes: &[u8]) -> Descriptor {
     Descriptor::new(MediaType::new(media_type), digest, bytes.len() as u64)
 }
 
+/// Changes the age of a file or a folder.
 fn age_file(path: &Path, age: Duration) {
-    File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt;
+        // FILE_WRITE_ATTRIBUTES; FILE_FLAG_BACKUP_SEMANTICS, for a folder.
+        options.access_mode(0x100).custom_flags(0x0200_0000);
+    }
+    options.open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
 }
 
 fn json(blob: &Descriptor) -> String {
@@ -306,7 +315,7 @@ async fn while_another_program_uploads_no_blob_is_deleted() {
     assert_eq!(collected.upload.as_deref(), Some(upload.as_path()));
     assert!(layout.has(&garbage) && upload.join("data").exists() && collected.leftovers.is_empty());
     age_file(&upload.join("data"), 3 * HOUR);
-    File::open(&upload).unwrap().set_modified(SystemTime::now() - 3 * HOUR).unwrap();
+    age_file(&upload, 3 * HOUR);
     let collected = layout.collect().await;
     assert_eq!((collected.deleted().blobs, collected.leftovers.len(), collected.upload), (1, 1, None));
     assert_eq!(collected.leftovers[0].bytes, 20);

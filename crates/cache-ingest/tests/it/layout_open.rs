@@ -37,7 +37,12 @@ async fn refused(path: &Path, kind: ErrorKind, text: &str) {
 
 #[tokio::test]
 async fn what_is_no_layout_is_refused_by_name_and_reason() {
-    refused(&folder(&[]).path().join("absent"), ErrorKind::NotFound, "No such file").await;
+    refused(
+        &folder(&[]).path().join("absent"),
+        ErrorKind::NotFound,
+        if cfg!(unix) { "No such file" } else { "(os error 2)" },
+    )
+    .await;
     let neither = "it has neither oci-layout nor index.json and blobs";
     for files in [&[][..], &[("index.json", "{}")], &[("blobs/sha256/", "")]] {
         refused(folder(files).path(), ErrorKind::Invalid, neither).await;
@@ -293,8 +298,8 @@ async fn an_error_stays_on_one_line_whatever_the_tags_hold() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
-    let pipe = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let pipe =
+        |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
     let index = folder(&[("oci-layout", LAYOUT), ("blobs/sha256/", "")]);
     pipe(&index.path().join("index.json"));
     refused(index.path(), ErrorKind::Invalid, "it is not a regular file").await;

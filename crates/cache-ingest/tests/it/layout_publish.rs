@@ -242,7 +242,7 @@ async fn a_lock_is_waited_for_and_the_wait_is_bounded() {
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert!(!waiting.is_finished());
     // BuildKit unlocks and then unlinks.
-    lock.unlock().unwrap();
+    drop(lock);
     fs::remove_file(&path).ok();
     waiting.await.unwrap().unwrap();
     assert_eq!(index(folder.path()), with_entries(&[tagged(1, "a")]));
@@ -260,7 +260,7 @@ async fn a_lock_file_that_is_unlinked_all_the_time_loses_no_entry() {
             if let Ok(file) = fs::File::create(&unlinked)
                 && file.try_lock().is_ok()
             {
-                file.unlock().unwrap();
+                drop(file);
                 fs::remove_file(&unlinked).ok();
             }
             std::thread::sleep(Duration::from_millis(1));

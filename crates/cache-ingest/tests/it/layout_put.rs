@@ -1,13 +1,12 @@
 //! Storing blobs in a layout: whole and verified or not at all, and only our own stale files go.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{fs, io};
 
 use cache_ingest::{
-    DiskHook, DiskOperation, ErrorKind, Expect, Hasher, Ingester, Job, LayoutOptions, LayoutStore,
-    MemoryStore, Mismatch, Name, ProviderExt, Publisher, Source, Step, Stored, copy, copy_all,
+    ErrorKind, Expect, Hasher, Ingester, Job, LayoutOptions, LayoutStore, MemoryStore, Mismatch, Name,
+    ProviderExt, Publisher, Source, Step, Stored, copy, copy_all,
 };
 use cache_model::{Algorithm, Descriptor, MediaType};
 
@@ -304,59 +303,6 @@ async fn to_hash_a_blob_that_exists_is_reported_and_a_blob_that_does_not_exist_i
         heard.lines().iter().filter(|heard| **heard == line).count()
     };
     assert_eq!((put(true).await, put(false).await, put(true).await), (0, 0, 1));
-}
-
-/// Notes the files whose content is made durable.
-#[derive(Default)]
-struct Synced(Mutex<Vec<PathBuf>>);
-
-impl DiskHook for Synced {
-    fn perform(
-        &self,
-        operation: &DiskOperation<'_>,
-        work: &mut dyn FnMut() -> io::Result<()>,
-    ) -> io::Result<()> {
-        if let DiskOperation::SyncFile(path) = operation {
-            self.0.lock().unwrap().push(path.to_path_buf());
-        }
-        work()
-    }
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn what_was_written_without_sync_is_made_durable_by_a_store_that_rehashes() {
-    let folder = tempfile::tempdir().unwrap();
-    let (layer, manifest) = (noise(700_000, 1), "manifest");
-    let (blob, named) = (describe(&layer), describe(manifest.as_bytes()));
-    let copy = async |store: &LayoutStore| {
-        store
-            .put(&blob, &Source::new(&Faulty::new(layer.clone(), []), blob.clone(), &Job::default()))
-            .await
-            .unwrap();
-        store.publish(&Name::Tag("a".into()), &named, manifest.into(), Expect::Any).await.unwrap();
-    };
-    copy(&LayoutStore::open(folder.path(), LayoutOptions::create().with_sync(false)).await.unwrap()).await;
-    let synced = Arc::new(Synced::default());
-    let store =
-        LayoutStore::open(folder.path(), LayoutOptions::create().with_hook(synced.clone())).await.unwrap();
-    let all = || {
-        let mut synced = std::mem::take(&mut *synced.0.lock().unwrap());
-        synced.sort();
-        synced
-    };
-    let mut expected =
-        vec![blob_path(&store, &named), folder.path().join("index.json"), folder.path().join("oci-layout")];
-    copy(&store).await;
-    expected.sort();
-    assert_eq!(all(), expected, "all but what is trusted by its size");
-    let rehashing = LayoutOptions::default().with_hook(synced.clone()).with_rehash(true);
-    copy(&layout_with(folder.path(), rehashing.clone()).await).await;
-    expected.push(blob_path(&store, &blob));
-    expected.sort();
-    assert_eq!(all(), expected);
-    copy(&layout_with(folder.path(), rehashing.with_sync(false)).await).await;
-    assert!(all().is_empty());
 }
 
 #[tokio::test]

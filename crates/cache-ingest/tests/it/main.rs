@@ -21,14 +21,19 @@ mod layout_open;
 mod layout_publish;
 mod layout_put;
 mod layout_referrers;
+#[cfg(unix)]
+mod layout_sync;
 mod local_files;
 mod memory;
 mod presence;
 mod providers;
 mod reading;
+// Only Unix has parts.
+#[cfg(unix)]
 mod resuming;
 mod runtime;
-#[cfg(unix)]
 mod second_process;
+#[cfg(unix)]
+mod special_files;
 mod swapping;
 mod whole;

@@ -188,7 +188,7 @@ async fn a_process_that_is_killed_at_any_moment_leaves_a_whole_layout() {
         assert_eq!(check(&cache).await.len(), tags.len() + 1);
     }
     assert!(killed_while_staging > 0 && published >= 24, "{killed_while_staging} and {published}");
-    assert!(resumed > 0, "no kill left a part");
+    assert_eq!(resumed > 0, cfg!(unix), "on Unix a kill leaves a part, elsewhere there are none");
 }
 
 #[tokio::test]

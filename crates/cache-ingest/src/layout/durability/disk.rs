@@ -153,7 +153,7 @@ impl Disk {
 
     /// Gives a file another name, in place of a file that has it.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.perform(DiskOperation::Rename { from, to }, || fs::rename(from, to))
+        self.perform(DiskOperation::Rename { from, to }, || rename(from, to))
     }
 
     /// Removes a file.
@@ -165,4 +165,28 @@ impl Disk {
     pub(crate) fn try_remove(&self, path: &Path) {
         let _ = self.remove(path);
     }
+}
+
+#[cfg(not(windows))]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Windows may refuse to replace a file while another program has it open: a virus scanner, or BuildKit while it reads the
+/// index. So a refused rename is tried again, for about a second.
+#[cfg(windows)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    const SHARING_VIOLATION: i32 = 32;
+    for _ in 0..50 {
+        match fs::rename(from, to) {
+            Err(cause)
+                if cause.kind() == io::ErrorKind::PermissionDenied
+                    || cause.raw_os_error() == Some(SHARING_VIOLATION) =>
+            {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+    fs::rename(from, to)
 }

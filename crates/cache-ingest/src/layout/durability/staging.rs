@@ -182,6 +182,10 @@ impl Drop for StagedFile {
     }
 }
 
+#[cfg_attr(
+    not(unix),
+    allow(unused_variables, reason = "Windows has no permission of this kind for a new file")
+)]
 fn open_new(path: &Path, read_only: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
