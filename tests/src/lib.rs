@@ -9,7 +9,10 @@
 )]
 
 pub mod forms;
+// The truth of these builds has permissions and symbolic links.
+#[cfg(unix)]
 pub mod why;
+#[cfg(unix)]
 pub mod why_inputs;
 
 use std::path::PathBuf;

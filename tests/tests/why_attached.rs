@@ -1,4 +1,5 @@
 //! Build records that are attached to images, in a folder and in Docker's registry.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

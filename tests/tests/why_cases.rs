@@ -1,5 +1,6 @@
 //! The builds with known truth are whole: each cache has as many records as its truth, under the same digests, and the
 //! contexts have their modes.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

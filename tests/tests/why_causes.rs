@@ -1,4 +1,5 @@
 //! Why builds missed the caches of older builds: all that is known of each pair is found, with everything at hand and with less.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! Layers that hold what their keys name are sound, layers that were tampered with are not, and what cannot be told is said.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! Each form of a build record gives the same build.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

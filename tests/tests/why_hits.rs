@@ -1,4 +1,5 @@
 //! Hits and misses against an older cache are those that BuildKit showed, with the newer cache and before building.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,6 @@
 //! The keys that are computed from build records are those of BuildKit: every record of a step, the keys of images, and the links
 //! between them.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

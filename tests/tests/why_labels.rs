@@ -1,4 +1,5 @@
 //! A label says as much of an older build as its record, its folders and the layers of its copies, but no value.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! Every record of real caches is named as it is known to be, with and without folders and layers.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! A build record says the same in every form: what `buildx history export` writes is the provenance, and the log beside it.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! Contexts and layers, read as trees, have the contents by which BuildKit found its records.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

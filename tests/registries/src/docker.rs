@@ -38,7 +38,7 @@ impl Docker {
         if programs.map(|(program, package)| has_program(program, package)).contains(&false) {
             return None;
         }
-        if !rustix::process::geteuid().is_root() && !skip("dockerd has to be run as root") {
+        if !is_root() && !skip("dockerd has to be run as root") {
             return None;
         }
         let client = client()?;
@@ -147,6 +147,13 @@ impl Step {
         steps.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
         steps.into_iter().map(|(_, step)| step).collect()
     }
+}
+
+fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    return false;
 }
 
 fn socket(folder: &Path) -> String {

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 /// Whether a program is installed. If not, prints how to install it; with `BKCACHE_REQUIRE_PEERS` set, panics.
@@ -47,7 +46,7 @@ pub(crate) async fn try_command(command: &mut Command) -> Result<String, String>
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
-    /// How long it may take to stop after SIGTERM. Then it is killed.
+    /// How long it may take to stop after SIGTERM. Then it is killed. Windows has no SIGTERM: it is killed at once.
     grace: Duration,
 }
 
@@ -84,10 +83,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let start = Instant::now();
-        if let Some(pid) = Pid::from_raw(i32::try_from(self.child.id()).unwrap()) {
-            // It may have ended already. Waiting for it is right in both cases.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        ask_to_stop(&mut self.child);
         while start.elapsed() < self.grace {
             if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
                 return;
@@ -97,4 +93,19 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program may have ended already. Waiting for it is right in both cases.
+#[cfg(unix)]
+fn ask_to_stop(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    if let Some(pid) = Pid::from_raw(i32::try_from(child.id()).unwrap()) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn ask_to_stop(child: &mut Child) {
+    let _ = child.kill();
 }

@@ -257,6 +257,7 @@ async fn a_registry_with_passwords() {
     assert!(ran.code == 2 && ran.stderr.contains("none is named"), "{}", ran.stderr);
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_with_a_credential_helper() {
     let Some(registry) = DockerRegistry::start(Guard::Passwords(&[("user", PASSWORD)])).await else { return };

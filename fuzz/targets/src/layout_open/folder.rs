@@ -305,7 +305,7 @@ fn link(to: &Path, at: &Path) {
     drop(std::os::unix::fs::symlink(to, at));
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn pipe(at: &Path) {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let _ = mknodat(CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0);
@@ -314,5 +314,5 @@ fn pipe(at: &Path) {
 #[cfg(not(unix))]
 fn link(_to: &Path, _at: &Path) {}
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn pipe(_at: &Path) {}

@@ -35,7 +35,8 @@ impl Ran {
     pub fn shown(&self, folder: &Path) -> String {
         let fixtures = fixture("").display().to_string();
         let text = format!("{}{}exit code {}", self.text(), self.stderr, self.code);
-        text.replace(&folder.display().to_string(), "DIR").replace(&fixtures, "FIXTURES/")
+        let text = text.replace(&folder.display().to_string(), "DIR").replace(&fixtures, "FIXTURES/");
+        if cfg!(windows) { text.replace('\\', "/") } else { text }
     }
 
     pub fn ok(self) -> Self {
