@@ -14,10 +14,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::command::{cargo, output, root, step};
+use crate::workspace::Workspace;
 use archive::{Entry, archive};
 use files::{read, write};
 use linked::Linked;
@@ -68,7 +68,7 @@ impl Dist {
 
     /// Builds the program, without the paths of this machine in it.
     fn build(&self) -> Result<PathBuf> {
-        let target = target_folder()?;
+        let target = Workspace::load(&root())?.target;
         let paths = mapped_paths(&target)?;
         let map = |option: &str| -> Vec<String> {
             paths.iter().map(|(from, to)| format!("{option}={}={to}", from.display())).collect()
@@ -151,14 +151,6 @@ fn rust_flags() -> Vec<String> {
     }
 }
 
-/// Where cargo puts what it builds.
-fn target_folder() -> Result<PathBuf> {
-    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Value = serde_json::from_slice(&metadata).context("cargo metadata wrote no JSON")?;
-    let folder = metadata.get("target_directory").and_then(Value::as_str);
-    folder.map(PathBuf::from).context("cargo metadata names no target folder")
-}
-
 /// `SOURCE_DATE_EPOCH`, or when the commit was made, in seconds since 1970.
 fn commit_time() -> Result<u64> {
     let text = match std::env::var("SOURCE_DATE_EPOCH") {
@@ -183,7 +175,8 @@ fn runnable(program: &Path) -> Result<PathBuf> {
         // It is for another machine.
         Err(_) => {
             output(cargo().args(["build", "--locked", "--package", "bkcache"]))?;
-            Ok(target_folder()?.join("debug/bkcache").with_extension(std::env::consts::EXE_EXTENSION))
+            let target = Workspace::load(&root())?.target;
+            Ok(target.join("debug/bkcache").with_extension(std::env::consts::EXE_EXTENSION))
         }
     }
 }

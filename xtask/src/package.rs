@@ -24,7 +24,7 @@ pub(crate) struct Package {
 impl Package {
     /// Packages all published crates, then builds and tests those that are asked for; true if all succeed.
     pub(crate) fn run(&self) -> Result<bool> {
-        let packages = Workspace::load(&root())?.packages;
+        let Workspace { packages, target } = Workspace::load(&root())?;
         let published: Vec<_> = packages.iter().filter(|package| package.published).collect();
         if let Some(unknown) =
             self.crates.iter().find(|name| !published.iter().any(|package| package.name == **name))
@@ -40,7 +40,7 @@ impl Package {
         let mut good = true;
         for package in published {
             if self.crates.is_empty() || self.crates.contains(&package.name) {
-                good &= verify(&package.name, &unpacked)?;
+                good &= verify(&package.name, &unpacked, &target)?;
             }
         }
         Ok(good)
@@ -108,11 +108,10 @@ fn workspace_manifest(packages: &[workspace::Package], own: &str) -> String {
 }
 
 /// Whether an unpacked crate builds without its dev-dependencies, and passes its tests.
-fn verify(name: &str, workspace: &Path) -> Result<bool> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+fn verify(name: &str, workspace: &Path, target: &Path) -> Result<bool> {
     let run = |task: &str| {
         let mut command = cargo();
-        command.current_dir(workspace).env("CARGO_TARGET_DIR", &target);
+        command.current_dir(workspace).env("CARGO_TARGET_DIR", target);
         // A snapshot that differs is a failure, and no file is written beside it.
         command.env("INSTA_UPDATE", "no");
         step(command.args([task, "--quiet", "--package", name]))

@@ -12,6 +12,8 @@ use crate::command::{cargo, output};
 /// The packages of the workspace.
 pub(crate) struct Workspace {
     pub(crate) packages: Vec<Package>,
+    /// Where cargo puts what it builds.
+    pub(crate) target: PathBuf,
 }
 
 /// One package.
@@ -55,7 +57,7 @@ impl Workspace {
         let metadata: Value =
             serde_json::from_slice(&output(&mut command)?).context("cargo metadata is not JSON")?;
         let packages = list(&metadata, "packages").iter().map(package).collect();
-        Ok(Self { packages })
+        Ok(Self { packages, target: text(&metadata, "target_directory").into() })
     }
 }
 
