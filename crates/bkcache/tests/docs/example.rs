@@ -4,7 +4,7 @@ use snapbox::{Assert, Data, Redactions};
 
 use crate::page::{Block, Command, blocks};
 use crate::session::{Ran, Session};
-use crate::workflow;
+use crate::workflow::Workflows;
 use crate::world::World;
 
 /// Runs a page. The error names the line, and has the difference.
@@ -14,6 +14,7 @@ pub fn check(world: &World, name: &str, path: &str, text: &str) -> Result<(), St
         return Ok(());
     }
     let Some(session) = Session::start(world, name, text)? else { return Ok(()) };
+    let mut workflows = Workflows::default();
     for block in blocks {
         match block {
             Block::Console(commands) => {
@@ -24,7 +25,8 @@ pub fn check(world: &World, name: &str, path: &str, text: &str) -> Result<(), St
                 }
             }
             Block::Yaml(line, text) => {
-                run_workflow(&session, &text).map_err(|why| format!("{path}:{line}: {why}"))?;
+                run_workflow(&session, &mut workflows, &text)
+                    .map_err(|why| format!("{path}:{line}: {why}"))?;
             }
         }
     }
@@ -51,10 +53,10 @@ fn trimmed(text: &str) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-fn run_workflow(session: &Session, text: &str) -> Result<(), String> {
-    for script in workflow::scripts(text, &session.values)? {
+fn run_workflow(session: &Session, workflows: &mut Workflows, text: &str) -> Result<(), String> {
+    for script in workflows.scripts(text, &session.values)? {
         let ran = session.script(&script.text, &script.variables);
-        if ran.code != 0 && !script.may_fail {
+        if ran.code != 0 {
             return Err(format!("exit code {} of\n{}\n{}", ran.code, script.text, ran.output));
         }
     }

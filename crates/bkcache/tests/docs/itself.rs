@@ -77,10 +77,39 @@ const CASES: &[Case] = &[
     ),
     (
         "scripts_of_gitlab_are_run",
-        "```yaml\nvariables: { A: 1 }\nj:\n  variables: { B: $A$A }\n  before_script: [C=2]\n  script:\n    - echo $B$C > f\n```\n\n```console\n$ cat f\n112\n```\n",
+        "```yaml\nvariables: { A: 1 }\n.t:\n  variables: { B: $A$A }\n  before_script: [C=2]\n```\n\n```yaml\nj:\n  extends: .t\n  script:\n    - echo $B$C > f\n```\n\n```console\n$ cat f\n112\n```\n",
         None,
     ),
-    ("a_step_may_fail_if_it_says_so", "```yaml\n- run: exit 1\n  continue-on-error: true\n```\n", None),
+    (
+        "blocks_of_gitlab_are_one_file",
+        "```yaml\nvariables: { A: 1 }\n```\n\n```yaml\nvariables: { B: 1 }\n```\n",
+        Some("page.md:5: no YAML"),
+    ),
+    (
+        "a_stage_of_gitlab_is_listed",
+        "```yaml\nstages: [build]\nj: { script: ['true'] }\n```\n",
+        Some("j: its stage test"),
+    ),
+    (
+        "a_needed_job_of_gitlab_has_the_same_rules",
+        "```yaml\na: { script: ['true'] }\nb: { needs: [a], rules: [{ if: $X }], script: ['true'] }\n```\n",
+        Some("b: it needs a"),
+    ),
+    (
+        "a_step_that_may_fail_has_to_work_here",
+        "```yaml\n- run: exit 1\n  continue-on-error: true\n```\n",
+        Some("page.md:1: exit code 1"),
+    ),
+    (
+        "an_action_that_builds_is_run",
+        "```yaml\njobs:\n  j:\n    env: { A: b }\n    steps:\n      - uses: docker/build-push-action@v6\n        with: { context: ., cache-to: 'type=local,dest=${{ env.A }}' }\n```\n\n```console\n$ bkcache ls ./b\n```\n",
+        None,
+    ),
+    (
+        "an_action_that_builds_refuses_what_it_does_not_know",
+        "```yaml\n- uses: docker/build-push-action@v6\n  with: { context: ., cache-too: a }\n```\n",
+        Some("cache-too"),
+    ),
     ("yaml_that_is_none_is_refused", "```yaml\n- a: b: c\n```\n", Some("no YAML")),
 ];
 

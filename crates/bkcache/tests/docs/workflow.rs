@@ -1,7 +1,8 @@
 //! The scripts of a workflow of GitHub Actions or GitLab, in their order.
 //!
-//! Of a step with `uses`, only its inputs are compared with `action.yml`, and only if it is this repository's action.
-//! Conditions are ignored: every script has to work. A job with a matrix runs once for each of its combinations.
+//! Of a step with `uses`, `docker/build-push-action` becomes the command that it stands for. The inputs of this repository's
+//! action are compared with `action.yml`. Other actions are not run. Conditions are ignored: every script has to work. A job
+//! with a matrix runs once for each of its combinations.
 
 use std::collections::BTreeMap;
 
@@ -16,30 +17,42 @@ type Values = BTreeMap<String, String>;
 pub struct Script {
     pub text: String,
     pub variables: Values,
-    /// The workflow goes on if it fails.
-    pub may_fail: bool,
 }
 
-/// The scripts of a workflow, or of a part of one. `values` are those of expressions.
-pub fn scripts(text: &str, values: &Values) -> Result<Vec<Script>, String> {
-    let documents = Yaml::load_from_str(text).map_err(|why| format!("no YAML: {why}"))?;
-    let mut scripts = Vec::new();
-    for document in &documents {
-        if let Some(jobs) = document.as_mapping_get("jobs") {
-            for (_, job) in entries(jobs) {
-                job_of_github(job, document, values, &mut scripts)?;
-            }
-        } else if let Some(steps) = document.as_mapping_get("steps") {
-            steps_of_github(steps, &Values::new(), values, &mut scripts)?;
-        } else if document.as_sequence().is_some() {
-            steps_of_github(document, &Values::new(), values, &mut scripts)?;
-        } else {
-            for (_, job) in entries(document).filter(|(_, job)| job.as_mapping_get("script").is_some()) {
-                job_of_gitlab(job, document, &mut scripts);
+/// The scripts of a page's workflows. The blocks for GitLab are one file together, as their reader pastes them.
+#[derive(Debug, Default)]
+pub struct Workflows {
+    gitlab: String,
+}
+
+impl Workflows {
+    /// The scripts of the next workflow, or of a part of one. `values` are those of expressions.
+    pub fn scripts(&mut self, text: &str, values: &Values) -> Result<Vec<Script>, String> {
+        let mut scripts = Vec::new();
+        for document in &parsed(text)? {
+            if let Some(jobs) = document.as_mapping_get("jobs") {
+                for (_, job) in entries(jobs) {
+                    job_of_github(job, document, values, &mut scripts)?;
+                }
+            } else if let Some(steps) = document.as_mapping_get("steps") {
+                steps_of_github(steps, &Values::new(), values, &mut scripts)?;
+            } else if document.as_sequence().is_some() {
+                steps_of_github(document, &Values::new(), values, &mut scripts)?;
+            } else {
+                self.gitlab += text;
+                let pipelines = parsed(&self.gitlab)?;
+                let pipeline = pipelines.first().ok_or("an empty pipeline")?;
+                for (name, _) in entries(document) {
+                    job_of_gitlab(&name, pipeline, &mut scripts).map_err(|why| format!("{name}: {why}"))?;
+                }
             }
         }
+        Ok(scripts)
     }
-    Ok(scripts)
+}
+
+fn parsed(text: &str) -> Result<Vec<Yaml<'_>>, String> {
+    Yaml::load_from_str(text).map_err(|why| format!("no YAML: {why}"))
 }
 
 fn job_of_github(
@@ -55,6 +68,7 @@ fn job_of_github(
         values.extend(combination.into_iter().map(|(key, value)| (format!("matrix.{key}"), value)));
         let mut variables = environment(workflow, &values)?;
         variables.extend(environment(job, &values)?);
+        values.extend(variables.iter().map(|(key, value)| (format!("env.{key}"), value.clone())));
         steps_of_github(steps, &variables, &values, scripts)?;
     }
     Ok(())
@@ -67,14 +81,14 @@ fn steps_of_github(
     scripts: &mut Vec<Script>,
 ) -> Result<(), String> {
     for step in steps.as_sequence().into_iter().flatten() {
-        check_action(step)?;
-        let Some(run) = step.as_mapping_get("run").and_then(Yaml::as_str) else { continue };
+        let build = action(step)?;
+        let run = build.as_deref().or_else(|| step.as_mapping_get("run").and_then(Yaml::as_str));
+        let Some(run) = run else { continue };
         let mut variables = variables.clone();
         variables.extend(environment(step, values)?);
         let folder = step.as_mapping_get("working-directory").and_then(Yaml::as_str);
         let text = folder.map_or_else(|| run.to_owned(), |folder| format!("cd {folder}\n{run}"));
-        let may_fail = step.as_mapping_get("continue-on-error").and_then(Yaml::as_bool).unwrap_or(false);
-        scripts.push(Script { text: replaced(&text, values)?, variables, may_fail });
+        scripts.push(Script { text: replaced(&text, values)?, variables });
     }
     Ok(())
 }
@@ -100,48 +114,113 @@ fn replaced(text: &str, values: &Values) -> Result<String, String> {
     Ok(replaced)
 }
 
-/// The inputs of this repository's action are those that `action.yml` has.
-fn check_action(step: &Yaml<'_>) -> Result<(), String> {
+/// The command that an action stands for, if it is one that builds.
+fn action(step: &Yaml<'_>) -> Result<Option<String>, String> {
     let uses = step.as_mapping_get("uses").and_then(Yaml::as_str).unwrap_or_default();
-    if !uses.starts_with("bkcache/bkcache@") {
-        return Ok(());
+    let inputs: Vec<(String, String)> = step
+        .as_mapping_get("with")
+        .into_iter()
+        .flat_map(entries)
+        .map(|(input, value)| (input, scalar(value)))
+        .collect();
+    match uses.split_once('@') {
+        Some(("bkcache/bkcache", _)) => check_inputs(&inputs).map(|()| None),
+        Some(("docker/build-push-action", _)) => build_command(&inputs).map(Some),
+        _ => Ok(None),
     }
+}
+
+/// The inputs of this repository's action are those that `action.yml` has.
+fn check_inputs(given: &[(String, String)]) -> Result<(), String> {
     let text =
         std::fs::read_to_string(root().join("action.yml")).map_err(|why| format!("action.yml: {why}"))?;
     let action = Yaml::load_from_str(&text).map_err(|why| format!("action.yml: {why}"))?;
     let inputs = action.first().and_then(|action| action.as_mapping_get("inputs"));
-    for (input, _) in step.as_mapping_get("with").into_iter().flat_map(entries) {
-        if inputs.and_then(|inputs| inputs.as_mapping_get(&input)).is_none() {
+    for (input, _) in given {
+        if inputs.and_then(|inputs| inputs.as_mapping_get(input)).is_none() {
             return Err(format!("action.yml has no input {input}"));
         }
     }
     Ok(())
 }
 
-/// Variables of GitLab may use other variables, so the script itself exports them.
-fn job_of_gitlab(job: &Yaml<'_>, pipeline: &Yaml<'_>, scripts: &mut Vec<Script>) {
-    let default = pipeline.as_mapping_get("default").unwrap_or(pipeline);
-    let parallel = job.as_mapping_get("parallel").and_then(|parallel| parallel.as_mapping_get("matrix"));
+/// What `docker/build-push-action` runs.
+fn build_command(inputs: &[(String, String)]) -> Result<String, String> {
+    let mut command = "docker buildx build".to_owned();
+    for (input, value) in inputs {
+        let option = match input.as_str() {
+            "cache-from" | "cache-to" | "provenance" => input,
+            "platforms" => "platform",
+            "tags" => "tag",
+            "push" if value == "true" => {
+                command += " --push";
+                continue;
+            }
+            "context" => continue,
+            _ => return Err(format!("the input {input} of docker/build-push-action is not known here")),
+        };
+        command += &format!(" --{option} \"{value}\"");
+    }
+    let context = inputs.iter().find(|(input, _)| input == "context").ok_or("no context")?;
+    Ok(format!("{command} \"{}\"", context.1))
+}
+
+/// The scripts of one job. Variables of GitLab may use other variables, so the script itself exports them.
+fn job_of_gitlab(name: &str, pipeline: &Yaml<'_>, scripts: &mut Vec<Script>) -> Result<(), String> {
+    let Some(job) = pipeline.as_mapping_get(name).filter(|job| job.as_mapping_get("script").is_some()) else {
+        return Ok(());
+    };
+    let template = match job.as_mapping_get("extends").and_then(Yaml::as_str) {
+        Some(template) => {
+            Some(pipeline.as_mapping_get(template).ok_or_else(|| format!("there is no {template}"))?)
+        }
+        None => None,
+    };
+    let value = |key| job.as_mapping_get(key).or_else(|| template.and_then(|it| it.as_mapping_get(key)));
+    check_stage(value("stage"), pipeline)?;
+    check_needs(job, pipeline)?;
+    let parallel = value("parallel").and_then(|parallel| parallel.as_mapping_get("matrix"));
     let matrices: Vec<Option<&Yaml<'_>>> = match parallel.and_then(Yaml::as_sequence) {
         Some(list) => list.iter().map(Some).collect(),
         None => vec![None],
     };
     for combination in matrices.into_iter().flat_map(combinations) {
-        let variables = [pipeline, job].into_iter().filter_map(|part| part.as_mapping_get("variables"));
+        let parts = [Some(pipeline), template, Some(job)];
+        let variables = parts.into_iter().flatten().filter_map(|part| part.as_mapping_get("variables"));
         let variables = variables.flat_map(entries).map(|(key, value)| (key, scalar(value)));
         let exports = variables.chain(combination).map(|(key, value)| format!("export {key}=\"{value}\"\n"));
         let mut text: String = exports.collect();
-        for part in ["before_script", "script", "after_script"] {
-            let lines = job.as_mapping_get(part).or_else(|| default.as_mapping_get(part));
-            for line in lines.into_iter().flat_map(strings) {
-                text += line;
-                text += "\n";
-            }
+        for line in
+            ["before_script", "script", "after_script"].into_iter().filter_map(value).flat_map(strings)
+        {
+            text += line;
+            text += "\n";
         }
-        let may_fail =
-            job.as_mapping_get("allow_failure").is_some_and(|value| value.as_bool() != Some(false));
-        scripts.push(Script { text, variables: Values::new(), may_fail });
+        scripts.push(Script { text, variables: Values::new() });
     }
+    Ok(())
+}
+
+/// GitLab refuses a job whose stage is not listed. Without one it is `test`.
+fn check_stage(stage: Option<&Yaml<'_>>, pipeline: &Yaml<'_>) -> Result<(), String> {
+    let stage = stage.and_then(Yaml::as_str).unwrap_or("test");
+    let listed = pipeline.as_mapping_get("stages").map_or_else(|| vec!["build", "test", "deploy"], strings);
+    match listed.contains(&stage) || [".pre", ".post"].contains(&stage) {
+        true => Ok(()),
+        false => Err(format!("its stage {stage} is none of {listed:?}")),
+    }
+}
+
+/// GitLab refuses a pipeline in which a job needs another that the rules leave out.
+fn check_needs(job: &Yaml<'_>, pipeline: &Yaml<'_>) -> Result<(), String> {
+    for need in job.as_mapping_get("needs").into_iter().flat_map(strings) {
+        let needed =
+            pipeline.as_mapping_get(need).ok_or_else(|| format!("it needs {need}, which is no job"))?;
+        if needed.as_mapping_get("rules") != job.as_mapping_get("rules") {
+            return Err(format!("it needs {need}, which has other rules"));
+        }
+    }
+    Ok(())
 }
 
 /// The combinations of a matrix: its lists multiplied. One without values if there is none.
