@@ -1,4 +1,6 @@
-//! Every relative link of the documentation leads to a file of the repository, and its anchor to a heading there.
+//! Every link of the documentation into the repository leads to a file there, and its anchor to a heading.
+//!
+//! The pages of `docs` are a book, too, which has no other files. So a link of theirs out of `docs` begins with `FORGE`.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -7,6 +9,9 @@ use libtest_mimic::Trial;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::page::{below, examples, root};
+
+/// The address of the repository's files. Links that begin with it are followed in the checkout.
+const FORGE: &str = "https://github.com/bkcache/bkcache/blob/main/";
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -51,7 +56,8 @@ fn broken(page: &Path) -> Vec<String> {
         else {
             continue;
         };
-        if dest_url.contains("://") || dest_url.starts_with("mailto:") {
+        let outside = dest_url.contains("://") && !dest_url.starts_with(FORGE);
+        if outside || dest_url.starts_with("mailto:") {
             continue;
         }
         if let Err(why) = follow(page, &text, &dest_url) {
@@ -67,8 +73,14 @@ fn follow(page: &Path, text: &str, link: &str) -> Result<(), &'static str> {
     let target = match path {
         "" => text.to_owned(),
         path => {
-            let file =
-                normal(&page.parent().unwrap_or(Path::new("")).join(path)).ok_or("above the repository")?;
+            let file = match path.strip_prefix(FORGE) {
+                Some(file) => PathBuf::from(file),
+                None => normal(&page.parent().unwrap_or(Path::new("")).join(path))
+                    .ok_or("above the repository")?,
+            };
+            if page.starts_with("docs") && !path.starts_with(FORGE) && !file.starts_with("docs") {
+                return Err("the book has no such file: begin the link with the address of the forge");
+            }
             let file = root().join(file);
             if !file.exists() {
                 return Err("no such file");
