@@ -1,4 +1,4 @@
-//! The pages that name the version: links to what is downloaded, and commands that install it.
+//! The pages that name the version: links to what is downloaded, commands that install it, and the archives of the image.
 //!
 //! A number alone stays as it is, because it may be the version of another program. In `action.yml`, the version to
 //! install is a default.
@@ -8,7 +8,7 @@ const BEFORE: [&str; 8] =
     ["bkcache ", "bkcache-", "bkcache_", "bkcache:", "bkcache@v", "blob/v", "download/v", "default: "];
 
 /// The patterns of git for the files that may name the version. The changelog has the old ones, too.
-pub(crate) const FILES: [&str; 4] = ["*.md", "*.yml", "*.sh", ":!CHANGELOG.md"];
+pub(crate) const FILES: [&str; 5] = ["*.md", "*.yml", "*.sh", "packaging/Dockerfile", ":!CHANGELOG.md"];
 
 /// A page with another version.
 pub(crate) fn with_version(text: &str, old: &str, new: &str) -> String {
@@ -55,7 +55,7 @@ mod tests {
                 changed.push(name);
             }
         }
-        for name in ["README.md", "action.yml", "docs/recipes/github-actions.md"] {
+        for name in ["README.md", "action.yml", "docs/recipes/github-actions.md", "packaging/Dockerfile"] {
             assert!(changed.contains(&name), "{name} has no version");
         }
     }
