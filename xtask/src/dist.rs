@@ -24,6 +24,8 @@ use linked::Linked;
 
 /// Files of the repository that the archive holds.
 const TEXTS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+/// The greatest size of a program for musl, in bytes. The README promises about 11 MB.
+const MAX_MUSL_PROGRAM: usize = 12_000_000;
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 /// What to build.
@@ -101,8 +103,9 @@ impl Dist {
     }
 
     fn entries(&self, program: &Path) -> Result<Vec<Entry>> {
-        let mut entries =
-            vec![Entry { path: self.program_name().to_owned(), bytes: read(program)?, mode: 0o755 }];
+        let bytes = read(program)?;
+        check_size(&self.target, bytes.len())?;
+        let mut entries = vec![Entry { path: self.program_name().to_owned(), bytes, mode: 0o755 }];
         for text in TEXTS {
             entries.push(Entry::text(text, read(&root().join(text))?));
         }
@@ -117,6 +120,17 @@ impl Dist {
         }
         Ok(entries)
     }
+}
+
+/// An error if a program for musl is greater than the documentation says.
+fn check_size(target: &str, size: usize) -> Result<()> {
+    if target.ends_with("-linux-musl") && size > MAX_MUSL_PROGRAM {
+        bail!(
+            "the program for {target} has {size} bytes, more than {MAX_MUSL_PROGRAM}: find what made it grow, or change \
+             the limit and the size in README.md, CHANGELOG.md and docs/platforms.md"
+        );
+    }
+    Ok(())
 }
 
 /// The paths of this machine that a compiler would put into the program, and their replacements. Of a path and one below
@@ -201,4 +215,18 @@ fn write_checksum(file: &Path) -> Result<()> {
     write(&file.with_file_name(format!("{name}.sha256")), format!("{checksum}  {name}\n").as_bytes())?;
     println!("{checksum}  {} ({} bytes)", file.display(), bytes.len());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_for_musl_that_is_greater_than_promised_is_an_error_with_its_size() {
+        check_size("x86_64-unknown-linux-musl", 12_000_000).unwrap();
+        check_size("x86_64-apple-darwin", 12_000_001).unwrap();
+        let error = check_size("aarch64-unknown-linux-musl", 12_000_001).unwrap_err().to_string();
+        let expected = "the program for aarch64-unknown-linux-musl has 12000001 bytes, more than 12000000: ";
+        assert!(error.starts_with(expected), "{error}");
+    }
 }
