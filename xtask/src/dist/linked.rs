@@ -22,7 +22,7 @@ the list is the text of each licence file of the crates, once for all files that
 
 ";
 
-/// The crates of a registry that are linked into the program for one target, by name and version.
+/// The crates that are linked into the program for one target, by name and version.
 pub(crate) struct Linked {
     crates: BTreeMap<(String, String), LinkedCrate>,
 }
@@ -31,6 +31,8 @@ struct LinkedCrate {
     folder: PathBuf,
     /// The SPDX expression.
     license: String,
+    /// It is of this workspace; its licence is that of the archive.
+    is_own: bool,
 }
 
 impl Linked {
@@ -47,7 +49,7 @@ impl Linked {
         Self::from_tree(&tree, &serde_json::from_slice(&metadata).context("cargo metadata wrote no JSON")?)
     }
 
-    /// The crates of a registry among the lines of `cargo tree`, each `NAME vVERSION`.
+    /// The crates among the lines of `cargo tree`, each `NAME vVERSION`.
     fn from_tree(tree: &str, metadata: &Value) -> Result<Self> {
         let packages: BTreeMap<(&str, &str), &Value> = list(metadata, "packages")
             .iter()
@@ -59,23 +61,22 @@ impl Linked {
             let version = version.split(' ').next().unwrap_or(version);
             let package =
                 packages.get(&(name, version)).with_context(|| format!("{line:?} is no package"))?;
-            // Those of the workspace have no source; their licence is that of the archive.
-            if package.get("source").is_some_and(Value::is_string) {
-                let manifest = Path::new(text(package, "manifest_path"));
-                let folder = manifest.parent().unwrap_or(manifest).to_owned();
-                // Old crates write "MIT/Apache-2.0", which is no SPDX expression.
-                let license = text(package, "license").replace(" / ", "/").replace('/', " OR ");
-                crates.insert((name.to_owned(), version.to_owned()), LinkedCrate { folder, license });
-            }
+            let manifest = Path::new(text(package, "manifest_path"));
+            let folder = manifest.parent().unwrap_or(manifest).to_owned();
+            // Old crates write "MIT/Apache-2.0", which is no SPDX expression.
+            let license = text(package, "license").replace(" / ", "/").replace('/', " OR ");
+            // Only crates of a registry have a source.
+            let is_own = !package.get("source").is_some_and(Value::is_string);
+            crates.insert((name.to_owned(), version.to_owned()), LinkedCrate { folder, license, is_own });
         }
         Ok(Self { crates })
     }
 
-    /// The crates with their licences, then each text once, below the files that hold it.
+    /// The crates of others with their licences, then each text once, below the files that hold it.
     pub(crate) fn licenses(&self) -> Result<String> {
         let mut all = LICENSES_INTRODUCTION.to_owned();
         let mut texts: Vec<(String, Vec<String>)> = Vec::new();
-        for ((name, version), one) in &self.crates {
+        for ((name, version), one) in self.crates.iter().filter(|(_, one)| !one.is_own) {
             all.push_str(&format!("{name} {version}: {}\n", one.license));
             for file in license_files(&one.folder)? {
                 let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -94,11 +95,12 @@ impl Linked {
         Ok(all)
     }
 
-    /// The crates in the JSON of CycloneDX 1.5.
+    /// All crates in the JSON of CycloneDX 1.5; the program is the subject of the bill, and no part of it.
     pub(crate) fn bill_of_materials(&self) -> Result<Vec<u8>> {
         let components: Vec<Value> = self
             .crates
             .iter()
+            .filter(|((name, _), _)| name != "bkcache")
             .map(|((name, version), one)| {
                 let purl = format!("pkg:cargo/{name}@{}", version.replace('+', "%2B"));
                 json!({"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
@@ -107,7 +109,8 @@ impl Linked {
             .collect();
         let version = env!("CARGO_PKG_VERSION");
         let program = json!({"type": "application", "name": "bkcache", "version": version,
-            "purl": format!("pkg:cargo/bkcache@{version}")});
+            "purl": format!("pkg:cargo/bkcache@{version}"),
+            "licenses": [{"expression": env!("CARGO_PKG_LICENSE")}]});
         let bill = json!({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
             "metadata": {"component": program}, "components": components});
         serde_json::to_vec_pretty(&bill).context("cannot write the bill of materials")
@@ -152,7 +155,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 mod tests {
     use super::*;
 
-    /// Three crates in folders of their own, of which the tree has two, and a crate of the workspace.
+    /// Three crates in folders of their own, of which the tree has two, and two of the workspace: a library and the program.
     fn linked(sources: &Path) -> Linked {
         let package = |name: &str, license: &str, source: Value| {
             let folder = sources.join(name);
@@ -165,12 +168,14 @@ mod tests {
             package("a", "MIT", json!("registry")),
             package("for-tests", "GPL-3.0", json!("registry")),
             package("own", "MIT", Value::Null),
+            package("bkcache", "MIT", Value::Null),
         ];
+        fs::write(sources.join("own/LICENSE"), "The licence of the archive.\n").unwrap();
         fs::write(sources.join("a/LICENSE"), "Permission is granted.\n").unwrap();
         fs::write(sources.join("b/LICENSE-MIT"), "Permission is granted.\n\n").unwrap();
         fs::write(sources.join("b/deep/COPYING"), "Of a part.\n").unwrap();
         fs::write(sources.join("b/README"), "No licence.\n").unwrap();
-        let tree = "own v1.0.0+c (/checkout/own)\nb v1.0.0+c\na v1.0.0+c\nb v1.0.0+c (*)\n";
+        let tree = "bkcache v1.0.0+c (/checkout/bkcache)\nown v1.0.0+c (/checkout/own)\nb v1.0.0+c\na v1.0.0+c\nb v1.0.0+c (*)\n";
         Linked::from_tree(tree, &json!({ "packages": packages })).unwrap()
     }
 
@@ -185,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bill_has_the_crates_that_are_linked_and_no_others() {
+    fn the_bill_has_all_crates_that_are_linked_and_no_others() {
         let sources = tempfile::tempdir().unwrap();
         let bill = linked(sources.path()).bill_of_materials().unwrap();
         let bill: Value = serde_json::from_slice(&bill).unwrap();
@@ -193,7 +198,11 @@ mod tests {
             .iter()
             .map(|one| format!("{} {}", text(one, "purl"), one["licenses"][0]["expression"]))
             .collect();
-        let expected = ["pkg:cargo/a@1.0.0%2Bc \"MIT\"", "pkg:cargo/b@1.0.0%2Bc \"MIT OR Apache-2.0\""];
+        let expected = [
+            "pkg:cargo/a@1.0.0%2Bc \"MIT\"",
+            "pkg:cargo/b@1.0.0%2Bc \"MIT OR Apache-2.0\"",
+            "pkg:cargo/own@1.0.0%2Bc \"MIT\"",
+        ];
         assert_eq!(components, expected);
     }
 }
