@@ -50,7 +50,11 @@ gamma = { path = "crates/gamma", version = "0.1.0", registry = "stub" }
     (
         "xtask/src/main.rs",
         r#"fn main() {
-    match std::env::args().nth(1).as_deref() {
+    let task = std::env::args().nth(1);
+    if task == std::env::var("FAILING_TASK").ok() {
+        std::process::exit(1);
+    }
+    match task.as_deref() {
         Some("docs") => std::fs::write("docs/commands.md", concat!("tool ", env!("CARGO_PKG_VERSION"), "\n")).unwrap(),
         Some("minimal-versions" | "package") => {}
         other => panic!("{other:?}"),
@@ -75,6 +79,8 @@ pub(crate) struct Bench {
     pub(crate) registry: Server<CrateRegistry>,
     /// Shell commands that the checks of the repository run.
     pub(crate) during_ci: String,
+    /// The task of the repository's xtask that fails.
+    pub(crate) failing_task: Option<&'static str>,
 }
 
 /// What a run of the release has printed.
@@ -102,6 +108,7 @@ impl Bench {
             folder: tempfile::tempdir().unwrap(),
             registry: Server::start(CrateRegistry::default()).await,
             during_ci: String::new(),
+            failing_task: None,
         };
         fs::create_dir(bench.path("remote.git")).unwrap();
         bench.git("remote.git", &["init", "--quiet", "--bare", "--initial-branch", "main"]);
@@ -127,6 +134,15 @@ impl Bench {
             eprintln!("skipped: cargo-semver-checks is missing: cargo install --locked cargo-semver-checks");
         }
         found.status.success()
+    }
+
+    /// Puts a cargo-semver-checks in front of any other that finds every version wrong, and prints its arguments.
+    pub(crate) fn plant_semver_checks(&self) {
+        let program = self.path("cargo/bin/cargo-semver-checks");
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, "#!/bin/sh\ntest \"$2\" = --version || { echo \"compare: $*\"; exit 1; }\n")
+            .unwrap();
+        self.succeed(self.command("chmod", "").arg("+x").arg(program));
     }
 
     /// Runs the release without `--execute`.
@@ -252,7 +268,8 @@ impl Bench {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("CI_LOG", self.path("ci.log"))
-            .env("DURING_CI", &self.during_ci);
+            .env("DURING_CI", &self.during_ci)
+            .envs(self.failing_task.map(|task| ("FAILING_TASK", task)));
         for who in ["AUTHOR", "COMMITTER"] {
             command
                 .env(format!("GIT_{who}_NAME"), "Test")

@@ -14,7 +14,7 @@
 mod bench;
 mod registry;
 
-use test_registries::{Fault, On};
+use test_registries::{Answer, Fault, On};
 
 use bench::Bench;
 use registry::refusal;
@@ -79,6 +79,16 @@ async fn a_release_starts_from_what_the_remote_has_and_changes_every_file_that_h
     bench.git("checkout", &["switch", "--quiet", "main"]);
     refused("commits that are not on origin/main: 1; push them first");
     bench.git("checkout", &["push", "--quiet"]);
+    bench.git("checkout", &["remote", "rename", "origin", "other"]);
+    // The error has more lines, which are git's.
+    let run = bench.execute("minor");
+    assert!(!run.success, "{}", run.text);
+    assert!(
+        run.text.contains("\nerror: cannot fetch main and the tags of origin: git fetch "),
+        "{}",
+        run.text
+    );
+    bench.git("checkout", &["remote", "rename", "other", "origin"]);
     // A fetch changes what the checkout knows of the remote.
     bench.git("colleague", &["pull", "--quiet"]);
     bench.git("colleague", &["commit", "--quiet", "--allow-empty", "--message", "all: wait"]);
@@ -117,6 +127,15 @@ async fn nothing_leaves_the_machine_before_every_check_has_passed() {
     assert_eq!(error, "bash .ci/run failed; mend it on main, push, and run the release again");
     assert_eq!(bench.everything(), start);
     bench.during_ci = String::new();
+    for task in ["docs", "minimal-versions", "package"] {
+        bench.failing_task = Some(task);
+        let error = bench.execute("0.1.0").error();
+        let expected = format!("cargo xtask {task} failed; mend it on main, push, and run the release again");
+        assert_eq!(error, expected);
+        assert_eq!(bench.everything(), start);
+    }
+    bench.failing_task = None;
+    assert_eq!(bench.checks(), 2, "checks that have passed are not repeated");
 
     let good = bench.read("crates/beta/src/lib.rs");
     bench.write(
@@ -135,6 +154,14 @@ async fn nothing_leaves_the_machine_before_every_check_has_passed() {
         bench.write(file, &text.replace("one", "a"));
     }
     bench.push("alpha, beta: rename one, use no file of the workspace");
+
+    let before = bench.everything();
+    // No crate depends on the program, so cargo does not ask for it. curl tries again after 500, and not after 403.
+    bench.registry.fault(On::new("GET", "/index/to/ol/tool"), Fault::Answer(Answer::new(403)));
+    let error = bench.execute("0.1.0").error();
+    assert!(error.ends_with("/index/to/ol/tool answers 403; run the release again later"), "{error}");
+    assert_eq!(bench.everything(), before);
+    bench.registry.heal();
 
     bench.registry.service.plant("gamma", "0.1.0", b"another");
     let before = bench.everything();
@@ -240,6 +267,28 @@ async fn a_release_is_continued_where_it_stopped() {
     assert_eq!(bench.remote_tags(), "v0.2.0 tag release: 0.2.0");
     assert!(bench.remote_main().ends_with(" other"));
     assert_eq!(bench.checks(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_libraries_of_the_last_tag_are_compared_and_the_answer_counts() {
+    let Some(bench) = Bench::new().await else { return };
+    bench.plant_semver_checks();
+    bench.git("checkout", &["tag", "v0.1.0"]);
+    bench.git("checkout", &["push", "--quiet", "origin", "v0.1.0"]);
+    let manifest = bench.read("crates/alpha/Cargo.toml");
+    bench.write("crates/delta/Cargo.toml", &manifest.replace("alpha", "delta"));
+    bench.write("crates/delta/src/lib.rs", "");
+    bench.push("delta: begin");
+
+    let before = bench.everything();
+    let run = bench.execute("patch");
+    assert!(run.text.contains("\ndelta is new since v0.1.0\n"), "{}", run.text);
+    let compared = "semver-checks --baseline-rev v0.1.0 --package alpha --package beta --package gamma";
+    assert!(run.text.contains(&format!("\ncompare: {compared}\n")), "{}", run.text);
+    let advice = "release a greater version, or mend what breaks users";
+    assert_eq!(run.error(), format!("cargo {compared} failed; {advice}"));
+    assert_eq!(bench.everything(), before);
+    assert_eq!(bench.checks(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
