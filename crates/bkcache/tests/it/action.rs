@@ -1,11 +1,13 @@
-//! The scripts of the GitHub Action, in the environment of a runner, with archives in a local folder.
+//! The GitHub Action: what action.yml gives its scripts, and the scripts in the environment of a runner, with archives in a local folder.
 #![cfg(target_os = "linux")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use saphyr::{LoadableYamlNode, Yaml};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -68,6 +70,51 @@ impl Runner {
         assert!(shown.contains(message), "{shown}");
         assert_eq!(self.read("path"), "", "something was installed");
     }
+}
+
+/// The names that follow a text at each place where it stands.
+fn names_after(start: &str, text: &str) -> BTreeSet<String> {
+    let is_of_name = |char: &char| char.is_ascii_alphanumeric() || "_-".contains(*char);
+    text.split(start).skip(1).map(|rest| rest.chars().take_while(is_of_name).collect()).collect()
+}
+
+fn get<'y, 'i>(yaml: &'y Yaml<'i>, key: &str) -> &'y Yaml<'i> {
+    yaml.as_mapping_get(key).unwrap_or_else(|| panic!("action.yml: no {key} in {yaml:?}"))
+}
+
+fn keys(yaml: &Yaml<'_>) -> BTreeSet<String> {
+    yaml.as_mapping().unwrap().keys().map(|key| key.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn action_yml_uses_each_input_and_gives_each_script_the_variables_that_it_reads() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = fs::read_to_string(root.join("action.yml")).unwrap();
+    let action = &Yaml::load_from_str(&text).unwrap()[0];
+    assert_eq!(names_after("inputs.", &text), keys(get(action, "inputs")));
+
+    let mut run = BTreeSet::new();
+    for step in get(get(action, "runs"), "steps").as_sequence().unwrap() {
+        let command = get(step, "run").as_str().unwrap();
+        let script =
+            command.strip_prefix("\"$GITHUB_ACTION_PATH/action/").unwrap().strip_suffix('"').unwrap();
+        let file = root.join("action").join(script);
+        assert_ne!(fs::metadata(&file).unwrap().permissions().mode() & 0o111, 0, "{script} cannot be run");
+        let code = fs::read_to_string(&file).unwrap();
+        let code: String = code.lines().filter(|line| !line.starts_with('#')).collect();
+        let read: BTreeSet<String> =
+            names_after("BKCACHE_", &code).iter().map(|name| format!("BKCACHE_{name}")).collect();
+        assert_eq!(read, keys(get(step, "env")), "the variables of {script}");
+        if let Some(id) = step.as_mapping_get("id").and_then(Yaml::as_str) {
+            for output in names_after(&format!("steps.{id}.outputs."), &text) {
+                assert!(code.contains(&format!("\"{output}=")), "{script} writes no {output}");
+            }
+        }
+        run.insert(script.to_owned());
+    }
+    let scripts = fs::read_dir(root.join("action")).unwrap();
+    let scripts = scripts.map(|script| script.unwrap().file_name().into_string().unwrap());
+    assert_eq!(run, scripts.collect(), "the scripts in action");
 }
 
 #[test]
