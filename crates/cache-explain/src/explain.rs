@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use cache_keys::Tree;
 
+use crate::absent_steps::absent_steps;
 use crate::build_keys::BuildKeys;
 use crate::causes::Causes;
 use crate::keyed_build::KeyedBuild;
@@ -13,8 +14,8 @@ use crate::not_reproducible::Runs;
 use crate::placing::Placing;
 use crate::work::Work;
 use crate::{
-    BuildInputs, Cache, ExplainedStep, Explanation, MatchState, Matching, Note, NoteKind, StepOutcome,
-    match_build,
+    AbsentSteps, BuildInputs, Cache, ExplainedStep, Explanation, MatchState, Matching, Note, NoteKind,
+    StepOutcome, match_build,
 };
 
 /// The newer build: what is explained.
@@ -47,6 +48,8 @@ pub struct OldSide<'a> {
 pub fn explain(new: &NewSide<'_>, old: &OldSide<'_>) -> Explanation {
     let old_builds: Vec<KeyedBuild<'_>> = old.builds.iter().map(KeyedBuild::new).collect();
     let mut explanation = Explanation::default();
+    let present = HashSet::new();
+    let absent = new.cache.map(|cache| absent_steps(cache, old.cache, new.builds)).unwrap_or_default();
     for (position, inputs) in new.builds.iter().enumerate() {
         let build = KeyedBuild::new(inputs).compared_with(&old_builds);
         let matching = match_build(inputs, std::slice::from_ref(old.cache), new.cache);
@@ -63,7 +66,8 @@ pub fn explain(new: &NewSide<'_>, old: &OldSide<'_>) -> Explanation {
             copies: OnceCell::new(),
             wanted: matching.wanted_layers(),
         };
-        explanation.steps.extend(steps(&causes, &matching));
+        let absent = absent.get(position).unwrap_or(&present);
+        explanation.steps.extend(steps(&causes, &matching, absent, &mut explanation.absent));
         explanation.causes.extend(causes.find());
         explanation.wanted_layers.append(&mut causes.wanted);
         if let Some((made, cache)) = made.as_ref().zip(new.cache) {
@@ -88,17 +92,43 @@ fn placed<'c>(inputs: &BuildInputs<'_>, old: &Cache<'_>, new: &Cache<'c>) -> Pla
     Placing::new(inputs.build, &keys, new, &mut Work::new())
 }
 
-fn steps(causes: &Causes<'_>, matching: &Matching) -> Vec<ExplainedStep> {
-    let outcome = |state: &MatchState| match state {
+/// The steps of a build with their outcomes. Counts those that the newer cache lacks; what stands on one of them is unknown.
+fn steps(
+    causes: &Causes<'_>,
+    matching: &Matching,
+    absent: &HashSet<usize>,
+    counted: &mut AbsentSteps,
+) -> Vec<ExplainedStep> {
+    let mut doubtful = HashSet::new();
+    let mut explained = Vec::new();
+    for (step, matched) in matching.steps.iter().enumerate() {
+        let Some(mut outcome) = outcome(&matched.state) else { continue };
+        let is_in_old = matched.may_be_reached();
+        // A step that no cache has and that did not run was not needed.
+        let is_absent = absent.contains(&step) && (is_in_old || outcome == StepOutcome::Ran);
+        match is_in_old {
+            true => counted.in_old += usize::from(is_absent),
+            false => counted.in_neither += usize::from(is_absent),
+        }
+        let inputs = causes.reasons.build.step(step).into_iter().flat_map(|step| &step.inputs);
+        if is_absent || inputs.map(|input| input.step).any(|input| doubtful.contains(&input)) {
+            doubtful.insert(step);
+            if outcome == StepOutcome::Cached {
+                outcome = StepOutcome::Unknown;
+            }
+        }
+        explained.push(ExplainedStep { at: causes.place(step), outcome });
+    }
+    explained
+}
+
+/// What became of a step; `None` for sources.
+fn outcome(state: &MatchState) -> Option<StepOutcome> {
+    match state {
         MatchState::Hit => Some(StepOutcome::Cached),
         MatchState::Miss => Some(StepOutcome::Ran),
         MatchState::Always => Some(StepOutcome::Always),
         MatchState::Unknown(_) => Some(StepOutcome::Unknown),
         MatchState::Source | MatchState::End => None,
-    };
-    let steps = matching.steps.iter().enumerate();
-    let explained = steps.filter_map(|(step, matched)| {
-        Some(ExplainedStep { at: causes.place(step), outcome: outcome(&matched.state)? })
-    });
-    explained.collect()
+    }
 }

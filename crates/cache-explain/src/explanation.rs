@@ -23,6 +23,19 @@ pub struct Explanation {
     pub wanted_layers: Vec<Digest>,
     /// Further layers that have to be read to find commands that are not reproducible.
     pub wanted_for_notes: Vec<Digest>,
+    /// Steps that the newer cache lacks, though it has other ones. Then it is probably the cache of another build, and the
+    /// explanation is about nothing.
+    pub absent: AbsentSteps,
+}
+
+/// How many steps of the newer builds are not in the newer cache, although it has steps of other builds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AbsentSteps {
+    /// Those that the older cache has. Their outcome is [`StepOutcome::Unknown`].
+    pub in_old: usize,
+    /// Those that neither cache has.
+    pub in_neither: usize,
 }
 
 /// A step of a build, and whether the older cache had its result.
@@ -45,7 +58,8 @@ pub enum StepOutcome {
     Ran,
     /// It has no inputs. BuildKit exports no results of such steps, so it runs in every build.
     Always,
-    /// Only building tells: its inputs are not known yet.
+    /// Only building tells: its inputs are not known yet. Or the newer cache seems to be of another build, which
+    /// [`Explanation::absent`] says.
     Unknown,
 }
 
@@ -199,6 +213,13 @@ impl Explanation {
     /// How many steps have this outcome.
     pub fn count(&self, outcome: StepOutcome) -> usize {
         self.steps.iter().filter(|step| step.outcome == outcome).count()
+    }
+}
+
+impl AbsentSteps {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.in_old + self.in_neither
     }
 }
 

@@ -4,6 +4,7 @@
 //! the content that its key names. It is pure: builds and trees are handed to it, and it knows nothing of files,
 //! networks, formats or async.
 
+mod absent_steps;
 mod build;
 mod build_inputs;
 mod build_keys;
@@ -57,8 +58,8 @@ pub use edited_steps::edited_steps;
 pub use explain::{NewSide, OldSide, explain};
 pub use explain_caches::{CachesExplanation, RecordCause, RecordCauseKind, explain_caches};
 pub use explanation::{
-    Cause, CauseKind, Change, ExplainedStep, Explanation, FilesUnknown, IgnoreChange, Note, NoteKind,
-    StepOutcome, StepPlace,
+    AbsentSteps, Cause, CauseKind, Change, ExplainedStep, Explanation, FilesUnknown, IgnoreChange, Note,
+    NoteKind, StepOutcome, StepPlace,
 };
 pub use file_change::{FileChange, FileChangeKind, FileFacts, FileType};
 pub use instructions::Instructions;

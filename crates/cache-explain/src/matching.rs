@@ -162,4 +162,9 @@ impl MatchedStep {
     pub fn is_reached(&self) -> bool {
         self.outputs.iter().all(|output| !output.records.is_empty())
     }
+
+    /// The same, if everything unknown matched.
+    pub(crate) fn may_be_reached(&self) -> bool {
+        self.outputs.iter().all(|output| !output.records.is_empty() || !output.possible.is_empty())
+    }
 }

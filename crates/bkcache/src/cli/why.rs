@@ -29,7 +29,7 @@ pub(crate) struct WhyArgs {
     #[arg(long, requires = "records")]
     pub(crate) sarif: bool,
 
-    /// Exit with 1 if a step missed
+    /// Exit with 1 if a step missed, or if --record seems to be of another build
     ///
     /// A failure exits with 1 too, but prints an error.
     #[arg(long)]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use cache_explain::{
     BuildInputs, Cache, CachesExplanation, Cause, CauseKind, Explanation, FilesUnknown, NewSide, OldSide,
-    StepOutcome, comparison_header, explain, explain_caches, name_records,
+    StepOutcome, comparison_header, explain, explain_caches,
 };
-use cache_ingest::Provider;
+use cache_ingest::{Event, Provider};
 use cache_inputs::LayerOptions;
 use cache_keys::LayerTree;
-use cache_model::{Digest, Graph};
+use cache_model::{Digest, Graph, grouped};
 
 use crate::cli::{GlobalArgs, WhyArgs};
 use crate::dockerfile_edits::note_edits;
@@ -19,7 +19,6 @@ use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::unless_interrupted;
 use crate::labels::read_labels;
 use crate::output::{report_then, write_text};
-use crate::record_names::has_no_step;
 use crate::sources::{CacheSource, blobs_of, open_sources};
 use crate::stores::Stores;
 use crate::why::{
@@ -30,10 +29,6 @@ use crate::why::{
 /// What would tell more, where no record was given.
 const NO_RECORD: &str = "--record, with the record of the newer build, adds the lines of its Dockerfile";
 
-/// Why the answer may be about nothing.
-const ANOTHER_BUILD: &str =
-    "the newer cache has no step of the build that --record describes: is it the record of another build?";
-
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs) -> Result<(), Failure> {
     let texts: Vec<String> = [Some(&args.was), args.new.as_ref()].into_iter().flatten().cloned().collect();
     let records = [&args.build.records, &args.old_build.old_records];
@@ -43,14 +38,22 @@ pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs) -> Result<(), Failu
     let answered = async move {
         let question = Question::read(&stores, &texts, args).await?;
         let answer = question.answer(&stores).await?;
+        if let Answer::OfBuilds(explanation) = &answer
+            && let Some(message) = another_build(explanation)
+        {
+            stores.job.event(&Event::Warning { message: &message });
+        }
         Ok((question, answer))
     };
     let (question, answer) = unless_interrupted(answered, None, global).await?;
-    let (written, ran) = match answer {
-        Answer::OfBuilds(explanation) => (question.write(&explanation, global), explanation.ran()),
-        Answer::OfCaches(explanation) => (question.write_records(&explanation, global), explanation.ran),
+    let (written, is_cached) = match answer {
+        Answer::OfBuilds(explanation) => {
+            let is_cached = explanation.ran() == 0 && explanation.absent.count() == 0;
+            (question.write(&explanation, global), is_cached)
+        }
+        Answer::OfCaches(explanation) => (question.write_records(&explanation, global), explanation.ran == 0),
     };
-    report_then(written, (args.exit_code && ran > 0).then_some(Failure::Negative))
+    report_then(written, (args.exit_code && !is_cached).then_some(Failure::Negative))
 }
 
 /// What is compared, read.
@@ -143,9 +146,6 @@ impl<'a> Question<'a> {
         let builds = self.new.builds.iter().chain(&self.old.builds);
         let shown = ShownTexts::of(args.values.show_values, builds);
         let mut hints = Vec::new();
-        if self.is_record_of_another_build()? {
-            hints.push(ANOTHER_BUILD.to_owned());
-        }
         hints.extend(self::hints(explanation, args, &self.new, &self.old));
         hints.extend(self.note_edits(&mut self.new.inputs()));
         if shown.hides_any(explanation) {
@@ -159,14 +159,6 @@ impl<'a> Question<'a> {
             (_, true) => write_sarif(out, &report, &files),
             _ => write_lines(out, &report, global),
         })
-    }
-
-    /// Whether the newer cache has no step of the builds that `--record` describes.
-    fn is_record_of_another_build(&self) -> Result<bool, Failure> {
-        let graphs = self.graphs()?;
-        let ([_, newer], false) = (graphs.as_slice(), self.new.builds.is_empty()) else { return Ok(false) };
-        let layers = LayerTrees::default();
-        Ok(has_no_step(&name_records(&Cache::new(newer, &layers.trees), &self.new.inputs())))
     }
 
     fn write_records(&self, explanation: &CachesExplanation, global: &GlobalArgs) -> Result<(), Failure> {
@@ -187,6 +179,24 @@ impl<'a> Question<'a> {
         };
         Compared { was: self.caches.first().map(name), new: self.caches.get(1).map(name), hints }
     }
+}
+
+/// That the newer cache seems to be that of another build than `--record`.
+fn another_build(explanation: &Explanation) -> Option<String> {
+    let absent = explanation.absent;
+    let (number, build, caches) = match absent.in_old {
+        0 => (absent.in_neither, "another build", "not in the newer cache"),
+        in_old => (in_old, "the older build", "in the older cache and not in the newer one"),
+    };
+    let all = grouped((explanation.steps.len() - explanation.count(StepOutcome::Always)) as u64);
+    let steps = match number {
+        0 => return None,
+        1 => format!("1 of its {all} steps is"),
+        many => format!("{} of its {all} steps are", grouped(many as u64)),
+    };
+    Some(format!(
+        "--record seems to be of {build}: {steps} {caches}; give the record of the build that wrote the newer cache"
+    ))
 }
 
 /// What would tell more.

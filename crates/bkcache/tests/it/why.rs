@@ -118,13 +118,35 @@ fn without_layers_the_files_of_a_cause_are_unknown() {
 
 #[test]
 fn a_record_of_another_build_is_pointed_out() {
-    let line = "why NEW --was OLD --json --record";
-    let other = WhyCase::load("svc").folder.join("dockerbuild");
-    let pair = Pair::load("web-file");
-    let hints = |record: &str| pair.run(&format!("{line} {record}")).ok().json()["hints"].clone();
-    assert!(hints(&other.display().to_string())[0].as_str().unwrap().contains("the record of another build"));
-    let own = WhyCase::load("web-file").folder.join("dockerbuild");
-    assert_eq!(hints(&own.display().to_string()), json!([]));
+    let warning = |build: &str, line: &str| {
+        let ran = Pair::load(build).run(&format!("why NEW --was OLD --record {line}"));
+        (ran.code, ran.stderr)
+    };
+    let record = |build: &str| WhyCase::load(build).folder.join("dockerbuild").display().to_string();
+    let end = "; give the record of the build that wrote the newer cache\n";
+    assert_eq!(warning("web-file", &format!("{} --exit-code", record("web-file"))), (1, String::new()));
+    assert_eq!(
+        warning("web-file", &record("svc")),
+        (
+            0,
+            format!(
+                "warning: --record seems to be of another build: 14 of its 14 steps are not in the newer cache{end}"
+            )
+        )
+    );
+    for was_record in ["", " --was-record NEW.dockerbuild", " --json", " --sarif"] {
+        let older = warning("web-command", &format!("OLD.dockerbuild --exit-code{was_record}"));
+        let text = "1 of its 12 steps is in the older cache and not in the newer one";
+        assert_eq!(
+            older,
+            (1, format!("warning: --record seems to be of the older build: {text}{end}")),
+            "{was_record}"
+        );
+    }
+    // What stands on such a step is unknown.
+    let answer =
+        Pair::load("web-command").run("why NEW --was OLD --record OLD.dockerbuild --json").ok().json();
+    assert_eq!([&answer["cached"], &answer["ran"], &answer["unknown"]], [7, 0, 5]);
 }
 
 #[test]
