@@ -39,6 +39,8 @@ pub(crate) struct PredictedStep {
     pub(crate) instruction: Option<String>,
     pub(crate) outcome: PredictedOutcome,
     pub(crate) reason: String,
+    /// The position of the cache whose files are others, if it misses because of files of a folder.
+    pub(crate) other_files_of: Option<usize>,
 }
 
 /// Whether a step will be in a cache.
@@ -80,6 +82,7 @@ impl PredictedStep {
                 instruction: instructions.text(step).map(str::to_owned),
                 outcome,
                 reason: reasons.of(step, matched),
+                other_files_of: reasons.cache_with_other_files(step, matched),
             })
         });
         steps.collect()

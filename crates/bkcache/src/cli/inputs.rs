@@ -2,6 +2,7 @@
 //!
 //! Nothing is read here.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -109,6 +110,13 @@ impl FromStr for ContextFolder {
             return Err("it should look like DIR or NAME=DIR".to_owned());
         }
         Ok(Self { name: name.to_owned(), folder: PathBuf::from(folder) })
+    }
+}
+
+impl fmt::Display for ContextFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let folder = self.folder.display();
+        if self.name == MAIN_CONTEXT { write!(f, "{folder}") } else { write!(f, "{}={folder}", self.name) }
     }
 }
 

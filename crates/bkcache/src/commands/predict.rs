@@ -6,13 +6,14 @@ use cache_explain::{Cache, Matching, match_build};
 use cache_ingest::Provider;
 use cache_inputs::LayerOptions;
 
-use crate::cli::{GlobalArgs, PredictArgs};
+use crate::cli::{BuildArgs, GlobalArgs, PredictArgs};
 use crate::dockerfile_edits::note_edits;
 use crate::failure::{Doing, Failure};
 use crate::inputs::{Builds, LayerTrees, images_of};
 use crate::interrupt::unless_interrupted;
 use crate::output::{report_then, write_text};
 use crate::predict::{PredictedCache, PredictedOutcome, PredictedStep, Prediction, write_json, write_lines};
+use crate::shell::quoted;
 use crate::sources::{CacheSource, blobs_of, open_sources};
 use crate::stores::Stores;
 
@@ -82,7 +83,9 @@ async fn predict(
     };
     let is_one = inputs.len() == 1;
     let steps = inputs.iter().zip(&matchings);
-    let steps = steps.flat_map(|(inputs, matching)| PredictedStep::all(inputs, matching, is_one)).collect();
+    let steps = steps.flat_map(|(inputs, matching)| PredictedStep::all(inputs, matching, is_one));
+    let steps: Vec<PredictedStep> = steps.collect();
+    hints.extend(names_of_files(&steps, args));
     let missing: Vec<&str> = builds.missing_contexts().into_iter().collect();
     if !missing.is_empty() {
         hints.push(format!("--context tells more: the build reads {}", missing.join(", ")));
@@ -92,4 +95,18 @@ async fn predict(
         manifest: source.opened.cache.descriptor.digest.to_string(),
     };
     Ok(Prediction { caches: sources.iter().map(cache).collect(), steps, hints })
+}
+
+/// The command that names the files because of which the first such step will miss.
+fn names_of_files(steps: &[PredictedStep], args: &PredictArgs) -> Option<String> {
+    let cache = args.caches.get(steps.iter().find_map(|step| step.other_files_of)?)?;
+    let BuildArgs { records, contexts, ignore_file, platform } = &args.build;
+    let records = records.iter().map(|record| ("--record", record.clone()));
+    let contexts = contexts.iter().map(|context| ("--context", context.to_string()));
+    let ignore_file = ignore_file.iter().map(|file| ("--ignore-file", file.display().to_string()));
+    let platform = platform.iter().map(|platform| ("--platform", platform.to_string()));
+    let options = [("--was", cache.clone())].into_iter().chain(records).chain(contexts);
+    let options = options.chain(ignore_file).chain(platform);
+    let options: String = options.map(|(name, value)| format!(" {name} {}", quoted(&value))).collect();
+    Some(format!("`bkcache why{options}` says which files changed, or only their modes or owners"))
 }

@@ -26,6 +26,15 @@ impl Reasons<'_> {
         }
     }
 
+    /// The position of the cache whose files of a folder are others, if the step misses because of them.
+    pub(crate) fn cache_with_other_files(&self, step: usize, matched: &MatchedStep) -> Option<usize> {
+        let inputs = &self.build.definition.step(step)?.inputs;
+        let mut slots = matched.slots.iter().zip(inputs);
+        let is_changed = slots.any(|(slot, input)| slot.state == SlotState::No && self.is_local(input.step));
+        let nearest = matched.nearest.filter(|_| is_changed && matched.state == MatchState::Miss)?;
+        Some(nearest.cache)
+    }
+
     fn of_hit(&self, matched: &MatchedStep) -> String {
         if matched.slots.iter().any(|slot| slot.state == SlotState::Content) {
             return "its definition and its files are those of the cache".to_owned();
@@ -53,9 +62,7 @@ impl Reasons<'_> {
     fn of_slot(&self, step: usize, input: usize) -> (bool, String) {
         let matched = self.matching.steps.get(input);
         match (self.op(input), matched.map(|matched| &matched.state)) {
-            (Some(Op::Source(source)), _) if matches!(source.kind(), SourceKind::Local(_)) => {
-                (false, "its files changed".to_owned())
-            }
+            _ if self.is_local(input) => (false, "its files changed".to_owned()),
             (Some(Op::Source(_)), _) if matched.is_some_and(|matched| !matched.is_reached()) => {
                 (false, format!("{} is another one", self.source(input)))
             }
@@ -125,6 +132,10 @@ impl Reasons<'_> {
             SourceKind::Git(git) => format!("the repository {}", git.remote),
             _ => "what it downloads".to_owned(),
         }
+    }
+
+    fn is_local(&self, step: usize) -> bool {
+        matches!(self.op(step), Some(Op::Source(source)) if matches!(source.kind(), SourceKind::Local(_)))
     }
 
     fn op(&self, step: usize) -> Option<&Op> {

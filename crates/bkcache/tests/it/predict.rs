@@ -66,7 +66,10 @@ fn every_known_answer_is_what_buildkit_did() {
 fn a_changed_file_is_a_miss_of_its_step_and_of_those_on_it() {
     let (web, changed) = (WhyCase::load("web"), WhyCase::load("web-file"));
     let ran = predict(&web, &changed, &[]).ok();
-    insta::assert_snapshot!(ran.text());
+    let text = ran.text();
+    let (steps, hint) = text.split_once("hint: ").unwrap();
+    insta::assert_snapshot!(steps);
+    assert!(hint.starts_with("`bkcache why --was "), "{hint}");
     let quiet = predict(&web, &changed, &["-q"]).ok();
     assert!(quiet.text().lines().all(|line| line.starts_with("   miss  line 1")), "{}", quiet.text());
 }
@@ -165,4 +168,19 @@ fn platforms_of_one_record_are_told_apart() {
     assert!(platforms(&answer).contains(&Some("linux/386".to_owned())));
     let answer = predict(&plat, &two, &["--json", "--platform", "linux/amd64"]).ok().json();
     assert_eq!((platforms(&answer), &answer["hit"]), (vec![None, None], &2.into()));
+}
+
+#[test]
+fn the_hint_is_a_command_that_says_what_of_the_files_changed() {
+    let (web, mode) = (WhyCase::load("web"), WhyCase::load("web-mode"));
+    let answer = predict(&web, &mode, &["--json"]).ok().json();
+    let hints = answer["hints"].as_array().unwrap();
+    assert_eq!(hints.len(), 1, "{hints:?}");
+    let mut parts = hints[0].as_str().unwrap().split('`');
+    let command = parts.nth(1).unwrap().strip_prefix("bkcache ").unwrap();
+    assert_eq!(parts.next().unwrap(), " says which files changed, or only their modes or owners");
+    let why = bkcache(command.split(' ')).ok().text();
+    assert!(why.starts_with("line 10, COPY src ./src: src/index.js has another mode (644 -> 755)"), "{why}");
+    let answer = predict(&web, &WhyCase::load("web-mtime"), &["--json"]).ok().json();
+    assert_eq!(answer["hints"].as_array().unwrap().len(), 0);
 }
