@@ -252,7 +252,8 @@ impl BarDrawing {
             let parts = [self.meter.outlook(now), Some(self.meter.counted())];
             parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
         } else {
-            self.meter.line(now).unwrap_or_default()
+            let obstacle = self.meter.obstacle().map(str::to_owned);
+            obstacle.or_else(|| self.meter.line(now)).unwrap_or_default()
         };
         self.bar.set_message(printable(&message));
     }

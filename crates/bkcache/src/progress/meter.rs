@@ -43,6 +43,8 @@ pub(crate) struct Meter {
     in_work: HashMap<Digest, BlobInWork>,
     /// The manifest or config that is read or written.
     document: Option<String>,
+    /// The coming attempt of a request, and why the last one failed, until something goes on.
+    obstacle: Option<String>,
     work: Work,
     /// Whether the cache has its manifest, which is written last.
     is_published: bool,
@@ -108,6 +110,7 @@ impl Meter {
             samples: VecDeque::from([(now, 0)]),
             in_work: HashMap::new(),
             document: None,
+            obstacle: None,
             work: Work::Write,
             is_published: false,
         }
@@ -140,6 +143,11 @@ impl Meter {
         }
         parts.extend(self.outlook(now));
         Some(parts.join(", "))
+    }
+
+    /// Why a request is tried again. It is cleared by the next event of another kind.
+    pub(crate) fn obstacle(&self) -> Option<&str> {
+        self.obstacle.as_deref()
     }
 
     /// How many blobs are done, or how many manifests of a list.
@@ -244,6 +252,10 @@ impl Meter {
 
     /// Counts an event.
     pub(crate) fn update(&mut self, event: &Event<'_>, now: Instant) {
+        self.obstacle = match event {
+            Event::Retrying { attempt, error, .. } => Some(format!("attempt {attempt}: {}", error.reason())),
+            _ => None,
+        };
         match event {
             Event::Planned { blobs, bytes } => {
                 self.planned += blobs;
@@ -559,6 +571,18 @@ mod tests {
         meter.update(&Event::FilesRead { files: 3, bytes: 80 * MIB }, began);
         let summary = "4 files read; 100 MiB in 2 s, 50 MiB/s";
         assert_eq!(meter.summary(after(began, 2)).as_deref(), Some(summary));
+    }
+
+    #[test]
+    fn the_reason_of_a_retry_is_shown_until_something_goes_on() {
+        let (began, wait, restarted) = (Instant::now(), Duration::ZERO, None);
+        let error = Error::new(ErrorKind::Unavailable, "resolve", "r/app", "r refuses connections");
+        let mut meter = Meter::new(began);
+        let retry = Event::Retrying { request: "resolve r/app", restarted, attempt: 2, wait, error: &error };
+        meter.update(&retry, began);
+        assert_eq!(meter.obstacle(), Some("attempt 2: r refuses connections"));
+        meter.update(&Event::Importing { what: "cache config", from: "r/app" }, began);
+        assert_eq!(meter.obstacle(), None);
     }
 
     #[test]

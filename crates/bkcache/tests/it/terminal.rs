@@ -170,6 +170,21 @@ async fn a_command_that_waits_for_metadata_says_so_and_clears_it_away() {
     assert!(shown.ends_with("\r\x1b[2K"), "{shown:?}");
 }
 
+#[test]
+fn a_registry_that_refuses_connections_is_named_while_it_is_tried_again() {
+    // Nothing listens on the port after the listener is gone.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (mut child, shown) = start(&["inspect", &format!("{address}/app")], 80);
+    thread::sleep(Duration::from_secs(2));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+    let shown = shown.join().unwrap();
+    assert!(shown.contains(&format!(": {address} refuses connections; check the port")), "{shown:?}");
+    let (bars, rest) = shown.rsplit_once("\r\x1b[2K").unwrap();
+    assert!(bars.contains(" attempt ") && rest.ends_with(" interrupted\r\n"), "{shown:?}");
+    assert!(!rest.contains("attempt"), "it is cleared away: {shown:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_that_cannot_draw_gets_lines() {
     let folder = tempfile::tempdir().unwrap();
