@@ -30,6 +30,8 @@ A cache is named by a folder, by a repository with its host, or by attributes:
   type=local,dest=./cache,tag=main        a folder to write to
   type=registry,ref=user/app:cache        docker.io/user/app:cache
 
+Without a tag, `latest` is meant; of a folder that has only one cache, that one is read.
+
 Examples:
   bkcache ls registry.example.com/app     list the tags, and which are caches
   bkcache inspect ./cache                 summarize a cache
