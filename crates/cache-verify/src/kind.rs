@@ -267,7 +267,7 @@ impl FindingKind {
                     grouped(BUILDKIT_IMPORT_LIMIT)
                 )
             }
-            Self::ManifestUnreadable { error } => write!(f, "it cannot be read: {error}"),
+            Self::ManifestUnreadable { error } => write!(f, "it cannot be read: {error}; export the cache again"),
             Self::MissingManifest => {
                 f.write_str("the index lists it, but it is missing; a cache in it cannot be read")
             }
@@ -281,9 +281,9 @@ impl FindingKind {
                 count(*steps as u64, "step"),
                 count(*layers as u64, "layer")
             ),
-            Self::ConfigUnreadable { error } => write!(f, "it cannot be read: {error}"),
+            Self::ConfigUnreadable { error } => write!(f, "it cannot be read: {error}; export the cache again"),
             Self::GraphUnsound { error } => {
-                write!(f, "it makes no sense, so nothing can be imported: {error}")
+                write!(f, "it makes no sense, so nothing can be imported: {error}; export the cache again")
             }
             Self::LayerListMismatch { listed, config, position } => write!(
                 f,
@@ -299,19 +299,19 @@ impl FindingKind {
             }
             Self::UnreachableLayer => f.write_str("no result of a record reaches it; nothing uses it"),
             Self::MediaTypeMismatch { media_type, found } => {
-                write!(f, "the media type is {media_type}, but the content is {found}")
+                write!(f, "the media type is {media_type}, but the content is {found}; export the cache again")
             }
             Self::UnknownMediaType { media_type } if media_type.is_empty() => {
-                f.write_str("it has no media type; some programs cannot read it")
+                f.write_str("it has no media type; some programs cannot read it; export the cache again with a known one")
             }
             Self::UnknownMediaType { media_type } => {
                 write!(
                     f,
-                    "{media_type} is no known media type of a layer; some programs cannot read it"
+                    "{media_type} is no known media type of a layer; some programs cannot read it; export the cache again with a known one"
                 )
             }
             Self::NotDecompressible { compression, reason } => {
-                write!(f, "the content is not valid {compression}: {reason}; the layer cannot be unpacked")
+                write!(f, "the content is not valid {compression}: {reason}; the layer cannot be unpacked; export the cache again")
             }
             Self::ExpansionLimit { limit } => {
                 write!(
@@ -323,12 +323,12 @@ impl FindingKind {
             Self::DiffIdMismatch { expected, actual } => {
                 write!(
                     f,
-                    "the diff ID should be {expected}, but the content has {actual}; the layer cannot be used"
+                    "the diff ID should be {expected}, but the content has {actual}; the layer cannot be used; export the cache again"
                 )
             }
             Self::DiffIdMissing => f.write_str("it has no diff ID, and BuildKit does not use such a layer"),
             Self::DiffIdInvalid { text } => {
-                write!(f, "its diff ID {text:?} is no digest, and BuildKit does not use such a layer")
+                write!(f, "its diff ID {text:?} is no digest, and BuildKit does not use such a layer; export the cache again")
             }
             Self::DroppedResult { layer, blob: Some(blob) } => write!(
                 f,

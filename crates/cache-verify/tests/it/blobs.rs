@@ -177,7 +177,7 @@ async fn a_manifest_that_is_missing_corrupt_too_large_or_unreadable_is_a_finding
     publish_bytes(&store, MediaType::OCI_MANIFEST, "{\"config\":").await;
     let (code, line) = only_finding(&store).await;
     assert_eq!(code, "manifest-unreadable");
-    insta::assert_snapshot!(line, @"error manifest-unreadable: manifest sha256:#0: it cannot be read: manifest: config: EOF while parsing a value (line 1, column 10)");
+    insta::assert_snapshot!(line, @"error manifest-unreadable: manifest sha256:#0: it cannot be read: manifest: config: EOF while parsing a value (line 1, column 10); export the cache again");
 }
 
 #[test]

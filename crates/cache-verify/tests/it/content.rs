@@ -62,7 +62,7 @@ async fn a_diff_id_that_the_content_does_not_have_is_told_with_the_one_that_it_h
         let line = found(media_type, blob, b"something else").await;
         assert!(line.starts_with("error diff-id-mismatch: layer 0 (sha256:#"), "{line}");
     }
-    insta::assert_snapshot!(found(GZIP, gzip(&content), b"else").await, @"error diff-id-mismatch: layer 0 (sha256:#0), needed by 1 record: the diff ID should be sha256:#1, but the content has sha256:#2; the layer cannot be used");
+    insta::assert_snapshot!(found(GZIP, gzip(&content), b"else").await, @"error diff-id-mismatch: layer 0 (sha256:#0), needed by 1 record: the diff ID should be sha256:#1, but the content has sha256:#2; the layer cannot be used; export the cache again");
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_layer_without_a_diff_id_is_a_warning_and_one_that_is_no_digest_an_err
         ),
         (
             Some("sha256:beef"),
-            "error diff-id-invalid: layer 0 (sha256:#0), needed by 1 record: its diff ID \"sha256:beef\" is no digest, and BuildKit does not use such a layer\n",
+            "error diff-id-invalid: layer 0 (sha256:#0), needed by 1 record: its diff ID \"sha256:beef\" is no digest, and BuildKit does not use such a layer; export the cache again\n",
         ),
     ] {
         let store = Store::default();
@@ -130,10 +130,10 @@ async fn content_that_belies_its_media_type_is_told_by_what_it_is() {
         all += &found(media_type, blob, &content).await;
     }
     insta::assert_snapshot!(all, @r"
-    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar+gzip, but the content is zstd
-    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar+gzip, but the content is uncompressed
-    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar+zstd, but the content is gzip
-    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar, but the content is gzip
+    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar+gzip, but the content is zstd; export the cache again
+    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar+gzip, but the content is uncompressed; export the cache again
+    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar+zstd, but the content is gzip; export the cache again
+    error media-type-mismatch: layer 0 (sha256:#0), needed by 1 record: the media type is application/vnd.oci.image.layer.v1.tar, but the content is gzip; export the cache again
     ");
 }
 
@@ -147,13 +147,13 @@ async fn an_unknown_media_type_is_a_warning_and_its_content_is_checked_where_it_
     all += &found("", gzip(&content), &content).await;
     all += &found("application/x-layer", gzip(&content), b"else").await;
     insta::assert_snapshot!(all, @r"
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
-    warning unknown-media-type: layer 0 (sha256:#0): it has no media type; some programs cannot read it
-    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it
-    error diff-id-mismatch: layer 0 (sha256:#0), needed by 1 record: the diff ID should be sha256:#1, but the content has sha256:#2; the layer cannot be used
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it; export the cache again with a known one
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it; export the cache again with a known one
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it; export the cache again with a known one
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it; export the cache again with a known one
+    warning unknown-media-type: layer 0 (sha256:#0): it has no media type; some programs cannot read it; export the cache again with a known one
+    warning unknown-media-type: layer 0 (sha256:#0): application/x-layer is no known media type of a layer; some programs cannot read it; export the cache again with a known one
+    error diff-id-mismatch: layer 0 (sha256:#0), needed by 1 record: the diff ID should be sha256:#1, but the content has sha256:#2; the layer cannot be used; export the cache again
     ");
 }
 
