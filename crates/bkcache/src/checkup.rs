@@ -34,18 +34,16 @@ impl Checkup {
         now: Timestamp,
     ) -> Self {
         let point = |topic, fine| Point::of(topic, report, source, fine);
-        let is_image = matches!(report.form, None | Some(Form::Inline));
+        let is_image = report.form == Some(Form::Inline);
+        let has_blobs = report.blobs > 0;
         let points = [
-            point(Topic::Form, Some(form_text(report))),
+            point(Topic::Form, form_text(report)),
             point(Topic::Config, numbers.map(|numbers| config_text(report, numbers))),
             point(Topic::Records, numbers.map(Numbers::records_text)),
-            point(
-                Topic::Blobs,
-                (report.blobs > 0).then(|| format!("{}, none missing", count(report.blobs, "blob"))),
-            ),
-            point(Topic::Layers, Some("media types and diff IDs as BuildKit needs them".to_owned())),
+            point(Topic::Blobs, has_blobs.then(|| format!("{}, none missing", count(report.blobs, "blob")))),
+            point(Topic::Layers, has_blobs.then(|| layers_text(is_image))),
             point(Topic::History, is_image.then(|| "a step for each layer of the image".to_owned())),
-            Some(registries::point(report, numbers, source)),
+            registries::point(report, numbers, source),
             numbers.and_then(|numbers| Some(Point::fine(Topic::Age, numbers.age_text(now)?))),
             numbers.map(|numbers| Point::fine(Topic::Size, numbers.size_text())),
         ];
@@ -111,15 +109,20 @@ impl Checkup {
     }
 }
 
-fn form_text(report: &Report) -> String {
-    let form = report.form.map_or("images with caches inside", Form::name);
-    format!("{form}, {}", count(report.caches, "cache"))
+fn form_text(report: &Report) -> Option<String> {
+    Some(format!("{}, {}", report.form?.name(), count(report.caches, "cache")))
 }
 
 fn config_text(report: &Report, numbers: &Numbers) -> String {
     let config = size(numbers.config);
     match report.form {
-        Some(Form::Inline) | None => format!("{config}, inside an image, where BuildKit has no limit"),
+        Some(Form::Inline) => format!("{config}, inside an image, where BuildKit has no limit"),
         _ => format!("{config}, of at most {} that BuildKit reads", size(BUILDKIT_IMPORT_LIMIT)),
     }
+}
+
+/// What BuildKit needs to use a layer. An image has the diff IDs in its config.
+fn layers_text(is_image: bool) -> String {
+    let diff_ids = if is_image { "diff IDs" } else { "annotations with diff IDs" };
+    format!("media types and {diff_ids} as BuildKit needs them")
 }

@@ -31,6 +31,16 @@ pub(crate) fn copy_as(form: &str, source: &SourceArgs) -> String {
     command(&["copy", "--form", form], source, Some("DST"))
 }
 
+/// The command that writes the list of layers anew, without what no result needs and without results that lack a layer.
+pub(crate) fn copy_canonically(source: &SourceArgs) -> String {
+    command(&["copy", "--canonical"], source, Some("DST"))
+}
+
+/// The command that unites the records that mean the same.
+pub(crate) fn merge(source: &SourceArgs) -> String {
+    command(&["merge"], source, Some("DST"))
+}
+
 /// A command that edits the cache: under its tag if it has one of its own, else in a copy.
 fn edit(words: &[&str], option: Option<&str>, has_own_tag: bool, source: &SourceArgs) -> String {
     let in_place = has_own_tag && replaceable(&source.source).is_ok();

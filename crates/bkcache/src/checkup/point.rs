@@ -80,6 +80,14 @@ fn command(findings: &[&Finding], report: &Report, source: &SourceArgs) -> Optio
         FindingKind::MissingBlob | FindingKind::ShortBlob { .. } | FindingKind::LongBlob { .. } => {
             mending::repair(report, source)
         }
+        FindingKind::LayerListMismatch { .. }
+        | FindingKind::LayerNotInConfig
+        | FindingKind::DuplicateLayer { .. }
+        | FindingKind::UnreachableLayer
+        | FindingKind::DroppedResult { .. } => Some(mending::copy_canonically(source)),
+        // An image has the diff ID of each layer in its config.
+        FindingKind::DiffIdMissing => Some(mending::copy_as("inline", source)),
+        FindingKind::DuplicateRecord { .. } => Some(mending::merge(source)),
         _ => None,
     })
 }

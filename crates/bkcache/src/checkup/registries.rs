@@ -16,8 +16,8 @@ const REFUSE_AN_INDEX: &str = "Amazon ECR, Google GCR, Quay, Artifactory and Har
 /// The largest config of an image that skopeo copies, in bytes.
 const SKOPEO_LIMIT: u64 = 4 << 20;
 
-/// Which registries take the form of a cache.
-pub(super) fn point(report: &Report, numbers: Option<&Numbers>, source: &SourceArgs) -> Point {
+/// Which registries take the form of a cache; `None` if the form is not known.
+pub(super) fn point(report: &Report, numbers: Option<&Numbers>, source: &SourceArgs) -> Option<Point> {
     let warning = |text: String, command: String| Point {
         topic: Topic::Registries,
         mark: Mark::Warning,
@@ -25,14 +25,12 @@ pub(super) fn point(report: &Report, numbers: Option<&Numbers>, source: &SourceA
         kinds: Vec::new(),
         command: Some(command),
     };
-    match report.form {
-        Some(form @ (Form::Index | Form::DockerList)) => warning(
+    Some(match report.form? {
+        form @ (Form::Index | Form::DockerList) => warning(
             format!("{REFUSE_AN_INDEX} refuse the form {}", form.name()),
             mending::copy_as(Form::Manifest.name(), source),
         ),
-        Some(Form::Manifest) => {
-            Point::fine(Topic::Registries, "all known ones take the form manifest".to_owned())
-        }
+        Form::Manifest => Point::fine(Topic::Registries, "all known ones take the form manifest".to_owned()),
         _ => match numbers.map(|numbers| numbers.config).filter(|config| *config > SKOPEO_LIMIT) {
             Some(config) => warning(
                 format!(
@@ -44,5 +42,5 @@ pub(super) fn point(report: &Report, numbers: Option<&Numbers>, source: &SourceA
             ),
             None => Point::fine(Topic::Registries, "all take an image".to_owned()),
         },
-    }
+    })
 }

@@ -2,6 +2,7 @@
 
 use cache_import::Imported;
 use cache_report::Cache;
+use cache_target::Opened;
 use cache_verify::{Report, VerifyOptions, verify_with};
 
 use crate::checkup::{Checkup, Numbers};
@@ -9,7 +10,7 @@ use crate::cli::{DoctorArgs, GlobalArgs};
 use crate::clock::now;
 use crate::failure::{Doing, Failure};
 use crate::interrupt::unless_interrupted;
-use crate::open::{OpenedSource, advise_to_list, place};
+use crate::open::{OpenedSource, advise_to_list, open_source, place, reading};
 use crate::output::{report_then, write_text};
 use crate::stores::Stores;
 
@@ -18,11 +19,13 @@ pub(crate) async fn run(args: &DoctorArgs, global: &GlobalArgs) -> Result<(), Fa
     let text = args.source.source.as_str();
     let stores = Stores::for_reading(global, &args.source.registry, &[text])?;
     let examined = async {
-        let source = OpenedSource::open(&stores, text).await?;
-        let report = looked_up(&stores, &source, text).await?;
-        // What keeps the records from being read is a finding already.
-        let imported = source.import_silently(&stores).await.ok();
-        Ok((place(&source.target), report, imported))
+        let target = open_source(&stores, text).await?;
+        let (place, report) = (place(&target), looked_up(&stores, &target, text).await?);
+        let imported = match report.caches {
+            0 => None,
+            _ => imported(&stores, target, text).await,
+        };
+        Ok((place, report, imported))
     };
     let (place, report, imported) = unless_interrupted(examined, None, global).await?;
     drop(stores);
@@ -36,12 +39,16 @@ pub(crate) async fn run(args: &DoctorArgs, global: &GlobalArgs) -> Result<(), Fa
 }
 
 /// Looks each blob up, and reads manifests and configs.
-async fn looked_up(stores: &Stores, source: &OpenedSource, text: &str) -> Result<Report, Failure> {
+async fn looked_up(stores: &Stores, target: &Opened, text: &str) -> Result<Report, Failure> {
     let options = VerifyOptions::default().with_blobs(false);
-    let target = &source.target;
     let report = verify_with(&*target.store, &target.name, &options, &stores.job, &()).await;
-    let report = report.doing(|| format!("cannot examine {}", place(target)));
+    let report = report.doing(|| reading(target));
     report.map_err(|failure| advise_to_list(failure, target, text))
+}
+
+/// The records; `None` if they cannot be read. The report has a finding that says why.
+async fn imported(stores: &Stores, target: Opened, text: &str) -> Option<Imported> {
+    OpenedSource::of(stores, target, text).await.ok()?.import_silently(stores).await.ok()
 }
 
 fn views(imported: &Imported) -> Vec<Cache<'_>> {

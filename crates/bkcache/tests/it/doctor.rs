@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ran, bkcache, blob, copy_of, fixture, layout, program, run, sha256};
+use crate::support::{Ran, bkcache, blob, copy_of, fixture, layout, program, run, sha256, store};
 
 /// Runs it at a time at which the results of the fixtures are some days old.
 fn doctor(args: &[&str]) -> Ran {
@@ -69,6 +69,135 @@ fn the_verdict_says_whether_anything_is_imported() {
     fs::remove_file(blob(&cache, "sha256:ad91037b41fb8ffbf6e19fec2645b597992fd6f1dec8d79dae75a2e5789e4322"))
         .unwrap();
     assert_eq!(verdict(cache.to_str().unwrap()), "BuildKit will not import it\n");
+}
+
+/// A cache that is wrong in one way, and the kind of what is found.
+struct Damaged {
+    cache: String,
+    kind: &'static str,
+}
+
+/// Caches with two layers and a record for each, but for what is wrong.
+fn damaged(folder: &Path) -> Vec<Damaged> {
+    let tar = |text: &str| {
+        let mut tar = vec![0; 2048];
+        tar[..text.len()].copy_from_slice(text.as_bytes());
+        tar
+    };
+    let [one, two] = ["one", "two"].map(tar);
+    let layer = |bytes: &[u8], media_type: &str, diff_id: Option<&str>| {
+        let mut layer = json!({"mediaType": media_type, "digest": sha256(bytes), "size": bytes.len()});
+        if let Some(diff_id) = diff_id {
+            layer["annotations"] = json!({"containerd.io/uncompressed": diff_id});
+        }
+        layer
+    };
+    let oci = "application/vnd.oci.image.layer.v1.tar";
+    let a = layer(&one, oci, Some(&sha256(&one)));
+    let b = layer(&two, oci, Some(&sha256(&two)));
+    let lowest = json!({"blob": sha256(&one), "parent": -1});
+    let upper = json!({"blob": sha256(&two), "parent": 0});
+    let record = |text: &str, layer: usize| {
+        let digest = sha256(text.as_bytes());
+        json!({"digest": digest, "layers": [{"layer": layer, "createdAt": "2026-11-24T00:00:00Z"}]})
+    };
+    let [first, second] = [record("first", 0), record("second", 1)];
+    let both = json!({"layers": [lowest, upper], "records": [first, second]}).to_string();
+    let of =
+        |layers: &[&Value], records: &[&Value]| json!({"layers": layers, "records": records}).to_string();
+    let cases: Vec<(&'static str, String, Vec<Value>)> = vec![
+        ("config-unreadable", r#"{"layers":"#.to_owned(), vec![a.clone()]),
+        ("graph-unsound", of(&[&lowest], &[&record("first", 7)]), vec![a.clone()]),
+        ("layer-list-mismatch", both.clone(), vec![b.clone(), a.clone()]),
+        ("layer-not-in-config", of(&[&lowest], &[&first]), vec![a.clone(), b.clone()]),
+        ("duplicate-layer", of(&[&lowest, &lowest], &[&first, &second]), vec![a.clone()]),
+        ("unreachable-layer", of(&[&lowest, &upper], &[&first]), vec![a.clone(), b.clone()]),
+        ("dropped-result", both.clone(), vec![a.clone()]),
+        ("unknown-media-type", both.clone(), vec![a.clone(), layer(&two, "x/y", Some(&sha256(&two)))]),
+        ("diff-id-missing", both.clone(), vec![a.clone(), layer(&two, oci, None)]),
+        ("diff-id-invalid", both.clone(), vec![a.clone(), layer(&two, oci, Some("odd"))]),
+        ("duplicate-record", of(&[&lowest, &upper], &[&first, &second, &second]), vec![a.clone(), b.clone()]),
+        ("missing-blob", both.clone(), vec![a.clone(), b.clone()]),
+        ("short-blob", both.clone(), vec![a.clone(), b.clone()]),
+        ("long-blob", both, vec![a, b]),
+    ];
+    let make = |(kind, config, layers): (&'static str, String, Vec<Value>)| {
+        let cache = layout(folder, kind, config.as_bytes(), &layers);
+        store(Path::new(&cache), &one);
+        store(Path::new(&cache), &two);
+        let upper = blob(Path::new(&cache), &sha256(&two));
+        match kind {
+            "missing-blob" => fs::remove_file(upper).unwrap(),
+            "short-blob" => fs::write(upper, &two[1..]).unwrap(),
+            "long-blob" => fs::write(upper, [&two[..], b"x"].concat()).unwrap(),
+            _ => {}
+        }
+        Damaged { cache, kind }
+    };
+    cases.into_iter().map(make).collect()
+}
+
+#[test]
+fn what_is_found_has_a_command_that_mends_it_or_is_to_be_exported_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = |cache: &str, kind: &str| {
+        let ran = doctor(&["--json", cache]);
+        let points = ran.json()["points"].as_array().unwrap().clone();
+        points.into_iter().find(|point| point["kinds"].as_array().unwrap().contains(&json!(kind)))
+    };
+    let mut mended = Vec::new();
+    for Damaged { cache, kind } in damaged(folder.path()) {
+        let point = found(&cache, kind).unwrap_or_else(|| panic!("{kind} is not found"));
+        let Some(command) = point["command"].as_str() else {
+            let text = point["text"].as_str().unwrap();
+            assert!(text.contains("; export the cache again"), "{kind}: {text}");
+            continue;
+        };
+        let copy = folder.path().join(format!("{kind}-mended")).display().to_string();
+        paste(&command.replace(" DST", &format!(" {copy}")));
+        let result = if command.ends_with(" DST") { copy } else { cache };
+        assert_eq!(found(&result, kind), None, "{command}");
+        mended.push(kind);
+    }
+    let expected = [
+        "layer-list-mismatch",
+        "layer-not-in-config",
+        "duplicate-layer",
+        "unreachable-layer",
+        "dropped-result",
+        "diff-id-missing",
+        "duplicate-record",
+        "missing-blob",
+        "short-blob",
+        "long-blob",
+    ];
+    assert_eq!(mended, expected);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_the_only_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "app-max-manifest-oci-gzip";
+    let cache = copy_of(name, &folder.path().join("cache"));
+    let digest = doctor(&["--json", cache.to_str().unwrap()]).ok().json()["manifest"].clone();
+    let manifest = blob(&cache, digest.as_str().unwrap());
+    let bytes = fs::read(&manifest).unwrap();
+    let examined = || {
+        let ran = doctor(&[cache.to_str().unwrap()]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (3, ""));
+        let text = ran.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("error    form "), "{lines:?}");
+        assert!(lines[1].ends_with(": BuildKit will not import it"), "{lines:?}");
+        lines[0].to_owned()
+    };
+    fs::remove_file(&manifest).unwrap();
+    assert!(examined().ends_with("it is missing; export the cache again"));
+    fs::write(&manifest, &bytes[1..]).unwrap();
+    assert!(examined().ends_with("; export the cache again"));
+    fs::write(&manifest, [&bytes[1..], b" "].concat()).unwrap();
+    assert!(examined().contains("it has other content"));
 }
 
 #[test]
