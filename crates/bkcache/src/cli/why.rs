@@ -29,9 +29,9 @@ pub(crate) struct WhyArgs {
     #[arg(long, requires = "records")]
     pub(crate) sarif: bool,
 
-    /// Exit with 1 if a step missed, or if --record seems to be of another build
+    /// Exit with 1 if a step missed
     ///
-    /// A failure exits with 1 too, but prints an error.
+    /// A record that seems to be of another build exits with 1, too, and prints a warning. So does a failure, and prints an error.
     #[arg(long)]
     pub(crate) exit_code: bool,
 
