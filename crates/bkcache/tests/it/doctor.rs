@@ -77,7 +77,7 @@ struct Damaged {
     kind: &'static str,
 }
 
-/// Caches with two layers and a record for each, but for what is wrong.
+/// Caches with two layers and a record for each. Each cache has one fault.
 fn damaged(folder: &Path) -> Vec<Damaged> {
     let tar = |text: &str| {
         let mut tar = vec![0; 2048];
