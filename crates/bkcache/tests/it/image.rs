@@ -64,5 +64,5 @@ async fn the_image_of_each_platform_has_its_program_with_licences_and_certificat
 
     docker.build(archives.path(), &[fixed.as_slice(), &["--tag", "image"]].concat()).await;
     let format = "{{.Config.Entrypoint}} {{.Config.WorkingDir}} {{.Config.User}}";
-    assert_eq!(docker.run(&["inspect", "--format", format, "image"]).await, "[/bkcache] /work \n");
+    assert_eq!(docker.run(&["inspect", "--format", format, "image"]).await, "[/bkcache] /caches \n");
 }
